@@ -1,0 +1,202 @@
+"""Requests to GitLab's REST API: one python-gitlab client, with every failure turned into words."""
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from urllib.parse import quote
+
+import requests
+
+from gitlab_mcp import __version__
+from gitlab_mcp.api.entity import Entity, entities
+from gitlab_mcp.api.refusals import refusal, unreachable
+from gitlab_mcp.api.session import CONNECTIONS, GitLabSession, header
+from gitlab_mcp.call import current_call
+from gitlab_mcp.errors import Failure, GitLabRefusal, InvalidArgument, Moved
+from gitlab_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    import gitlab
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PAGE = 100  # rows of a page, at most: https://docs.gitlab.com/api/rest/#pagination
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of a list. `total` is None where GitLab does not count (over 10,000 rows)."""
+
+    rows: list[Entity]
+    number: int
+    next_number: int | None
+    total: int | None
+    pages: int | None
+
+
+class GitLab:
+    """The GitLab of this run. Its methods are called from many threads at once.
+
+    Every method raises a Failure: GitLabRefusal and its kinds when GitLab answers with an error, Unreachable when
+    no usable answer comes.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._session = GitLabSession(settings.ca_files)
+        self._executor = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="gitlab")
+        self._connecting = threading.Lock()
+
+    @cached_property
+    def _gitlab(self) -> "gitlab.Gitlab":
+        # python-gitlab takes a quarter of a second to import: not before the client has its list of tools.
+        import gitlab
+
+        return gitlab.Gitlab(
+            self.settings.url,
+            oauth_token=self.settings.credential.token,  # Bearer serves every kind of token
+            session=self._session,
+            keep_base_url=True,
+            user_agent=f"gitlab-mcp-server/{__version__}",
+        )
+
+    def get(self, path: str, /, **query: object) -> Entity:
+        """GET one object."""
+        return Entity(self._json("get", path, query=query))
+
+    def text(self, path: str, /, **query: object) -> str:
+        """GET a body that is no JSON, as text."""
+        return self._request("get", path, query=query).content.decode("utf-8", "replace")
+
+    def head(self, path: str, /, **query: object) -> Mapping[str, str]:
+        """HEAD, answered with the headers."""
+        return self._request("head", path, query=query).headers
+
+    def post(self, path: str, body: Mapping[str, object]) -> Entity:
+        """POST a JSON body."""
+        return Entity(self._json("post", path, body=body))
+
+    def put(self, path: str, body: Mapping[str, object]) -> Entity:
+        """PUT a JSON body."""
+        return Entity(self._json("put", path, body=body))
+
+    def page(self, path: str, number: int = 1, per_page: int = PAGE, /, **query: object) -> Page:
+        """GET one page of a list."""
+        response = self._request("get", path, query={**query, "page": number, "per_page": per_page})
+        rows = list(entities(_parsed(response, "get", path)))
+        headers = response.headers
+        following = header(headers, "x-next-page")
+        if following is None and 'rel="next"' in headers.get("link", ""):
+            following = number + 1
+        return Page(rows, number, following, header(headers, "x-total"), header(headers, "x-total-pages"))
+
+    def every(self, path: str, /, **query: object) -> list[Entity]:
+        """All rows of a list: the first page, then the others at the same time where GitLab says how many there are."""
+        first = self.page(path, 1, PAGE, **query)
+        rows = list(first.rows)
+        if first.pages is not None and first.pages > 1:
+            later = [partial(self.page, path, number, PAGE, **query) for number in range(2, first.pages + 1)]
+            for page in self.together(later):
+                rows += page.rows
+            return rows
+        following = first.next_number
+        while following:
+            page = self.page(path, following, PAGE, **query)
+            rows += page.rows
+            following = page.next_number
+        return rows
+
+    def every_readable(self, path: str, /, **query: object) -> list[Entity]:
+        """Like `every`, but nothing where GitLab refuses: for what is good to know and not what was asked."""
+        try:
+            return self.every(path, **query)
+        except GitLabRefusal:
+            return []
+
+    def start(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Begin a call beside others; `result()` waits for it and raises its failure."""
+        return self._executor.submit(copy_context().run, partial(call, *args, **kwargs))
+
+    def together(self, calls: Iterable[Callable[[], T]]) -> list[T]:
+        """Make several calls at the same time; their results in order. The first failure is raised."""
+        futures = [self.start(call) for call in calls]
+        return [future.result() for future in futures]
+
+    def _json(self, method: str, path: str, **data: Any) -> object:
+        return _parsed(self._request(method, path, **data), method, path)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, object] | None = None,
+        body: Mapping[str, object] | None = None,
+    ) -> requests.Response:
+        import gitlab.exceptions
+
+        with self._connecting:
+            client = self._gitlab
+        try:
+            return client.http_request(
+                method,
+                path,
+                query_data={name: value for name, value in (query or {}).items() if value not in (None, "")},
+                post_data=dict(body) if body is not None else None,
+                timeout=current_call.get().remaining(),
+                # Its own repeats are blind: it sends a POST again on 429, and would on any lost answer.
+                obey_rate_limit=False,
+                retry_transient_errors=False,
+                max_retries=0,
+            )
+        except gitlab.exceptions.GitlabHttpError as error:
+            failure = refusal(method, error.response_code or 0, error.response_body, self.settings)
+            raise self._explained(failure, method, path) from error
+        except gitlab.exceptions.GitlabAuthenticationError as error:
+            raise refusal(method, 401, error.response_body, self.settings) from error
+        except requests.RequestException as error:
+            raise unreachable(method, error, self.settings.url) from error
+
+    def _explained(self, failure: GitLabRefusal, method: str, path: str) -> GitLabRefusal:
+        """The same failure with what the project itself says of it: where it is now, or that it is archived."""
+        if method == "get" or (failure.status != 403 and not isinstance(failure, Moved)):
+            return failure
+        try:
+            project = self.get("/".join(path.split("/")[:3]))  # a GET follows GitLab's redirect of a moved project
+        except Failure:
+            return failure
+        name = project.text("path_with_namespace")
+        if isinstance(failure, Moved) and name:
+            return Moved(f'{failure} Use project: "{name}".', status=failure.status, reason=failure.reason)
+        if project.flag("archived"):
+            said = (
+                f"{name} is archived and takes no writes, until an owner unarchives it (Settings > General > Advanced)."
+            )
+            return GitLabRefusal(said, status=failure.status, reason=failure.reason)
+        return failure
+
+
+def _parsed(response: requests.Response, method: str, path: str) -> object:
+    if response.status_code == 204 or not response.content:
+        return None
+    try:
+        parsed: object = json.loads(response.content)
+    except (ValueError, RecursionError) as error:
+        kind = response.headers.get("content-type", "no content type").split(";")[0]
+        raise unreachable(method, error, path, found=f"{kind}, {len(response.content)} bytes") from error
+    return parsed
+
+
+def segment(text: str) -> str:
+    """`text` as one segment of a URL's path, with "/" encoded too.
+
+    Raises InvalidArgument for "." and "..", which every HTTP library resolves instead of sending.
+    """
+    if text in (".", ".."):
+        raise InvalidArgument(f'"{text}" is no name that GitLab knows.')
+    return quote(text, safe="")

@@ -1,0 +1,116 @@
+"""Opening and changing merge requests."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.project import Noteable, Project
+from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
+
+# https://docs.gitlab.com/user/project/merge_requests/drafts/
+DRAFT = re.compile(r"^\s*(?:\[draft\]|\(draft\)|draft:|draft\s-)\s*", re.IGNORECASE)
+
+TITLE_CHARACTERS = 255
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a new merge request should have. None leaves GitLab's own default."""
+
+    title: str
+    description: str = ""
+    draft: bool = False
+    labels: Sequence[str] = ()
+    assignees: Sequence[str] = ()
+    reviewers: Sequence[str] = ()
+    remove_source_branch: bool | None = None
+    squash: bool | None = None
+
+
+def open_merge_request(project: Project, source: str, target: str, wanted: Wanted) -> tuple[Entity, bool]:
+    """The merge request from `source` to `target`, and whether it is new: one that is open already stays as it is.
+
+    Raises Refused when the source has no commits of its own, InvalidArgument for a user who is no member.
+    """
+    if source == target:
+        raise InvalidArgument(f"source_branch and target_branch are both {source}: commit to another branch first.")
+    gitlab = project.gitlab
+    already = gitlab.start(_open_one, project, source, target)
+    has_commits = gitlab.start(_has_commits, project, target, source)
+    assignees = gitlab.start(user_ids, project, wanted.assignees)
+    reviewers = gitlab.start(user_ids, project, wanted.reviewers)
+    if found := already.result():
+        return found, False
+    if not has_commits.result():
+        raise Refused(f"{source} has no commits that {target} lacks.")
+    body: dict[str, object] = {
+        "source_branch": source,
+        "target_branch": target,
+        "title": titled(wanted.title, wanted.draft),
+        "description": wanted.description or None,
+        "labels": ",".join(wanted.labels) or None,
+        "assignee_ids": assignees.result() or None,
+        "reviewer_ids": reviewers.result() or None,
+        "remove_source_branch": wanted.remove_source_branch,
+        "squash": wanted.squash,
+    }
+    try:
+        given = {name: value for name, value in body.items() if value is not None}
+        return gitlab.post(f"{project.path}/merge_requests", given), True
+    except Conflict:
+        # Somebody opened it since the look-up.
+        if found := _open_one(project, source, target):
+            return found, False
+        raise
+
+
+def update_merge_request(target: Noteable, changes: dict[str, object], draft: bool | None) -> Entity:
+    """Change a merge request. GitLab keeps draft in the title, so it is read first when only one of both changes."""
+    gitlab = target.project.gitlab
+    title = changes.get("title")
+    if draft is not None or title is not None:
+        now = Entity(None) if draft is not None and title is not None else gitlab.get(target.path)
+        is_draft = now.flag("draft") if draft is None else draft
+        changes = {**changes, "title": titled(str(title or now.text("title")), is_draft)}
+    return gitlab.put(target.path, changes)
+
+
+def titled(title: str, draft: bool) -> str:
+    """The title with or without GitLab's mark for a draft. Raises InvalidArgument for one that GitLab refuses."""
+    bare = DRAFT.sub("", title).strip()
+    if not bare:
+        raise InvalidArgument("title is empty: say in a few words what changes.")
+    full = f"Draft: {bare}" if draft else bare
+    if len(full) > TITLE_CHARACTERS:
+        raise InvalidArgument(f"title has {len(full)} characters, and GitLab takes {TITLE_CHARACTERS}: shorten it.")
+    return full
+
+
+def user_ids(project: Project, usernames: Sequence[str]) -> list[int]:
+    """The ids of members by username. Raises InvalidArgument that names who is no member."""
+    return project.gitlab.together([partial(_user_id, project, username) for username in usernames])
+
+
+def _user_id(project: Project, username: str) -> int:
+    for member in project.gitlab.every(f"{project.path}/members/all", query=username):
+        if member.text("username").lower() == username.lower():
+            return member.number("id")
+    raise InvalidArgument(f"There is no member @{username} in this project: give the username of a member.")
+
+
+def _open_one(project: Project, source: str, target: str) -> Entity | None:
+    query = {"state": "opened", "source_branch": source, "target_branch": target}
+    found = project.gitlab.page(f"{project.path}/merge_requests", 1, 20, **query)
+    own = [each for each in found.rows if each.number("source_project_id") == each.number("target_project_id")]
+    return own[0] if own else None
+
+
+def _has_commits(project: Project, target: str, source: str) -> bool:
+    """GitLab opens an empty merge request without complaint; a revision range is what its list of commits takes."""
+    try:
+        path = f"{project.path}/repository/commits"
+        return bool(project.gitlab.page(path, 1, 1, ref_name=f"{target}..{source}").rows)
+    except NotFound:
+        return True  # a branch is missing: GitLab's own answer to the write says which

@@ -1,0 +1,77 @@
+"""A project, and the issues and merge requests in it, as arguments name them."""
+
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+from gitlab_mcp.api.client import GitLab, segment
+from gitlab_mcp.api.entity import Entity
+
+PROJECT_SECONDS = 300.0
+
+Noun = Literal["issue", "merge request"]
+PATH_OF: dict[Noun, str] = {"issue": "issues", "merge request": "merge_requests"}
+
+
+class Project:
+    """A project by the name it was given: a path such as "group/app", or a numeric id."""
+
+    def __init__(self, gitlab: GitLab, name: str) -> None:
+        self.gitlab = gitlab
+        self.name = name
+        self.path = f"/projects/{segment(name)}"
+        self._entity = Entity(None)
+        self._read_at = 0.0
+
+    @property
+    def entity(self) -> Entity:
+        """The project as GitLab has it, at most five minutes old."""
+        if not self._entity or time.monotonic() - self._read_at > PROJECT_SECONDS:
+            entity = self.gitlab.get(self.path)
+            # An empty repository gets its first commit at any moment: that answer is not kept.
+            self._entity = Entity(None) if entity.flag("empty_repo") else entity
+            self._read_at = time.monotonic()
+            return entity
+        return self._entity
+
+    @property
+    def web_url(self) -> str:
+        """Where people see the project."""
+        path = self.entity.text("path_with_namespace") if self.name.isdecimal() else self.name
+        return f"{self.gitlab.settings.url}/{path}"
+
+    @property
+    def default_branch(self) -> str:
+        """The default branch, also of an empty repository; "main" where GitLab does not say."""
+        return self.entity.text("default_branch") or "main"
+
+    def is_called(self, name: str) -> bool:
+        """Whether `name`, a path or an id, names this project."""
+        if self.name.lower() == name.lower():
+            return True
+        if self.name.isdecimal() == name.isdecimal():
+            return False
+        return name.lower() in (self.entity.text("path_with_namespace").lower(), self.entity.text("id"))
+
+
+@dataclass(frozen=True)
+class Noteable:
+    """An issue or merge request: GitLab's word for what can have notes."""
+
+    noun: Noun
+    project: Project
+    iid: int
+    note: str = ""
+
+    @property
+    def path(self) -> str:
+        return f"{self.project.path}/{PATH_OF[self.noun]}/{self.iid}"
+
+    @property
+    def web_url(self) -> str:
+        return f"{self.project.web_url}/-/{PATH_OF[self.noun]}/{self.iid}"
+
+    @property
+    def sign(self) -> str:
+        """`#7` or `!12`, as GitLab writes it."""
+        return f"{'#' if self.noun == 'issue' else '!'}{self.iid}"

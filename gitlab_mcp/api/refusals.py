@@ -1,0 +1,134 @@
+"""GitLab's errors in words: what failed, why, and what to do next.
+
+Statuses and bodies: https://docs.gitlab.com/api/rest/troubleshooting/ and, for tokens, the OAuth-style bodies
+`{"error", "error_description", "scope"}`.
+"""
+
+import json
+import ssl
+
+import requests
+
+from gitlab_mcp.api.session import BodyTooLarge
+from gitlab_mcp.errors import Conflict, GitLabRefusal, Moved, NotFound, Unreachable
+from gitlab_mcp.render.sanitise import one_line
+from gitlab_mcp.settings import Settings
+
+REASON_CHARACTERS = 600
+
+
+def reason_of(body: object) -> str:
+    """GitLab's own words in an error body of any of its shapes, on one line; "" where there are none."""
+    if isinstance(body, bytes):
+        text = body.decode("utf-8", "replace")
+    elif isinstance(body, str):
+        text = body
+    else:
+        return ""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        # A proxy's or a maintenance page is HTML and says nothing to an agent; "Retry later" is plain text.
+        return "" if "<" in text else one_line(text, REASON_CHARACTERS)
+    if isinstance(data, dict):
+        described = data.get("error_description")
+        data = described or data.get("message") or data.get("error") or ""
+    return one_line(_flat(data), REASON_CHARACTERS)
+
+
+def _flat(value: object) -> str:
+    if isinstance(value, dict):
+        return "; ".join(
+            _flat(inner) if key in ("base", "error") else f"{key} {_flat(inner)}" for key, inner in value.items()
+        )
+    if isinstance(value, list):
+        return ", ".join(_flat(item) for item in value)
+    return str(value)
+
+
+def refusal(method: str, status: int, body: object, settings: Settings) -> GitLabRefusal:
+    """The failure for an HTTP error of GitLab's."""
+    reason = reason_of(body)
+    said = f"GitLab answered {status}{f': {reason}' if reason else ''}."
+    credential = settings.credential
+    kind: type[GitLabRefusal] = GitLabRefusal
+    if status in (301, 302, 307, 308) or (status == 405 and "moved projects" in reason):
+        kind, advice = Moved, "The project has moved, and GitLab takes no writes under its old path."
+    elif status == 401 and credential.kind == "job token":
+        advice = (
+            "GitLab does not let CI_JOB_TOKEN do this, or the job has ended: GITLAB_ACCESS_TOKEN (scope api) is needed."
+        )
+    elif status == 401:
+        advice = f"The token in {credential.variable} is wrong, expired or revoked: set a valid one with scope api."
+    elif status == 403 and ("privileges" in reason or "scope" in reason):
+        advice = f"The token in {credential.variable} lacks a scope: writing needs api, reading read_api."
+    elif status == 403:
+        advice = (
+            f"The user of {credential.variable} may not do this here: code and merge requests need role Developer,"
+            " a protected branch what its rule says."
+        )
+    elif status == 404:
+        kind, advice = NotFound, "It is not there, or this token may not see it: check the name and the project."
+    elif status == 409 or "already exists" in reason:
+        kind, advice = Conflict, "Look at what is there before trying again."
+    elif status == 413:
+        advice = "Send less in one call."
+    elif status == 429:
+        advice = "Too many requests: wait a minute, then try again."
+    elif status in (502, 503, 504):
+        advice = f"GitLab is overloaded or under maintenance: try again in a few minutes.{_unknown(method)}"
+    elif status >= 500:
+        advice = f"That is a fault of GitLab's: try again later.{_unknown(method)}"
+    else:
+        advice = ""
+    return kind(f"{said} {advice}".strip(), status=status, reason=reason)
+
+
+def _unknown(method: str) -> str:
+    """For a write whose answer is lost: it may have happened."""
+    return "" if method in ("get", "head") else " Whether the write took effect is not known: look before repeating it."
+
+
+def unreachable(method: str, error: Exception, url: str, found: str = "") -> Unreachable:
+    """The failure for an answer that did not come, or cannot be used; `found` says what came instead."""
+    unknown = _unknown(method)
+    if found:
+        return Unreachable(
+            f"What came from GitLab is no JSON ({found}): is a proxy or a login page in the way?{unknown}"
+        )
+    if isinstance(error, BodyTooLarge):
+        return Unreachable(f"GitLab's answer was not read: {error}. Ask for less.{unknown}")
+    if isinstance(error, requests.exceptions.SSLError):
+        return Unreachable(
+            f"The TLS certificate of {url} was not accepted ({_tls_cause(error)}):"
+            " for a private CA set GITLAB_CA_FILE to its PEM file."
+        )
+    if isinstance(error, requests.exceptions.ProxyError):
+        return Unreachable(f"The proxy on the way to {url} refused or did not answer: check HTTPS_PROXY and NO_PROXY.")
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return Unreachable(f"{url} cannot be reached (no connection in time): check the address and the network.")
+    if isinstance(error, requests.Timeout):
+        return Unreachable(f"{url} did not answer in time.{unknown or ' Try again.'}")
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        return Unreachable(f"GitLab's answer cannot be decompressed.{unknown}")
+    if isinstance(error, requests.TooManyRedirects):
+        return Unreachable(f"{url} redirects in a circle: check GITLAB_URL.")
+    return Unreachable(f"The connection to {url} failed ({_cause(error)}): is it up, and is GITLAB_URL right?{unknown}")
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost cause in a few words, without the addresses and objects that the libraries print."""
+    while inner := (error.__cause__ or error.__context__):
+        error = inner
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return type(error).__name__
+
+
+def _tls_cause(error: BaseException) -> str:
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLCertVerificationError):
+            return seen.verify_message
+        seen = seen.__cause__ or seen.__context__
+    return _cause(error)

@@ -1,0 +1,152 @@
+"""The HTTP session under python-gitlab: TLS, proxies, limits on time and size, and where a credential may go."""
+
+import io
+import ssl
+import time
+from collections.abc import Iterable, Mapping
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
+
+from gitlab_mcp.settings import SettingsError, origin
+
+CONNECTIONS = 16
+CONNECT_SECONDS = 10.0
+SILENCE_SECONDS = 30.0
+BODY_BYTES = 32 * 1024 * 1024
+CHUNK_BYTES = 64 * 1024
+CREDENTIAL_HEADERS = ("Authorization", "PRIVATE-TOKEN", "JOB-TOKEN", "Cookie")
+
+
+class BodyTooLarge(requests.RequestException):
+    """The body of an answer passed `BODY_BYTES` bytes, after decompression."""
+
+
+class OutOfTime(requests.Timeout):
+    """The whole answer did not arrive in the time that the request had."""
+
+
+class LimitedAdapter(HTTPAdapter):
+    """Sends over at most `CONNECTIONS` connections, and reads an answer in pieces up to a size and a moment.
+
+    requests' own timeout counts from byte to byte, so that a server that drips holds a caller for ever.
+    """
+
+    def __init__(self, tls: ssl.SSLContext) -> None:
+        self._tls = tls
+        super().__init__(pool_connections=4, pool_maxsize=CONNECTIONS, max_retries=0, pool_block=True)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=self._tls, **kwargs)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        return super().proxy_manager_for(proxy, ssl_context=self._tls, **kwargs)
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> Any:
+        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, {"ssl_context": self._tls, "cert_reqs": "CERT_REQUIRED"}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Nothing: our own context verifies, with all roots loaded once."""
+
+    def send(  # type: ignore[override]  # the stubs list the parameters one by one
+        self, request: requests.PreparedRequest, *, timeout: float = SILENCE_SECONDS, **kwargs: Any
+    ) -> requests.Response:
+        ends = time.monotonic() + timeout
+        kwargs["stream"] = True
+        silence = min(timeout, SILENCE_SECONDS)
+        answer = super().send(request, timeout=(min(timeout, CONNECT_SECONDS), silence), **kwargs)
+        try:
+            body = _read(answer, ends)
+        except BaseException:
+            answer.raw.close()
+            raise
+        answer.raw.release_conn()
+        # A memory-backed body under the same headers: whoever asks for .content gets what was read, already decoded.
+        answer.raw = urllib3.HTTPResponse(io.BytesIO(body), status=answer.status_code, preload_content=False)
+        return answer
+
+
+def _read(answer: requests.Response, ends: float) -> bytes:
+    body = bytearray()
+    try:
+        while True:
+            if time.monotonic() > ends:
+                raise OutOfTime("the answer did not end in time")
+            chunk = answer.raw.read1(CHUNK_BYTES, decode_content=True)
+            if not chunk:
+                return bytes(body)
+            body += chunk
+            if len(body) > BODY_BYTES:
+                raise BodyTooLarge(f"the answer is larger than {BODY_BYTES // (1024 * 1024)} MB")
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise OutOfTime("the answer stopped arriving") from error
+    except urllib3.exceptions.DecodeError as error:
+        raise requests.exceptions.ContentDecodingError("the answer is not in the encoding it names") from error
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.ConnectionError("the connection broke in the middle of the answer") from error
+
+
+class GitLabSession(requests.Session):
+    """A session that keeps credentials on their origin and follows redirects of reads only.
+
+    requests keeps PRIVATE-TOKEN and JOB-TOKEN across origins, and turns a redirected POST into a GET.
+    """
+
+    def __init__(self, ca_files: Iterable[Path]) -> None:
+        super().__init__()
+        self.trust_env = False  # no netrc; the proxy variables are read in merge_environment_settings
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.mount("https://", LimitedAdapter(tls_context(ca_files)))
+        self.mount("http://", LimitedAdapter(ssl.create_default_context()))
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        merged = super().merge_environment_settings(url, proxies, stream, verify, cert)
+        return {**merged, "proxies": get_environ_proxies(str(url))}
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return super().get_redirect_target(resp) if resp.request.method in ("GET", "HEAD") else None
+
+    def rebuild_proxies(self, prepared_request: requests.PreparedRequest, proxies: Any) -> Any:  # noqa: ARG002
+        return get_environ_proxies(str(prepared_request.url))
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        if origin(str(response.request.url)) != origin(str(prepared_request.url)):
+            drop(prepared_request.headers, CREDENTIAL_HEADERS)
+
+
+def drop(headers: Any, names: Iterable[str]) -> None:
+    """Remove the headers `names` from `headers`, whatever their case."""
+    for name in names:
+        headers.pop(name, None)
+
+
+def tls_context(ca_files: Iterable[Path]) -> ssl.SSLContext:
+    """A verifying TLS context: the system's roots, those of certifi, and the ones of `ca_files` (PEM, or a folder).
+
+    Raises SettingsError when a file holds no certificate.
+    """
+    context = ssl.create_default_context()
+    context.load_verify_locations(cafile=DEFAULT_CA_BUNDLE_PATH)
+    for path in ca_files:
+        try:
+            if path.is_dir():
+                context.load_verify_locations(capath=str(path))
+            else:
+                context.load_verify_locations(cafile=str(path))
+        except (ssl.SSLError, OSError) as error:
+            raise SettingsError(f"{path} holds no certificate that can be read (PEM is expected).") from error
+    return context
+
+
+def header(headers: Mapping[str, str], name: str) -> int | None:
+    """A numeric header such as x-total, or None where it is missing or no number."""
+    value = headers.get(name, "")
+    return int(value) if value.isdecimal() else None

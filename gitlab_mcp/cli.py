@@ -1,0 +1,132 @@
+"""The command line. Everything heavy is imported by the command that needs it, so that --help is instant."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from gitlab_mcp import __version__
+from gitlab_mcp.settings import Flags, Settings, SettingsError, read_settings
+
+CONFIGURATION = (
+    click.option("--url", default="", metavar="URL", help="The GitLab to talk to, such as https://gitlab.example.com."),
+    click.option("--project", default="", metavar="PATH", help="The project of this run, such as group/app."),
+    click.option("--read-only", is_flag=True, help="List no tool that writes."),
+    click.option("--toolsets", default="", metavar="NAMES", help="Only the tools of these toolsets, comma-separated."),
+    click.option("--tools", default="", metavar="NAMES", help="Only these tools, comma-separated."),
+)
+
+
+def configuration(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which GitLab, project and tools."""
+    for option in reversed(CONFIGURATION):
+        command = option(command)
+    return command
+
+
+class Group(click.Group):
+    """Ends with one clear line and exit code 2 when the configuration cannot be used."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            click.echo(f"gitlab-mcp-server: {error}", err=True)
+            sys.exit(2)
+
+
+@click.group(cls=Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="gitlab-mcp-server")
+@configuration
+@click.pass_context
+def main(ctx: click.Context, /, **flags: Any) -> None:
+    """An MCP server that takes an agent from a GitLab issue to a merged change.
+
+    Started bare by an MCP client it serves; bare on a terminal it says what it found and how to register it.
+    """
+    ctx.obj = Flags(**flags)
+    if ctx.invoked_subcommand is None:
+        if sys.stdin is not None and sys.stdin.isatty():
+            introduce(ctx.obj)
+        else:
+            run(ctx.obj)
+
+
+@main.command()
+@configuration
+@click.pass_obj
+def serve(before: Flags, /, **flags: Any) -> None:
+    """Speak MCP on stdin and stdout until the client ends it."""
+    given = {field.name: flags[field.name] for field in fields(Flags) if flags[field.name]}
+    run(replace(before, **given))
+
+
+def run(flags: Flags) -> NoReturn:
+    """Serve on stdin and stdout; ends the process."""
+    settings = _settings(flags)
+    from gitlab_mcp.server import build_server
+    from gitlab_mcp.transport import serve_stdio
+
+    serve_stdio(build_server(settings).lowlevel)
+
+
+@main.command()
+@click.option("--repo", type=click.Path(path_type=Path), help="Play it on a copy of this git repository.")
+def demo(repo: Path | None) -> None:
+    """Play the way from an issue to a merge request on a GitLab that ships inside; needs no account, no network."""
+    from gitlab_mcp.demo import play
+
+    sys.exit(play(repo))
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port on 127.0.0.1; 0 takes a free one.")
+@click.option("--repo", type=click.Path(path_type=Path), help="Make its project a copy of this git repository.")
+@click.option("--knobs", is_flag=True, help="Serve /_sandbox/, with which tests make it fail.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for scripts.")
+def sandbox(port: int, repo: Path | None, knobs: bool, as_json: bool) -> None:
+    """Run the GitLab that ships inside, with seed data and real git repositories, until it is stopped."""
+    from gitlab_mcp.sandbox import SandboxError
+    from gitlab_mcp.sandbox.serve import serve as serve_sandbox
+
+    try:
+        serve_sandbox(port, repo, knobs, as_json)
+    except SandboxError as error:
+        click.echo(f"gitlab-mcp-server: {error}", err=True)
+        sys.exit(2)
+
+
+@main.command()
+def tools() -> None:
+    """Print the tools as the table that stands in the README."""
+    from gitlab_mcp.tools import TOOLS
+
+    click.echo("| tool | toolset | writes | what it does |\n|---|---|---|---|")
+    for definition in TOOLS:
+        writes = "yes" if definition.writes else ""
+        click.echo(f"| `{definition.name}` | {definition.toolset} | {writes} | {definition.summary} |")
+
+
+def introduce(flags: Flags) -> None:
+    """Say what this is, what was found, and how to register it."""
+    click.echo(f"gitlab-mcp-server {__version__}: gives an AI agent hands on a GitLab project, over MCP.\n")
+    try:
+        settings = _settings(flags)
+    except SettingsError as error:
+        click.echo(f"{error}\n")
+    else:
+        credential = settings.credential
+        click.echo(f"GitLab       {settings.url}")
+        click.echo(f"credential   {credential.kind} from {credential.variable}")
+        click.echo(f"project      {settings.project or 'none: tools need their argument project'}\n")
+    click.echo("Register it in Claude Code:  claude mcp add gitlab -- gitlab-mcp-server serve")
+    click.echo("Try it without an account:   gitlab-mcp-server demo")
+    click.echo("All commands:                gitlab-mcp-server --help")
+
+
+def _settings(flags: Flags) -> Settings:
+    return read_settings(flags, os.environ, Path.cwd())

@@ -1,0 +1,120 @@
+"""What a tool is given: the GitLab of this run, and the things that its arguments name."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from gitlab_mcp.api.client import GitLab
+from gitlab_mcp.api.project import Noteable, Noun, Project
+from gitlab_mcp.errors import InvalidArgument
+from gitlab_mcp.params import REFERENCE, web_reference
+from gitlab_mcp.repository.rest import Repository
+from gitlab_mcp.settings import Settings, project_of_remote
+from gitlab_mcp.worktree import Worktree
+
+TOOL_THREADS = 64
+
+
+class App:
+    """What lives as long as the server."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.gitlab = GitLab(settings)
+        self.executor = ThreadPoolExecutor(TOOL_THREADS, thread_name_prefix="tool")
+        directory = settings.working_directory
+        self.worktree = Worktree(directory.path) if directory else None
+        self._projects: dict[str, Project] = {}
+        self._lock = threading.Lock()
+
+    def project(self, name: str) -> Project:
+        """The project `name`; the same object each time, so that what is known of it is asked once."""
+        with self._lock:
+            if len(self._projects) > 1000:
+                self._projects.clear()
+            return self._projects.setdefault(name, Project(self.gitlab, name))
+
+
+@dataclass(frozen=True)
+class Ctx:
+    """The first parameter of every tool."""
+
+    app: App
+
+    @property
+    def settings(self) -> Settings:
+        return self.app.settings
+
+    @property
+    def gitlab(self) -> GitLab:
+        return self.app.gitlab
+
+    def project(self, given: str) -> Project:
+        """The project of this call: the one given (path, id or web URL), else the run's own.
+
+        Raises InvalidArgument when there is neither, or the URL is another GitLab's.
+        """
+        name = given.strip().strip("/")
+        if name.startswith(("http://", "https://")):
+            name = self._project_of_url(name)
+        name = name or self.settings.project
+        if not name:
+            raise InvalidArgument('This run has no project of its own: give project, such as "group/app".')
+        return self.app.project(name)
+
+    def repository(self, project: Project) -> Repository:
+        """The repository of a project."""
+        return Repository(self.gitlab, project.path)
+
+    def worktree(self, project: Project) -> Worktree | None:
+        """The working directory, where it is a checkout of `project`."""
+        directory = self.settings.working_directory
+        return self.app.worktree if directory and project.is_called(directory.project) else None
+
+    def noteable(self, noun: Noun, reference: str, project: str = "") -> Noteable:
+        """The issue or merge request that `reference` (an iid or a web URL) names.
+
+        Raises InvalidArgument when it names another kind of thing, another GitLab, or a project other than `project`.
+        """
+        if match := REFERENCE.fullmatch(reference):
+            other = {"#": "issue", "!": "merge request"}.get(reference[0], noun)
+            if other != noun:
+                raise InvalidArgument(
+                    f"{reference} is how GitLab writes {_article(other)}, and this wants {_article(noun)}."
+                )
+            return Noteable(noun, self.project(project), int(match[1]))
+        found = web_reference(reference)
+        if found is None:
+            raise InvalidArgument(f'"{reference}" names no {noun}: give an iid such as 7, or its web URL.')
+        if noun != noun_of(reference):
+            raise InvalidArgument(
+                f"{reference} is the URL of {_article(noun_of(reference))}, and this wants {_article(noun)}."
+            )
+        named = self._project_of_url(reference.split("/-/")[0])
+        if project and self.project(project).name != named:
+            raise InvalidArgument(f'The URL is of project "{named}", but project says "{project}": leave project out.')
+        return Noteable(noun, self.app.project(named), int(found["iid"]), found["note"] or "")
+
+    def _project_of_url(self, url: str) -> str:
+        name = project_of_remote(url.split("/-/")[0], self.settings.url)
+        if not name:
+            raise InvalidArgument(
+                f"{url} is no project on {self.settings.url}, the only GitLab that this server talks to."
+            )
+        return name
+
+
+def noun_of(reference: str) -> Noun | None:
+    """What a reference says it is by its sign or its URL; None for a bare number."""
+    if reference.startswith("#"):
+        return "issue"
+    if reference.startswith("!"):
+        return "merge request"
+    found = web_reference(reference)
+    if found is None:
+        return None
+    return "merge request" if found["noun"] == "merge_requests" else "issue"
+
+
+def _article(noun: str | None) -> str:
+    return f"an {noun}" if noun == "issue" else f"a {noun}"

@@ -1,0 +1,1 @@
+"""What this server asks of the git command."""

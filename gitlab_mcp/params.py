@@ -1,0 +1,129 @@
+"""Parameters that recur in many tools, each described and checked once."""
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import unquote, urlsplit
+
+from pydantic import BeforeValidator, Field
+
+REFERENCE = re.compile(r"[#!]?(\d{1,18})")
+WEB_PATH = re.compile(
+    r"/(?P<project>.+?)/-/(?P<noun>issues|work_items|merge_requests)/(?P<iid>\d{1,18})(?:/\w*)*(?:#note_(?P<note>\d{1,18}))?"
+)
+ISSUE, MERGE_REQUEST = "issue", "merge request"
+
+
+def as_text(value: object) -> object:
+    """Numbers are taken where text is expected: agents write 7 as often as "7"."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _reference(value: object) -> object:
+    value = as_text(value)
+    if not isinstance(value, str):
+        return value
+    value = value.strip()
+    if not (match := REFERENCE.fullmatch(value)):
+        if value.startswith(("http://", "https://")) and web_reference(value):
+            return value
+        raise ValueError("give an iid such as 7 or #7, or the web URL of the issue or merge request")
+    if int(match[1]) == 0:
+        raise ValueError("iids begin at 1")
+    return value
+
+
+def _names(value: object) -> object:
+    """A comma-separated text is taken for a list."""
+    if isinstance(value, str):
+        return [name.strip() for name in value.split(",") if name.strip()]
+    if isinstance(value, list):
+        return [name.removeprefix("@") if isinstance(name, str) else name for name in value]
+    return value
+
+
+def _username(value: object) -> object:
+    return value.strip().removeprefix("@") if isinstance(value, str) else value
+
+
+def _path(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    path = value.removeprefix("./")
+    if path.startswith("/") or re.match(r"[A-Za-z]:[\\/]", path):
+        raise ValueError('give a path from the root of the repository, such as "src/app.py", not an absolute one')
+    parts = path.rstrip("/").split("/")
+    if ".." in parts or "." in parts or ("" in parts and path.rstrip("/")):
+        raise ValueError('a path in a repository has no ".", ".." or empty part')
+    if any(part.lower() == ".git" for part in parts):
+        raise ValueError("no path in a repository goes through .git")
+    if any(ord(character) < 32 or ord(character) == 127 for character in path):
+        raise ValueError("a path cannot hold control characters")
+    return path.rstrip("/")
+
+
+def _ref(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    ref = value.strip()
+    # What `git check-ref-format` refuses, plus ranges, which GitLab's list of commits would follow.
+    if re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.lock(/|$)|^[-/.]|/\.|[/.]$", ref):
+        suggestion = re.sub(r"[^\w/.]+", "-", ref).strip("-/.").replace("..", ".")
+        raise ValueError(f'git refuses "{ref}" as a name{f"; try {suggestion!r}" if suggestion else ""}')
+    return ref
+
+
+def web_reference(url: str) -> re.Match[str] | None:
+    """The project, noun, iid and note id that a web URL of an issue or merge request names, or None."""
+    parts = urlsplit(url)
+    return WEB_PATH.fullmatch(unquote(parts.path) + (f"#{parts.fragment}" if parts.fragment else ""))
+
+
+Iid = Annotated[str, BeforeValidator(_reference), Field(description="iid (7 or #7) or web URL")]
+Project = Annotated[str, BeforeValidator(as_text)]
+Usernames = Annotated[list[str], BeforeValidator(_names)]
+Labels = Annotated[list[str], BeforeValidator(_names)]
+Username = Annotated[str, BeforeValidator(_username)]
+Path = Annotated[str, BeforeValidator(_path)]
+Branch = Annotated[str, BeforeValidator(_ref)]
+Ref = Annotated[str, BeforeValidator(_ref)]
+PageNumber = Annotated[int, Field(ge=1)]
+Detail = Literal["concise", "full"]
+
+# A right value for each parameter, for the error that a wrong one gets.
+EXAMPLES: dict[str, object] = {
+    "action": "update",
+    "actions": [{"path": "src/app.py", "content": "print()\n"}],
+    "assignees": ["username"],
+    "author": "username",
+    "body": "Done in !12.",
+    "branch": "fix-7-empty-config",
+    "content": "text",
+    "detail": "full",
+    "draft": True,
+    "encoding": "base64",
+    "end_line": 80,
+    "executable": True,
+    "iid": "7",
+    "labels": ["bug"],
+    "add_labels": ["bug"],
+    "remove_labels": ["bug"],
+    "last_commit_id": "9f3c2ab41d0c7e6f5b8a9d0e1f2a3b4c5d6e7f80",
+    "merge_request": {"title": "Handle an empty configuration file"},
+    "message": "Handle an empty configuration file",
+    "on": "issue",
+    "page": 2,
+    "path": "src/app.py",
+    "paths": ["src/**"],
+    "previous_path": "src/old.py",
+    "project": "group/app",
+    "ref": "main",
+    "reply_to": "101",
+    "reviewers": ["username"],
+    "source_branch": "fix-7-empty-config",
+    "start_line": 1,
+    "state": "opened",
+    "target_branch": "main",
+    "title": "Handle an empty configuration file",
+}

@@ -1,0 +1,192 @@
+"""What makes a function a tool: its definition, its schema, and the one boundary that every call passes."""
+
+import asyncio
+import functools
+import inspect
+import json
+import re
+from collections.abc import Callable
+from contextvars import copy_context
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import ToolAnnotations
+from pydantic import ValidationError
+
+from gitlab_mcp.call import Call, current_call
+from gitlab_mcp.context import App, Ctx
+from gitlab_mcp.errors import Failure, Unreachable
+from gitlab_mcp.params import EXAMPLES
+from gitlab_mcp.render.redact import redact
+from gitlab_mcp.render.sanitise import one_line
+from gitlab_mcp.render.text import ANSWER_BYTES, ERROR_BYTES, cut
+
+# After its deadline a call has this long, in seconds, to say itself what it was waiting for.
+GRACE = 1.0
+
+
+@dataclass(frozen=True)
+class ToolDefinition:
+    """A tool: its function (whose name, docstring and parameters are the tool's) and what is stated about it."""
+
+    function: Callable[..., str]
+    toolset: str
+    writes: bool
+    destructive: bool
+    idempotent: bool
+    always_load: bool
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the docstring."""
+        first = (inspect.getdoc(self.function) or "").split("\n")[0]
+        return re.split(r"(?<=\.) ", first)[0]
+
+
+def tool(
+    *,
+    toolset: str,
+    writes: bool = False,
+    destructive: bool = False,
+    idempotent: bool = False,
+    always_load: bool = False,
+) -> Callable[[Callable[..., str]], ToolDefinition]:
+    """Make a tool of a function whose first parameter is the Ctx and whose docstring is for the model.
+
+    `destructive`: it can undo or overwrite something. `idempotent`: a second equal call changes nothing more.
+    `always_load`: every run needs it, so clients that defer tool definitions should not defer this one.
+    """
+
+    def define(function: Callable[..., str]) -> ToolDefinition:
+        return ToolDefinition(function, toolset, writes, destructive, idempotent or not writes, always_load)
+
+    return define
+
+
+def bind(definition: ToolDefinition, app: App) -> Tool:
+    """The SDK's Tool that runs `definition` on a worker thread, for at most the deadline."""
+    function = definition.function
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    async def run(**arguments: object) -> str:
+        call = Call(app.settings.deadline)
+        context = copy_context()
+        context.run(current_call.set, call)
+        loop = asyncio.get_running_loop()
+        answer = loop.run_in_executor(app.executor, lambda: context.run(function, Ctx(app), **arguments))
+        secrets = (app.settings.credential.token,)
+        try:
+            text = await asyncio.wait_for(answer, app.settings.deadline + GRACE)
+        except asyncio.CancelledError:
+            call.cancel()
+            raise
+        except TimeoutError as error:
+            call.cancel()
+            failure = Unreachable(f"GitLab did not answer within {app.settings.deadline:.0f} s. Try again.")
+            raise ToolError(f"{definition.name} failed: {failure}") from error
+        except Failure as failure:
+            raise ToolError(cut(redact(f"{definition.name} failed: {failure}", secrets), ERROR_BYTES)) from failure
+        return cut(redact(text, secrets), ANSWER_BYTES)
+
+    parameters = list(signature.parameters.values())[1:]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # inspect's own protocol
+    del run.__wrapped__  # set by wraps; the SDK would see the function's Ctx through it
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": str}
+    bound = Tool.from_function(
+        run,
+        description=inspect.getdoc(function),
+        structured_output=False,
+        annotations=ToolAnnotations(
+            read_only_hint=not definition.writes,
+            destructive_hint=definition.destructive,
+            idempotent_hint=definition.idempotent,
+            open_world_hint=True,
+        ),
+        meta={"anthropic/alwaysLoad": True} if definition.always_load else None,
+    )
+    bound.parameters = slim(bound.parameters)
+    return bound
+
+
+def slim(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema without what costs a model bytes and tells it nothing: titles, references, nulls, empty defaults."""
+    definitions = schema.get("$defs", {})
+
+    def walk(node: Any) -> Any:
+        if isinstance(node, list):
+            return [walk(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        if reference := node.get("$ref"):
+            node = {**definitions[reference.rsplit("/", 1)[-1]], **{k: v for k, v in node.items() if k != "$ref"}}
+        if choices := node.get("anyOf"):
+            real = [choice for choice in choices if choice.get("type") != "null"]
+            if len(real) == 1:
+                rest = {key: value for key, value in node.items() if key != "anyOf"}
+                return walk({**real[0], **rest})
+        kept = {}
+        for key, value in node.items():
+            if key in ("title", "$defs", "additionalProperties") and not isinstance(value, dict | list):
+                continue
+            if key == "$defs" or (key == "default" and not value):
+                continue
+            if key == "enum":  # "" stands for "not given", which a model says by leaving the argument out
+                value = [choice for choice in value if choice != ""]
+            # Inside "properties" the keys are names of parameters: a parameter may be called "title".
+            kept[key] = {name: walk(inner) for name, inner in value.items()} if key == "properties" else walk(value)
+        return kept
+
+    slimmed: dict[str, Any] = walk(schema)
+    slimmed.setdefault("properties", {})
+    return slimmed
+
+
+def unknown_arguments(bound: Tool, arguments: dict[str, Any]) -> str:
+    """What to tell a caller who gave arguments that the tool has not; "" when there are none."""
+    known = list(bound.parameters["properties"])
+    for name in arguments:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            meant = f' Did you mean "{near[0]}"?' if near else ""
+            return (
+                f'{bound.name} has no argument "{one_line(name, 60)}".{meant}'
+                f" It takes: {', '.join(known)}. A right call: {_example(bound)}."
+            )
+    return ""
+
+
+def wrong_arguments(bound: Tool, error: ValidationError) -> str:
+    """What to tell a caller whose arguments do not fit: which, why, and a right one."""
+    told, first = [], error.errors()[0]["loc"][0]
+    for found in error.errors()[:5]:
+        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in found["loc"]).lstrip(".")
+        message = found["msg"].removeprefix("Value error, ")
+        if found["type"] == "missing":
+            told.append(f"{where} is missing")
+        elif found["type"] == "extra_forbidden":
+            told.append(f"there is no {where}; {first} takes: {', '.join(_inside(bound, str(first)))}")
+        else:
+            given = one_line(json.dumps(found["input"], default=str, ensure_ascii=False), 80)
+            told.append(f"{where} is {given}: {message[0].lower()}{message[1:]}")
+    return f"{bound.name}: {'. '.join(told)}. A right call: {_example(bound, str(first))}."
+
+
+def _example(bound: Tool, also: str = "") -> str:
+    names = [
+        name for name in bound.parameters["properties"] if name in bound.parameters.get("required", ()) or name == also
+    ]
+    return json.dumps({name: EXAMPLES.get(name, "...") for name in names})
+
+
+def _inside(bound: Tool, name: str) -> list[str]:
+    """The keys that the objects in a nested argument take."""
+    schema = bound.parameters["properties"].get(name, {})
+    return list(schema.get("items", schema).get("properties", ()))

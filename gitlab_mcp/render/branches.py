@@ -1,0 +1,32 @@
+"""Branches as an agent reads them."""
+
+from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.render.sanitise import one_line
+from gitlab_mcp.render.text import facts
+
+
+def branch_row(branch: Entity) -> str:
+    """A branch in a list."""
+    commit = branch.entity("commit")
+    return facts(
+        one_line(branch.text("name"), 255),
+        f"{commit.text('short_id')} {one_line(commit.text('title'), 120)}",
+        commit.day("committed_date"),
+        "default" if branch.flag("default") else "",
+        "protected" if branch.flag("protected") else "",
+        "merged" if branch.flag("merged") else "",
+    )
+
+
+def branch_created(branch: Entity, start: str) -> str:
+    """What create_branch answers."""
+    return f"Created branch {_name(branch)} from {start}.\n{branch.text('web_url')}"
+
+
+def branch_there(branch: Entity, start: str) -> str:
+    """What create_branch answers when the branch is already where it should begin."""
+    return f"Branch {_name(branch)} is already there, at {start}; nothing was changed.\n{branch.text('web_url')}"
+
+
+def _name(branch: Entity) -> str:
+    return f"{one_line(branch.text('name'), 255)} ({branch.text('commit', 'short_id')})"

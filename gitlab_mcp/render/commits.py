@@ -1,0 +1,29 @@
+"""Commits as an agent reads them."""
+
+from gitlab_mcp.render.sanitise import one_line
+from gitlab_mcp.render.text import count
+from gitlab_mcp.repository.commit import Done
+
+
+def committed(done: Done) -> str:
+    """What a commit answers: its id, the branch, and how many files it touched in which way."""
+    commit = done.commit
+    start = f" (new branch from {done.start})" if done.start else ""
+    kinds = [
+        ("added", "create"),
+        ("changed", "update"),
+        ("deleted", "delete"),
+        ("moved", "move"),
+        ("mode changed", "chmod"),
+    ]
+    counted = [
+        f"{number} {word}" for word, action in kinds if (number := sum(each.action == action for each in done.changes))
+    ]
+    unchanged = f", {count(done.unchanged, 'file')} already as wanted" if done.unchanged else ""
+    identity = commit.text("short_id") or commit.text("id")[:8]
+    left_out = one_line(", ".join(done.left_out), 500)
+    remark = f"\nLeft out, being no regular files: {left_out}" if left_out else ""
+    return (
+        f"Committed {one_line(identity, 40)} to {done.branch}{start}: {', '.join(counted)}{unchanged}."
+        f"\n{commit.text('web_url')}{remark}"
+    )

@@ -1,0 +1,66 @@
+"""Files and folders as an agent reads them."""
+
+from collections.abc import Mapping
+
+from gitlab_mcp.api.client import Page
+from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.render.lists import listing
+from gitlab_mcp.render.sanitise import one_line
+from gitlab_mcp.render.text import ANSWER_BYTES, bytes_of, count, cut, facts, fence, size
+from gitlab_mcp.repository.rest import EXECUTABLE, LINK, SUBMODULE, File
+
+# A file over this size is shown only in the lines that were asked for.
+WHOLE_BYTES = 1_000_000
+CONTENT_BYTES = ANSWER_BYTES - 1_500
+
+
+def file_list(found: Page, folder: str, ref: str, arguments: Mapping[str, object]) -> str:
+    """A page of a folder: a path a row, with what is unusual about it."""
+    title = f"Files in {folder or 'the root'} at {ref}"
+    return listing(title, "entry", map(_entry_row, found.rows), found, "list_files", arguments)
+
+
+def _entry_row(entry: Entity) -> str:
+    path = one_line(entry.text("path"), 1000)
+    if entry.text("type") == "tree":
+        return f"{path}/"
+    marks = {LINK: " (link)", SUBMODULE: " (submodule)", EXECUTABLE: " (executable)"}
+    return path + marks.get(entry.text("mode"), "")
+
+
+def file(found: File, ref: str, start: int, end: int, *, numbers: bool) -> str:
+    """Lines `start` to `end` (0: the last) of a file, as many as fit, and the call that gets the next ones."""
+    head = facts(
+        f"# {one_line(found.path, 1000)} at {ref}",
+        bytes_of(found.size),
+        "executable" if found.executable else "",
+        f"last commit {found.last_commit_id[:12]}" if found.last_commit_id else "",
+    )
+    if b"\0" in found.content[:8000]:
+        return f"{head}\nA binary file: its content is not shown."
+    text = found.content.decode("utf-8", "replace")
+    lines = text.split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    remark = ""
+    if (invalid := text.count("\ufffd")) and b"\xef\xbf\xbd" not in found.content:
+        remark = f"\nNot valid UTF-8: {count(invalid, 'sequence')} shown as \ufffd. Do not write it back from here."
+    if found.size > WHOLE_BYTES and start == 1 and not end:
+        return f"{head}{remark}\n{count(len(lines), 'line')}, too large to show whole: give start_line and end_line."
+    if not lines:
+        return f"{head}\nThe file is empty."
+    if start > len(lines):
+        return f"{head}\nThe file has {count(len(lines), 'line')}; start_line {start} is after its end."
+    wanted = lines[start - 1 : end or len(lines)]
+    shown: list[str] = []
+    used = 0
+    for number, line in enumerate(wanted, start):
+        row = cut(f"{number}\t{line}" if numbers else line, CONTENT_BYTES)
+        used += size(row) + 1
+        if used > CONTENT_BYTES and shown:
+            break
+        shown.append(row)
+    last = start + len(shown) - 1
+    part = "" if start == 1 and last == len(lines) else f" · lines {start}-{last} of {len(lines)}"
+    following = f"\nnext: start_line {last + 1}" if len(shown) < len(wanted) else ""
+    return f"{head}{part}{remark}\n{fence(chr(10).join(shown))}{following}"

@@ -1,0 +1,78 @@
+"""Merge requests as an agent reads them."""
+
+from gitlab_mcp.api.discussions import Comments
+from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.render.issues import COMMENT_BYTES, DESCRIPTION_BYTES
+from gitlab_mcp.render.lists import state
+from gitlab_mcp.render.notes import comments
+from gitlab_mcp.render.sanitise import one_line
+from gitlab_mcp.render.text import cut, facts, labelled, mention, quote
+
+
+def merge_request_row(entity: Entity) -> str:
+    """A merge request in a list."""
+    return facts(
+        f"!{entity.number('iid')} {one_line(entity.text('title'))} ({_state(entity)})",
+        mention(entity.text("author", "username")),
+        branches(entity),
+        labelled("labels", entity.texts("labels")),
+        entity.day("updated_at"),
+    )
+
+
+def merge_request(entity: Entity, closes: list[Entity], shown: Comments) -> str:
+    """A whole merge request: facts, description, a page of comments."""
+    changes = entity.text("changes_count")
+    head = [
+        f"# !{entity.number('iid')} {one_line(entity.text('title'), 300)} ({_state(entity)})",
+        facts(
+            f"by {mention(entity.text('author', 'username'))} {entity.day('created_at')}",
+            branches(entity),
+            f"head: {entity.text('sha')[:12]}" if entity.text("sha") else "no commits",
+            f"{changes} files changed" if changes and changes != "1" else f"{changes or 0} file changed",
+        ),
+        facts(
+            f"merge status: {merge_status(entity)}",
+            _pipeline(entity),
+            labelled("labels", entity.texts("labels")),
+            labelled("assigned", (mention(user.text("username")) for user in entity.entities("assignees"))),
+            labelled("reviewers", (mention(user.text("username")) for user in entity.entities("reviewers"))),
+            labelled("milestone", [entity.text("milestone", "title")]),
+            labelled("closes", (f"#{issue.number('iid')}" for issue in closes if issue.number("iid"))),
+        ),
+        entity.text("web_url"),
+    ]
+    description = entity.text("description").strip()
+    body = (
+        cut(quote(description), DESCRIPTION_BYTES, "the whole is at the URL above")
+        if description
+        else "(no description)"
+    )
+    return "\n".join(head) + f"\n\n{body}\n\n{comments(shown, COMMENT_BYTES)}"
+
+
+def branches(entity: Entity) -> str:
+    """`source -> target`."""
+    return f"{one_line(entity.text('source_branch'), 255)} -> {one_line(entity.text('target_branch'), 255)}"
+
+
+def merge_status(entity: Entity) -> str:
+    """GitLab's detailed_merge_status in words, such as "mergeable" or "draft status"."""
+    if entity.flag("has_conflicts"):
+        return "conflict with the target branch"
+    return one_line(entity.text("detailed_merge_status").replace("_", " "), 60) or "unknown"
+
+
+def merge_request_written(done: str, entity: Entity) -> str:
+    """What a write answers: what was done, to which merge request, and where it is."""
+    draft = "draft " if entity.flag("draft") else ""
+    return f"{done} {draft}!{entity.number('iid')} ({branches(entity)}): {entity.text('web_url')}"
+
+
+def _state(entity: Entity) -> str:
+    return state(entity.text("state")) + (", draft" if entity.flag("draft") else "")
+
+
+def _pipeline(entity: Entity) -> str:
+    status = entity.text("head_pipeline", "status")
+    return f"pipeline: {one_line(status, 30)} (id {entity.number('head_pipeline', 'id')})" if status else ""

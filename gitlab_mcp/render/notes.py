@@ -1,0 +1,55 @@
+"""Comments as an agent reads them."""
+
+from gitlab_mcp.api.discussions import Comment, Comments
+from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.render.sanitise import one_line
+from gitlab_mcp.render.text import count, facts, mention, quote, share
+
+
+def comments(shown: Comments, budget: int) -> str:
+    """A page of comments in at most about `budget` bytes of people's text, and how to get the page before it."""
+    if not shown.rows:
+        return "## No comments" if shown.page == 1 else f"## No comments on page {shown.page}"
+    bodies = share([quote(comment.note.text("body")) for comment in shown.rows], budget)
+    parts = [f"{_head(comment)}\n{body}" for comment, body in zip(shown.rows, bodies, strict=True)]
+    return f"{_title(shown)}\n" + "\n\n".join(parts)
+
+
+def _title(shown: Comments) -> str:
+    total = f" of {shown.total:,}" if shown.total is not None else ""
+    newest = f"newest {len(shown.rows)}" if shown.page == 1 else f"page {shown.page}, {len(shown.rows)}"
+    older = f"; page {shown.next_page} goes back" if shown.next_page else ""
+    if shown.page == 1 and not older:
+        return f"## {count(len(shown.rows), 'comment').capitalize()}"
+    return f"## Comments ({newest}{total}{older})"
+
+
+def _head(comment: Comment) -> str:
+    note = comment.note
+    return facts(
+        f"n{comment.id} {mention(note.text('author', 'username'))} {note.day('created_at')}",
+        "system" if note.flag("system") else "",
+        "internal" if note.flag("internal") or note.flag("confidential") else "",
+        f"reply to n{comment.reply_to}" if comment.reply_to else "",
+        _position(note),
+        _resolution(note) if not comment.reply_to else "",
+    )
+
+
+def _position(note: Entity) -> str:
+    path = note.text("position", "new_path") or note.text("position", "old_path")
+    line = note.number("position", "new_line") or note.number("position", "old_line")
+    return f"{one_line(path, 300)}{f':{line}' if line else ''}" if path else ""
+
+
+def _resolution(note: Entity) -> str:
+    if not note.flag("resolvable"):
+        return ""
+    return "resolved" if note.flag("resolved") else "unresolved"
+
+
+def note_created(note: Entity, where: str, url: str, reply_to: str) -> str:
+    """What create_note answers."""
+    kind = "Replied" if reply_to else "Commented"
+    internal = " (internal)" if note.flag("internal") else ""
+    return f"{kind} on {where}{internal}: n{note.number('id')}\n{url}#note_{note.number('id')}"

@@ -1,0 +1,40 @@
+"""Text that people wrote on GitLab, without what a person would not see but a model would read."""
+
+import re
+
+# ECMA-48 control sequences, operating system commands and two-character escapes, as terminals read them.
+ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-_]|\x9b[0-?]*[ -/]*[@-~]")
+
+# GitLab shows neither; an unclosed comment hides everything after it (CommonMark 0.31, 4.6 HTML blocks).
+HIDDEN_HTML = re.compile(
+    r"<!--.*?(?:-->|\Z)|<(script|style|template|noscript)\b[^>]*>.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE
+)
+
+INVISIBLE = re.compile(
+    "["
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # controls but tab, newline and carriage return
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e"  # soft hyphen, joiners, fillers
+    "\u200b-\u200f\u202a-\u202e\u2060-\u206f"  # zero-width characters, bidi marks, embeddings and isolates
+    "\u3164\ufe00-\ufe0e\ufeff\uffa0\ufff0-\ufffb"  # fillers, variation selectors but the emoji one, byte order mark
+    "\U000e0000-\U000e0fff"  # tags and further variation selectors: whole sentences can hide in them
+    "\ud800-\udfff"  # halves of surrogate pairs, which cannot be sent as UTF-8
+    "]"
+)
+
+
+def sanitise(text: str) -> str:
+    """People's text as a person sees it: no terminal codes, no invisible characters, no hidden HTML."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
+    text = INVISIBLE.sub("", ANSI.sub("", text))
+    return HIDDEN_HTML.sub("[hidden HTML removed]", text)
+
+
+def one_line(text: str, characters: int = 200) -> str:
+    """Sanitised text on one line of at most `characters`."""
+    line = " ".join(sanitise(text).split())
+    return line if len(line) <= characters else f"{line[: characters - 1].rstrip()}…"
+
+
+def visible(code: str) -> str:
+    """Code with invisible characters written out as <U+202E>, since dropping them would make it other code."""
+    return INVISIBLE.sub(lambda match: f"<U+{ord(match[0]):04X}>", code)

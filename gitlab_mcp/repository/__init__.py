@@ -1,0 +1,1 @@
+"""What tools ask of a project's repository."""

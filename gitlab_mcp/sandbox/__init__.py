@@ -1,0 +1,27 @@
+"""A small GitLab for tests and demonstrations: REST v4 and git over HTTP, with real git repositories behind it.
+
+It imports nothing of the server that is tried on it; the two meet over HTTP and git, as with a real GitLab.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gitlab_mcp.sandbox.errors import SandboxError
+    from gitlab_mcp.sandbox.sandbox import Sandbox
+
+__all__ = ["Sandbox", "SandboxError"]
+
+
+def __getattr__(name: str) -> Any:
+    # Late, so that importing this package (as a command line does for its help) costs nothing.
+    if name == "Sandbox":
+        from gitlab_mcp.sandbox.sandbox import Sandbox
+
+        return Sandbox
+    if name == "SandboxError":
+        from gitlab_mcp.sandbox.errors import SandboxError
+
+        return SandboxError
+    raise AttributeError(name)

@@ -1,0 +1,149 @@
+"""Who calls, and what they may do: tokens with scope, expiry and revocation; roles in projects."""
+
+from __future__ import annotations
+
+import base64
+import fnmatch
+from collections.abc import Mapping
+
+from gitlab_mcp.sandbox.errors import ApiError, unauthorized
+from gitlab_mcp.sandbox.model import DEVELOPER, GUEST, MAINTAINER, PLANNER, Issuable, Issue, Note, Project, Token, User
+from gitlab_mcp.sandbox.world import World
+
+READ_SCOPES = ("api", "read_api")
+WRITE_SCOPES = ("api",)
+
+
+def token_of(world: World, headers: Mapping[str, str], params: Mapping[str, object]) -> Token | None:
+    """The token a REST call carries, or None for an anonymous one; raises the 401 of an unknown or spent token.
+
+    GitLab docs, REST API authentication: PRIVATE-TOKEN, JOB-TOKEN, Authorization: Bearer, or query parameters.
+    """
+    value = headers.get("private-token") or headers.get("job-token")
+    scheme, _, bearer = headers.get("authorization", "").partition(" ")
+    if not value and scheme.lower() == "bearer":
+        value = bearer.strip()
+    value = value or str(params.get("private_token") or params.get("job_token") or params.get("access_token") or "")
+    if not value:
+        return None
+    token = world.tokens.get(value)
+    if token is None:
+        raise unauthorized()
+    if token.kind == "oauth" and "private-token" in headers:
+        raise unauthorized()
+    refuse_spent(world, token)
+    token.last_used_at = world.now()
+    return token
+
+
+def refuse_spent(world: World, token: Token) -> None:
+    """Raise GitLab's answer to an expired or revoked token."""
+    if token.revoked:
+        raise _invalid_token("Token was revoked. You have to re-authorize from the user.")
+    if token.expires_at and token.expires_at <= world.now().date():
+        raise _invalid_token("Token is expired. You can either do re-authorization or token refresh.")
+
+
+def _invalid_token(description: str) -> ApiError:
+    return ApiError(401, {"error": "invalid_token", "error_description": description})
+
+
+def require_scope(token: Token, method: str, template: str) -> None:
+    """Raise 403 insufficient_scope if the token's scopes do not cover this call."""
+    if token.kind == "job":
+        return
+    allowed = READ_SCOPES if method in ("GET", "HEAD") else WRITE_SCOPES
+    if template == "/personal_access_tokens/self":
+        return  # GitLab docs: any personal access token may look at itself
+    if template.startswith("/user") and method == "GET":
+        allowed = (*allowed, "read_user")
+    if "/repository/files/" in template and method in ("GET", "HEAD"):
+        allowed = (*allowed, "read_repository")
+    if not set(token.scopes) & set(allowed):
+        body = {
+            "error": "insufficient_scope",
+            "error_description": "The request requires higher privileges than provided by the access token.",
+            "scope": " ".join(allowed),
+        }
+        raise ApiError(403, body)
+
+
+def basic_password(authorization: str) -> str | None:
+    """The password of an `Authorization: Basic` header, or the token of a Bearer one."""
+    scheme, _, value = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if scheme.lower() != "basic":
+        return None
+    try:
+        _, separator, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+    except ValueError:
+        return None
+    return password if separator else None
+
+
+def role(user: User | None, project: Project) -> int:
+    """The access level of a user in a project, 0 for none (GitLab docs, roles: 10 Guest ... 50 Owner)."""
+    return project.members.get(user, 0) if user else 0
+
+
+def may_see(user: User | None, project: Project) -> bool:
+    """Whether the project exists as far as this user can tell."""
+    if project.visibility == "public":
+        return True
+    if project.visibility == "internal" and user is not None:
+        return True
+    return role(user, project) >= GUEST
+
+
+def may_read_code(user: User | None, project: Project) -> bool:
+    """Whether the user may read the repository: in a private project from Reporter on (Planner may too)."""
+    return may_see(user, project) and (project.visibility != "private" or role(user, project) >= PLANNER)
+
+
+def may_push(user: User | None, project: Project, branch: str) -> bool:
+    """Whether the user may write to a branch: Developer, or what the branch's protection asks."""
+    return role(user, project) >= max(DEVELOPER, protection(project, branch) or 0)
+
+
+def protection(project: Project, branch: str) -> int | None:
+    """The least role that may push to a protected branch, or None for one that is not protected."""
+    levels = [level for pattern, level in project.protected.items() if fnmatch.fnmatchcase(branch, pattern)]
+    return min(levels) if levels else None
+
+
+def may_delete_branch(user: User | None, project: Project, branch: str) -> bool:
+    """Deleting a protected branch takes a Maintainer."""
+    return role(user, project) >= (MAINTAINER if protection(project, branch) else DEVELOPER)
+
+
+def may_read_issue(user: User | None, issue: Issue) -> bool:
+    """GitLab docs, confidential issues: Planner or more, the author and the assignees see them; others get 404."""
+    if not issue.confidential:
+        return True
+    return user is not None and (
+        role(user, issue.project) >= PLANNER or user is issue.author or user in issue.assignees
+    )
+
+
+def may_read_internal(user: User | None, project: Project) -> bool:
+    """GitLab docs, internal notes: Planner or more."""
+    return role(user, project) >= PLANNER
+
+
+def may_read_note(user: User | None, noteable: Issuable, note: Note) -> bool:
+    """Whether a note shows up for this user."""
+    return not note.internal or may_read_internal(user, noteable.project)
+
+
+def may_edit(user: User | None, noteable: Issuable) -> bool:
+    """Whether the user may change an issue or merge request: its author and assignees, Planner (issue), Developer."""
+    if user is None:
+        return False
+    least = PLANNER if isinstance(noteable, Issue) else DEVELOPER
+    return role(user, noteable.project) >= least or user is noteable.author or user in noteable.assignees
+
+
+def may_set_metadata(user: User | None, noteable: Issuable) -> bool:
+    """Whether the user may set labels, assignees and milestone; GitLab drops them silently for others."""
+    return role(user, noteable.project) >= (PLANNER if isinstance(noteable, Issue) else DEVELOPER)

@@ -1,0 +1,89 @@
+"""Answering one REST request: route, token, parameters, project, then the route's function."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gitlab_mcp.sandbox import access, params, routes, routing
+from gitlab_mcp.sandbox.call import Call, Reply
+from gitlab_mcp.sandbox.errors import ApiError, forbidden, not_found, unauthorized
+from gitlab_mcp.sandbox.model import Project
+from gitlab_mcp.sandbox.world import World
+
+routes.load()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is sent back."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def answer(world: World, method: str, raw_path: str, query: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    """Answer a request for the percent-encoded path after /api/v4; header names in lower case."""
+    try:
+        reply = _dispatch(world, method, raw_path, query, headers, body)
+    except ApiError as refused:
+        reply = Reply(refused.body, refused.status, refused.headers)
+    return _encode(reply, method)
+
+
+def _dispatch(world: World, method: str, raw_path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    found = routing.match(method, raw_path) or (routing.match("GET", raw_path) if method == "HEAD" else None)
+    if found is None:
+        name = f"{method} {routing.template_of(raw_path)}"
+        raise ApiError(501, {"message": f"501 Not Implemented: {name} is not part of the sandbox"})
+    route, path = found
+    asked = params.nest(query)
+    token = access.token_of(world, headers, asked)
+    if token is not None and token.kind == "job" and not route.job_token:
+        token = None  # GitLab ignores a job token where it is not allowed: the call is an anonymous one
+    if token is None and (route.user_needed or (method not in ("GET", "HEAD") and "/repository/" not in raw_path)):
+        raise unauthorized()
+    if token is not None:
+        access.require_scope(token, method, route.template)
+    given = params.read(query, body, headers.get("content-type", ""))
+    checked = params.check(route.parameters, given)
+    user = token.user if token else None
+    call = Call(world, route, method, raw_path, asked, path, checked, token, user)
+    if route.in_project:
+        call.maybe_project = _project(call)
+    # One write at a time in a project, so that what one checks still holds when it acts.
+    writes = method not in ("GET", "HEAD") and call.maybe_project is not None
+    with call.project.lock if writes else contextlib.nullcontext():
+        result = route.handler(call)
+    if isinstance(result, Reply):
+        return result
+    return Reply(result, {"POST": 201, "DELETE": 204}.get(method, 200))
+
+
+def _project(call: Call) -> Project:
+    key = call.path["id"]
+    project = call.world.find_project(key, call.method, call.address_with("{id}"))
+    if not access.may_see(call.user, project):
+        raise not_found("Project")
+    if call.method not in ("GET", "HEAD"):
+        if call.user is None:
+            raise forbidden()
+        if project.archived and not call.route.archived:
+            raise forbidden()
+    return project
+
+
+def _encode(reply: Reply, method: str) -> Answer:
+    headers = dict(reply.headers)
+    if reply.status == 204:
+        return Answer(204, headers, b"")
+    body: Any = reply.body
+    if not isinstance(body, bytes):
+        body = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    headers["content-type"] = reply.media_type
+    headers["content-length"] = str(len(body))
+    return Answer(reply.status, headers, b"" if method == "HEAD" else body)

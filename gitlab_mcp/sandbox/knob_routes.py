@@ -1,0 +1,38 @@
+"""The knobs over HTTP, for tests in another process: /_sandbox/faults and /_sandbox/requests."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from gitlab_mcp.sandbox.api import Answer
+from gitlab_mcp.sandbox.knobs import Knobs
+
+
+def answer(knobs: Knobs, method: str, path: str, body: bytes) -> Answer:
+    """Answer a call of a path after /_sandbox/."""
+    match method, path:
+        case "POST", "faults":
+            try:
+                given = json.loads(body)
+                kind = given.pop("kind")
+                if kind not in ("fail", "delay", "drop", "rate_limit"):
+                    raise ValueError(f"unknown kind {kind!r}")
+                getattr(knobs, kind)(**given)
+            except (ValueError, TypeError, KeyError, AttributeError, re.error) as error:
+                return _json(400, {"message": f"{type(error).__name__}: {error}"})
+            return _json(201, {"kind": kind})
+        case "DELETE", "faults":
+            knobs.clear_faults()
+            return Answer(204, {}, b"")
+        case "GET", "requests":
+            return _json(200, knobs.requests())
+        case "DELETE", "requests":
+            knobs.clear_requests()
+            return Answer(204, {}, b"")
+    return _json(404, {"message": f"{method} /_sandbox/{path} is no knob"})
+
+
+def _json(status: int, value: Any) -> Answer:
+    return Answer(status, {"content-type": "application/json"}, json.dumps(value).encode())

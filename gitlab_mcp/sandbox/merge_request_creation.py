@@ -1,0 +1,64 @@
+"""Opening a merge request, however it is asked for."""
+
+from __future__ import annotations
+
+from gitlab_mcp.sandbox import activity
+from gitlab_mcp.sandbox.errors import bad_request, conflict, unprocessable
+from gitlab_mcp.sandbox.model import MergeRequest, Project, User
+from gitlab_mcp.sandbox.world import World
+
+
+def create(
+    world: World,
+    project: Project,
+    author: User,
+    title: str,
+    source_branch: str,
+    target_branch: str,
+    description: str | None = None,
+) -> MergeRequest:
+    """Open a merge request; raises GitLab's answers to branches that are the same, missing or taken.
+
+    A source branch without commits of its own is no fault: GitLab makes a merge request without changes.
+    """
+    repository = project.repository
+    if source_branch == target_branch:
+        raise unprocessable(["You can't use same project/branch for source and target"])
+    for side, branch in (("Source", source_branch), ("Target", target_branch)):
+        if repository.branch(branch) is None:
+            raise bad_request([f'{side} branch "{branch}" does not exist'])
+    refuse_duplicate(project, source_branch, target_branch)
+    number = max(project.merge_requests, default=0) + 1
+    now = world.now()
+    made = MergeRequest(
+        id=world.next_id("merge_request"),
+        iid=number,
+        project=project,
+        title=title,
+        author=author,
+        created_at=now,
+        updated_at=now,
+        description=description,
+        source_branch=source_branch,
+        target_branch=target_branch,
+    )
+    activity.add_version(world, made, None)
+    project.merge_requests[number] = made
+    activity.mention(world, made, author, f"{title}\n{description or ''}")
+    return made
+
+
+def open_for(project: Project, source_branch: str, target_branch: str | None = None) -> MergeRequest | None:
+    """The open merge request of a source branch (and a target), if there is one."""
+    for one in list(project.merge_requests.values()):
+        same_target = target_branch in (None, one.target_branch)
+        if one.state == "opened" and one.source_branch == source_branch and same_target:
+            return one
+    return None
+
+
+def refuse_duplicate(project: Project, source_branch: str, target_branch: str) -> None:
+    """Raise 409 if the same two branches have an open merge request already."""
+    other = open_for(project, source_branch, target_branch)
+    if other is not None:
+        raise conflict([f"Another open merge request already exists for this source branch: {other.reference}"])

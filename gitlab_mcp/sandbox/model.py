@@ -1,0 +1,246 @@
+"""What the sandbox remembers: people, tokens, projects and what is written in them. Repositories are on disk."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gitlab_mcp.sandbox.repositories.repository import Repository
+
+GUEST, PLANNER, REPORTER, DEVELOPER, MAINTAINER, OWNER = 10, 15, 20, 30, 40, 50
+
+
+@dataclass(eq=False)
+class User:
+    """A person with an account."""
+
+    id: int
+    username: str
+    name: str
+    created_at: datetime
+
+    @property
+    def email(self) -> str:
+        return f"{self.username}@example.com"
+
+
+@dataclass(eq=False)
+class Token:
+    """A credential: `kind` is pat (personal access token), job (CI_JOB_TOKEN) or oauth."""
+
+    id: int
+    value: str
+    name: str
+    user: User
+    scopes: tuple[str, ...]
+    created_at: datetime
+    kind: str = "pat"
+    expires_at: date | None = None
+    revoked: bool = False
+    last_used_at: datetime | None = None
+
+
+@dataclass(eq=False)
+class Label:
+    """A project label."""
+
+    id: int
+    name: str
+    color: str = "#6699cc"
+    description: str | None = None
+
+
+@dataclass(eq=False)
+class Milestone:
+    """A project milestone."""
+
+    id: int
+    iid: int
+    title: str
+    created_at: datetime
+    updated_at: datetime
+    description: str = ""
+    due_date: date | None = None
+    start_date: date | None = None
+    state: str = "active"
+
+
+@dataclass(eq=False)
+class Note:
+    """A comment or a system note; notes with the same `discussion_id` are one thread."""
+
+    id: int
+    author: User
+    body: str
+    created_at: datetime
+    updated_at: datetime
+    discussion_id: str
+    type: str | None = None  # None is a note on its own, else DiscussionNote or DiffNote
+    system: bool = False
+    internal: bool = False
+    position: dict[str, Any] | None = None
+    resolved: bool = False
+    resolved_by: User | None = None
+    resolved_at: datetime | None = None
+    award_emoji: list[AwardEmoji] = field(default_factory=list)
+
+    @property
+    def resolvable(self) -> bool:
+        """Threads can be resolved, single notes cannot."""
+        return self.type is not None and not self.system
+
+
+@dataclass(eq=False)
+class AwardEmoji:
+    """A reaction."""
+
+    id: int
+    name: str
+    user: User
+    created_at: datetime
+
+
+@dataclass(eq=False, kw_only=True)
+class Issuable:
+    """What issues and merge requests have in common."""
+
+    id: int
+    iid: int
+    project: Project
+    title: str
+    author: User
+    created_at: datetime
+    updated_at: datetime
+    description: str | None = None
+    state: str = "opened"
+    labels: list[Label] = field(default_factory=list)
+    milestone: Milestone | None = None
+    assignees: list[User] = field(default_factory=list)
+    discussion_locked: bool | None = None
+    closed_at: datetime | None = None
+    closed_by: User | None = None
+    notes: list[Note] = field(default_factory=list)
+    award_emoji: list[AwardEmoji] = field(default_factory=list)
+
+    kind = ""  # the name GitLab gives this type: Issue, MergeRequest
+    symbol = ""  # what stands before the number in a reference
+
+    @property
+    def reference(self) -> str:
+        return f"{self.symbol}{self.iid}"
+
+
+@dataclass(eq=False, kw_only=True)
+class Issue(Issuable):
+    """An issue."""
+
+    confidential: bool = False
+    due_date: date | None = None
+    issue_type: str = "issue"
+    links: list[IssueLink] = field(default_factory=list)
+
+    kind = "Issue"
+    symbol = "#"
+
+
+@dataclass(eq=False)
+class IssueLink:
+    """A link between two issues, as the issue it was made on sees it."""
+
+    id: int
+    source: Issue
+    target: Issue
+    link_type: str
+    created_at: datetime
+
+
+@dataclass(eq=False)
+class DiffVersion:
+    """What a merge request's diff was after one push: three commits."""
+
+    id: int
+    base: str
+    start: str
+    head: str
+    created_at: datetime
+
+
+@dataclass(eq=False)
+class DraftNote:
+    """A comment of a review that is not published yet; only its author sees it."""
+
+    id: int
+    author: User
+    note: str
+    discussion_id: str | None = None
+    resolve_discussion: bool = False
+    position: dict[str, Any] | None = None
+
+
+@dataclass(eq=False, kw_only=True)
+class MergeRequest(Issuable):
+    """A merge request between two branches of one project."""
+
+    source_branch: str
+    target_branch: str
+    reviewers: list[User] = field(default_factory=list)
+    squash: bool = False
+    remove_source_branch: bool = False
+    versions: list[DiffVersion] = field(default_factory=list)
+    approvals: dict[User, datetime] = field(default_factory=dict)
+    drafts: list[DraftNote] = field(default_factory=list)
+    merged_at: datetime | None = None
+    merged_by: User | None = None
+    merge_commit_sha: str | None = None
+    squash_commit_sha: str | None = None
+    merge_error: str | None = None
+
+    kind = "MergeRequest"
+    symbol = "!"
+
+    @property
+    def draft(self) -> bool:
+        """GitLab docs: a title that begins with Draft:, [Draft] or (Draft) makes a merge request a draft."""
+        return self.title.lower().startswith(("draft:", "[draft]", "(draft)"))
+
+    @property
+    def version(self) -> DiffVersion:
+        return self.versions[-1]
+
+
+@dataclass(eq=False)
+class Project:
+    """A project with its repository and all that is written in it."""
+
+    id: int
+    name: str
+    path: str
+    group: str
+    group_id: int
+    created_at: datetime
+    repository: Repository
+    creator: User
+    description: str = ""
+    visibility: str = "public"
+    archived: bool = False
+    members: dict[User, int] = field(default_factory=dict)
+    protected: dict[str, int] = field(default_factory=dict)  # branch name or wildcard -> least role that may push
+    labels: dict[str, Label] = field(default_factory=dict)
+    milestones: list[Milestone] = field(default_factory=list)
+    issues: dict[int, Issue] = field(default_factory=dict)
+    merge_requests: dict[int, MergeRequest] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    lock: RLock = field(default_factory=RLock)
+
+    @property
+    def full_path(self) -> str:
+        return f"{self.group}/{self.path}"
+
+
+def discussion_id(number: int) -> str:
+    """The 40 hexadecimal digits that name a thread, the same for the same number in every run."""
+    return hashlib.sha1(f"discussion {number}".encode(), usedforsecurity=False).hexdigest()

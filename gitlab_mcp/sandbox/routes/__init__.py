@@ -1,0 +1,35 @@
+"""The REST routes, one module per GitLab noun; importing them registers them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+MODULES = (
+    "users",
+    "projects",
+    "members",
+    "labels",
+    "issues",
+    "issue_links",
+    "notes",
+    "discussions",
+    "award_emoji",
+    "merge_requests",
+    "merging",
+    "merge_request_diffs",
+    "approvals",
+    "draft_notes",
+    "branches",
+    "tags",
+    "commits",
+    "commit_writes",
+    "compare",
+    "tree",
+    "files",
+)
+
+
+def load() -> None:
+    """Register every route."""
+    for name in MODULES:
+        import_module(f"{__name__}.{name}")

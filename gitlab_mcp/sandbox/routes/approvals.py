@@ -1,0 +1,43 @@
+"""Approving merge requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gitlab_mcp.sandbox import access, activity
+from gitlab_mcp.sandbox.call import Call
+from gitlab_mcp.sandbox.entities.merge_requests import approvals
+from gitlab_mcp.sandbox.errors import conflict, not_found, unauthorized
+from gitlab_mcp.sandbox.routing import route
+
+_ONE = "/projects/:id/merge_requests/:merge_request_iid"
+
+
+@route("GET", f"{_ONE}/approvals")
+def get_approvals(call: Call) -> Any:
+    return approvals(call.world, call.merge_request(), call.user)
+
+
+@route("POST", f"{_ONE}/approve", "sha approval_password")
+def approve(call: Call) -> Any:
+    one = call.merge_request()
+    if call.get("sha") and call.params["sha"] != one.version.head:
+        raise conflict(f"SHA does not match HEAD of source branch: {one.version.head}")
+    # GitLab docs: 401 to whoever may not approve, the author and a second time included.
+    if one.state != "opened" or one.author is call.user or call.me in one.approvals:
+        raise unauthorized()
+    if not access.may_edit(call.user, one):
+        raise unauthorized()
+    one.approvals[call.me] = call.world.now()
+    activity.system_note(call.world, one, call.me, "approved this merge request")
+    return approvals(call.world, one, call.user)
+
+
+@route("POST", f"{_ONE}/unapprove")
+def unapprove(call: Call) -> Any:
+    one = call.merge_request()
+    if call.me not in one.approvals:
+        raise not_found()
+    del one.approvals[call.me]
+    activity.system_note(call.world, one, call.me, "unapproved this merge request")
+    return approvals(call.world, one, call.user)

@@ -1,0 +1,130 @@
+"""Branches."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from gitlab_mcp.sandbox import access, activity
+from gitlab_mcp.sandbox.call import Call, Reply
+from gitlab_mcp.sandbox.entities import repository
+from gitlab_mcp.sandbox.errors import bad_request, forbidden, invalid_parameter, not_found
+from gitlab_mcp.sandbox.model import DEVELOPER
+from gitlab_mcp.sandbox.paging import page_of, paginate
+from gitlab_mcp.sandbox.repositories.repository import RefMoved, valid_branch_name
+from gitlab_mcp.sandbox.routing import route
+
+_ALL = "/projects/:id/repository/branches"
+
+
+def _shown(call: Call, name: str, sha: str, merged: set[str] | None = None) -> dict[str, Any]:
+    repo = call.project.repository
+    if merged is None:
+        tip = repo.branch(repo.default_branch)
+        merged = {name} if tip and repo.is_ancestor(sha, tip) else set()
+    # GitLab does not call the default branch merged into itself.
+    return repository.branch(
+        call.world,
+        call.project,
+        call.user,
+        name,
+        repo.commit(sha),
+        merged=name in merged and name != repo.default_branch,
+    )
+
+
+@route("GET", _ALL, "search regex sort:enum(name_asc|updated_asc|updated_desc) page_token", job_token=True)
+def list_branches(call: Call) -> Reply:
+    call.require_code()
+    repo = call.project.repository
+    found = repo.branches()
+    names = sorted(found)
+    if search := call.get("search"):
+        names = [name for name in names if _matches(name, search)]
+    if pattern := call.get("regex"):
+        try:
+            names = [name for name in names if re.search(pattern, name)]
+        except re.error as error:
+            raise invalid_parameter(f"regex is an invalid regular expression: {error}") from error
+    commits = repo.commits([found[name] for name in names])
+    if (call.get("sort") or "").startswith("updated"):
+        names.sort(key=lambda name: commits[found[name]].committed_at, reverse=call.get("sort") == "updated_desc")
+    page_of(call)
+    merged = repo.merged_branches(repo.default_branch) if repo.branch(repo.default_branch) else set()
+    return paginate(call, names, lambda name: _shown(call, name, found[name], merged))
+
+
+def _matches(name: str, search: str) -> bool:
+    # GitLab docs: ^term is the beginning, term$ the end, a * in between anything.
+    start, end = search.startswith("^"), search.endswith("$")
+    term = search.lstrip("^").rstrip("$")
+    pattern = ".*".join(re.escape(part) for part in term.split("*"))
+    return bool(re.search(f"{'^' if start else ''}{pattern}{'$' if end else ''}", name, re.IGNORECASE))
+
+
+def _tip(call: Call) -> str:
+    name = call.path["branch"]
+    if not valid_branch_name(name):
+        raise bad_request("The branch refname is invalid")
+    sha = call.project.repository.branch(name)
+    if sha is None:
+        raise not_found("Branch")
+    return sha
+
+
+@route("GET", f"{_ALL}/:branch")
+def get_branch(call: Call) -> Any:
+    call.require_code()
+    return _shown(call, call.path["branch"], _tip(call))
+
+
+@route("POST", _ALL, "branch* ref*")
+def create_branch(call: Call) -> Any:
+    call.require(DEVELOPER)
+    repo, name, ref = call.project.repository, call.params["branch"], call.params["ref"]
+    if not valid_branch_name(name):
+        raise bad_request("Branch name is invalid")
+    if repo.branch(name) is not None:
+        raise bad_request("Branch already exists")
+    if not access.may_push(call.user, call.project, name):
+        raise forbidden("You are not allowed to create protected branches on this project.")
+    sha = repo.resolve(ref)
+    if sha is None:
+        raise bad_request(f"Invalid reference name: {ref}")
+    create_ref(call, name, sha)
+    activity.branch_moved(call.world, call.project, call.me, name, None, sha)
+    return _shown(call, name, sha)
+
+
+def create_ref(call: Call, name: str, sha: str) -> None:
+    """Make a branch; raises GitLab's 400 if one of that name, or below or above that name, is there."""
+    try:
+        call.project.repository.update_ref(f"refs/heads/{name}", sha, None)
+    except RefMoved as error:
+        if call.project.repository.branch(name) is not None:
+            raise bad_request("Branch already exists") from error
+        raise bad_request(f"Failed to create branch '{name}': {error}") from error
+
+
+@route("DELETE", f"{_ALL}/:branch")
+def delete_branch(call: Call) -> Any:
+    name = call.path["branch"]
+    sha = _tip(call)
+    call.require(DEVELOPER)
+    if name == call.project.repository.default_branch:
+        raise forbidden("Cannot remove HEAD branch")
+    if not access.may_delete_branch(call.user, call.project, name):
+        raise forbidden("Protected branch cannot be removed")
+    call.project.repository.update_ref(f"refs/heads/{name}", None, sha)
+    return None
+
+
+@route("DELETE", "/projects/:id/repository/merged_branches")
+def delete_merged(call: Call) -> Any:
+    call.require(DEVELOPER)
+    repo = call.project.repository
+    if repo.branch(repo.default_branch):
+        for name in repo.merged_branches(repo.default_branch):
+            if name != repo.default_branch and access.protection(call.project, name) is None:
+                repo.update_ref(f"refs/heads/{name}", None, repo.branch(name))
+    return Reply({"message": "202 Accepted"}, 202)

@@ -1,0 +1,113 @@
+"""Reading commits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gitlab_mcp.sandbox.call import Call, Reply
+from gitlab_mcp.sandbox.entities import repository
+from gitlab_mcp.sandbox.entities.merge_requests import merge_request_basic
+from gitlab_mcp.sandbox.errors import not_found
+from gitlab_mcp.sandbox.paging import page_of, paginate
+from gitlab_mcp.sandbox.repositories.diffs import of_commit
+from gitlab_mcp.sandbox.repositories.repository import Commit
+from gitlab_mcp.sandbox.routing import route
+
+_ALL = "/projects/:id/repository/commits"
+
+
+def commit_of_path(call: Call) -> Commit:
+    """The commit of the path, which may be a sha, a branch or a tag."""
+    call.require_code()
+    repo = call.project.repository
+    sha = repo.resolve(call.path["sha"])
+    if sha is None:
+        raise not_found("Commit")
+    return repo.commit(sha)
+
+
+@route(
+    "GET",
+    _ALL,
+    "ref_name path since:dt until:dt author all:bool with_stats:bool first_parent:bool follow:bool "
+    "order:enum(default|topo)=default trailers:bool",
+)
+def list_commits(call: Call) -> Reply:
+    call.require_code()
+    repo = call.project.repository
+    options = ["--topo-order"] if call.get("order") == "topo" else []
+    options += ["--first-parent"] if call.get("first_parent") else []
+    options += [f"--since={call.params['since'].isoformat()}"] if call.get("since") else []
+    options += [f"--until={call.params['until'].isoformat()}"] if call.get("until") else []
+    options += [f"--author={call.params['author']}"] if call.get("author") else []
+    page, per_page = page_of(call)
+    options.append(f"--max-count={page * per_page + 1}")
+    if call.get("all"):
+        start = ["--branches", "--tags"]
+    else:
+        start = _start(call)
+        if not start:
+            return paginate(call, [], lambda none: none, total=False)
+    path = call.get("path") or ""
+    options += ["--follow"] if call.get("follow") and path else []
+    found = repo.log([*options, *start, "--", *([f":(literal){path}"] if path else [])])
+
+    def shown(one: Commit) -> dict[str, Any]:
+        entity = repository.commit(call.world, call.project, one)
+        if call.get("with_stats"):
+            entity["stats"] = repository.commit_stats(call.project, one)
+        return entity
+
+    return paginate(call, found, shown, total=False)
+
+
+def _start(call: Call) -> list[str]:
+    """The revisions to list from: GitLab's ref_name is a branch, a tag, a commit or a range such as main..topic."""
+    repo = call.project.repository
+    ref = call.get("ref_name") or repo.default_branch
+    excluded, dots, included = ref.partition("..")
+    found = {name: repo.resolve(name) for name in ((excluded, included) if dots else (ref,))}
+    if None in found.values():
+        if repo.is_empty():
+            return []
+        raise not_found("Commit")
+    return [f"{found[included]}", f"^{found[excluded]}"] if dots else [f"{found[ref]}"]
+
+
+@route("GET", f"{_ALL}/:sha", "stats:bool=true", job_token=True)
+def get_commit(call: Call) -> Any:
+    one = commit_of_path(call)
+    return repository.commit_detail(call.world, call.project, one, stats=call.params["stats"])
+
+
+@route("GET", f"{_ALL}/:sha/diff", "unidiff:bool")
+def get_diff(call: Call) -> Reply:
+    one = commit_of_path(call)
+    found = of_commit(call.project.repository, one.sha, one.parents)
+    return paginate(call, found, lambda each: repository.diff(each, unidiff=bool(call.get("unidiff"))))
+
+
+@route("GET", f"{_ALL}/:sha/merge_requests", "state:enum(opened|closed|locked|merged|all)", job_token=True)
+def get_merge_requests(call: Call) -> Reply:
+    one = commit_of_path(call)
+    repo = call.project.repository
+    found = []
+    for merge_request in list(call.project.merge_requests.values()):
+        version = merge_request.version
+        inside = one.sha in repo.run("rev-list", f"{version.base}..{version.head}").split()
+        if inside or one.sha in (merge_request.merge_commit_sha, merge_request.squash_commit_sha):
+            found.append(merge_request)
+    if call.get("state") not in (None, "all"):
+        found = [each for each in found if each.state == call.params["state"]]
+    return paginate(call, found, lambda each: merge_request_basic(call.world, each))
+
+
+@route("GET", f"{_ALL}/:sha/refs", "type:enum(branch|tag|all)=all")
+def get_refs(call: Call) -> Reply:
+    one = commit_of_path(call)
+    repo = call.project.repository
+    found = []
+    for kind, prefix in (("branch", "refs/heads/"), ("tag", "refs/tags/")):
+        if call.get("type") in (kind, "all"):
+            found += [{"type": kind, "name": name} for name in repo.refs(prefix, f"--contains={one.sha}")]
+    return paginate(call, found, lambda each: each)

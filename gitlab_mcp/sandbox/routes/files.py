@@ -1,0 +1,129 @@
+"""Single files of a repository."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+from gitlab_mcp.sandbox.call import Call, Reply
+from gitlab_mcp.sandbox.entities.repository import commit as commit_entity
+from gitlab_mcp.sandbox.errors import invalid_parameter, not_found
+from gitlab_mcp.sandbox.repositories.commit_files import Action
+from gitlab_mcp.sandbox.repositories.trees import EXECUTABLE, Entry, blame, find, last_commit, read_blob
+from gitlab_mcp.sandbox.routes.commit_writes import commit, decode
+from gitlab_mcp.sandbox.routing import route
+
+_ONE = "/projects/:id/repository/files/:file_path"
+_WRITE = "branch* commit_message* start_branch author_email author_name"
+_BLAMED = (
+    "id",
+    "parent_ids",
+    "message",
+    "authored_date",
+    "author_name",
+    "author_email",
+    "committed_date",
+    "committer_name",
+    "committer_email",
+)
+_CONTENT = "content*:any encoding:enum(text|base64)=text execute_filemode:bool"
+
+
+def _find(call: Call, ref: str | None) -> tuple[str, Entry]:
+    call.require_code()
+    repo = call.project.repository
+    sha = repo.resolve(repo.default_branch if ref in (None, "", "HEAD") else ref or "")
+    if sha is None:
+        raise not_found("Commit")
+    entry = find(repo, sha, call.path["file_path"])
+    if entry is None or entry.type != "blob":
+        raise not_found("File")
+    return sha, entry
+
+
+def _facts(call: Call, sha: str, entry: Entry, content: bytes) -> dict[str, Any]:
+    return {
+        "file_name": entry.name,
+        "file_path": entry.path,
+        "size": len(content),
+        "encoding": "base64",
+        "content_sha256": hashlib.sha256(content).hexdigest(),
+        "ref": call.get("ref") or "HEAD",
+        "blob_id": entry.sha,
+        "commit_id": sha,
+        "last_commit_id": last_commit(call.project.repository, sha, entry.path),
+        "execute_filemode": entry.mode == EXECUTABLE,
+    }
+
+
+def _headers(facts: dict[str, Any]) -> dict[str, str]:
+    # Header values are bytes: GitLab sends UTF-8 there.
+    shown = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in facts.items()}
+    return {f"x-gitlab-{name.replace('_', '-')}": value for name, value in shown.items()}
+
+
+@route("GET", _ONE, "ref*")
+def get_file(call: Call) -> Reply:
+    sha, entry = _find(call, call.params["ref"])
+    content = read_blob(call.project.repository, entry.sha)
+    facts = _facts(call, sha, entry, content)
+    return Reply({**facts, "content": base64.b64encode(content).decode()}, headers=_headers(facts))
+
+
+@route("GET", f"{_ONE}/raw", "ref lfs:bool", job_token=True)
+def get_raw_file(call: Call) -> Reply:
+    sha, entry = _find(call, call.get("ref"))
+    content = read_blob(call.project.repository, entry.sha)
+    headers = _headers(_facts(call, sha, entry, content))
+    kind = "application/octet-stream" if b"\x00" in content[:8000] else "text/plain; charset=utf-8"
+    return Reply(content, headers=headers, media_type=kind)
+
+
+@route("GET", f"{_ONE}/blame", "ref* range:obj")
+def get_blame(call: Call) -> Any:
+    sha, entry = _find(call, call.params["ref"])
+    first, last = 1, 0
+    if lines := call.get("range"):
+        for name in ("start", "end"):
+            if not str(lines.get(name, "")).isdecimal():
+                raise invalid_parameter(f"range[{name}] is missing")
+        first, last = int(lines["start"]), int(lines["end"])
+        if not 0 < first <= last:
+            raise invalid_parameter("range[end] is invalid")
+    shown = []
+    for one, lines_of_one in blame(call.project.repository, sha, entry.path, first, last):
+        entity = commit_entity(call.world, call.project, one)
+        shown.append({"commit": {name: entity[name] for name in _BLAMED}, "lines": lines_of_one})
+    return shown
+
+
+def _answer(call: Call) -> dict[str, str]:
+    return {"file_path": call.path["file_path"], "branch": call.params["branch"]}
+
+
+def _write(call: Call, kind: str) -> None:
+    content = decode(call.get("content"), call.get("encoding") or "text")
+    path, seen = call.path["file_path"], call.get("last_commit_id") or ""
+    actions = [Action(kind, path, content=content, last_commit_id=seen, execute_filemode=call.get("execute_filemode"))]
+    if kind == "update" and call.get("execute_filemode") is not None:
+        actions.append(Action("chmod", path, execute_filemode=call.params["execute_filemode"]))
+    commit(call, actions)
+
+
+@route("POST", _ONE, f"{_WRITE} {_CONTENT}")
+def create_file(call: Call) -> Any:
+    _write(call, "create")
+    return _answer(call)
+
+
+@route("PUT", _ONE, f"{_WRITE} {_CONTENT} last_commit_id")
+def update_file(call: Call) -> Any:
+    _write(call, "update")
+    return _answer(call)
+
+
+@route("DELETE", _ONE, f"{_WRITE} last_commit_id")
+def delete_file(call: Call) -> Any:
+    _write(call, "delete")
+    return None

@@ -1,0 +1,92 @@
+"""What an issue is tied to: other issues, and the merge requests that mention or close it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gitlab_mcp.sandbox import access, activity, references
+from gitlab_mcp.sandbox.call import Call, Reply
+from gitlab_mcp.sandbox.entities import issues
+from gitlab_mcp.sandbox.entities.merge_requests import merge_request_basic
+from gitlab_mcp.sandbox.entities.users import user_basic
+from gitlab_mcp.sandbox.errors import conflict, forbidden, not_found
+from gitlab_mcp.sandbox.model import PLANNER, Issue, IssueLink
+from gitlab_mcp.sandbox.paging import paginate
+from gitlab_mcp.sandbox.routing import route
+
+
+@route("GET", "/projects/:id/issues/:issue_iid/related_merge_requests")
+def related_merge_requests(call: Call) -> Reply:
+    numbers = issues.mentioning(call.issue())
+    found = [call.project.merge_requests[number] for number in numbers]
+    return paginate(call, found, lambda one: merge_request_basic(call.world, one))
+
+
+@route("GET", "/projects/:id/issues/:issue_iid/closed_by")
+def closed_by(call: Call) -> Reply:
+    issue = call.issue()
+    found = [one for one in list(call.project.merge_requests.values()) if issue in references.closes(one)]
+    return paginate(call, found, lambda one: merge_request_basic(call.world, one))
+
+
+@route("GET", "/projects/:id/issues/:issue_iid/links")
+def list_links(call: Call) -> Any:
+    issue = call.issue()
+    return [issues.related_issue(call.world, link, issue) for link in issue.links if _readable(call, link)]
+
+
+def _readable(call: Call, link: IssueLink) -> bool:
+    return access.may_read_issue(call.user, link.source) and access.may_read_issue(call.user, link.target)
+
+
+@route(
+    "POST",
+    "/projects/:id/issues/:issue_iid/links",
+    "target_project_id* target_issue_iid* link_type:enum(relates_to|blocks|is_blocked_by)=relates_to",
+)
+def create_link(call: Call) -> Any:
+    issue, target = call.issue(), _target(call)
+    if call.role < PLANNER:
+        raise forbidden()
+    if target is issue or any(target in (link.source, link.target) for link in issue.links):
+        raise conflict("Issue(s) already assigned")
+    link = IssueLink(call.world.next_id("issue_link"), issue, target, call.params["link_type"], call.world.now())
+    issue.links.append(link)
+    target.links.append(link)
+    words = {"relates_to": "marked this issue as related to", "blocks": "marked this issue as blocking"}
+    text = words.get(link.link_type, "marked this issue as blocked by")
+    activity.system_note(call.world, issue, call.me, f"{text} {target.reference}")
+    activity.system_note(call.world, target, call.me, f"marked this issue as related to {issue.reference}")
+    return issues.issue_link(call.world, link)
+
+
+def _target(call: Call) -> Issue:
+    key = call.params["target_project_id"]
+    project = call.world.find_project(key, "GET", f"/projects/{key}")
+    number = call.params["target_issue_iid"]
+    issue = project.issues.get(int(number)) if number.isdecimal() else None
+    if not access.may_see(call.user, project):
+        raise not_found("Project")
+    if issue is None or not access.may_read_issue(call.user, issue):
+        raise not_found()
+    return issue
+
+
+@route("DELETE", "/projects/:id/issues/:issue_iid/links/:issue_link_id")
+def delete_link(call: Call) -> Any:
+    issue, number = call.issue(), call.number("issue_link_id", "")
+    link = next((one for one in issue.links if one.id == number), None)
+    if link is None:
+        raise not_found()
+    if call.role < PLANNER:
+        raise forbidden()
+    for side in (link.source, link.target):
+        side.links.remove(link)
+    return Reply(issues.issue_link(call.world, link))
+
+
+@route("GET", "/projects/:id/issues/:issue_iid/participants")
+def participants(call: Call) -> Reply:
+    issue = call.issue()
+    people = dict.fromkeys([issue.author, *issue.assignees, *(note.author for note in issue.notes if not note.system)])
+    return paginate(call, list(people), lambda user: user_basic(call.world, user))

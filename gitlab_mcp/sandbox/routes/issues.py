@@ -1,0 +1,122 @@
+"""Issues."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gitlab_mcp.sandbox import access, activity
+from gitlab_mcp.sandbox.call import Call, Reply
+from gitlab_mcp.sandbox.entities import issues
+from gitlab_mcp.sandbox.errors import conflict, forbidden, invalid_parameter
+from gitlab_mcp.sandbox.issuables import (
+    FIELDS,
+    FILTERS,
+    check_exclusive,
+    check_texts,
+    filtered,
+    initial_fields,
+    set_fields,
+)
+from gitlab_mcp.sandbox.model import OWNER, PLANNER, Issue
+from gitlab_mcp.sandbox.paging import paginate
+from gitlab_mcp.sandbox.routing import route
+
+_TYPE = "issue_type:enum(issue|incident|test_case|requirement|task|ticket)"
+_FIELDS = f"{FIELDS} due_date:date confidential:bool {_TYPE} created_at:dt updated_at:dt weight:int start_date:date"
+
+
+@route(
+    "GET",
+    "/projects/:id/issues",
+    f"{FILTERS} {_TYPE} state:enum(opened|closed|all)=all confidential:bool due_date "
+    "order_by:enum(created_at|due_date|label_priority|milestone_due|popularity|priority|relative_position|title|"
+    "updated_at|weight)=created_at",
+    job_token=True,
+)
+def list_issues(call: Call) -> Reply:
+    found = [one for one in list(call.project.issues.values()) if access.may_read_issue(call.user, one)]
+    if call.given("confidential"):
+        found = [one for one in found if one.confidential == call.params["confidential"]]
+    if call.given("issue_type"):
+        found = [one for one in found if one.issue_type == call.params["issue_type"]]
+    if call.get("due_date") == "0":
+        found = [one for one in found if one.due_date is None]
+    details = bool(call.get("with_labels_details"))
+    return paginate(call, filtered(call, found), lambda one: issues.issue(
+        call.world, one, labels_details=details, subscribed=False
+    ))  # fmt: skip
+
+
+@route("GET", "/projects/:id/issues/:issue_iid", job_token=True)
+def get_issue(call: Call) -> Any:
+    return issues.issue(call.world, call.issue())
+
+
+@route("POST", "/projects/:id/issues", f"title* {_FIELDS} iid:int")
+def create_issue(call: Call) -> Any:
+    check_exclusive(call, ("milestone", "milestone_id"))
+    check_texts(call.params["title"], call.get("description"))
+    project, world = call.project, call.world
+    number = max(project.issues, default=0) + 1
+    if call.given("iid") and call.role >= OWNER:
+        number = call.params["iid"]
+        if number in project.issues:
+            raise conflict("Duplicated issue")
+    now = call.world.now()
+    if call.role >= OWNER and call.get("created_at"):
+        now = call.params["created_at"]
+    issue = Issue(
+        id=world.next_id("issue"),
+        iid=number,
+        project=project,
+        title=call.params["title"].strip(),
+        author=call.me,
+        created_at=now,
+        updated_at=now,
+        description=call.get("description"),
+        confidential=call.get("confidential", False),
+        issue_type=call.get("issue_type") or "issue",
+        due_date=call.get("due_date"),
+    )
+    initial_fields(call, issue)
+    project.issues[number] = issue
+    activity.mention(world, issue, call.me, f"{issue.title}\n{issue.description or ''}")
+    return issues.issue(world, issue)
+
+
+@route("PUT", "/projects/:id/issues/:issue_iid", f"title state_event:enum(close|reopen) {_FIELDS}")
+def update_issue(call: Call) -> Any:
+    check_exclusive(call, ("milestone", "milestone_id"))
+    if not set(call.params) - {"updated_at"}:
+        raise invalid_parameter(
+            "assignee_id, assignee_ids, confidential, created_at, description, discussion_locked, due_date, "
+            "start_date, labels, add_labels, remove_labels, milestone_id, milestone, severity, state_event, title, "
+            "issue_type are missing, at least one parameter must be provided"
+        )
+    issue = call.issue()
+    if not access.may_edit(call.user, issue):
+        raise forbidden()
+    check_texts(call.get("title"), call.get("description"))
+    if access.may_set_metadata(call.user, issue):
+        issue.due_date = call.get("due_date", issue.due_date)
+        issue.issue_type = call.get("issue_type") or issue.issue_type
+        _set_confidential(call, issue)
+    set_fields(call, issue)
+    return issues.issue(call.world, issue)
+
+
+def _set_confidential(call: Call, issue: Issue) -> None:
+    wanted = call.get("confidential", issue.confidential)
+    if wanted != issue.confidential:
+        issue.confidential = wanted
+        text = "made the issue confidential" if wanted else "made the issue visible to everyone"
+        activity.system_note(call.world, issue, call.me, text)
+
+
+@route("DELETE", "/projects/:id/issues/:issue_iid")
+def delete_issue(call: Call) -> Any:
+    issue = call.issue()
+    if call.role < OWNER and not (issue.author is call.user and call.role >= PLANNER):
+        raise forbidden()
+    del call.project.issues[issue.iid]
+    return None

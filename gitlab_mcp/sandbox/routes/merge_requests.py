@@ -1,0 +1,179 @@
+"""Merge requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gitlab_mcp.sandbox import access, activity, merge_request_creation, references
+from gitlab_mcp.sandbox.call import Call, Reply
+from gitlab_mcp.sandbox.entities import merge_requests
+from gitlab_mcp.sandbox.entities.issues import issue
+from gitlab_mcp.sandbox.entities.users import user_basic
+from gitlab_mcp.sandbox.errors import bad_request, forbidden, invalid_parameter, unprocessable
+from gitlab_mcp.sandbox.issuables import (
+    FIELDS,
+    FILTERS,
+    check_exclusive,
+    check_texts,
+    filtered,
+    initial_fields,
+    people,
+    set_fields,
+)
+from gitlab_mcp.sandbox.model import DEVELOPER, OWNER, MergeRequest
+from gitlab_mcp.sandbox.paging import paginate
+from gitlab_mcp.sandbox.routing import route
+
+_FIELDS = f"{FIELDS} reviewer_ids:ints remove_source_branch:bool allow_collaboration:bool squash:bool merge_after"
+
+
+@route(
+    "GET",
+    "/projects/:id/merge_requests",
+    f"{FILTERS} state:enum(opened|closed|locked|merged|all)=all source_branch target_branch reviewer_username "
+    "reviewer_id:any wip:enum(yes|no) draft:bool view:enum(simple) with_merge_status_recheck:bool "
+    "source_project_id:int merged_after:dt merged_before:dt "
+    "order_by:enum(created_at|label_priority|milestone_due|popularity|priority|title|updated_at|merged_at)=created_at",
+    job_token=True,
+)
+def list_merge_requests(call: Call) -> Reply:
+    call.require_code()
+    check_exclusive(call, ("wip", "draft"), ("reviewer_id", "reviewer_username"))
+    found = list(call.project.merge_requests.values())
+    for field in ("source_branch", "target_branch"):
+        if call.get(field):
+            found = [one for one in found if getattr(one, field) == call.params[field]]
+    draft = call.get("draft") if call.given("draft") else {"yes": True, "no": False}.get(call.get("wip"))
+    if draft is not None:
+        found = [one for one in found if one.draft == draft]
+    if name := call.get("reviewer_username"):
+        found = [one for one in found if any(user.username == name for user in one.reviewers)]
+    if (reviewer := call.get("reviewer_id")) not in (None, ""):
+        found = [one for one in found if _reviewed_by(one, str(reviewer))]
+    if call.get("view") == "simple":
+        return paginate(call, filtered(call, found), lambda one: merge_requests.merge_request_simple(call.world, one))
+    details = bool(call.get("with_labels_details"))
+    return paginate(
+        call,
+        filtered(call, found),
+        lambda one: merge_requests.merge_request_basic(call.world, one, labels_details=details),
+    )
+
+
+def _reviewed_by(one: MergeRequest, wanted: str) -> bool:
+    if wanted in ("None", "Any"):
+        return bool(one.reviewers) == (wanted == "Any")
+    return wanted in [str(user.id) for user in one.reviewers]
+
+
+@route(
+    "GET",
+    "/projects/:id/merge_requests/:merge_request_iid",
+    "render_html:bool include_diverged_commits_count:bool include_rebase_in_progress:bool",
+    job_token=True,
+)
+def get_merge_request(call: Call) -> Any:
+    return merge_requests.merge_request(
+        call.world,
+        call.merge_request(),
+        call.user,
+        diverged=bool(call.get("include_diverged_commits_count")),
+        rebasing=bool(call.get("include_rebase_in_progress")),
+    )
+
+
+@route(
+    "POST",
+    "/projects/:id/merge_requests",
+    f"title* source_branch* target_branch* target_project_id:int {_FIELDS}",
+)
+def create_merge_request(call: Call) -> Any:
+    check_exclusive(call, ("milestone", "milestone_id"))
+    call.require(DEVELOPER)
+    target = call.get("target_project_id")
+    if target is not None and target != call.project.id:
+        raise unprocessable(["Source project is not a fork of the target project"])
+    check_texts(call.params["title"], call.get("description"))
+    made = merge_request_creation.create(
+        call.world,
+        call.project,
+        call.me,
+        call.params["title"].strip(),
+        call.params["source_branch"],
+        call.params["target_branch"],
+        call.get("description"),
+    )
+    made.squash = bool(call.get("squash"))
+    made.remove_source_branch = bool(call.get("remove_source_branch"))
+    made.reviewers = people(call, call.get("reviewer_ids", []))
+    initial_fields(call, made)
+    return merge_requests.merge_request(call.world, made, call.user)
+
+
+@route(
+    "PUT",
+    "/projects/:id/merge_requests/:merge_request_iid",
+    f"title target_branch state_event:enum(close|reopen) {_FIELDS}",
+)
+def update_merge_request(call: Call) -> Any:
+    check_exclusive(call, ("milestone", "milestone_id"))
+    if not call.params:
+        raise invalid_parameter(
+            "assignee_id, assignee_ids, reviewer_ids, description, labels, add_labels, remove_labels, milestone_id, "
+            "milestone, remove_source_branch, allow_collaboration, allow_maintainer_to_push, squash, target_branch, "
+            "title, state_event, discussion_locked are missing, at least one parameter must be provided"
+        )
+    one = call.merge_request()
+    if not access.may_edit(call.user, one):
+        raise forbidden()
+    check_texts(call.get("title"), call.get("description"))
+    if call.get("target_branch"):
+        _set_target(call, one, call.params["target_branch"])
+    if call.get("state_event") == "reopen" and one.state == "closed":
+        merge_request_creation.refuse_duplicate(one.project, one.source_branch, one.target_branch)
+    one.squash = call.get("squash", one.squash)
+    one.remove_source_branch = call.get("remove_source_branch", one.remove_source_branch)
+    if call.given("reviewer_ids"):
+        activity.set_reviewers(call.world, one, call.me, people(call, call.params["reviewer_ids"]))
+    set_fields(call, one)
+    if one.state == "opened":
+        activity.add_version(call.world, one, None)
+    return merge_requests.merge_request(call.world, one, call.user)
+
+
+def _set_target(call: Call, one: MergeRequest, target: str) -> None:
+    if target == one.target_branch:
+        return
+    if call.project.repository.branch(target) is None:
+        raise bad_request([f'Target branch "{target}" does not exist'])
+    if target == one.source_branch:
+        raise unprocessable(["You can't use same project/branch for source and target"])
+    old, one.target_branch = one.target_branch, target
+    activity.system_note(call.world, one, call.me, f"changed target branch from `{old}` to `{target}`")
+
+
+@route("DELETE", "/projects/:id/merge_requests/:merge_request_iid")
+def delete_merge_request(call: Call) -> Any:
+    one = call.merge_request()
+    call.require(OWNER)
+    del call.project.merge_requests[one.iid]
+    return None
+
+
+@route("GET", "/projects/:id/merge_requests/:merge_request_iid/closes_issues")
+def closes_issues(call: Call) -> Reply:
+    found = [one for one in references.closes(call.merge_request()) if access.may_read_issue(call.user, one)]
+    return paginate(call, found, lambda one: issue(call.world, one, subscribed=False))
+
+
+@route("GET", "/projects/:id/merge_requests/:merge_request_iid/participants")
+def participants(call: Call) -> Reply:
+    one = call.merge_request()
+    found = dict.fromkeys([one.author, *one.assignees, *(note.author for note in one.notes if not note.system)])
+    return paginate(call, list(found), lambda user: user_basic(call.world, user))
+
+
+@route("GET", "/projects/:id/merge_requests/:merge_request_iid/pipelines")
+def list_pipelines(call: Call) -> Reply:
+    call.merge_request()
+    return paginate(call, [], lambda none: none)

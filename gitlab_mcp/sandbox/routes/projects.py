@@ -1,0 +1,164 @@
+"""Projects."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from gitlab_mcp.sandbox import access
+from gitlab_mcp.sandbox.call import Call, Reply
+from gitlab_mcp.sandbox.entities import projects
+from gitlab_mcp.sandbox.errors import bad_request, invalid_parameter
+from gitlab_mcp.sandbox.model import MAINTAINER, OWNER, Project
+from gitlab_mcp.sandbox.naming import slug
+from gitlab_mcp.sandbox.paging import paginate
+from gitlab_mcp.sandbox.repositories.commit_files import Action, Signature, build_commit
+from gitlab_mcp.sandbox.repositories.repository import valid_branch_name
+from gitlab_mcp.sandbox.routing import route
+
+_CREATE = (
+    "name path namespace_id:int description visibility:enum(private|internal|public) default_branch "
+    "initialize_with_readme:bool"
+)
+_SETTINGS = " ".join(f"{name}:any" for name in projects.EDITABLE if not name.endswith(("_count", "shared_with_groups")))
+
+
+@route(
+    "GET",
+    "/projects",
+    "search search_namespaces:bool membership:bool owned:bool archived:bool simple:bool "
+    "visibility:enum(private|internal|public) min_access_level:int sort:enum(asc|desc)=desc "
+    "order_by:enum(id|name|path|created_at|updated_at|last_activity_at|similarity|star_count)=created_at",
+)
+def list_projects(call: Call) -> Reply:
+    found = [one for one in list(call.world.projects.values()) if access.may_see(call.user, one)]
+    if search := call.get("search"):
+        where = "full_path" if call.get("search_namespaces") else "path"
+        found = [one for one in found if search.lower() in f"{getattr(one, where)} {one.name}".lower()]
+    if call.get("membership"):
+        found = [one for one in found if access.role(call.user, one)]
+    if call.get("owned"):
+        found = [one for one in found if access.role(call.user, one) >= OWNER]
+    if call.given("min_access_level"):
+        found = [one for one in found if access.role(call.user, one) >= call.params["min_access_level"]]
+    if call.given("archived"):
+        found = [one for one in found if one.archived == call.params["archived"]]
+    if call.given("visibility"):
+        found = [one for one in found if one.visibility == call.params["visibility"]]
+    key = call.get("order_by")
+    by_name = key in ("name", "path")
+    found.sort(
+        key=lambda one: (getattr(one, key).lower(), one.id) if by_name else ("", one.id),
+        reverse=call.get("sort") == "desc",
+    )
+    return paginate(call, found, lambda one: projects.project_basic(call.world, one, call.user))
+
+
+@route("POST", "/projects", f"{_CREATE} {_SETTINGS}")
+def create_project(call: Call) -> Any:
+    name, path = call.get("name"), call.get("path")
+    if not name and not path:
+        raise invalid_parameter("name, path are missing, at least one parameter must be provided")
+    path = path or slug(name)
+    name = name or path
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", path) or path.endswith((".git", ".atom", ".")):
+        text = "must not start or end with a special character and must not contain consecutive special characters."
+        raise bad_request({"path": [text]})
+    group = _group(call)
+    branch = call.get("default_branch") or "main"
+    if not valid_branch_name(branch):
+        raise bad_request({"default_branch": ["is invalid"]})
+    with call.world.lock:
+        if call.world.project_by_path(f"{group}/{path}") is not None:
+            taken = ["has already been taken"]
+            raise bad_request({"project_namespace.name": taken, "name": taken, "path": taken})
+        project = call.world.create_project(group, path, name, call.me)
+    project.description = call.get("description") or ""
+    project.visibility = call.get("visibility") or "private"
+    project.members[call.me] = OWNER
+    project.protected[branch] = MAINTAINER
+    project.repository.create(branch)
+    _set(project, call)
+    if call.get("initialize_with_readme"):
+        _write_readme(call, project)
+    return projects.project_full(call.world, project, call.user)
+
+
+def _group(call: Call) -> str:
+    number = call.get("namespace_id")
+    if number is None:
+        return call.me.username
+    for group, known in call.world.groups.items():
+        if known == number:
+            return group
+    raise bad_request({"namespace": ["is not valid"]})
+
+
+def _write_readme(call: Call, project: Project) -> None:
+    me = Signature(call.me.name, call.me.email)
+    action = Action("create", "README.md", content=f"# {project.name}\n".encode())
+    sha = build_commit(project.repository, None, [action], "Initial commit", me, me, call.world.now())
+    project.repository.update_ref(f"refs/heads/{project.repository.default_branch}", sha, None)
+
+
+def _set(project: Project, call: Call) -> None:
+    project.settings.update({name: call.params[name] for name in projects.EDITABLE if name in call.params})
+
+
+@route("GET", "/projects/:id", "license:bool statistics:bool")
+def get_project(call: Call) -> Any:
+    return projects.project_full(call.world, call.project, call.user)
+
+
+@route("PUT", "/projects/:id", f"{_CREATE} {_SETTINGS}", archived=True)
+def update_project(call: Call) -> Any:
+    call.require(MAINTAINER)
+    project = call.project
+    if not call.params:
+        raise invalid_parameter("at least one parameter must be provided")
+    branch = call.get("default_branch")
+    if branch and branch != project.repository.default_branch:
+        if project.repository.branch(branch) is None and not project.repository.is_empty():
+            raise bad_request({"base": [f"Could not change HEAD: branch '{branch}' does not exist"]})
+        project.repository.set_default_branch(branch)
+        project.protected.setdefault(branch, MAINTAINER)
+    if path := call.get("path"):
+        _move(call, project, path)
+    project.name = call.get("name") or project.name
+    project.description = call.get("description", project.description) or ""
+    project.visibility = call.get("visibility") or project.visibility
+    _set(project, call)
+    return projects.project_full(call.world, project, call.user)
+
+
+def _move(call: Call, project: Project, path: str) -> None:
+    if path == project.path:
+        return
+    with call.world.lock:
+        if call.world.project_by_path(f"{project.group}/{path}") is not None:
+            raise bad_request({"path": ["has already been taken"]})
+        call.world.moved[project.full_path.lower()] = f"{project.group}/{path}"
+        project.path = path
+
+
+@route("DELETE", "/projects/:id", archived=True)
+def delete_project(call: Call) -> Any:
+    call.require(OWNER)
+    with call.world.lock:
+        call.world.projects.pop(call.project.id, None)
+    call.project.repository.remove()
+    return Reply({"message": "202 Accepted"}, 202)
+
+
+@route("POST", "/projects/:id/archive", archived=True)
+def archive(call: Call) -> Any:
+    call.require(OWNER)
+    call.project.archived = True
+    return projects.project_full(call.world, call.project, call.user)
+
+
+@route("POST", "/projects/:id/unarchive", archived=True)
+def unarchive(call: Call) -> Any:
+    call.require(OWNER)
+    call.project.archived = False
+    return projects.project_full(call.world, call.project, call.user)

@@ -1,0 +1,53 @@
+"""Who is who, and what this GitLab is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gitlab_mcp.sandbox.call import Call, Reply
+from gitlab_mcp.sandbox.entities import users
+from gitlab_mcp.sandbox.errors import not_found, unauthorized
+from gitlab_mcp.sandbox.paging import paginate
+from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.world import VERSION
+
+
+@route("GET", "/version", user_needed=True)
+@route("GET", "/metadata", user_needed=True)
+def get_metadata(call: Call) -> Any:  # noqa: ARG001 - every handler takes the call
+    return {
+        "version": VERSION,
+        "revision": "5a9db0a1c2e",
+        "kas": {"enabled": False, "externalUrl": None, "externalK8sProxyUrl": None, "version": None},
+        "enterprise": False,
+    }
+
+
+@route("GET", "/user", user_needed=True)
+def get_me(call: Call) -> Any:
+    return users.user_public(call.world, call.me)
+
+
+@route("GET", "/users", "username search")
+def list_users(call: Call) -> Reply:
+    found = list(call.world.users.values())
+    if username := call.get("username"):
+        found = [user for user in found if user.username == username.lower()]
+    if search := call.get("search"):
+        found = [user for user in found if search.lower() in f"{user.username} {user.name}".lower()]
+    return paginate(call, found[::-1], lambda user: users.user_basic(call.world, user))
+
+
+@route("GET", "/users/:user_id")
+def get_user(call: Call) -> Any:
+    user = call.world.users.get(call.number("user_id", "User"))
+    if user is None:
+        raise not_found("User")
+    return users.user_full(call.world, user)
+
+
+@route("GET", "/personal_access_tokens/self", user_needed=True)
+def get_own_token(call: Call) -> Any:
+    if call.token is None or call.token.kind != "pat":
+        raise unauthorized()
+    return users.personal_access_token(call.token, call.world.now().date())

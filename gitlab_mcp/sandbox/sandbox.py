@@ -1,0 +1,166 @@
+"""Starting and ending a sandbox in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import tempfile
+import threading
+import weakref
+from pathlib import Path
+from types import TracebackType
+
+import uvicorn
+
+from gitlab_mcp.sandbox.app import Gateway
+from gitlab_mcp.sandbox.errors import SandboxError
+from gitlab_mcp.sandbox.knobs import Knobs
+from gitlab_mcp.sandbox.seed import plant
+from gitlab_mcp.sandbox.world import World
+
+_HOST = "127.0.0.1"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, telling when it answers, and cutting the connections that would keep it from ending."""
+
+    def __init__(self, config: uvicorn.Config, gateway: Gateway) -> None:
+        super().__init__(config)
+        self.gateway = gateway
+        self.ready = threading.Event()
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.loop = asyncio.get_running_loop()
+        await super().startup(sockets=sockets)
+        self.ready.set()
+
+    async def main_loop(self) -> None:
+        # Ends at once when asked to, instead of at uvicorn's next look.
+        ticking = asyncio.create_task(super().main_loop())
+        closing = asyncio.create_task(self.gateway.closing.wait())
+        await asyncio.wait([ticking, closing], return_when=asyncio.FIRST_COMPLETED)
+        ticking.cancel()
+        await asyncio.gather(ticking, return_exceptions=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.gateway.connections.cut_all()
+        for task in list(self.server_state.tasks):
+            task.cancel()
+        await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
+        await asyncio.gather(*self.gateway.endings, return_exceptions=True)
+        # uvicorn's own shutdown waits for clients to finish; here there is nobody left to wait for.
+        for server in self.servers:
+            server.close()
+        for one in sockets or []:
+            one.close()
+
+
+class Sandbox:
+    """A small GitLab on 127.0.0.1 for as long as the `with` block lasts.
+
+    `repo` is a git repository whose copy becomes the project (it is only read); `port` 0 takes a free one; `knobs`
+    lets tests put faults in the way; `prefix` such as "/gitlab" puts all paths below it; `ssl` is (certfile, keyfile).
+    Raises SandboxError if it cannot be started.
+    """
+
+    def __init__(
+        self,
+        repo: str | Path | None = None,
+        port: int = 0,
+        knobs: bool = False,
+        prefix: str = "",
+        ssl: tuple[str | Path, str | Path] | None = None,
+    ) -> None:
+        self._closed = False
+        self._root = Path(tempfile.mkdtemp(prefix="gitlab-sandbox-"))
+        # Also for a program that ends without closing its sandbox.
+        self._removal = weakref.finalize(self, shutil.rmtree, self._root, ignore_errors=True)
+        # With the protocol named, asyncio turns Nagle's algorithm off: else every answer waits 40 ms for the client.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+        prefix = f"/{prefix.strip('/')}" if prefix.strip("/") else ""
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                self._socket.bind((_HOST, port))
+            except OSError as error:
+                raise SandboxError(f"Port {port} cannot be used: {error.strerror}.") from error
+            self.url = f"{'https' if ssl else 'http'}://{_HOST}:{self._socket.getsockname()[1]}{prefix}"
+            self.world = World(self._root, self.url)
+            planted = plant(self.world, Path(repo) if repo is not None else None)
+            self.project = planted.project.full_path
+            self.project_id = planted.project.id
+            self.tokens = planted.tokens
+            self._knobs = Knobs() if knobs else None
+            self._start(prefix, ssl)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def knobs(self) -> Knobs:
+        """What puts faults in the way. Raises SandboxError if it was started without."""
+        if self._knobs is None:
+            raise SandboxError("The sandbox was started without knobs.")
+        return self._knobs
+
+    def _start(self, prefix: str, ssl: tuple[str | Path, str | Path] | None) -> None:
+        gateway = Gateway(self.world, self._knobs, prefix)
+        config = uvicorn.Config(
+            gateway.application,
+            http=gateway.connections.protocol(),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=75,
+            ssl_certfile=ssl[0] if ssl else None,
+            ssl_keyfile=ssl[1] if ssl else None,
+        )
+        self._server = server = _Server(config, gateway)
+        failure: list[BaseException] = []
+
+        def serve() -> None:
+            try:
+                server.run(sockets=[self._socket])
+            except BaseException as error:  # noqa: BLE001 - handed to the thread that waits for the start
+                failure.append(error)
+            finally:
+                server.ready.set()
+
+        self._thread = threading.Thread(target=serve, name="gitlab-sandbox", daemon=True)
+        self._thread.start()
+        server.ready.wait()
+        if failure or not server.started:
+            raise SandboxError(f"The sandbox could not be started: {failure[0] if failure else 'unknown reason'}")
+
+    def close(self) -> None:
+        """End the server, whatever its clients do, end its git commands and remove its files."""
+        if self._closed:
+            return
+        self._closed = True
+        if hasattr(self, "world"):
+            self.world.closing.set()
+            self.world.git.close()
+        if self._server is not None and self._thread is not None:
+            server = self._server
+            server.should_exit = server.force_exit = True
+            if server.loop is not None and not server.loop.is_closed():
+                server.loop.call_soon_threadsafe(server.gateway.closing.set)
+            self._thread.join()
+            server.gateway.threads.shutdown(wait=True, cancel_futures=True)
+        self._socket.close()
+        self._removal()
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

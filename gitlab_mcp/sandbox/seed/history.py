@@ -1,0 +1,63 @@
+"""Writing a whole repository with one stream to git fast-import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from gitlab_mcp.sandbox.repositories.repository import Repository
+
+EXECUTABLE, LINK, SUBMODULE = "100755", "120000", "160000"
+
+
+class History:
+    """Commits and tags in the order they are added; authors are usernames of the seeded people."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def commit(
+        self,
+        branch: str,
+        author: str,
+        when: datetime,
+        message: str,
+        files: Mapping[str, str | bytes | tuple[str, str | bytes]],
+        *,
+        gone: tuple[str, ...] = (),
+        start: str = "",
+        merge: str = "",
+    ) -> None:
+        """Add a commit: `files` are texts, bytes or (mode, content); `start` is the branch a new one begins at."""
+        text = message.encode()
+        who = f"{author.title()} <{author}@example.com> {int(when.timestamp())} +0000".encode()
+        lines = [b"commit refs/heads/" + branch.encode(), b"author " + who, b"committer " + who]
+        lines += [b"data %d" % len(text), text]
+        lines += [b"from refs/heads/" + start.encode()] if start else []
+        lines += [b"merge refs/heads/" + merge.encode()] if merge else []
+        lines += [b'D "' + path.encode() + b'"' for path in gone]
+        self._parts.append(b"\n".join(lines) + b"\n")
+        for path, value in files.items():
+            mode, content = value if isinstance(value, tuple) else ("100644", value)
+            data = content.encode() if isinstance(content, str) else content
+            name = b' "' + path.encode() + b'"\n'
+            if mode == SUBMODULE:
+                self._parts.append(b"M 160000 " + data + name)
+            else:
+                self._parts.append(b"M " + mode.encode() + b" inline" + name + b"data %d\n" % len(data) + data + b"\n")
+
+    def branch(self, name: str, start: str) -> None:
+        """Add a branch that points where another does."""
+        self._parts.append(f"reset refs/heads/{name}\nfrom refs/heads/{start}\n\n".encode())
+
+    def tag(self, name: str, author: str, when: datetime, message: str, branch: str) -> None:
+        """Add an annotated tag of the newest commit of a branch."""
+        text = message.encode()
+        who = f"{author.title()} <{author}@example.com> {int(when.timestamp())} +0000"
+        head = f"tag {name}\nfrom refs/heads/{branch}\ntagger {who}\ndata {len(text)}\n"
+        self._parts.append(head.encode() + text + b"\n")
+
+    def write(self, repository: Repository) -> None:
+        """Write everything into a repository."""
+        stream = b"".join([*self._parts, b"done\n"])
+        repository.git.output(repository.path, "fast-import", "--quiet", "--done", stdin=stream)

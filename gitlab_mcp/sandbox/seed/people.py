@@ -1,0 +1,49 @@
+"""Four people, from a maintainer to a stranger, and tokens of every sort."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, date, datetime
+
+from gitlab_mcp.sandbox.model import DEVELOPER, OWNER, REPORTER, Project, User
+from gitlab_mcp.sandbox.world import World
+
+_JOINED = datetime(2025, 3, 3, 9, 0, tzinfo=UTC)
+GROUP = "acme"
+
+
+def plant(world: World) -> dict[str, str]:
+    """Make the accounts and return the tokens by name."""
+    world.group_id(GROUP)
+    for username in ("maintainer", "developer", "reporter", "stranger"):
+        world.add_user(username, username.title(), _JOINED)
+    maintainer = person(world, "maintainer")
+    tokens: dict[str, str] = {}
+
+    def add(name: str, user: User, *scopes: str, expires_at: date | None = None, revoked: bool = False) -> None:
+        # New at each start: other users of this machine can reach the port, and must not read a copied repository.
+        tokens[name] = f"glpat-{secrets.token_urlsafe(15)}"
+        until = expires_at or date(2099, 12, 31)
+        world.add_token(tokens[name], name, user, scopes, expires_at=until, revoked=revoked, created_at=_JOINED)
+
+    for username in ("maintainer", "developer", "reporter", "stranger"):
+        add(username, person(world, username), "api")
+    add("read_api", maintainer, "read_api")
+    add("read_repository", maintainer, "read_repository")
+    add("expired", maintainer, "api", expires_at=date(2025, 12, 31))
+    add("revoked", maintainer, "api", revoked=True)
+    return tokens
+
+
+def person(world: World, username: str) -> User:
+    """One of the seeded people."""
+    user = world.user_by_name(username)
+    if user is None:
+        raise LookupError(username)
+    return user
+
+
+def add_members(world: World, project: Project) -> None:
+    """The usual roles; the stranger has none."""
+    for username, level in (("maintainer", OWNER), ("developer", DEVELOPER), ("reporter", REPORTER)):
+        project.members[person(world, username)] = level

@@ -1,0 +1,47 @@
+"""Tools for branches."""
+
+from gitlab_mcp.context import Ctx
+from gitlab_mcp.errors import Conflict, GitLabRefusal
+from gitlab_mcp.params import Branch, PageNumber, Project, Ref
+from gitlab_mcp.registry import tool
+from gitlab_mcp.render import branches as render
+from gitlab_mcp.render.lists import listing
+from gitlab_mcp.repository.rest import Repository
+
+ROWS = 50
+
+
+@tool(toolset="repository")
+def list_branches(ctx: Ctx, search: str = "", page: PageNumber = 1, project: Project = "") -> str:
+    """List branches with their newest commit; search matches part of the name."""
+    found = ctx.repository(ctx.project(project)).branches(search, page, ROWS)
+    rows = map(render.branch_row, found.rows)
+    return listing("Branches", "branch", rows, found, "list_branches", {"search": search, "project": project})
+
+
+@tool(toolset="repository", writes=True, idempotent=True)
+def create_branch(ctx: Ctx, branch: Branch, ref: Ref = "", project: Project = "") -> str:
+    """Create a branch from ref (default: the default branch). commit_files can do it in the same call."""
+    target = ctx.project(project)
+    repository = ctx.repository(target)
+    start = ref or target.default_branch
+    try:
+        created = repository.create_branch(branch, start)
+    except GitLabRefusal as refused:
+        if "already exists" not in refused.reason:
+            raise
+        return _already_there(repository, branch, start)
+    return render.branch_created(created, start)
+
+
+def _already_there(repository: Repository, branch: str, start: str) -> str:
+    there = repository.branch(branch)
+    if there.text("commit", "id") != repository.commit(start).text("id"):
+        here = there.text("commit", "short_id")
+        raise Conflict(
+            f"The branch {branch} is already there, at {here}, and that is not where {start} is:"
+            " commit to it as it is, or choose another name.",
+            status=400,
+            reason="Branch already exists",
+        )
+    return render.branch_there(there, start)

@@ -1,0 +1,50 @@
+"""Tools that read files."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from gitlab_mcp.context import Ctx
+from gitlab_mcp.errors import InvalidArgument
+from gitlab_mcp.params import PageNumber, Path, Project, Ref
+from gitlab_mcp.registry import tool
+from gitlab_mcp.render import files as render
+from gitlab_mcp.repository.lookup import read_file, read_folder
+
+ROWS = 100
+
+
+@tool(toolset="repository", always_load=True)
+def list_files(
+    ctx: Ctx,
+    path: Path = "",
+    ref: Ref = "",
+    recursive: bool = False,
+    page: PageNumber = 1,
+    project: Project = "",
+) -> str:
+    """List a folder of the repository at ref (default: the default branch); recursive lists all below it."""
+    target = ctx.project(project)
+    ref = ref or target.default_branch
+    found = read_folder(ctx.repository(target), path, ref, recursive=recursive, page=page, per_page=ROWS)
+    given = {"path": path, "ref": ref, "recursive": recursive, "project": project}
+    return render.file_list(found, path, ref, given)
+
+
+@tool(toolset="repository", always_load=True)
+def get_file(
+    ctx: Ctx,
+    path: Path,
+    ref: Ref = "",
+    start_line: Annotated[int, Field(ge=1)] = 1,
+    end_line: Annotated[int, Field(ge=0)] = 0,
+    line_numbers: bool = False,
+    project: Project = "",
+) -> str:
+    """Read a text file at ref (default: the default branch), whole or from start_line to end_line."""
+    if end_line and end_line < start_line:
+        raise InvalidArgument(f"end_line {end_line} is before start_line {start_line}.")
+    target = ctx.project(project)
+    ref = ref or target.default_branch
+    file = read_file(ctx.repository(target), path, ref)
+    return render.file(file, ref, start_line, end_line, numbers=line_numbers)

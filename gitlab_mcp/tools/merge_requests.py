@@ -1,0 +1,127 @@
+"""Tools for merge requests."""
+
+from typing import Any, Literal
+
+from gitlab_mcp.api import discussions
+from gitlab_mcp.api import merge_requests as api
+from gitlab_mcp.context import Ctx
+from gitlab_mcp.errors import InvalidArgument
+from gitlab_mcp.params import Branch, Detail, Iid, Labels, PageNumber, Project, Username, Usernames
+from gitlab_mcp.registry import tool
+from gitlab_mcp.render import merge_requests as render
+from gitlab_mcp.render.lists import listing
+
+ROWS = 20
+
+
+@tool(toolset="merge_requests")
+def list_merge_requests(
+    ctx: Ctx,
+    state: Literal["opened", "closed", "merged", "all"] = "opened",
+    source_branch: Branch = "",
+    target_branch: Branch = "",
+    search: str = "",
+    labels: Labels = [],
+    author: Username = "",
+    assignee: Username = "",
+    reviewer: Username = "",
+    page: PageNumber = 1,
+    project: Project = "",
+) -> str:
+    """List merge requests, newest first. All labels must match."""
+    filters: dict[str, Any] = {
+        "state": state,
+        "source_branch": source_branch,
+        "target_branch": target_branch,
+        "search": search,
+    }
+    query = {
+        "labels": ",".join(labels),
+        "author_username": author,
+        "assignee_username": assignee,
+        "reviewer_username": reviewer,
+    }
+    found = ctx.gitlab.page(f"{ctx.project(project).path}/merge_requests", page, ROWS, **filters, **query)
+    rows = map(render.merge_request_row, found.rows)
+    given = filters | {"labels": labels, "author": author, "assignee": assignee, "reviewer": reviewer}
+    given["project"] = project
+    return listing("Merge requests", "merge request", rows, found, "list_merge_requests", given)
+
+
+@tool(toolset="merge_requests", always_load=True)
+def get_merge_request(
+    ctx: Ctx, iid: Iid, page: PageNumber = 1, detail: Detail = "concise", project: Project = ""
+) -> str:
+    """Read a merge request: state, branches, merge status, description, newest 20 comments (page 2 goes back).
+
+    detail "full" adds system notes.
+    """
+    target = ctx.noteable("merge request", iid, project)
+    gitlab = ctx.gitlab
+    merge_request = gitlab.start(gitlab.get, target.path)
+    comments = gitlab.start(discussions.newest, gitlab, target.path, page, system=detail == "full")
+    closes = gitlab.start(gitlab.every_readable, f"{target.path}/closes_issues")
+    return render.merge_request(merge_request.result(), closes.result(), comments.result())
+
+
+@tool(toolset="merge_requests", writes=True, idempotent=True, always_load=True)
+def create_merge_request(
+    ctx: Ctx,
+    source_branch: Branch,
+    title: str,
+    description: str = "",
+    target_branch: Branch = "",
+    draft: bool = False,
+    labels: Labels = [],
+    assignees: Usernames = [],
+    reviewers: Usernames = [],
+    remove_source_branch: bool | None = None,
+    squash: bool | None = None,
+    project: Project = "",
+) -> str:
+    """Open a merge request (target: the default branch). "Closes #7" in the description closes the issue on merge.
+
+    If one is open for these branches, answers with that one, unchanged.
+    """
+    target = ctx.project(project)
+    wanted = api.Wanted(title, description, draft, labels, assignees, reviewers, remove_source_branch, squash)
+    created, is_new = api.open_merge_request(target, source_branch, target_branch or target.default_branch, wanted)
+    return render.merge_request_written("Opened" if is_new else "Already open, unchanged:", created)
+
+
+@tool(toolset="merge_requests", writes=True, destructive=True, idempotent=True)
+def update_merge_request(
+    ctx: Ctx,
+    iid: Iid,
+    title: str = "",
+    description: str | None = None,
+    target_branch: Branch = "",
+    state: Literal["", "close", "reopen"] = "",
+    draft: bool | None = None,
+    add_labels: Labels = [],
+    remove_labels: Labels = [],
+    assignees: Usernames | None = None,
+    reviewers: Usernames | None = None,
+    remove_source_branch: bool | None = None,
+    squash: bool | None = None,
+    project: Project = "",
+) -> str:
+    """Change a merge request; only what is given. assignees and reviewers replace who is there, [] removes all."""
+    target = ctx.noteable("merge request", iid, project)
+    changes: dict[str, object] = {
+        "title": title or None,
+        "description": description,
+        "target_branch": target_branch or None,
+        "state_event": state or None,
+        "add_labels": ",".join(add_labels) or None,
+        "remove_labels": ",".join(remove_labels) or None,
+        "assignee_ids": None if assignees is None else api.user_ids(target.project, assignees),
+        "reviewer_ids": None if reviewers is None else api.user_ids(target.project, reviewers),
+        "remove_source_branch": remove_source_branch,
+        "squash": squash,
+    }
+    given = {name: value for name, value in changes.items() if value is not None}
+    if not given and draft is None:
+        raise InvalidArgument("Nothing to change was given: give title, description, state, draft, labels or people.")
+    updated = api.update_merge_request(target, given, draft)
+    return render.merge_request_written("Updated", updated)

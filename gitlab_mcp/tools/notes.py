@@ -1,0 +1,70 @@
+"""Tools for comments, which GitLab calls notes."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from gitlab_mcp.api import discussions
+from gitlab_mcp.context import Ctx, noun_of
+from gitlab_mcp.errors import InvalidArgument
+from gitlab_mcp.params import Iid, Project, as_text, web_reference
+from gitlab_mcp.registry import tool
+from gitlab_mcp.render import notes as render
+
+# https://docs.gitlab.com/administration/instance_limits/#size-of-comments-and-descriptions-of-issues-merge-requests-and-epics
+NOTE_CHARACTERS = 1_000_000
+
+On = Literal["", "issue", "merge_request"]
+ReplyTo = Annotated[str, BeforeValidator(as_text), Field(description="note id, discussion id or URL of the comment")]
+
+
+@tool(toolset="discussions", writes=True, always_load=True)
+def create_note(
+    ctx: Ctx,
+    iid: Iid,
+    body: str,
+    on: On = "",
+    reply_to: ReplyTo = "",
+    internal: bool = False,
+    project: Project = "",
+) -> str:
+    """Comment on an issue or merge request, or reply in a thread.
+
+    Say which with on, unless iid shows it (#7, !12, URL). internal: only for project members.
+    """
+    noun = _noun(on, iid, reply_to)
+    target = ctx.noteable(noun, iid, project)
+    if not body.strip():
+        raise InvalidArgument("body is empty: write what the comment says.")
+    if len(body) > NOTE_CHARACTERS:
+        raise InvalidArgument(f"body has {len(body):,} characters, and GitLab takes {NOTE_CHARACTERS:,}: shorten it.")
+    thread = _thread(ctx, target.path, noun, reply_to)
+    if thread and internal:
+        raise InvalidArgument("A reply is internal when its thread is: leave internal out.")
+    if thread:
+        note = ctx.gitlab.post(f"{target.path}/discussions/{thread}/notes", {"body": body})
+    else:
+        note = ctx.gitlab.post(f"{target.path}/notes", {"body": body, **({"internal": True} if internal else {})})
+    return render.note_created(note, target.sign, target.web_url, reply_to)
+
+
+def _noun(on: On, iid: str, reply_to: str) -> Literal["issue", "merge request"]:
+    told = noun_of(iid) or noun_of(reply_to)
+    given: Literal["issue", "merge request"] | None = (
+        "merge request" if on == "merge_request" else "issue" if on == "issue" else None
+    )
+    noun = given or told
+    if noun is None:
+        raise InvalidArgument(f'Is {iid} an issue or a merge request? Give on: "issue" or on: "merge_request".')
+    return noun
+
+
+def _thread(ctx: Ctx, noteable: str, noun: str, reply_to: str) -> str:
+    if not reply_to:
+        return ""
+    if reply_to.startswith(("http://", "https://")):
+        found = web_reference(reply_to)
+        if found is None or not found["note"] or noun_of(reply_to) != noun:
+            raise InvalidArgument(f"reply_to is {reply_to}, which is no URL of a comment on this {noun} (…#note_101).")
+        reply_to = found["note"]
+    return discussions.thread_of(ctx.gitlab, noteable, reply_to)

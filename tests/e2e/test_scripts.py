@@ -1,0 +1,54 @@
+"""The two commands of the README, from a clean clone, as root and as an ordinary user, twice in a row."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support import REPOSITORY
+
+ORDINARY = 12345
+
+
+def clean_clone(folder: Path) -> Path:
+    clone = folder / "clone"
+    command = ["git", "clone", "-q", "--no-hardlinks", str(REPOSITORY), str(clone)]
+    subprocess.run(command, check=True, env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull})
+    return clone
+
+
+def run(clone: Path, *command: str, user: int | None = None) -> subprocess.CompletedProcess[str]:
+    kept = ("PATH", "LANG", "PIP_CERT", "SSL_CERT_FILE", "PIP_FIND_LINKS", "PIP_INDEX_URL", "UV_INDEX_URL")
+    env = {name: os.environ[name] for name in kept if name in os.environ}
+    env |= {"HOME": str(clone.parent), "TMPDIR": str(clone.parent)}
+    return subprocess.run(
+        command, cwd=clone, env=env, user=user, group=user, capture_output=True, text=True, timeout=900, check=False
+    )
+
+
+def test_the_demo_runs_twice_from_a_clean_clone(tmp_path: Path) -> None:
+    clone = clean_clone(tmp_path)
+    for _ in range(2):
+        done = run(clone, "scripts/demo")
+        assert done.returncode == 0, done.stdout + done.stderr
+    done = run(clone, "scripts/demo", "--repo", ".")
+    assert done.returncode == 0, done.stdout + done.stderr
+    changed = subprocess.run(["git", "status", "--porcelain"], cwd=clone, check=True, capture_output=True, text=True)
+    assert changed.stdout == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_an_ordinary_user_plays_the_demo_and_runs_the_tests(tmp_path: Path) -> None:
+    python = shutil.which("python3") or ""
+    reachable = subprocess.run([python, "-c", ""], user=ORDINARY, group=ORDINARY, check=False, capture_output=True)
+    if reachable.returncode:
+        pytest.skip("the Python on PATH cannot be run by another user than root")
+    tmp_path.chmod(0o755)
+    clone = clean_clone(tmp_path)
+    for path in (tmp_path, clone, *clone.rglob("*")):
+        os.lchown(path, ORDINARY, ORDINARY)
+    for command in (("scripts/demo",), ("scripts/test", "tests/tools", "tests/test_settings.py", "-q")):
+        done = run(clone, *command, user=ORDINARY)
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,147 @@
+"""Under a relative URL, behind a private CA, through a proxy, and when nothing usable comes back."""
+
+import gzip
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from gitlab_mcp.sandbox import Sandbox
+from gitlab_mcp.settings import Credential, Settings, SettingsError
+from tests.network.certificates import private_ca
+from tests.network.servers import Respond, answering, json_answer, proxy
+from tests.support import connect, settings_for
+
+CREDENTIAL = Credential("access token", "GITLAB_ACCESS_TOKEN", "glpat-this-is-not-a-real-token")
+
+
+async def test_a_gitlab_under_a_relative_url_is_read_and_written() -> None:
+    with Sandbox(prefix="/gitlab") as gitlab:
+        async with connect(settings_for(gitlab)) as agent:
+            assert "#7 Crash" in await agent.call("get_issue", iid="7")
+            assert "Commented on #7" in await agent.call(
+                "create_note", iid=f"{gitlab.url}/acme/app/-/issues/7", body="x"
+            )
+
+
+async def test_a_private_ca_is_trusted_when_it_is_configured_and_only_then(tmp_path: Path) -> None:
+    ca, certificate, key = private_ca(tmp_path)
+    with Sandbox(ssl=(str(certificate), str(key))) as gitlab:
+        async with connect(settings_for(gitlab, ca_files=(ca,))) as agent:
+            assert "#7 Crash" in await agent.call("get_issue", iid="7")
+        async with connect(settings_for(gitlab)) as agent:
+            told = await agent.refused("get_issue", iid="7")
+    assert "certificate" in told
+    assert "GITLAB_CA_FILE" in told
+
+
+async def test_a_ca_file_without_a_certificate_is_a_clear_error(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text("no certificate")
+    with pytest.raises(SettingsError, match="holds no certificate"):
+        async with connect(Settings(url="https://127.0.0.1:1", credential=CREDENTIAL, ca_files=(file,))):
+            pass
+
+
+async def test_tls_goes_through_a_connect_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ca, certificate, key = private_ca(tmp_path)
+    with Sandbox(ssl=(str(certificate), str(key))) as gitlab, proxy() as between:
+        monkeypatch.setenv("HTTPS_PROXY", between.url)
+        async with connect(settings_for(gitlab, ca_files=(ca,))) as agent:
+            assert "#7 Crash" in await agent.call("get_issue", iid="7")
+    assert {asked.method for asked in between.asked} == {"CONNECT"}
+
+
+async def test_plain_http_goes_through_a_proxy_but_not_to_hosts_in_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Sandbox() as gitlab, proxy() as between:
+        monkeypatch.setenv("HTTP_PROXY", between.url)
+        async with connect(settings_for(gitlab)) as agent:
+            await agent.call("list_branches")
+            through = len(between.asked)
+            monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+            await agent.call("list_branches")
+    assert through == 1
+    assert len(between.asked) == 1
+
+
+async def test_a_proxy_that_is_not_there_is_named_as_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{_unused_port()}")
+    async with connect(Settings(url="http://127.0.0.1:9", credential=CREDENTIAL, project="acme/app")) as agent:
+        assert "The proxy on the way" in await agent.refused("list_issues")
+
+
+async def test_the_server_starts_without_gitlab_and_recovers_when_it_is_there() -> None:
+    port = _unused_port()
+    settings = Settings(url=f"http://127.0.0.1:{port}", credential=CREDENTIAL, project="acme/app")
+    async with connect(settings) as agent:
+        told = await agent.refused("list_issues")
+        assert "Connection refused" in told
+        with Sandbox(port=port) as gitlab:
+            async with connect(settings_for(gitlab)) as other:
+                await other.call("list_issues")
+            assert "401" in await agent.refused("list_issues")
+
+
+async def test_an_answer_over_the_size_limit_is_not_read_to_its_end() -> None:
+    def endless(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        while True:
+            handler.wfile.write(b" " * 65536)
+
+    await _unusable(endless, "larger than 32 MB")
+
+
+async def test_a_compressed_answer_counts_with_its_full_size() -> None:
+    bomb = gzip.compress(b" " * 200_000_000)
+    await _unusable(
+        lambda handler: json_answer(handler, bomb, headers={"Content-Encoding": "gzip"}), "larger than 32 MB"
+    )
+
+
+async def test_html_where_json_should_be_is_said() -> None:
+    page = b"<html><body>Sign in</body></html>"
+    await _unusable(
+        lambda handler: json_answer(handler, page, headers={"Content-Type": "text/html"}), "no JSON (text/html"
+    )
+
+
+async def test_truncated_json_is_said() -> None:
+    await _unusable(lambda handler: json_answer(handler, b'[{"iid": 7'), "no JSON")
+
+
+async def test_an_answer_that_drips_ends_with_the_deadline_of_the_call() -> None:
+    stop = threading.Event()
+
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        while not stop.wait(0.05):
+            handler.wfile.write(b" ")
+            handler.wfile.flush()
+
+    try:
+        await _unusable(drip, "did not answer", deadline=1.0)
+    finally:
+        stop.set()
+
+
+async def _unusable(respond: Respond, expected: str, deadline: float = 60.0) -> None:
+    with answering(respond) as gitlab:
+        settings = Settings(url=gitlab.url, credential=CREDENTIAL, project="acme/app", deadline=deadline)
+        async with connect(settings) as agent:
+            told = await agent.refused("list_issues")
+    assert expected in told
+    assert len(gitlab.asked) == 1
+
+
+def _unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

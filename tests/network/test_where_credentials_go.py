@@ -1,0 +1,83 @@
+"""A credential goes to its own GitLab's origin, and nowhere else."""
+
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+
+from gitlab_mcp.settings import Credential, CredentialKind, Settings
+from tests.network.servers import answering, json_answer
+from tests.support import connect
+
+TOKEN = "glpat-this-is-not-a-real-token"
+KINDS: list[tuple[CredentialKind, str]] = [
+    ("access token", "GITLAB_ACCESS_TOKEN"),
+    ("flow token", "AI_FLOW_GITLAB_TOKEN"),
+    ("job token", "CI_JOB_TOKEN"),
+]
+
+
+def settings(url: str, kind: CredentialKind = "access token", variable: str = "GITLAB_ACCESS_TOKEN") -> Settings:
+    return Settings(url=url, credential=Credential(kind, variable, TOKEN), project="acme/app")
+
+
+@pytest.mark.parametrize(("kind", "variable"), KINDS)
+async def test_every_kind_of_token_is_sent_as_bearer_and_dropped_on_a_redirect_to_another_origin(
+    kind: CredentialKind, variable: str
+) -> None:
+    with answering(lambda handler: json_answer(handler, b"[]")) as elsewhere:
+
+        def redirect(handler: BaseHTTPRequestHandler) -> None:
+            json_answer(handler, status=302, headers={"Location": f"{elsewhere.url}{handler.path}"})
+
+        with answering(redirect) as gitlab:
+            async with connect(settings(gitlab.url, kind, variable)) as agent:
+                assert await agent.call("list_issues") == "# Issues: none"
+    assert gitlab.asked[0].headers["authorization"] == f"Bearer {TOKEN}"
+    [arrived] = elsewhere.asked
+    assert TOKEN not in str(arrived.headers)
+    assert not {"authorization", "private-token", "job-token", "cookie"} & set(arrived.headers)
+
+
+async def test_a_token_is_kept_on_a_redirect_within_its_origin() -> None:
+    def redirect_once(handler: BaseHTTPRequestHandler) -> None:
+        if handler.path.startswith("/api/v4/projects/1/"):
+            json_answer(handler, b"[]")
+        else:
+            json_answer(handler, status=301, headers={"Location": "/api/v4/projects/1/issues"})
+
+    with answering(redirect_once) as gitlab:
+        async with connect(settings(gitlab.url)) as agent:
+            await agent.call("list_issues")
+    assert [asked.headers["authorization"] for asked in gitlab.asked] == [f"Bearer {TOKEN}"] * 2
+
+
+async def test_a_redirected_write_is_not_sent_again_anywhere() -> None:
+    with answering(json_answer) as elsewhere:
+
+        def redirect(handler: BaseHTTPRequestHandler) -> None:
+            json_answer(handler, status=307, headers={"Location": f"{elsewhere.url}{handler.path}"})
+
+        with answering(redirect) as gitlab:
+            async with connect(settings(gitlab.url)) as agent:
+                told = await agent.refused("create_note", iid="#7", body="hello")
+    assert "The project has moved" in told
+    assert [asked.method for asked in gitlab.asked].count("POST") == 1
+    assert "POST" not in [asked.method for asked in elsewhere.asked]
+
+
+async def test_cookies_are_neither_kept_nor_sent() -> None:
+    with answering(lambda handler: json_answer(handler, b"[]", headers={"Set-Cookie": "_gitlab_session=x"})) as gitlab:
+        async with connect(settings(gitlab.url)) as agent:
+            await agent.call("list_issues")
+            await agent.call("list_issues")
+    assert ["cookie" in asked.headers for asked in gitlab.asked] == [False, False]
+
+
+async def test_a_netrc_is_not_read(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path_factory.mktemp("home") / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with answering(lambda handler: json_answer(handler, b"[]")) as gitlab:
+        async with connect(settings(gitlab.url)) as agent:
+            await agent.call("list_issues")
+    assert gitlab.asked[0].headers["authorization"] == f"Bearer {TOKEN}"

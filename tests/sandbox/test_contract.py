@@ -1,0 +1,229 @@
+"""Every route of the sandbox is called and its answer held against GitLab's REST contract."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import requests
+
+from gitlab_mcp.sandbox import Sandbox
+from gitlab_mcp.sandbox.routing import all_routes
+from tests.sandbox.conftest import Api
+from tests.sandbox.contract import Contract
+
+CONTRACT = Contract()
+ISSUE = "/projects/:id/issues/:issue_iid"
+REQUEST = "/projects/:id/merge_requests/:merge_request_iid"
+REPOSITORY = "/projects/:id/repository"
+# Fields that a GitLab without a licence, without CI or without the option leaves out.
+ABSENT = {
+    "Issue": {"weight", "epic_iid", "epic", "iteration", "health_status"},
+    "MergeRequest": {"approvals_before_merge", "rebase_in_progress", "diverged_commits_count"},
+    "Note": {"commit_id", "position", "suggestions", "resolved", "resolved_by", "resolved_at"},
+}
+
+
+class Walk:
+    """Calls routes by their templates and keeps what was answered."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.apis = {who: Api(sandbox, who) for who in ("maintainer", "developer")}
+        self.seen: set[tuple[str, str]] = set()
+        self.faults: list[str] = []
+
+    def __call__(self, method: str, template: str, /, *values: object, who: str = "maintainer", **body: Any) -> Any:
+        """Call a route with the values of its parameters (the project's number comes by itself) and hold its answer."""
+        self.seen.add((method, template))
+        given = iter(values)
+        path = template.replace("/:id", "/1", 1) if template.startswith("/projects/:id") else template
+        path = re.sub(r":\w+", lambda _: str(next(given)), path)
+        api = self.apis[who]
+        options = {"params": body} if method in ("GET", "DELETE") else {"json": body}
+        answer = api.call(method, path, **options)
+        self.hold(method, template, answer)
+        if answer.headers.get("content-type", "") != "application/json" or not answer.content:
+            return None
+        return answer.json()
+
+    def hold(self, method: str, template: str, answer: requests.Response) -> None:
+        """Note what is wrong with an answer."""
+        name = f"{method} {template}"
+        expected = CONTRACT.find(method, template)
+        if expected is None:
+            self.faults.append(f"{name}: no entry in the contract or its additions")
+            return
+        if answer.status_code >= 300 or expected.status not in (None, answer.status_code):
+            self.faults.append(f"{name}: {answer.status_code} instead of {expected.status}: {answer.text[:300]}")
+            return
+        if expected.entity in (None, "raw"):
+            return
+        value = answer.json()
+        if expected.array is not None and isinstance(value, list) != expected.array:
+            self.faults.append(f"{name}: a list or not: {answer.text[:100]}")
+            return
+        values = value if isinstance(value, list) else [value]
+        for one in values:
+            self.faults += [f"{name}: {fault}" for fault in CONTRACT.faults(one, str(expected.entity))]
+
+
+def test_every_route_answers_as_the_contract_says(sandbox: Sandbox) -> None:
+    walk = Walk(sandbox)
+    people_and_projects(walk)
+    repositories(walk)
+    issues(walk)
+    merge_requests(walk)
+    notes(walk, "issues", 7)
+    notes(walk, "merge_requests", 1)
+    for api in walk.apis.values():
+        api.session.close()
+    missed = {(route.method, route.template) for route in all_routes()} - walk.seen
+    assert not walk.faults, "\n".join(walk.faults)
+    assert missed == set()
+
+
+def people_and_projects(walk: Walk) -> None:
+    for template in ("/version", "/metadata", "/user", "/users", "/personal_access_tokens/self", "/projects"):
+        walk("GET", template)
+    walk("GET", "/users/:user_id", 3)
+    walk("GET", "/projects/:id")
+    walk("PUT", "/projects/:id", description="changed")
+    walk("POST", "/projects/:id/archive")
+    walk("POST", "/projects/:id/unarchive")
+    made = walk("POST", "/projects", name="new", initialize_with_readme=True)
+    walk.seen.add(("DELETE", "/projects/:id"))
+    walk.hold("DELETE", "/projects/:id", walk.apis["maintainer"].call("DELETE", f"/projects/{made['id']}"))
+    for part in ("members", "members/all", "labels", "milestones"):
+        walk("GET", f"/projects/:id/{part}")
+    walk("POST", "/projects/:id/members", user_id=5, access_level=20)
+    walk("PUT", "/projects/:id/members/:user_id", 5, access_level=10)
+    walk("GET", "/projects/:id/members/:user_id", 5)
+    walk("GET", "/projects/:id/members/all/:user_id", 5)
+    walk("DELETE", "/projects/:id/members/:user_id", 5)
+    walk("POST", "/projects/:id/labels", name="new", color="#123456")
+    walk("GET", "/projects/:id/labels/:name", "new")
+    walk("PUT", "/projects/:id/labels/:name", "new", new_name="newer")
+    walk("DELETE", "/projects/:id/labels/:name", "newer")
+    milestone = walk("POST", "/projects/:id/milestones", title="2.0", due_date="2030-01-01")
+    walk("GET", "/projects/:id/milestones/:milestone_id", milestone["id"])
+    walk("PUT", "/projects/:id/milestones/:milestone_id", milestone["id"], state_event="close")
+
+
+def repositories(walk: Walk) -> None:
+    walk("GET", f"{REPOSITORY}/branches")
+    walk("POST", f"{REPOSITORY}/branches", branch="one", ref="main")
+    walk("GET", f"{REPOSITORY}/branches/:branch", "one")
+    walk("DELETE", f"{REPOSITORY}/branches/:branch", "one")
+    walk("GET", f"{REPOSITORY}/tags")
+    walk("POST", f"{REPOSITORY}/tags", tag_name="v9", ref="main", message="Nine")
+    walk("GET", f"{REPOSITORY}/tags/:tag_name", "v9")
+    walk("DELETE", f"{REPOSITORY}/tags/:tag_name", "v9")
+    walk("GET", f"{REPOSITORY}/commits")
+    action = {"action": "create", "file_path": "x.txt", "content": "x\n"}
+    made = walk(
+        "POST", f"{REPOSITORY}/commits", branch="two", start_branch="main", commit_message="Two", actions=[action]
+    )
+    walk("GET", f"{REPOSITORY}/commits/:sha", made["id"])
+    walk("GET", f"{REPOSITORY}/commits/:sha/diff", made["id"])
+    walk("GET", f"{REPOSITORY}/commits/:sha/refs", made["id"])
+    walk("GET", f"{REPOSITORY}/commits/:sha/merge_requests", "feature%2Fverbose-flag")
+    walk("POST", f"{REPOSITORY}/commits/:sha/revert", made["id"], branch="two")
+    walk("POST", f"{REPOSITORY}/commits/:sha/cherry_pick", made["id"], branch="two")
+    walk("GET", f"{REPOSITORY}/compare", **{"from": "main", "to": "two"})
+    refs: dict[str, Any] = {"refs[]": ["main", "two"]}
+    walk("GET", f"{REPOSITORY}/merge_base", **refs)
+    walk("GET", f"{REPOSITORY}/contributors")
+    entries = walk("GET", f"{REPOSITORY}/tree", with_last_commit=True)
+    blob = next(entry["id"] for entry in entries if entry["type"] == "blob")
+    walk("GET", f"{REPOSITORY}/blobs/:sha", blob)
+    walk("GET", f"{REPOSITORY}/blobs/:sha/raw", blob)
+    file = f"{REPOSITORY}/files/:file_path"
+    written = {"branch": "two", "commit_message": "File"}
+    walk("POST", file, "a%2Fb.txt", content="1\n", **written)
+    walk("PUT", file, "a%2Fb.txt", content="2\n", **written)
+    walk("GET", file, "a%2Fb.txt", ref="two")
+    walk("GET", f"{file}/raw", "a%2Fb.txt", ref="two")
+    walk("GET", f"{file}/blame", "a%2Fb.txt", ref="two")
+    walk("DELETE", file, "a%2Fb.txt", **written)
+
+
+def issues(walk: Walk) -> None:
+    walk("GET", "/projects/:id/issues")
+    made = walk("POST", "/projects/:id/issues", title="New", labels=["bug"], due_date="2030-01-01")["iid"]
+    whole = walk("GET", ISSUE, made)
+    complete(walk, "Issue", whole)
+    walk("PUT", ISSUE, made, add_labels="p2", state_event="close", assignee_ids=[3])
+    walk("POST", f"{ISSUE}/links", made, target_project_id=1, target_issue_iid=7)
+    (link,) = walk("GET", f"{ISSUE}/links", made)
+    walk("DELETE", f"{ISSUE}/links/:issue_link_id", made, link["issue_link_id"])
+    walk("GET", f"{ISSUE}/related_merge_requests", 3)
+    walk("GET", f"{ISSUE}/closed_by", 3)
+    walk("GET", f"{ISSUE}/participants", 7)
+    walk("DELETE", ISSUE, made)
+
+
+def complete(walk: Walk, entity: str, value: dict[str, Any]) -> None:
+    """Note the fields of an entity that are missing although nothing allows it."""
+    optional = ABSENT[entity] | set(CONTRACT.conditional.get(entity, {}))
+    missing = set(CONTRACT.entities[entity]) - set(value) - optional
+    walk.faults += [f"{entity}.{name} is missing" for name in sorted(missing)]
+
+
+def merge_requests(walk: Walk) -> None:
+    walk("GET", "/projects/:id/merge_requests")
+    made = walk("POST", "/projects/:id/merge_requests", title="Two", source_branch="two", target_branch="main")["iid"]
+    complete(walk, "MergeRequest", walk("GET", REQUEST, 1))
+    walk("PUT", REQUEST, made, description="Closes #8", reviewer_ids=[3])
+    for part in ("diffs", "changes", "versions", "commits", "pipelines", "closes_issues", "approvals", "participants"):
+        walk("GET", f"{REQUEST}/{part}", made)
+    walk("GET", f"{REQUEST}/raw_diffs", made)
+    version = walk("GET", f"{REQUEST}/versions", made)[0]["id"]
+    walk("GET", f"{REQUEST}/versions/:version_id", made, version)
+    walk("POST", f"{REQUEST}/approve", made, who="developer")
+    walk("POST", f"{REQUEST}/unapprove", made, who="developer")
+    drafts = f"{REQUEST}/draft_notes"
+    for note in ("first", "second", "third"):
+        walk("POST", drafts, made, note=note)
+    first, second, _ = [draft["id"] for draft in walk("GET", drafts, made)]
+    walk("GET", f"{drafts}/:draft_note_id", made, first)
+    walk("PUT", f"{drafts}/:draft_note_id", made, first, note="changed")
+    walk("PUT", f"{drafts}/:draft_note_id/publish", made, first)
+    walk("DELETE", f"{drafts}/:draft_note_id", made, second)
+    walk("POST", f"{drafts}/bulk_publish", made)
+    walk("PUT", f"{REQUEST}/rebase", made)
+    walk("PUT", f"{REQUEST}/merge", made)
+    walk("DELETE", f"{REPOSITORY}/merged_branches")
+    walk("DELETE", REQUEST, made)
+
+
+def notes(walk: Walk, kind: str, number: int) -> None:
+    one = f"/projects/:id/{kind}/:noteable_id"
+    walk("GET", f"{one}/notes", number)
+    made = walk("POST", f"{one}/notes", number, body="new", internal=True)["id"]
+    complete(walk, "Note", walk("GET", f"{one}/notes/:note_id", number, made))
+    walk("PUT", f"{one}/notes/:note_id", number, made, body="newer")
+    for on, values in (("", (number,)), ("/notes/:note_id", (number, made))):
+        emoji = walk("POST", f"{one}{on}/award_emoji", *values, name="tada")["id"]
+        walk("GET", f"{one}{on}/award_emoji", *values)
+        walk("DELETE", f"{one}{on}/award_emoji/:award_id", *values, emoji)
+    walk("DELETE", f"{one}/notes/:note_id", number, made)
+    walk("GET", f"{one}/discussions", number)
+    thread = walk("POST", f"{one}/discussions", number, body="thread")["id"]
+    answer = walk("POST", f"{one}/discussions/:discussion_id/notes", number, thread, body="answer")["id"]
+    walk("GET", f"{one}/discussions/:discussion_id", number, thread)
+    walk("PUT", f"{one}/discussions/:discussion_id", number, thread, resolved=True)
+    walk("GET", f"{one}/discussions/:discussion_id/notes/:note_id", number, thread, answer)
+    walk("PUT", f"{one}/discussions/:discussion_id/notes/:note_id", number, thread, answer, body="better")
+    walk("DELETE", f"{one}/discussions/:discussion_id/notes/:note_id", number, thread, answer)
+
+
+def test_every_addition_to_the_contract_says_where_it_is_from() -> None:
+    assert all(source.strip() for source in CONTRACT.sources)
+
+
+def test_the_contract_test_sees_what_is_wrong() -> None:
+    assert CONTRACT.faults({"id": "1"}, "Note") == ["Note.id is no int: '1'"]
+    assert CONTRACT.faults({"colour": 1}, "Note") == ["Note.colour is not in the contract"]
+    assert CONTRACT.faults({"notes": [{"author": {"id": True}}]}, "Discussion") == [
+        "Discussion.notes[0].author.id is no int: True"
+    ]

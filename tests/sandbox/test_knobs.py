@@ -1,0 +1,127 @@
+"""Faults put in the way of calls, and the record of the calls that came."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+import pytest
+import requests
+
+from gitlab_mcp.sandbox import Sandbox, SandboxError
+from gitlab_mcp.sandbox.knobs import Knobs
+from tests.sandbox.conftest import Api
+
+NOTES = "/projects/:p/issues/7/notes"
+
+
+@pytest.fixture
+def knobs(sandbox: Sandbox) -> Knobs:
+    assert sandbox.knobs is not None
+    return sandbox.knobs
+
+
+def bodies(api: Api) -> list[str]:
+    return [note["body"] for note in api.get(NOTES)]
+
+
+def test_the_next_call_fails_and_the_one_after_it_does_not(developer: Api, knobs: Knobs) -> None:
+    knobs.fail("GET", "/issues/7$", 503, "<html>maintenance</html>", headers={"Retry-After": "5"})
+    answer = developer.call("GET", "/projects/:p/issues/7")
+    assert (answer.status_code, answer.text) == (503, "<html>maintenance</html>")
+    assert answer.headers["content-type"].startswith("text/html")
+    assert answer.headers["retry-after"] == "5"
+    assert developer.get("/projects/:p/issues/7")["iid"] == 7
+
+
+def test_a_rate_limit_looks_like_gitlabs(developer: Api, knobs: Knobs) -> None:
+    knobs.rate_limit(retry_after=3, times=2)
+    answer = developer.call("POST", NOTES, json={"body": "x"})
+    assert (answer.status_code, answer.text, answer.headers["retry-after"]) == (429, "Retry later\n", "3")
+    assert developer.call("GET", NOTES).status_code == 429
+    assert "x" not in bodies(developer)
+
+
+def test_a_dropped_connection_before_the_write_leaves_nothing(developer: Api, knobs: Knobs) -> None:
+    knobs.drop("POST", "/notes", when="before")
+    with pytest.raises(requests.ConnectionError):
+        developer.post(NOTES, body="lost")
+    assert "lost" not in bodies(developer)
+
+
+def test_a_dropped_connection_after_the_write_loses_only_the_answer(developer: Api, knobs: Knobs) -> None:
+    knobs.drop("POST", "/notes", when="after")
+    with pytest.raises(requests.ConnectionError):
+        developer.post(NOTES, body="kept")
+    assert "kept" in bodies(developer)
+    knobs.drop("POST", "/repository/commits", when="after")
+    action = {"action": "create", "file_path": "x", "content": "x"}
+    with pytest.raises(requests.ConnectionError):
+        developer.commit("work", action, start_branch="main")
+    assert developer.get("/projects/:p/repository/branches/work")["commit"]["title"] == "A change"
+
+
+def test_requests_are_recorded_with_headers_body_and_status(developer: Api, sandbox: Sandbox, knobs: Knobs) -> None:
+    developer.post(NOTES, body="seen")
+    (entry,) = knobs.requests()
+    assert (entry["method"], entry["status"], entry["body"]) == ("POST", 201, {"body": "seen"})
+    assert entry["path"] == "/api/v4/projects/acme%2Fapp/issues/7/notes"
+    assert entry["headers"]["private-token"] == sandbox.tokens["developer"]
+    knobs.clear()
+    assert knobs.requests() == []
+
+
+def test_the_knobs_are_there_over_http(sandbox: Sandbox, developer: Api) -> None:
+    base = f"{sandbox.url}/_sandbox"
+    fault = {"kind": "fail", "method": "GET", "path": "/user$", "status": 500, "times": 1}
+    assert developer.session.post(f"{base}/faults", json=fault, timeout=10).status_code == 201
+    assert developer.call("GET", "/user").status_code == 500
+    assert developer.session.get(f"{base}/requests", timeout=10).json()[0]["status"] == 500
+    developer.session.post(f"{base}/faults", json=fault, timeout=10)
+    assert developer.session.delete(f"{base}/faults", timeout=10).status_code == 204
+    assert developer.session.delete(f"{base}/requests", timeout=10).status_code == 204
+    assert developer.call("GET", "/user").status_code == 200
+    wrong = developer.session.post(f"{base}/faults", json={"kind": "explode"}, timeout=10)
+    assert wrong.status_code == 400
+
+
+def test_without_knobs_there_are_none() -> None:
+    with Sandbox() as sandbox:
+        with pytest.raises(SandboxError, match="started without knobs"):
+            _ = sandbox.knobs
+        for method in ("GET", "DELETE"):
+            assert requests.request(method, f"{sandbox.url}/_sandbox/requests", timeout=10).status_code == 404
+
+
+def test_a_delay_is_waited_for(developer: Api, knobs: Knobs) -> None:
+    knobs.delay("GET", "/user$", seconds=0.3)
+    started = time.monotonic()
+    developer.get("/user")
+    assert time.monotonic() - started >= 0.3
+
+
+def test_closing_ends_clients_that_wait_and_those_that_say_nothing() -> None:
+    with Sandbox(knobs=True) as sandbox:
+        assert sandbox.knobs is not None
+        sandbox.knobs.delay(seconds=60)
+        outcome: list[str] = []
+
+        def ask() -> None:
+            try:
+                requests.get(f"{sandbox.url}/api/v4/version", timeout=30)
+            except requests.ConnectionError:
+                outcome.append("cut")
+
+        thread = threading.Thread(target=ask)
+        silent = socket.create_connection(("127.0.0.1", int(sandbox.url.rsplit(":", 1)[1])))
+        silent.sendall(b"POST /api/v4/projects HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+        thread.start()
+        while not sandbox.knobs.requests():
+            thread.join(0.01)
+        started = time.monotonic()
+        sandbox.close()
+        assert time.monotonic() - started < 1
+        thread.join(5)
+        silent.close()
+        assert outcome == ["cut"]

@@ -1,0 +1,59 @@
+"""What the tests share: a client connected to a server, and settings that point at a sandbox."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mcp import Client
+from mcp_types import TextContent
+
+from gitlab_mcp.sandbox import Sandbox
+from gitlab_mcp.server import build_server
+from gitlab_mcp.settings import Credential, Settings, WorkingDirectory
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def settings_for(sandbox: Sandbox, user: str = "maintainer", **changes: Any) -> Settings:
+    """The settings of a run on `sandbox` with the access token of `user`."""
+    credential = Credential("access token", "GITLAB_ACCESS_TOKEN", sandbox.tokens[user])
+    return replace(Settings(url=sandbox.url, credential=credential, project=sandbox.project), **changes)
+
+
+def checkout(path: Path, project: str = "acme/app") -> WorkingDirectory:
+    """A working directory of `project` at `path`."""
+    return WorkingDirectory(path.resolve(), project)
+
+
+class Agent:
+    """Calls tools as a client does. An answer is its text; an error is told apart by which method is used."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    async def call(self, tool: str, **arguments: Any) -> str:
+        """The text of an answer; an error fails the test."""
+        text, is_error = await self._result(tool, arguments)
+        assert not is_error, text
+        return text
+
+    async def refused(self, tool: str, **arguments: Any) -> str:
+        """The text of an error; a success fails the test."""
+        text, is_error = await self._result(tool, arguments)
+        assert is_error, text
+        return text
+
+    async def _result(self, tool: str, arguments: dict[str, Any]) -> tuple[str, bool]:
+        result = await self.client.call_tool(tool, arguments)
+        assert [type(block) for block in result.content] == [TextContent]
+        assert result.structured_content is None
+        return "".join(block.text for block in result.content if isinstance(block, TextContent)), result.is_error
+
+
+@asynccontextmanager
+async def connect(settings: Settings) -> AsyncIterator[Agent]:
+    """An agent connected to a server with these settings, in this process."""
+    async with Client(build_server(settings)) as client:
+        yield Agent(client)

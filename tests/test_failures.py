@@ -1,0 +1,161 @@
+"""What a tool call gets when something is wrong: the reason, and what to do; and nothing is lost."""
+
+import pytest
+
+from gitlab_mcp.sandbox import Sandbox
+from gitlab_mcp.settings import Credential
+from tests.gitlab import get, writes
+from tests.support import connect, settings_for
+
+
+async def test_the_reason_of_a_failure_reaches_the_model(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox)) as agent:
+        told = await agent.refused("get_issue", iid=999)
+    assert told == (
+        "get_issue failed: GitLab answered 404: 404 Issue Not Found."
+        " It is not there, or this token may not see it: check the name and the project."
+    )
+
+
+async def test_a_wrong_token_names_its_variable_and_does_not_show_it(sandbox: Sandbox) -> None:
+    wrong = "glpat-wrong-wrong-wrong"
+    credential = Credential("access token", "GITLAB_ACCESS_TOKEN", wrong)
+    async with connect(settings_for(sandbox, credential=credential)) as agent:
+        told = await agent.refused("create_note", iid="#7", body="x")
+    assert "401" in told
+    assert "The token in GITLAB_ACCESS_TOKEN is wrong, expired or revoked" in told
+    assert wrong not in told
+
+
+@pytest.mark.parametrize(("user", "said"), [("expired", "Token is expired"), ("revoked", "Token was revoked")])
+async def test_an_expired_or_revoked_token_is_said_to_be(sandbox: Sandbox, user: str, said: str) -> None:
+    async with connect(settings_for(sandbox, user)) as agent:
+        assert said in await agent.refused("get_issue", iid=7)
+
+
+async def test_a_missing_scope_is_named(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox, "read_api")) as agent:
+        assert "#7 Crash" in await agent.call("get_issue", iid=7)
+        assert "lacks a scope: writing needs api" in await agent.refused("create_note", iid="#7", body="x")
+
+
+async def test_a_job_token_is_told_what_it_cannot_do(sandbox: Sandbox) -> None:
+    credential = Credential("job token", "CI_JOB_TOKEN", "glcbt-64_ended")
+    async with connect(settings_for(sandbox, credential=credential)) as agent:
+        assert "GITLAB_ACCESS_TOKEN (scope api) is needed" in await agent.refused("get_issue", iid=7)
+
+
+async def test_an_unknown_project_is_said(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox, project="acme/nowhere")) as agent:
+        assert "404 Project Not Found" in await agent.refused("list_issues")
+        assert "404 Project Not Found" in await agent.refused("create_branch", branch="x", ref="main")
+
+
+async def test_without_any_project_the_argument_is_asked_for(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox, project="")) as agent:
+        assert 'give project, such as "group/app"' in await agent.refused("list_issues")
+        assert "#7 Crash" in await agent.call("list_issues", project="acme/app")
+        assert "#7 Crash" in await agent.call("list_issues", project=f"{sandbox.url}/acme/app")
+        assert "#7 Crash" in await agent.call("list_issues", project=1)
+
+
+async def test_a_moved_project_is_read_and_a_write_to_it_names_its_new_path(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox, project="acme/old-app")) as agent:
+        assert "#7 Crash" in await agent.call("get_issue", iid=7)
+        assert 'Use project: "acme/app".' in await agent.refused("create_note", iid="#7", body="x")
+
+
+async def test_an_archived_project_is_said_to_be_archived(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox, project="acme/archive")) as agent:
+        for told in (
+            await agent.refused("create_branch", branch="x", ref="main"),
+            await agent.refused("create_note", iid="#1", body="x"),
+            await agent.refused("commit_files", branch="main", message="m", actions=[{"path": "x", "content": "x"}]),
+        ):
+            assert "acme/archive is archived and takes no writes" in told
+
+
+async def test_maintenance_with_an_html_page_is_said_without_the_page(sandbox: Sandbox) -> None:
+    page = "<html><body><h1>GitLab is down</h1></body></html>"
+    sandbox.knobs.fail("GET", "/issues$", status=503, body=page, content_type="text/html")
+    async with connect(settings_for(sandbox)) as agent:
+        told = await agent.refused("list_issues")
+    assert told == (
+        "list_issues failed: GitLab answered 503."
+        " GitLab is overloaded or under maintenance: try again in a few minutes."
+    )
+
+
+async def test_a_write_whose_answer_is_lost_is_not_called_failed_and_not_repeated(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox)) as agent:
+        for when, posted in (("after", 1), ("before", 0)):
+            body = f"lost {when}"
+            sandbox.knobs.clear()
+            sandbox.knobs.drop("POST", "/notes$", when=when)
+            told = await agent.refused("create_note", iid="#7", body=body)
+            assert "Whether the write took effect is not known: look before repeating it." in told
+            assert len(writes(sandbox)) == 1
+            bodies = [note["body"] for note in get(sandbox, "/issues/7/notes?per_page=100")]
+            assert bodies.count(body) == posted
+
+
+async def test_too_many_requests_are_not_repeated_behind_the_agents_back(sandbox: Sandbox) -> None:
+    sandbox.knobs.clear()
+    sandbox.knobs.rate_limit("POST", "/notes$", retry_after=30)
+    async with connect(settings_for(sandbox)) as agent:
+        told = await agent.refused("create_note", iid="#7", body="x")
+    assert "429: Retry later" in told
+    assert len(writes(sandbox)) == 1
+
+
+async def test_gitlabs_message_is_sanitised_and_shortened(sandbox: Sandbox) -> None:
+    body = '{"message": "' + "\\u202e<!-- hidden -->very long " * 500 + '"}'
+    sandbox.knobs.fail("GET", "/issues$", status=400, body=body, content_type="application/json")
+    async with connect(settings_for(sandbox)) as agent:
+        told = await agent.refused("list_issues")
+    assert len(told.encode()) <= 2000
+    assert "\u202e" not in told
+    assert "<!--" not in told
+
+
+async def test_fields_that_are_missing_or_of_another_type_do_not_fail_a_write_that_happened(sandbox: Sandbox) -> None:
+    odd = '{"id": null, "body": 7, "author": "somebody", "internal": "yes"}'
+    sandbox.knobs.fail("POST", "/notes$", status=201, body=odd, content_type="application/json")
+    async with connect(settings_for(sandbox)) as agent:
+        assert (await agent.call("create_note", iid="#7", body="x")).startswith("Commented on #7")
+
+
+async def test_null_stands_for_an_argument_that_is_not_given(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox)) as agent:
+        assert "#7 Crash" in await agent.call("list_issues", search=None, labels=None, page=None, project=None)
+
+
+async def test_an_unknown_argument_or_tool_is_named_with_the_nearest(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox)) as agent:
+        told = await agent.refused("list_issues", serach="x")
+        assert 'no argument "serach". Did you mean "search"?' in told
+        assert "Did you mean get_issue?" in await agent.refused("get_isue", iid=7)
+        assert "page is 0: " in await agent.refused("list_issues", page=0)
+        assert 'state is "open": ' in await agent.refused("list_issues", state="open")
+        assert "iid is missing" in await agent.refused("get_issue")
+    async with connect(settings_for(sandbox, read_only=True)) as agent:
+        assert "switched off in this run" in await agent.refused("create_branch", branch="x")
+
+
+async def test_a_fault_of_our_own_is_generic_for_the_model_and_a_traceback_in_the_log(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gitlab_mcp.render.issues.issue_row", None)
+    async with connect(settings_for(sandbox)) as agent:
+        told = await agent.refused("list_issues")
+    assert "a fault in gitlab-mcp-server itself" in told
+    assert "NoneType" not in told
+    assert "NoneType" in caplog.text
+
+
+async def test_64_calls_at_once_all_succeed_over_at_most_16_connections(sandbox: Sandbox) -> None:
+    import asyncio
+
+    async with connect(settings_for(sandbox)) as agent:
+        answers = await asyncio.gather(*(agent.call("get_issue", iid=7) for _ in range(64)))
+    assert len(set(answers)) == 1

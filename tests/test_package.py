@@ -1,0 +1,88 @@
+"""The built wheel: installed alone into an empty environment, it serves."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import tomllib
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mcp import Client, StdioServerParameters
+
+from gitlab_mcp import __version__
+from gitlab_mcp.tools import TOOLS
+from tests.support import REPOSITORY
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of commands of an environment that holds the wheel and what it itself asks for."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(REPOSITORY)]
+    subprocess.run(build, check=True, capture_output=True, timeout=300)
+    [wheel] = folder.glob("*.whl")
+    environment = folder / "environment"
+    venv.create(environment, with_pip=True)
+    pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", str(wheel)]
+    subprocess.run(pip, check=True, capture_output=True, timeout=600)
+    return environment / "bin"
+
+
+async def test_the_wheel_in_an_empty_environment_lists_the_tools(installed: Path, tmp_path: Path) -> None:
+    env = {"PATH": os.environ["PATH"], "GITLAB_ACCESS_TOKEN": "glpat-this-is-not-a-real-token"}
+    command = str(installed / "gitlab-mcp-server")
+    async with Client(StdioServerParameters(command=command, args=["serve"], env=env, cwd=tmp_path)) as client:
+        listed = await client.list_tools()
+    assert [tool.name for tool in listed.tools] == [definition.name for definition in TOOLS]
+
+
+def test_the_wheel_plays_the_demo(installed: Path, tmp_path: Path) -> None:
+    env = {"PATH": os.environ["PATH"]}
+    command = [str(installed / "gitlab-mcp-server"), "demo"]
+    done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_wheel_is_typed_and_holds_nothing_but_the_package(installed: Path) -> None:
+    script = "import importlib.metadata as m, json; print(json.dumps([str(f) for f in m.files('gitlab-mcp-server')]))"
+    python = str(installed / "python")
+    done = subprocess.run([python, "-c", script], check=True, capture_output=True, text=True)
+    files = json.loads(done.stdout)
+    assert "gitlab_mcp/py.typed" in files
+    own = ("gitlab_mcp/", f"gitlab_mcp_server-{__version__}.dist-info/", "../../../bin/gitlab-mcp-server")
+    assert [file for file in files if not file.startswith(own)] == []
+
+
+def test_every_dependency_is_bounded_above_and_below() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    unbounded = [each for each in project["dependencies"] if ">=" not in each or "<" not in each]
+    assert unbounded == []
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    declared = {each.split(">=")[0] for each in project["dependencies"]}
+    modules = {"python-gitlab": "gitlab", "mcp-types": "mcp_types"}
+    files = (REPOSITORY / "gitlab_mcp").rglob("*.py")
+    imported = {name.split(".")[0] for file in files for name in _imports(ast.parse(file.read_text()))}
+    assert imported - set(sys.stdlib_module_names) - {"gitlab_mcp"} == {modules.get(name, name) for name in declared}
+
+
+def test_the_lock_has_hashes_and_no_addresses() -> None:
+    lock = (REPOSITORY / "requirements-dev.txt").read_text()
+    assert "://" not in lock
+    pinned = [line for line in lock.splitlines() if "==" in line and not line.startswith(" ")]
+    assert pinned
+    assert lock.count("--hash=sha256:") >= len(pinned)
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.module or ""

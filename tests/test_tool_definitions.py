@@ -1,0 +1,112 @@
+"""What the model gets of the tools: each is held to its golden file, all of them to the rules of the house."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitlab_mcp.server import build_server
+from gitlab_mcp.settings import Credential, Settings, SettingsError
+from gitlab_mcp.tools import TOOLS
+from tests.support import REPOSITORY
+
+GOLDEN = Path(__file__).parent / "golden"
+UPDATE = "GOLDEN=update scripts/test tests/test_tool_definitions.py"
+NESTED = {"commit_files"}
+NAMES = [definition.name for definition in TOOLS]
+
+
+def settings(**changes: Any) -> Settings:
+    credential = Credential("access token", "GITLAB_ACCESS_TOKEN", "glpat-this-is-not-a-real-token")
+    return Settings(url="https://gitlab.example.com", credential=credential, project="acme/app", **changes)
+
+
+async def listed(**changes: Any) -> dict[str, dict[str, Any]]:
+    tools = await build_server(settings(**changes)).list_tools()
+    return {tool.name: tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools}
+
+
+def model_bytes(tool: dict[str, Any]) -> int:
+    """The size of what the model gets, as compact JSON."""
+    given = {key: tool[key] for key in ("name", "description", "inputSchema")}
+    return len(json.dumps(given, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_tool_is_defined_as_its_golden_file_says(name: str) -> None:
+    text = json.dumps((await listed())[name], indent=2, ensure_ascii=False) + "\n"
+    golden = GOLDEN / f"{name}.json"
+    if os.environ.get("GOLDEN") == "update":
+        golden.write_text(text)
+    assert golden.exists(), f"there is no golden file; write it with: {UPDATE}"
+    assert text == golden.read_text(), f"the definition changed; if that is wanted: {UPDATE}"
+
+
+def test_no_golden_file_is_left_of_a_tool_that_is_gone() -> None:
+    assert sorted(path.stem for path in GOLDEN.glob("*.json")) == sorted(NAMES)
+
+
+async def test_all_definitions_together_keep_to_9000_bytes_and_each_to_its_own_limit() -> None:
+    sizes = {name: model_bytes(tool) for name, tool in (await listed()).items()}
+    assert sum(sizes.values()) <= 9000, sizes
+    assert {name: size for name, size in sizes.items() if size > (1600 if name in NESTED else 1200)} == {}
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_schema_is_an_object_without_unions_titles_references_or_null(name: str) -> None:
+    tool = (await listed())[name]
+    schema = tool["inputSchema"]
+    assert schema["type"] == "object"
+    nodes = list(_schemas(schema))
+    noise = {"title", "$ref", "$defs", "anyOf", "oneOf", "allOf", "additionalProperties"}
+    assert [node for node in nodes if noise & set(node)] == []
+    assert [node for node in nodes if node.get("default", "") is None] == []
+    assert "outputSchema" not in tool
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_every_hint_is_stated(name: str) -> None:
+    hints = (await listed())[name]["annotations"]
+    assert set(hints) == {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"}
+    assert not (hints["readOnlyHint"] and hints["destructiveHint"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_name_is_verb_noun_and_a_description_begins_with_a_sentence(name: str) -> None:
+    assert re.fullmatch(r"[a-z]+(_[a-z]+)+", name)
+    assert re.match(r"[A-Z][^.]+\.", (await listed())[name]["description"])
+
+
+async def test_reads_are_read_only_and_read_only_mode_lists_nothing_else() -> None:
+    assert set(await listed(read_only=True)) == {definition.name for definition in TOOLS if not definition.writes}
+
+
+async def test_toolsets_and_tools_narrow_the_list_and_unknown_ones_are_named() -> None:
+    assert set(await listed(toolsets=("issues",))) == {"list_issues", "get_issue"}
+    assert list(await listed(tools=("get_file", "get_issue"))) == ["get_issue", "get_file"]
+    with pytest.raises(SettingsError, match=r"Unknown toolset isues; known: .*issues"):
+        await listed(toolsets=("isues",))
+    with pytest.raises(SettingsError, match=r"Unknown tool get_isue; known: .*get_issue"):
+        await listed(tools=("get_isue",))
+
+
+def test_the_readme_has_the_table_of_tools_as_the_command_prints_it() -> None:
+    from click.testing import CliRunner
+
+    from gitlab_mcp.cli import main
+
+    printed = CliRunner().invoke(main, ["tools"])
+    assert printed.exit_code == 0
+    readme = (REPOSITORY / "README.md").read_text()
+    assert printed.output.strip() in readme, "put what `gitlab-mcp-server tools` prints into the README"
+
+
+def _schemas(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """A schema and every schema inside it (the keys of "properties" are names, not keywords)."""
+    inner = list(schema.get("properties", {}).values())
+    if "items" in schema:
+        inner.append(schema["items"])
+    return [schema, *(found for each in inner for found in _schemas(each))]

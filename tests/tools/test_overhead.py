@@ -1,0 +1,63 @@
+"""What an answer costs beside people's own text: the budgets of a heading, a comment, a row and a write."""
+
+from gitlab_mcp.sandbox import Sandbox
+from tests.gitlab import get
+from tests.support import connect, settings_for
+
+
+def overhead(answer: str, *texts: str) -> int:
+    """Bytes of an answer less those of people's texts in it."""
+    return len(answer.encode()) - sum(len(text.encode()) for text in texts)
+
+
+async def test_get_issue_keeps_to_450_bytes_and_70_a_comment(sandbox: Sandbox) -> None:
+    issue = get(sandbox, "/issues/7")
+    notes = [note["body"] for note in get(sandbox, "/issues/7/notes")]
+    async with connect(settings_for(sandbox)) as agent:
+        answer = await agent.call("get_issue", iid=7)
+    assert overhead(answer, issue["title"], issue["description"], *notes) <= 450 + 70 * len(notes)
+    _, _, comments = answer.partition("## 3 comments\n")
+    assert overhead(comments, *notes) <= 70 * len(notes)
+
+
+async def test_get_merge_request_keeps_to_600_bytes_and_70_a_comment(sandbox: Sandbox) -> None:
+    merge_request = get(sandbox, "/merge_requests/1")
+    notes = [note["body"] for note in get(sandbox, "/merge_requests/1/notes") if not note["system"]]
+    async with connect(settings_for(sandbox)) as agent:
+        answer = await agent.call("get_merge_request", iid=1)
+    texts = (merge_request["title"], merge_request["description"], *notes)
+    assert overhead(answer, *texts) <= 600 + 70 * len(notes)
+
+
+async def test_a_row_of_a_list_keeps_to_120_bytes(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox)) as agent:
+        rows = (await agent.call("list_issues", state="all")).split("\n")[1:]
+        rows += (await agent.call("list_merge_requests")).split("\n")[1:]
+        branches = (await agent.call("list_branches")).split("\n")[1:]
+    titles = [each["title"] for each in get(sandbox, "/issues?per_page=100")]
+    for row in rows:
+        assert overhead(row, *(title for title in titles if title in row)) <= 120, row
+    for row in branches:
+        assert len(row.encode()) <= 120 + 60, row  # the name and the title of a commit are people's own
+
+
+async def test_a_write_keeps_to_200_bytes(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox)) as agent:
+        action = {"path": "x.txt", "content": "x"}
+        answers = [
+            await agent.call("create_note", iid="#7", body="hello"),
+            await agent.call("create_branch", branch="short"),
+            await agent.call("commit_files", branch="short", message="m", actions=[action]),
+            await agent.call("create_merge_request", source_branch="short", title="T"),
+            await agent.call("update_merge_request", iid=1, title="New title"),
+        ]
+    assert [answer for answer in answers if len(answer.encode()) > 200] == []
+
+
+async def test_an_answer_keeps_to_40000_bytes_whatever_people_wrote(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox)) as agent:
+        for _ in range(5):
+            await agent.call("create_note", iid="#8", body="ü" * 30_000)
+        answer = await agent.call("get_issue", iid=8)
+    assert len(answer.encode()) <= 40_000
+    assert answer.count("(cut: ") == 5

@@ -1,0 +1,265 @@
+"""commit_files with files that an agent edited on disk, in a clone as a job has it."""
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gitlab_mcp.sandbox import Sandbox
+from gitlab_mcp.settings import Settings
+from tests.gitlab import get, writes
+from tests.support import checkout, connect, settings_for
+from tests.tools.test_commits import changes, clone
+
+
+@pytest.fixture
+def work(sandbox: Sandbox, tmp_path: Path) -> Path:
+    """A clone of main; whatever a test does with it through the server, the server leaves it as it was."""
+    return clone(sandbox, "main", tmp_path / "work")
+
+
+def settings(sandbox: Sandbox, work: Path) -> Settings:
+    return settings_for(sandbox, working_directory=checkout(work))
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, int, str]]:
+    """Mode, modification time and content of everything below a folder."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        status = path.lstat()
+        content = hashlib.sha1(path.read_bytes(), usedforsecurity=False).hexdigest() if path.is_file() else ""
+        found[str(path.relative_to(folder))] = (status.st_mode, status.st_mtime_ns, content)
+    return found
+
+
+def git(work: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(work), *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+async def test_an_action_without_content_takes_bytes_and_executable_bit_from_disk(
+    sandbox: Sandbox, work: Path, tmp_path: Path
+) -> None:
+    (work / "README.md").write_bytes(b"edited \xff\x00\n")
+    (work / "run.sh").write_text("#!/bin/sh\n")
+    (work / "run.sh").chmod(0o755)
+    before = snapshot(work)
+    async with connect(settings(sandbox, work)) as agent:
+        actions = [{"path": "README.md"}, {"path": "run.sh"}]
+        answer = await agent.call("commit_files", branch="from-disk", ref="main", message="m", actions=actions)
+    assert snapshot(work) == before
+    landed = clone(sandbox, "from-disk", tmp_path / "landed")
+    assert ": 1 added, 1 changed." in answer
+    assert (landed / "README.md").read_bytes() == b"edited \xff\x00\n"
+    assert (landed / "run.sh").stat().st_mode & 0o111
+
+
+async def test_paths_commit_whatever_differs_deletions_included(sandbox: Sandbox, work: Path, tmp_path: Path) -> None:
+    (work / "src/app/config.py").write_text("changed\n")
+    (work / "src/app/legacy.py").unlink()
+    (work / "src/app/new file ü.py").write_text("new\n")
+    (work / "scripts/release.sh").chmod(0o644)
+    (work / "README.md").write_text("changed, but not asked for\n")
+    before = snapshot(work)
+    async with connect(settings(sandbox, work)) as agent:
+        paths = ["src/**", "scripts"]
+        answer = await agent.call("commit_files", branch="by-paths", ref="main", message="m", paths=paths)
+    assert snapshot(work) == before
+    assert ": 1 added, 1 changed, 1 deleted, 1 mode changed." in answer
+    assert changes(clone(sandbox, "by-paths", tmp_path / "landed")) == {
+        "src/app/config.py": "M",
+        "src/app/legacy.py": "D",
+        "src/app/new file ü.py": "A",
+        "scripts/release.sh": "M",
+    }
+
+
+async def test_a_second_commit_takes_what_was_edited_since_the_first(sandbox: Sandbox, work: Path) -> None:
+    async with connect(settings(sandbox, work)) as agent:
+        (work / "README.md").write_text("once\n")
+        (work / "docs/usage.md").unlink()
+        await agent.call("commit_files", branch="two-steps", ref="main", message="one", paths=["**"])
+        (work / "README.md").write_text("twice\n")
+        (work / "docs/usage.md").write_text("back again\n")
+        answer = await agent.call("commit_files", branch="two-steps", message="two", paths=["."])
+        assert "1 added, 1 changed" in answer
+        assert "nothing to commit" in await agent.refused(
+            "commit_files", branch="two-steps", message="three", paths=["**"]
+        )
+
+
+async def test_what_changed_only_on_the_branch_is_not_undone(sandbox: Sandbox, work: Path, tmp_path: Path) -> None:
+    async with connect(settings(sandbox, work)) as agent:
+        moved_on = [
+            {"path": "CHANGELOG.md", "content": "somebody else's\n"},
+            {"path": "theirs.txt", "content": "new on the branch\n"},
+            {"path": "src/app/legacy.py", "action": "delete"},
+        ]
+        await agent.call("commit_files", branch="moved-on", ref="main", message="theirs", actions=moved_on)
+        (work / "README.md").write_text("mine\n")
+        await agent.call("commit_files", branch="moved-on", message="mine", paths=["**"])
+    landed = clone(sandbox, "moved-on", tmp_path / "landed")
+    assert git(landed, "diff", "--name-status", "HEAD~1..HEAD") == "M\tREADME.md"
+
+
+async def test_what_changed_on_both_sides_is_named_and_nothing_is_sent(sandbox: Sandbox, work: Path) -> None:
+    async with connect(settings(sandbox, work)) as agent:
+        theirs = [{"path": "README.md", "content": "theirs\n"}]
+        await agent.call("commit_files", branch="both", ref="main", message="theirs", actions=theirs)
+    (work / "README.md").write_text("mine\n")
+    sandbox.knobs.clear()
+    async with connect(settings(sandbox, work)) as agent:  # another run, which did not make that commit
+        told = await agent.refused("commit_files", branch="both", message="mine", paths=["**"])
+        assert writes(sandbox) == []
+        assert "Changed on the branch since this checkout, and here too: README.md." in told
+        await agent.call("commit_files", branch="both", message="mine", actions=[{"path": "README.md"}])
+
+
+async def test_commits_that_were_made_locally_are_taken_too(sandbox: Sandbox, work: Path) -> None:
+    (work / "README.md").write_text("committed here\n")
+    git(work, "-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-qam", "local")
+    async with connect(settings(sandbox, work)) as agent:
+        answer = await agent.call("commit_files", branch="local", ref="main", message="m", paths=["**"])
+    assert ": 1 changed." in answer
+
+
+async def test_a_shallow_detached_clone_owned_by_another_user_serves_as_well(sandbox: Sandbox, tmp_path: Path) -> None:
+    scheme, _, host = sandbox.url.partition("://")
+    url = f"{scheme}://maintainer:{sandbox.tokens['maintainer']}@{host}/acme/app.git"
+    work = tmp_path / "work"
+    git(tmp_path, "clone", "-q", "--depth=1", url, str(work))
+    git(work, "checkout", "-q", "--detach")
+    git(work, "branch", "-qD", "main")
+    (work / "README.md").write_text("edited\n")
+    if os.geteuid() == 0:  # as in a job, where the runner's helper has cloned as root and the job is somebody else
+        for path in (work, *work.rglob("*")):
+            os.lchown(path, 12345, 12345)
+    before = snapshot(work)
+    async with connect(settings(sandbox, work)) as agent:
+        answer = await agent.call("commit_files", branch="shallow", ref="main", message="m", paths=["**"])
+    assert ": 1 changed." in answer
+    assert snapshot(work) == before
+
+
+async def test_what_git_ignores_is_left_out_of_paths_and_refused_in_actions(sandbox: Sandbox, work: Path) -> None:
+    (work / ".gitignore").write_text("*.log\nbuild/\n")
+    (work / ".git/info/exclude").write_text("private.txt\n")
+    (work / "build").mkdir()
+    for name in ("debug.log", "build/out.txt", "private.txt", "seen.txt"):
+        (work / name).write_text("x\n")
+    async with connect(settings(sandbox, work)) as agent:
+        told = await agent.refused(
+            "commit_files", branch="ignored", ref="main", message="m", actions=[{"path": "debug.log"}]
+        )
+        assert "debug.log: git ignores this" in told
+        answer = await agent.call("commit_files", branch="ignored", ref="main", message="m", paths=["**"])
+    assert ": 2 added." in answer
+    names = {entry["path"] for entry in get(sandbox, "/repository/tree?ref=ignored&per_page=100")}
+    assert names & {"debug.log", "private.txt", "build", "seen.txt", ".gitignore"} == {"seen.txt", ".gitignore"}
+
+
+async def test_a_tracked_file_that_matches_an_ignore_rule_is_committed(sandbox: Sandbox, work: Path) -> None:
+    (work / ".git/info/exclude").write_text("README.md\n")
+    (work / "README.md").write_text("edited\n")
+    async with connect(settings(sandbox, work)) as agent:
+        answer = await agent.call(
+            "commit_files", branch="tracked", ref="main", message="m", actions=[{"path": "README.md"}]
+        )
+    assert ": 1 changed." in answer
+
+
+async def test_a_link_out_of_the_working_directory_is_refused(sandbox: Sandbox, work: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret\n")
+    (work / "out.txt").symlink_to(secret)
+    (work / "folder").symlink_to(tmp_path)
+    (work / "inside.txt").symlink_to("README.md")
+    sandbox.knobs.clear()
+    async with connect(settings(sandbox, work)) as agent:
+        for path, told in (
+            ("out.txt", "a symbolic link out of the working directory"),
+            ("folder/secret.txt", "a symbolic link out of the working directory"),
+            ("inside.txt", "it is a symbolic link"),
+            ("src", "src is a folder"),
+            ("gone.txt", "there is no such file"),
+        ):
+            answer = await agent.refused(
+                "commit_files", branch="links", ref="main", message="m", actions=[{"path": path}]
+            )
+            assert told in answer
+        assert writes(sandbox) == []
+        (work / "README.md").write_text("edited\n")
+        answer = await agent.call("commit_files", branch="links", ref="main", message="m", paths=["**"])
+    assert ": 1 changed." in answer
+    assert "Left out, being no regular files: folder, inside.txt, out.txt" in answer
+    assert "secret" not in str(get(sandbox, "/repository/tree?ref=links&recursive=true&per_page=100"))
+
+
+async def test_a_link_of_the_repository_and_a_submodule_stay_as_they_are(sandbox: Sandbox, work: Path) -> None:
+    (work / "README.md").write_text("edited\n")
+    (work / "vendor/lib").mkdir(parents=True, exist_ok=True)
+    (work / "vendor/lib/file.c").write_text("x\n")
+    async with connect(settings(sandbox, work)) as agent:
+        answer = await agent.call("commit_files", branch="stay", ref="main", message="m", paths=["**"])
+    assert ": 1 changed." in answer
+
+
+async def test_line_endings_are_normalised_as_git_does(sandbox: Sandbox, work: Path) -> None:
+    (work / ".gitattributes").write_text("*.bat text eol=crlf\n")
+    (work / "run.bat").write_bytes(b"@echo off\r\n")
+    async with connect(settings(sandbox, work)) as agent:
+        await agent.call("commit_files", branch="crlf", ref="main", message="m", paths=["**"])
+        assert "nothing to commit" in await agent.refused("commit_files", branch="crlf", message="m", paths=["**"])
+    assert get(sandbox, "/repository/files/run.bat?ref=crlf")["size"] == len("@echo off\n")
+
+
+async def test_files_left_out_of_a_sparse_checkout_are_not_deleted(sandbox: Sandbox, work: Path) -> None:
+    git(work, "sparse-checkout", "set", "src")
+    assert not (work / "docs").exists()
+    (work / "src/app/config.py").write_text("edited\n")
+    async with connect(settings(sandbox, work)) as agent:
+        answer = await agent.call("commit_files", branch="sparse", ref="main", message="m", paths=["**"])
+    assert ": 1 changed." in answer
+
+
+async def test_globs_that_match_nothing_or_leave_the_directory_are_refused(sandbox: Sandbox, work: Path) -> None:
+    async with connect(settings(sandbox, work)) as agent:
+        arguments = {"branch": "globs", "ref": "main", "message": "m"}
+        assert "No file matches nope/**" in await agent.refused("commit_files", **arguments, paths=["nope/**"])
+        for glob in ("../**", "/etc/*", ":(exclude)src"):
+            assert "no glob inside" in await agent.refused("commit_files", **arguments, paths=[glob])
+        assert "nothing to commit" in await agent.refused("commit_files", **arguments, paths=["**"])
+
+
+async def test_another_projects_files_are_not_taken_from_here(sandbox: Sandbox, work: Path) -> None:
+    async with connect(settings(sandbox, work)) as agent:
+        told = await agent.refused(
+            "commit_files", project="acme/empty", branch="main", message="m", actions=[{"path": "README.md"}]
+        )
+        assert "no working directory of project acme/empty" in told
+        (work / "x.txt").write_text("x\n")
+        action = {"path": "x.txt"}
+        await agent.call("commit_files", project="1", branch="by-id", ref="main", message="m", actions=[action])
+
+
+async def test_a_hostile_configuration_of_the_clone_runs_nothing(sandbox: Sandbox, work: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    (work / ".gitattributes").write_text("* filter=evil diff=evil\n")
+    for key in ("filter.evil.clean", "core.fsmonitor", "core.sshCommand", "diff.evil.textconv", "core.pager"):
+        git(work, "config", key, f"touch {mark}; cat")
+    (work / "README.md").write_text("edited\n")
+    async with connect(settings(sandbox, work)) as agent:
+        await agent.call("commit_files", branch="hostile", ref="main", message="m", paths=["**"])
+    assert not mark.exists()
+
+
+async def test_a_thousand_files_go_in_one_call(sandbox: Sandbox, work: Path) -> None:
+    for number in range(1000):
+        file = work / f"generated/{number // 100}/{number}.txt"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{number}\n")
+    async with connect(settings(sandbox, work)) as agent:
+        answer = await agent.call("commit_files", branch="thousand", ref="main", message="m", paths=["generated"])
+    assert ": 1000 added." in answer
