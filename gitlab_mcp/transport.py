@@ -6,6 +6,7 @@ on either, and the process ends by `os._exit`, which waits for no worker.
 """
 
 import asyncio
+import json
 import logging
 import os
 import queue
@@ -18,7 +19,16 @@ from typing import Any, NoReturn, Self
 import anyio
 from mcp.server.lowlevel import Server
 from mcp.shared.message import SessionMessage
-from mcp_types import JSONRPCError, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse, jsonrpc_message_adapter
+from mcp_types import (
+    PARSE_ERROR,
+    ErrorData,
+    JSONRPCError,
+    JSONRPCNotification,
+    JSONRPCRequest,
+    JSONRPCResponse,
+    jsonrpc_message_adapter,
+)
+from pydantic import ValidationError
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +113,11 @@ class Wire:
             try:
                 message = jsonrpc_message_adapter.validate_json(line, by_name=False)
             except ValueError as error:
+                if (request := _request_id(line)) is not None:
+                    # The SDK would drop the line, and its sender wait for ever.
+                    said = ErrorData(code=PARSE_ERROR, message=f"Not a valid JSON-RPC message: {_first_line(error)}")
+                    await self.send(SessionMessage(JSONRPCError(jsonrpc="2.0", id=request, error=said)))
+                    continue
                 return error
             if isinstance(message, JSONRPCRequest):
                 self._unanswered.add(message.id)
@@ -151,6 +166,21 @@ class Wire:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _request_id(line: bytes) -> str | int | None:
+    """The id of a request that could not be parsed strictly, where a lenient reading finds one."""
+    try:
+        message = json.loads(line.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    identity = message.get("id") if isinstance(message, dict) and "method" in message else None
+    return identity if isinstance(identity, str | int) else None
+
+
+def _first_line(error: ValueError) -> str:
+    details = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+    return details.splitlines()[0][:200]
 
 
 def serve_stdio(server: Server[Any]) -> NoReturn:

@@ -151,11 +151,3 @@ async def test_a_fault_of_our_own_is_generic_for_the_model_and_a_traceback_in_th
     assert "a fault in gitlab-mcp-server itself" in told
     assert "NoneType" not in told
     assert "NoneType" in caplog.text
-
-
-async def test_64_calls_at_once_all_succeed_over_at_most_16_connections(sandbox: Sandbox) -> None:
-    import asyncio
-
-    async with connect(settings_for(sandbox)) as agent:
-        answers = await asyncio.gather(*(agent.call("get_issue", iid=7) for _ in range(64)))
-    assert len(set(answers)) == 1

@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that arrived; header names are in lower case."""
+    """A request that arrived; header names are in lower case, `sender` tells connections apart."""
 
     method: str
     path: str
     headers: dict[str, str]
+    sender: object = None
 
 
 @dataclass
@@ -55,7 +56,7 @@ def answering(respond: Respond) -> Iterator[Recorder]:
         def _answer(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            recorder.asked.append(Asked(self.command, self.path, headers))
+            recorder.asked.append(Asked(self.command, self.path, headers, self.client_address))
             try:
                 respond(self)
             except OSError:

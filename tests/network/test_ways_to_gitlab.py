@@ -1,5 +1,6 @@
 """Under a relative URL, behind a private CA, through a proxy, and when nothing usable comes back."""
 
+import asyncio
 import gzip
 import socket
 import threading
@@ -130,6 +131,22 @@ async def test_an_answer_that_drips_ends_with_the_deadline_of_the_call() -> None
         await _unusable(drip, "did not answer", deadline=1.0)
     finally:
         stop.set()
+
+
+async def test_64_calls_at_once_all_succeed_over_at_most_16_connections() -> None:
+    with answering(lambda handler: json_answer(handler, b"[]")) as gitlab:
+        async with connect(Settings(url=gitlab.url, credential=CREDENTIAL, project="acme/app")) as agent:
+            answers = await asyncio.gather(*(agent.call("list_issues") for _ in range(64)))
+    assert answers == ["# Issues: none"] * 64
+    assert len(gitlab.asked) == 64
+    assert 1 < len({asked.sender for asked in gitlab.asked}) <= 16
+
+
+async def test_64_calls_of_a_tool_that_asks_for_four_things_at_once_all_succeed() -> None:
+    with Sandbox() as gitlab:
+        async with connect(settings_for(gitlab)) as agent:
+            answers = await asyncio.gather(*(agent.call("get_issue", iid=7) for _ in range(64)))
+    assert len(set(answers)) == 1
 
 
 async def _unusable(respond: Respond, expected: str, deadline: float = 60.0) -> None:

@@ -137,6 +137,15 @@ async def test_a_line_that_is_no_message_is_survived() -> None:
     assert answers[-1]["result"] == {}
 
 
+async def test_a_request_that_is_no_valid_message_gets_an_error_with_its_id() -> None:
+    async with server(environment(NOWHERE)) as child:
+        await child.initialize()
+        child.write(b'{"jsonrpc":"2.0","id":"half","method":"tools/call","params":{"name":"\\ud800"}}\n')
+        answer = await child.read()
+    assert (answer["id"], answer["error"]["code"]) == ("half", -32700)
+    assert answer["error"]["message"].startswith("Not a valid JSON-RPC message: ")
+
+
 async def test_a_cancelled_call_gets_no_answer_and_the_server_goes_on(hanging: Recorder) -> None:
     async with server(environment(hanging.url)) as child:
         await child.initialize()

@@ -9,8 +9,8 @@ import requests
 
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.routing import all_routes
+from tests.contract.contract import Contract
 from tests.sandbox.conftest import Api
-from tests.sandbox.contract import Contract
 
 CONTRACT = Contract()
 ISSUE = "/projects/:id/issues/:issue_iid"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_FOLDER = Path(__file__).parents[1] / "contract"
+_FOLDER = Path(__file__).parent
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _INLINE = re.compile(r"(\w+)(?::(\w+(?:\[\]\*?)?(?:\{[^}]*\})?)|\{[^}]*\})?(?:,|$)")
 
