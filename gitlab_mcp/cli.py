@@ -18,6 +18,16 @@ CONFIGURATION = (
     click.option("--read-only", is_flag=True, help="List no tool that writes."),
     click.option("--toolsets", default="", metavar="NAMES", help="Only the tools of these toolsets, comma-separated."),
     click.option("--tools", default="", metavar="NAMES", help="Only these tools, comma-separated."),
+    click.option("--allow-project", default="", metavar="PATHS", help="Further projects that may be asked about."),
+    click.option("--allow-default-branch", is_flag=True, help="In CI: allow writes to the default branch."),
+    click.option("--allow-files", default="", metavar="GLOBS", help="In CI: allow writes to these guarded files."),
+    click.option(
+        "--trusted-only", is_flag=True, help="Withhold text whose author is not known to be Developer or more."
+    ),
+    click.option("--trigger", default="", metavar="HANDLE", help="The handle that starts a run (claude unless given)."),
+    click.option(
+        "--deadline", type=float, default=0.0, metavar="SECONDS", help="What one call may take (60 unless given)."
+    ),
 )
 
 
@@ -68,13 +78,15 @@ def serve(before: Flags, /, **flags: Any) -> None:
 def run(flags: Flags) -> NoReturn:
     """Serve on stdin and stdout; ends the process."""
     settings = _settings(flags)
+    if sys.stdin is not None and sys.stdin.isatty():
+        click.echo("Waiting for an MCP client on stdin; Ctrl-C ends it.", err=True)
     from gitlab_mcp.server import build_server
     from gitlab_mcp.transport import serve_stdio
 
     serve_stdio(build_server(settings).lowlevel)
 
 
-@main.command()
+@main.command(short_help="Play the way from an issue to a merge request.")
 @click.option("--repo", type=click.Path(path_type=Path), help="Play it on a copy of this git repository.")
 def demo(repo: Path | None) -> None:
     """Play the way from an issue to a merge request on a GitLab that ships inside; needs no account, no network."""
@@ -83,7 +95,7 @@ def demo(repo: Path | None) -> None:
     sys.exit(play(repo))
 
 
-@main.command()
+@main.command(short_help="Run the GitLab that ships inside.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port on 127.0.0.1; 0 takes a free one.")
 @click.option("--repo", type=click.Path(path_type=Path), help="Make its project a copy of this git repository.")
 @click.option("--knobs", is_flag=True, help="Serve /_sandbox/, with which tests make it fail.")
@@ -102,7 +114,7 @@ def sandbox(port: int, repo: Path | None, knobs: bool, as_json: bool) -> None:
 
 @main.command()
 def tools() -> None:
-    """Print the tools as the table that stands in the README."""
+    """List the tools as a Markdown table."""
     from gitlab_mcp.tools import TOOLS
 
     click.echo("| tool | toolset | writes | what it does |\n|---|---|---|---|")
@@ -122,7 +134,11 @@ def introduce(flags: Flags) -> None:
         credential = settings.credential
         click.echo(f"GitLab       {settings.url}")
         click.echo(f"credential   {credential.kind} from {credential.variable}")
-        click.echo(f"project      {settings.project or 'none: tools need their argument project'}\n")
+        click.echo(f"project      {settings.project or 'none: tools need their argument project'}")
+        directory = settings.working_directory
+        click.echo(f"files from   {directory.path if directory else 'no working directory: give their content'}")
+        click.echo(f"tools        {'only those that read' if settings.read_only else 'reading and writing'}")
+        click.echo("GitLab was not asked yet: the first call of a tool shows whether the credential is good.\n")
     click.echo("Register it in Claude Code:  claude mcp add gitlab -- gitlab-mcp-server serve")
     click.echo("Try it without an account:   gitlab-mcp-server demo")
     click.echo("All commands:                gitlab-mcp-server --help")

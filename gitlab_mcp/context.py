@@ -1,15 +1,20 @@
 """What a tool is given: the GitLab of this run, and the things that its arguments name."""
 
 import threading
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from gitlab_mcp.api.client import GitLab
+from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.members import Authors, Members
+from gitlab_mcp.api.notes import Notes
 from gitlab_mcp.api.project import Noteable, Noun, Project
+from gitlab_mcp.checkout import project_of_remote
 from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.params import REFERENCE, web_reference
 from gitlab_mcp.repository.rest import Repository
-from gitlab_mcp.settings import Settings, project_of_remote
+from gitlab_mcp.settings import Settings
 from gitlab_mcp.worktree import Worktree
 
 TOOL_THREADS = 64
@@ -21,9 +26,11 @@ class App:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.gitlab = GitLab(settings)
+        self.notes = Notes(self.gitlab)
+        self.members = Members(self.gitlab)
         self.executor = ThreadPoolExecutor(TOOL_THREADS, thread_name_prefix="tool")
         directory = settings.working_directory
-        self.worktree = Worktree(directory.path) if directory else None
+        self.worktree = Worktree(directory.path, directory.commit) if directory else None
         self._projects: dict[str, Project] = {}
         self._lock = threading.Lock()
 
@@ -71,6 +78,14 @@ class Ctx:
         directory = self.settings.working_directory
         return self.app.worktree if directory and project.is_called(directory.project) else None
 
+    def authors(self, project: Project, texts: Iterable[Entity]) -> Authors:
+        """What is known of those who wrote `texts` (issues, merge requests, notes)."""
+        return self.app.members.authors(project.path, (text.entity("author") for text in texts))
+
+    def list_authors(self, project: Project, rows: Iterable[Entity]) -> Authors:
+        """The same for the rows of a list, whose titles alone are worth the look-ups only where some are withheld."""
+        return self.authors(project, rows) if self.settings.trusted_only else Authors()
+
     def noteable(self, noun: Noun, reference: str, project: str = "") -> Noteable:
         """The issue or merge request that `reference` (an iid or a web URL) names.
 
@@ -91,7 +106,7 @@ class Ctx:
                 f"{reference} is the URL of {_article(noun_of(reference))}, and this wants {_article(noun)}."
             )
         named = self._project_of_url(reference.split("/-/")[0])
-        if project and self.project(project).name != named:
+        if project and not self.project(project).is_called(named):
             raise InvalidArgument(f'The URL is of project "{named}", but project says "{project}": leave project out.')
         return Noteable(noun, self.app.project(named), int(found["iid"]), found["note"] or "")
 

@@ -167,7 +167,7 @@ class Journey:
             missing = [path for path in ("README.md", "OLD-NOTES.md") if path not in paths]
             default = str(ReadBack(self._sandbox).get("")["default_branch"] or "main")
             await self._step(
-                f"There are {len(paths)} files to work on: commit some to {default} first.",
+                f"There is too little to work on: commit two files to {default} first.",
                 "commit_files",
                 branch=default,
                 message="Add a readme and old notes",

@@ -7,6 +7,7 @@ reach the agent in words; anything else is a bug, logged with its traceback.
     ├── InvalidArgument         the call itself: an argument is missing, wrong or contradicts another
     ├── Refused                 this server will not do it, whatever GitLab would say
     ├── Unreachable             no usable answer came: connection, TLS, time, size
+    │   └── AnswerLost          a request was sent, and what became of it is not known
     ├── Partial                 a first step happened and a later one failed
     └── GitLabRefusal           GitLab answered with an error; `status` is the HTTP status
         ├── NotFound            404
@@ -32,7 +33,18 @@ class Refused(Failure):
 
 
 class Unreachable(Failure):
-    """GitLab gave no usable answer: no connection, bad TLS, out of time, or too large."""
+    """GitLab gave no usable answer: no connection, bad TLS, out of time, or too large.
+
+    `passing` is whether the same request may succeed a moment later.
+    """
+
+    def __init__(self, text: str, *, passing: bool = False) -> None:
+        super().__init__(text)
+        self.passing = passing
+
+
+class AnswerLost(Unreachable):
+    """The request was sent and no usable answer came back: a write may have taken effect."""
 
 
 class Partial(Failure):
@@ -42,13 +54,16 @@ class Partial(Failure):
 class GitLabRefusal(Failure):
     """GitLab answered with an HTTP error.
 
-    `status` is the HTTP status, `reason` GitLab's own message, sanitised and shortened.
+    `status` is the HTTP status (0 where the same was found before GitLab was asked), `reason` GitLab's own message,
+    sanitised and shortened, `retry_after` the seconds that
+    GitLab asks to wait, where it says.
     """
 
-    def __init__(self, text: str, *, status: int, reason: str) -> None:
+    def __init__(self, text: str, *, status: int = 0, reason: str = "", retry_after: float | None = None) -> None:
         super().__init__(text)
         self.status = status
         self.reason = reason
+        self.retry_after = retry_after
 
 
 class NotFound(GitLabRefusal):

@@ -10,7 +10,6 @@ REFERENCE = re.compile(r"[#!]?(\d{1,18})")
 WEB_PATH = re.compile(
     r"/(?P<project>.+?)/-/(?P<noun>issues|work_items|merge_requests)/(?P<iid>\d{1,18})(?:/\w*)*(?:#note_(?P<note>\d{1,18}))?"
 )
-ISSUE, MERGE_REQUEST = "issue", "merge request"
 
 
 def as_text(value: object) -> object:
@@ -36,11 +35,16 @@ def _reference(value: object) -> object:
 
 def _names(value: object) -> object:
     """A comma-separated text is taken for a list."""
-    if isinstance(value, str):
-        return [name.strip() for name in value.split(",") if name.strip()]
-    if isinstance(value, list):
-        return [name.removeprefix("@") if isinstance(name, str) else name for name in value]
-    return value
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list):
+        return names
+    stripped = [name.strip() if isinstance(name, str) else name for name in names]
+    return [name for name in stripped if name != ""]
+
+
+def _usernames(value: object) -> object:
+    names = _names(value)
+    return [_username(name) for name in names] if isinstance(names, list) else names
 
 
 def _username(value: object) -> object:
@@ -82,7 +86,7 @@ def web_reference(url: str) -> re.Match[str] | None:
 
 Iid = Annotated[str, BeforeValidator(_reference), Field(description="iid (7 or #7) or web URL")]
 Project = Annotated[str, BeforeValidator(as_text)]
-Usernames = Annotated[list[str], BeforeValidator(_names)]
+Usernames = Annotated[list[str], BeforeValidator(_usernames)]
 Labels = Annotated[list[str], BeforeValidator(_names)]
 Username = Annotated[str, BeforeValidator(_username)]
 Path = Annotated[str, BeforeValidator(_path)]
@@ -93,35 +97,39 @@ Detail = Literal["concise", "full"]
 
 # A right value for each parameter, for the error that a wrong one gets.
 EXAMPLES: dict[str, object] = {
-    "action": "update",
     "actions": [{"path": "src/app.py", "content": "print()\n"}],
+    "assignee": "username",
     "assignees": ["username"],
     "author": "username",
     "body": "Done in !12.",
     "branch": "fix-7-empty-config",
-    "content": "text",
+    "description": "Closes #7",
     "detail": "full",
     "draft": True,
-    "encoding": "base64",
     "end_line": 80,
-    "executable": True,
     "iid": "7",
+    "internal": True,
     "labels": ["bug"],
     "add_labels": ["bug"],
     "remove_labels": ["bug"],
-    "last_commit_id": "9f3c2ab41d0c7e6f5b8a9d0e1f2a3b4c5d6e7f80",
+    "line_numbers": True,
+    "milestone": "1.4",
     "merge_request": {"title": "Handle an empty configuration file"},
     "message": "Handle an empty configuration file",
     "on": "issue",
     "page": 2,
     "path": "src/app.py",
     "paths": ["src/**"],
-    "previous_path": "src/old.py",
     "project": "group/app",
+    "recursive": True,
     "ref": "main",
+    "remove_source_branch": True,
     "reply_to": "101",
+    "reviewer": "username",
     "reviewers": ["username"],
+    "search": "empty",
     "source_branch": "fix-7-empty-config",
+    "squash": True,
     "start_line": 1,
     "state": "opened",
     "target_branch": "main",

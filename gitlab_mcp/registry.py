@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 from pydantic import ValidationError
 
+from gitlab_mcp.api.writes import NOT_KNOWN
 from gitlab_mcp.call import Call, current_call
 from gitlab_mcp.context import App, Ctx
-from gitlab_mcp.errors import Failure, Unreachable
+from gitlab_mcp.errors import Failure
 from gitlab_mcp.params import EXAMPLES
 from gitlab_mcp.render.redact import redact
 from gitlab_mcp.render.sanitise import one_line
@@ -73,16 +75,21 @@ def tool(
 def bind(definition: ToolDefinition, app: App) -> Tool:
     """The SDK's Tool that runs `definition` on a worker thread, for at most the deadline."""
     function = definition.function
+    secrets = (app.settings.credential.token, *app.settings.secrets)
     signature = inspect.signature(function)
 
     @functools.wraps(function)
-    async def run(**arguments: object) -> str:
-        call = Call(app.settings.deadline)
+    async def run(mcp_context: Context[Any, Any], **arguments: object) -> str:
+        loop = asyncio.get_running_loop()
+
+        def report(message: str) -> None:
+            told = one_line(redact(message, secrets), 300)
+            asyncio.run_coroutine_threadsafe(mcp_context.report_progress(call.elapsed(), message=told), loop)
+
+        call = Call(app.settings.deadline, report)
         context = copy_context()
         context.run(current_call.set, call)
-        loop = asyncio.get_running_loop()
         answer = loop.run_in_executor(app.executor, lambda: context.run(function, Ctx(app), **arguments))
-        secrets = (app.settings.credential.token,)
         try:
             text = await asyncio.wait_for(answer, app.settings.deadline + GRACE)
         except asyncio.CancelledError:
@@ -90,8 +97,10 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
             raise
         except TimeoutError as error:
             call.cancel()
-            failure = Unreachable(f"GitLab did not answer within {app.settings.deadline:.0f} s. Try again.")
-            raise ToolError(f"{definition.name} failed: {failure}") from error
+            said = call.out_of_time() + (
+                f" {NOT_KNOWN} Look before repeating it." if definition.writes else " Try again."
+            )
+            raise ToolError(f"{definition.name} failed: {said}") from error
         except Failure as failure:
             raise ToolError(cut(redact(f"{definition.name} failed: {failure}", secrets), ERROR_BYTES)) from failure
         return cut(redact(text, secrets), ANSWER_BYTES)
@@ -103,6 +112,7 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
     bound = Tool.from_function(
         run,
         description=inspect.getdoc(function),
+        context_kwarg="mcp_context",
         structured_output=False,
         annotations=ToolAnnotations(
             read_only_hint=not definition.writes,
@@ -134,9 +144,9 @@ def slim(schema: dict[str, Any]) -> dict[str, Any]:
                 return walk({**real[0], **rest})
         kept = {}
         for key, value in node.items():
-            if key in ("title", "$defs", "additionalProperties") and not isinstance(value, dict | list):
+            if key in ("$defs", "additionalProperties") or (key == "title" and isinstance(value, str)):
                 continue
-            if key == "$defs" or (key == "default" and not value):
+            if key == "default" and not value:
                 continue
             if key == "enum":  # "" stands for "not given", which a model says by leaving the argument out
                 value = [choice for choice in value if choice != ""]

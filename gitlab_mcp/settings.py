@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-from gitlab_mcp.git.run import GitError, git, git_directory
+from gitlab_mcp.checkout import WorkingDirectory, checkout_around, origin
 
+READS = ("get", "head")  # the HTTP methods that change nothing
 DEFAULT_URL = "https://gitlab.com"
 
 CredentialKind = Literal["access token", "flow token", "job token"]
@@ -28,25 +29,39 @@ class Credential:
 
 
 @dataclass(frozen=True)
-class WorkingDirectory:
-    """A checkout on disk and the GitLab project that it is a checkout of."""
+class MergeRequestElsewhere:
+    """The merge request that this pipeline is about, where it is in another project: the pipeline runs in a fork."""
 
-    path: Path
-    project: str
+    project_id: str
+    iid: str
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that a run is configured with. `url` has no slash at its end; `deadline` is in seconds."""
+    """Everything that a run is configured with.
+
+    `url` has no slash at its end; `deadline` is in seconds; `own_project` is the path and the id of the run's own
+    project, as far as they are known; `trigger` is the handle that starts a run, without its @; `secrets` are values
+    that must not leave.
+    """
 
     url: str
     credential: Credential
     project: str = ""
+    own_project: tuple[str, ...] = ()
+    merge_request: MergeRequestElsewhere | None = None
+    in_ci: bool = False
     ca_files: tuple[Path, ...] = ()
     working_directory: WorkingDirectory | None = None
     read_only: bool = False
     toolsets: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
+    allow_projects: tuple[str, ...] = ()
+    allow_default_branch: bool = False
+    allow_files: tuple[str, ...] = ()
+    trusted_only: bool = False
+    trigger: str = "claude"
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     deadline: float = 60.0
 
 
@@ -59,9 +74,18 @@ class Flags:
     read_only: bool = False
     toolsets: str = ""
     tools: str = ""
+    allow_project: str = ""
+    allow_default_branch: bool = False
+    allow_files: str = ""
+    trusted_only: bool = False
+    trigger: str = ""
+    deadline: float = 0.0
 
 
 ACCESS_TOKEN_VARIABLES = ("GITLAB_ACCESS_TOKEN", "GITLAB_TOKEN", "GITLAB_PERSONAL_ACCESS_TOKEN")
+SECRET_VARIABLE = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|API_KEY|ACCESS_KEY|PRIVATE_KEY)$")
+# Shorter values are no secrets, and taking them out of a text would take words apart.
+SECRET_CHARACTERS = 8
 CA_VARIABLES = ("CI_SERVER_TLS_CA_FILE", "GITLAB_CA_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 NO_CREDENTIAL = (
@@ -78,7 +102,7 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
     in_ci = is_ci(environ)
     url = _gitlab_url(flags, environ)
     own = _value(environ, "CI_SERVER_URL")
-    if in_ci and own and origin(url) != origin(own):
+    if in_ci and own and origin(url) != origin(_address(own)):
         raise SettingsError(
             f"This job belongs to {own}, and its credentials go there only, not to {url}: remove GITLAB_URL or --url."
         )
@@ -90,16 +114,58 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
         or _value(environ, "CI_PROJECT_ID")
         or (checkout.project if checkout else "")
     )
+    # What widens is a flag in CI: a job cannot tell who set a variable.
+    widening = {} if in_ci else environ
     return Settings(
         url=url,
         credential=_credential(environ, in_ci=in_ci),
         project=project,
+        own_project=_own_project(environ, project, in_ci=in_ci),
+        merge_request=_merge_request(environ),
+        in_ci=in_ci,
         ca_files=_ca_files(environ),
         working_directory=checkout,
         read_only=flags.read_only or _flag(environ, "GITLAB_MCP_READ_ONLY"),
         toolsets=_names(flags.toolsets or _value(environ, "GITLAB_MCP_TOOLSETS")),
         tools=_names(flags.tools or _value(environ, "GITLAB_MCP_TOOLS")),
+        allow_projects=_names(flags.allow_project or _value(widening, "GITLAB_MCP_ALLOW_PROJECT")),
+        allow_default_branch=flags.allow_default_branch or _flag(widening, "GITLAB_MCP_ALLOW_DEFAULT_BRANCH"),
+        allow_files=_names(flags.allow_files or _value(widening, "GITLAB_MCP_ALLOW_FILES")),
+        trusted_only=flags.trusted_only or _flag(environ, "GITLAB_MCP_TRUSTED_ONLY"),
+        trigger=(flags.trigger or _value(environ, "GITLAB_MCP_TRIGGER") or "claude").removeprefix("@"),
+        secrets=_secrets(environ),
+        deadline=flags.deadline or 60.0,
     )
+
+
+def _own_project(environ: Mapping[str, str], project: str, *, in_ci: bool) -> tuple[str, ...]:
+    """In CI the job's own project, whatever else was configured; at a desk the configured one."""
+    if in_ci:
+        own = _value(environ, "CI_PROJECT_PATH"), _value(environ, "CI_PROJECT_ID")
+        if not any(own):
+            raise SettingsError(
+                "GITLAB_CI is set, but neither CI_PROJECT_PATH nor CI_PROJECT_ID: which project is this?"
+            )
+        return own
+    return (project,)
+
+
+def _merge_request(environ: Mapping[str, str]) -> MergeRequestElsewhere | None:
+    project, iid = _value(environ, "CI_MERGE_REQUEST_PROJECT_ID"), _value(environ, "CI_MERGE_REQUEST_IID")
+    if (
+        not is_ci(environ)
+        or not (project.isdecimal() and iid.isdecimal())
+        or project == _value(environ, "CI_PROJECT_ID")
+    ):
+        return None
+    return MergeRequestElsewhere(project, iid)
+
+
+def _secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The values of the environment that are secrets by their variable's name, longest first."""
+    found = {_secret(environ, name) for name in (*ACCESS_TOKEN_VARIABLES, "AI_FLOW_GITLAB_TOKEN", "CI_JOB_TOKEN")}
+    found |= {value.strip() for name, value in environ.items() if SECRET_VARIABLE.search(name)}
+    return tuple(sorted((value for value in found if len(value) >= SECRET_CHARACTERS), key=len, reverse=True))
 
 
 def is_ci(environ: Mapping[str, str]) -> bool:
@@ -127,22 +193,26 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _gitlab_url(flags: Flags, environ: Mapping[str, str]) -> str:
-    api = re.sub(r"/api/v4/?$", "", _value(environ, "CI_API_V4_URL"))
-    url = flags.url or _value(environ, "GITLAB_URL") or _value(environ, "CI_SERVER_URL") or api or DEFAULT_URL
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise SettingsError(f'"{_without_userinfo(url)}" is no address of a GitLab: write https://gitlab.example.com.')
+    names = ("GITLAB_URL", "CI_SERVER_URL", "CI_API_V4_URL")
+    url = flags.url or next(filter(None, (_value(environ, name) for name in names)), DEFAULT_URL)
+    return _address(re.sub(r"/api/v4/?$", "", url))
+
+
+def _address(url: str) -> str:
+    """`url` without a slash at its end. Raises SettingsError when it is no address of a GitLab."""
+    try:
+        parts = urlsplit(url)
+        bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
+    except ValueError:  # a port that is no number, a broken IPv6 address
+        bad = True
+    if bad or parts.username or parts.query or parts.fragment:
+        shown = _without_userinfo(url)
+        raise SettingsError(f'"{shown}" is no address of a GitLab: write it as https://gitlab.example.com.')
     return url.rstrip("/")
 
 
 def _without_userinfo(url: str) -> str:
     return re.sub(r"//[^/@]*@", "//", url)
-
-
-def origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port: what must be equal for a credential to be sent."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
 
 
 def _secret(environ: Mapping[str, str], name: str) -> str:
@@ -189,42 +259,8 @@ def _working_directory(environ: Mapping[str, str], directory: Path, url: str) ->
     job_directory = _value(environ, "CI_PROJECT_DIR")
     if is_ci(environ) and job_directory and Path(job_directory).is_dir():
         project = _value(environ, "CI_PROJECT_PATH") or _value(environ, "CI_PROJECT_ID")
-        return WorkingDirectory(Path(job_directory).resolve(), project)
-    for candidate in (directory, *directory.parents):
-        if (candidate / ".git").exists():
-            project = project_of_remote(_origin_remote(candidate), url)
-            return WorkingDirectory(candidate.resolve(), project) if project else None
-    return None
-
-
-def _origin_remote(checkout: Path) -> str:
-    try:
-        return git("config", "--get", "remote.origin.url", git_directory=git_directory(checkout)).decode().strip()
-    except (GitError, UnicodeDecodeError):
-        return ""
-
-
-def project_of_remote(remote: str, url: str) -> str:
-    """The project path that a git remote's URL names on the GitLab at `url`, or "" where it is another host.
-
-    Understands https://host/group/app.git, ssh://git@host/group/app.git and git@host:group/app.git.
-    """
-    gitlab = urlsplit(url)
-    if scp := re.fullmatch(r"(?:[\w.-]+@)?([\w.-]+):(?!//)(.+)", remote):
-        host, path = scp[1], scp[2]
-    else:
-        parts = urlsplit(remote)
-        host, path = parts.hostname or "", unquote(parts.path)
-        if parts.scheme in ("http", "https"):
-            if not path.startswith(f"{gitlab.path}/"):
-                return ""
-            path = path[len(gitlab.path) :]
-            if origin(remote) != origin(url):
-                return ""
-    if host.lower() != (gitlab.hostname or "").lower():
-        return ""
-    path = path.strip("/").removesuffix(".git")
-    return path if "/" in path else ""
+        return WorkingDirectory(Path(job_directory).resolve(), project, _value(environ, "CI_COMMIT_SHA"))
+    return checkout_around(directory, url)
 
 
 def known(names: Sequence[str], available: Sequence[str], what: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, TypeGuard
 
 import anyio
 from mcp.server.lowlevel import Server
@@ -69,15 +69,17 @@ class Wire:
     def _read(self, descriptor: int) -> None:
         """In its own thread: blocking reads work on every kind of stdin, which event loops do not."""
         parts: list[bytes] = []
+        length = 0
         try:
             while data := os.read(descriptor, CHUNK_BYTES):
                 *ended, rest = data.split(b"\n")
                 for piece in ended:
                     parts.append(piece)
                     self._arrived(b"".join(parts))
-                    parts = []
+                    parts, length = [], 0
                 parts.append(rest)
-                if len(parts) * CHUNK_BYTES > LINE_BYTES:
+                length += len(rest)
+                if length > LINE_BYTES:
                     logger.error("a message of more than %d bytes came in: ending", LINE_BYTES)
                     break
             else:
@@ -113,10 +115,12 @@ class Wire:
             try:
                 message = jsonrpc_message_adapter.validate_json(line, by_name=False)
             except ValueError as error:
-                if (request := _request_id(line)) is not None:
+                requests = _request_ids(line)
+                for request in requests:
                     # The SDK would drop the line, and its sender wait for ever.
                     said = ErrorData(code=PARSE_ERROR, message=f"Not a valid JSON-RPC message: {_first_line(error)}")
                     await self.send(SessionMessage(JSONRPCError(jsonrpc="2.0", id=request, error=said)))
+                if requests:
                     continue
                 return error
             if isinstance(message, JSONRPCRequest):
@@ -143,7 +147,8 @@ class Wire:
             self._answered(message.id)
 
     def _answered(self, request: Any) -> None:
-        self._unanswered.discard(request)
+        if isinstance(request, str | int):
+            self._unanswered.discard(request)
         if not self._unanswered:
             self._all_answered.set()
 
@@ -168,14 +173,21 @@ class Wire:
         await self.aclose()
 
 
-def _request_id(line: bytes) -> str | int | None:
-    """The id of a request that could not be parsed strictly, where a lenient reading finds one."""
+def _request_ids(line: bytes) -> list[str | int]:
+    """The ids of requests that could not be parsed strictly, where a lenient reading finds them (also in a batch)."""
     try:
-        message = json.loads(line.decode("utf-8", "replace"))
+        parsed = json.loads(line.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
-        return None
-    identity = message.get("id") if isinstance(message, dict) and "method" in message else None
-    return identity if isinstance(identity, str | int) else None
+        return []
+    messages = parsed if isinstance(parsed, list) else [parsed]
+    ids = [message.get("id") for message in messages if isinstance(message, dict) and "method" in message]
+    return [identity for identity in ids if _is_id(identity)]
+
+
+def _is_id(value: object) -> TypeGuard[str | int]:
+    if isinstance(value, str):
+        return not any("\ud800" <= character <= "\udfff" for character in value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _first_line(error: ValueError) -> str:

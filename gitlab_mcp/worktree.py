@@ -1,44 +1,33 @@
-"""The working directory: what an agent edited there, held against a branch. Nothing in it is changed.
-
-Git looks at it from a repository of our own in a temporary directory, whose index holds the branch's tree. So the
-checkout's own configuration, hooks, index and owner do not matter, and what git ignores and how it normalises line
-endings (.gitignore, .gitattributes) is decided by git itself.
-"""
+"""The working directory: what an agent edited there, held against a branch. Nothing in it is changed."""
 
 import os
 import stat
-import tempfile
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from gitlab_mcp.errors import Conflict, InvalidArgument, Refused
+from gitlab_mcp.git.beside import LocalFile, OwnRepository, beside
 from gitlab_mcp.git.objects import blob_id
 from gitlab_mcp.git.run import GitError, git, git_directory
 from gitlab_mcp.render.sanitise import one_line
-from gitlab_mcp.repository.rest import LINK, SUBMODULE, Change, TreeEntry
+from gitlab_mcp.repository.rest import LINK, Change, TreeEntry
 
 GIT_SECONDS = 120.0
-
-
-@dataclass(frozen=True)
-class LocalFile:
-    """A file as git would commit it."""
-
-    content: bytes = field(repr=False)
-    executable: bool
-    id: str
+GLOBS, GLOB_CHARACTERS = 200, 1000
 
 
 class Worktree:
-    """A checkout at `root`."""
+    """A checkout at `root`, made at the commit `base` where that is known."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, base: str = "") -> None:
         self.root = root
+        self._bases = (base,) if base else ()
         # What this server itself committed from here, by path: blob ids, "" for a deletion.
         self._committed: dict[str, set[str]] = {}
+        self._lock = threading.Lock()
 
     def has(self, path: str) -> bool:
         """Whether there is a regular file at `path`, reached through no link."""
@@ -53,43 +42,72 @@ class Worktree:
             if refusal := self._refusal(path):
                 raise Refused(f"{path} is not taken from the working directory: {refusal}.")
         untracked = sorted(set(paths) - set(tracked))
-        with _own_repository(self.root) as repository:
+        with self._beside() as repository:
             if untracked:
                 listed = set(repository.untracked([f":(literal){path}" for path in untracked]))
                 if ignored := [path for path in untracked if path not in listed]:
                     named = one_line(", ".join(ignored), 600)
-                    raise Refused(f"{named}: git ignores this in the working directory; give content to commit it.")
-            return repository.files(paths, self.root)
+                    raise Refused(
+                        f"{named}: git ignores this here, or another repository holds it; give content to commit it."
+                    )
+            if filtered := repository.filtered(paths):
+                named = one_line(", ".join(sorted(filtered)), 600)
+                raise Refused(f"{named}: .gitattributes gives this to a filter such as LFS; commit it with git.")
+            return repository.files(paths)
 
     def differences(self, globs: Sequence[str], tree: Mapping[str, TreeEntry]) -> tuple[list[Change], list[str]]:
-        """What differs on disk from `tree` at paths that match `globs`, deletions included; and links, left out.
+        """What differs on disk from `tree` at paths that match `globs`, deletions included; and what is left out.
+
+        Left out are links and what .gitattributes gives to a filter such as LFS.
 
         A file that was changed on the branch since the checkout, and not here, is left as the branch has it.
 
         Raises Conflict for a file that was changed on both sides, InvalidArgument when no file matches.
         """
+        if len(globs) > GLOBS:
+            raise InvalidArgument(f"{len(globs)} globs are too many for one call ({GLOBS} at most): give folders.")
         base = self._base()
-        with _own_repository(self.root) as repository:
-            repository.load(tree)
+        if base is None:
+            raise Refused(
+                f"{self.root.name} is no checkout with a commit, so what was edited there cannot be told from what was"
+                " not: name the files in actions."
+            )
+        digits = max((len(entry.id) for entry in tree.values()), default=40)
+        with self._beside(digits) as repository:
+            repository.load({path: (entry.mode, entry.id) for path, entry in tree.items()})
             specs = [_pathspec(glob) for glob in globs]
             deleted, changed = repository.changed(specs)
             untracked = [path for path in repository.untracked(specs) if not path.endswith("/")]
-            if not (deleted or changed or untracked or repository.matches(specs)):
-                raise InvalidArgument(f"No file matches {', '.join(globs)} in the working directory or on the branch.")
-            absent = self._not_checked_out()
-            deleted = [path for path in deleted if path not in absent]
-            changed = [path for path in changed if not self._same_link(path, tree[path])]
-            refused = [path for path in (*changed, *untracked) if self._refusal(path)]
-            taken = [path for path in (*changed, *untracked) if path not in refused]
-            files = repository.files(taken, self.root)
+            unmatched = [glob for glob, spec in zip(globs, specs, strict=True) if not repository.matches([spec])]
+            if unmatched:
+                raise InvalidArgument(
+                    f"No file matches {', '.join(unmatched)} in the working directory or on the branch."
+                )
+            untouched, is_checked_out = self._marked_untouched()
+            changed = [path for path in changed if path not in untouched and not self._same_link(path, tree[path])]
+            deleted = [path for path in deleted if is_checked_out and path not in untouched]
+            behind_links = [path for path in deleted if self._is_behind_link(path)]
+            deleted = [path for path in deleted if path not in behind_links]
+            found = (*changed, *untracked)
+            filtered = repository.filtered(found)
+            refused = [path for path in found if path in filtered or self._left_out(path, tree)] + behind_links
+            taken = [path for path in found if path not in refused]
+            files = repository.files(taken)
         changes = [Change("delete", path, from_disk=True) for path in deleted]
         for path, local in files.items():
             kind: Literal["create", "update"] = "update" if path in tree else "create"
             changes.append(Change(kind, path, local.content, local.executable, from_disk=True))
         here = {path: local.id for path, local in files.items()}
-        if base is not None:
-            changes = self._own(changes, here, tree, base)
-        return changes, sorted(refused)
+        return self._own(changes, here, tree, base), sorted(refused)
+
+    @contextmanager
+    def _beside(self, digits: int = 40) -> Iterator[OwnRepository]:
+        """A repository beside the checkout; what git cannot make out there is a refusal."""
+        try:
+            with beside(self.root, digits) as repository:
+                yield repository
+        except (GitError, OSError) as error:
+            raise Refused(f"git cannot make out the working directory: {one_line(str(error), 300)}.") from error
 
     def remember(self, changes: Iterable[Change]) -> None:
         """These changes are now on a branch, and what of them came from here is no conflict with what is here later."""
@@ -97,7 +115,8 @@ class Worktree:
             if not change.from_disk:
                 continue
             ids = {blob_id(change.content, digits) for digits in (40, 64)} if change.content is not None else {""}
-            self._committed.setdefault(change.path, set()).update(ids)
+            with self._lock:
+                self._committed.setdefault(change.path, set()).update(ids)
 
     def _own(
         self, changes: list[Change], here: Mapping[str, str], tree: Mapping[str, TreeEntry], base: Mapping[str, str]
@@ -113,31 +132,49 @@ class Worktree:
         if both:
             raise Conflict(
                 f"Changed on the branch since this checkout, and here too: {one_line(', '.join(both), 600)}."
-                " Bring the branch's change into the working directory, or commit these with actions to overwrite it.",
-                status=409,
-                reason="",
+                " Bring the branch's change into the working directory, or commit these with actions to overwrite it."
             )
         return own
 
     def _base(self) -> dict[str, str] | None:
-        """The blob ids at the newest commit of this checkout that came from GitLab; None where that is not known."""
+        """The blob ids at the newest commit of this checkout that came from GitLab; None where there is no commit."""
         directory = git_directory(self.root)
-        try:
-            own = git("rev-list", "--first-parent", "HEAD", "--not", "--remotes=origin", git_directory=directory)
-            commits = own.decode().split()
-            start = f"{commits[-1]}^" if commits else "HEAD"
-            listed = git("ls-tree", "-r", "-z", start, git_directory=directory, timeout=GIT_SECONDS)
-        except GitError:
-            return None
-        return {path: fields.split()[2] for fields, path in _records(listed)}
+        for start in (*self._bases, self._newest_fetched(directory), "HEAD"):
+            with suppress(GitError):
+                listed = git("ls-tree", "-r", "-z", start, git_directory=directory, timeout=GIT_SECONDS)
+                return {path: fields.split()[2] for fields, path in _records(listed)}
+        return None
 
-    def _not_checked_out(self) -> set[str]:
-        """The paths that a sparse checkout leaves out: absent, yet not deleted."""
-        directory = git_directory(self.root)
-        if not (directory / "info" / "sparse-checkout").exists():
-            return set()
-        listed = git("ls-files", "-t", "-z", git_directory=directory, timeout=GIT_SECONDS)
-        return {entry[2:] for entry in listed.decode("utf-8", "surrogateescape").split("\0") if entry.startswith("S ")}
+    def _newest_fetched(self, directory: Path) -> str:
+        """The newest commit under HEAD that a remote-tracking branch has too."""
+        try:
+            own = git("rev-list", "--first-parent", "HEAD", "--not", "--remotes", git_directory=directory)
+        except GitError:
+            return "HEAD"
+        commits = own.decode().split()
+        return f"{commits[-1]}^" if commits else "HEAD"
+
+    def _marked_untouched(self) -> tuple[set[str], bool]:
+        """Paths that the checkout's index marks as not looked at; and whether anything was checked out at all.
+
+        A sparse checkout, `--skip-worktree` and `--assume-unchanged` leave out or hide files that nobody deleted.
+        """
+        with suppress(GitError):
+            listed = git("ls-files", "-v", "-z", git_directory=git_directory(self.root), timeout=GIT_SECONDS)
+            entries = [entry for entry in listed.decode("utf-8", "surrogateescape").split("\0") if entry]
+            return {entry[2:] for entry in entries if entry[0] == "S" or entry[0].islower()}, bool(entries)
+        return set(), False
+
+    def _is_behind_link(self, path: str) -> bool:
+        folders = Path(path).parents
+        return any((self.root / folder).is_symlink() for folder in folders)
+
+    def _left_out(self, path: str, tree: Mapping[str, TreeEntry]) -> bool:
+        """Whether a path that differs is no file that can be committed from here."""
+        strange = not path.isascii() and "\udc80" <= max(path) <= "\udcff"
+        controls = any(ord(character) < 32 or ord(character) == 127 for character in path)
+        was_link = path in tree and tree[path].mode == LINK
+        return strange or controls or was_link or self._refusal(path) is not None
 
     def _same_link(self, path: str, entry: TreeEntry) -> bool:
         """Whether a link is on disk as in the tree; git itself would need the object to tell."""
@@ -161,79 +198,14 @@ class Worktree:
         return None
 
 
-class _OwnRepository:
-    """A temporary repository of ours that has the working directory as its work tree."""
-
-    def __init__(self, directory: Path, root: Path) -> None:
-        self._directory = directory
-        self._root = root
-
-    def _git(self, *arguments: str, input_bytes: bytes = b"") -> bytes:
-        where = {"git_directory": self._directory, "work_tree": self._root}
-        return git(*arguments, **where, input_bytes=input_bytes, timeout=GIT_SECONDS)
-
-    def load(self, tree: Mapping[str, TreeEntry]) -> None:
-        """Make the index hold `tree`, and learn by content which of its files are the same on disk."""
-        rows = (f"{entry.mode} {entry.id}\t{path}\0" for path, entry in tree.items())
-        self._git("update-index", "-z", "--index-info", input_bytes="".join(rows).encode("utf-8", "surrogateescape"))
-        # It ends with 1 when files differ, which is what is asked next.
-        with suppress(GitError):
-            self._git("update-index", "-q", "--really-refresh")
-
-    def changed(self, specs: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Paths of the index that are gone from disk, and those that differ there."""
-        listed = self._git("diff-files", "--raw", "-z", "--no-renames", "--ignore-submodules=all", "--", *specs)
-        fields = listed.decode("utf-8", "surrogateescape").split("\0")
-        pairs = list(zip(fields[0::2], fields[1::2], strict=False))
-        deleted = [path for status, path in pairs if status.endswith("D") and not status.startswith(f":{SUBMODULE}")]
-        return deleted, [path for status, path in pairs if not status.endswith("D")]
-
-    def untracked(self, specs: Sequence[str]) -> list[str]:
-        """Files on disk that are not in the index and that git does not ignore."""
-        listed = self._git("ls-files", "-o", "--exclude-standard", "-z", "--", *specs)
-        return [path for path in listed.decode("utf-8", "surrogateescape").split("\0") if path]
-
-    def matches(self, specs: Sequence[str]) -> bool:
-        """Whether any path of the index matches."""
-        return bool(self._git("ls-files", "-c", "-z", "--", *specs))
-
-    def files(self, paths: Sequence[str], root: Path) -> dict[str, LocalFile]:
-        """The files at `paths`, as git would store them."""
-        if not paths:
-            return {}
-        if strange := [path for path in paths if "\n" in path or not path.isprintable()]:
-            raise Refused(f"{one_line(', '.join(strange), 300)}: a name with control characters is not committed.")
-        hashed = self._git("hash-object", "-w", "--stdin-paths", input_bytes="".join(f"{p}\n" for p in paths).encode())
-        ids = hashed.decode().split()
-        stored = self._git("cat-file", "--batch", input_bytes=hashed)
-        files, position = {}, 0
-        for path, identity in zip(paths, ids, strict=True):
-            end = stored.index(b"\n", position)
-            length = int(stored[position:end].split()[2])
-            content = stored[end + 1 : end + 1 + length]
-            position = end + 1 + length + 1
-            executable = bool((root / path).stat().st_mode & stat.S_IXUSR)
-            files[path] = LocalFile(content, executable, identity)
-        return files
-
-
-@contextmanager
-def _own_repository(root: Path) -> Iterator[_OwnRepository]:
-    with tempfile.TemporaryDirectory(prefix="gitlab-mcp-") as folder:
-        directory = Path(folder)
-        git("init", "-q", "--bare", "--template=", str(directory))
-        exclude = git_directory(root) / "info" / "exclude"
-        if exclude.is_file():
-            (directory / "info").mkdir(exist_ok=True)
-            (directory / "info" / "exclude").write_bytes(exclude.read_bytes())
-        yield _OwnRepository(directory, root)
-
-
 def _pathspec(glob: str) -> str:
     """A glob as git's pathspec: ** crosses folders, * does not, a folder means all in it."""
     clean = glob.strip().removeprefix("./").rstrip("/")
-    if not clean or clean.startswith(("/", ":")) or ".." in clean.split("/"):
-        raise InvalidArgument(f'"{glob}" is no glob inside the working directory: write it as "src/**" or "*.md".')
+    strange = any(ord(character) < 32 for character in clean) or len(clean) > GLOB_CHARACTERS
+    if not clean or strange or clean.startswith(("/", ":")) or ".." in clean.split("/"):
+        raise InvalidArgument(
+            f'"{one_line(glob, 100)}" is no glob inside the working directory: write it as "src/**" or "*.md".'
+        )
     return f":(glob){'**' if clean == '.' else clean}"
 
 

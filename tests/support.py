@@ -9,9 +9,10 @@ from typing import Any
 from mcp import Client
 from mcp_types import TextContent
 
+from gitlab_mcp.checkout import WorkingDirectory
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.server import build_server
-from gitlab_mcp.settings import Credential, Settings, WorkingDirectory
+from gitlab_mcp.settings import Credential, Settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

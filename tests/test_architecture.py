@@ -19,8 +19,9 @@ ROWS = (
     ("demo", "server", "transport"),
     ("tools",),
     ("registry", "context"),
-    ("repository", "worktree", "api", "render", "params", "call", "errors"),
+    ("repository", "worktree", "api", "render", "params", "policy", "outgoing", "call", "errors"),
     ("settings",),
+    ("checkout",),
     ("git",),
 )
 RANK = {name: rank for rank, row in enumerate(ROWS) for name in row}

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gitlab_mcp.settings import Flags, Settings, SettingsError, project_of_remote, read_settings
+from gitlab_mcp.checkout import project_of_remote
+from gitlab_mcp.settings import Flags, Settings, SettingsError, read_settings
 
 TOKEN = "glpat-this-is-not-a-real-token"
 
@@ -30,7 +31,7 @@ def test_an_empty_value_or_an_unexpanded_variable_counts_as_unset(tmp_path: Path
 
 def test_outside_ci_the_other_usual_variables_hold_a_token_and_inside_they_do_not(tmp_path: Path) -> None:
     assert read(tmp_path, GITLAB_TOKEN=TOKEN).credential.variable == "GITLAB_TOKEN"
-    inside = read(tmp_path, GITLAB_TOKEN=TOKEN, GITLAB_CI="true", CI_JOB_TOKEN="glcbt-job")
+    inside = read(tmp_path, GITLAB_TOKEN=TOKEN, GITLAB_CI="true", CI_PROJECT_PATH="g/a", CI_JOB_TOKEN="glcbt-job")
     assert inside.credential.variable == "CI_JOB_TOKEN"
 
 
@@ -76,6 +77,7 @@ def test_no_repr_shows_the_token(tmp_path: Path) -> None:
             "https://ci.example.com",
         ),
         ({"GITLAB_URL": "https://git.example.com/gitlab/"}, "https://git.example.com/gitlab"),
+        ({"GITLAB_URL": "https://git.example.com/api/v4"}, "https://git.example.com"),
     ],
 )
 def test_which_gitlab_it_is(tmp_path: Path, environ: dict[str, str], url: str) -> None:
@@ -88,7 +90,18 @@ def test_a_flag_wins_over_the_environment(tmp_path: Path) -> None:
     assert (found.url, found.project) == ("https://flag.example.com", "flag/app")
 
 
-@pytest.mark.parametrize("url", ["gitlab.example.com", "ftp://x", "https://", "https://u:p@gitlab.example.com"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "gitlab.example.com",
+        "ftp://x",
+        "https://",
+        "https://u:p@gitlab.example.com",
+        "https://h:abc",
+        "http://[::1",
+        "https://h:99999",
+    ],
+)
 def test_a_url_that_is_no_gitlab_address_is_refused(tmp_path: Path, url: str) -> None:
     with pytest.raises(SettingsError, match="no address of a GitLab") as refused:
         read(tmp_path, GITLAB_ACCESS_TOKEN=TOKEN, GITLAB_URL=url)
@@ -96,7 +109,8 @@ def test_a_url_that_is_no_gitlab_address_is_refused(tmp_path: Path, url: str) ->
 
 
 def test_in_ci_another_gitlab_than_the_jobs_own_is_refused(tmp_path: Path) -> None:
-    ci = {"GITLAB_CI": "true", "CI_SERVER_URL": "https://gitlab.example.com", "CI_JOB_TOKEN": "glcbt-x"}
+    ci = {"GITLAB_CI": "true", "CI_SERVER_URL": "https://gitlab.example.com", "CI_PROJECT_PATH": "g/a"}
+    ci["CI_JOB_TOKEN"] = "glcbt-x"
     with pytest.raises(SettingsError, match="credentials go there only"):
         read(tmp_path, GITLAB_URL="https://evil.example.com", **ci)
     assert read(tmp_path, GITLAB_URL="https://gitlab.example.com/", **ci).url == "https://gitlab.example.com"
@@ -125,6 +139,7 @@ def test_a_switch_that_is_neither_true_nor_false_is_refused(tmp_path: Path) -> N
         ("https://github.com/group/app.git", ""),
         ("git@github.com:group/app.git", ""),
         ("../relative/path", ""),
+        ("https://host:99999/x/y.git", ""),
         ("", ""),
     ],
 )

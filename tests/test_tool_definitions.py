@@ -1,13 +1,16 @@
 """What the model gets of the tools: each is held to its golden file, all of them to the rules of the house."""
 
+import inspect
 import json
 import os
 import re
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
+from gitlab_mcp.params import EXAMPLES
 from gitlab_mcp.server import build_server
 from gitlab_mcp.settings import Credential, Settings, SettingsError
 from gitlab_mcp.tools import TOOLS
@@ -110,3 +113,16 @@ def _schemas(schema: dict[str, Any]) -> list[dict[str, Any]]:
     if "items" in schema:
         inner.append(schema["items"])
     return [schema, *(found for each in inner for found in _schemas(each))]
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_there_is_a_right_example_of_every_parameter(name: str) -> None:
+    tool = (await listed())[name]
+    parameters = tool["inputSchema"]["properties"]
+    assert set(parameters) <= set(EXAMPLES)
+    jsonschema.validate({key: EXAMPLES[key] for key in parameters}, tool["inputSchema"])
+
+
+def test_every_example_is_of_a_parameter() -> None:
+    used = {name for definition in TOOLS for name in inspect.signature(definition.function).parameters}
+    assert set(EXAMPLES) <= used

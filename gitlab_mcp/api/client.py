@@ -15,9 +15,12 @@ import requests
 from gitlab_mcp import __version__
 from gitlab_mcp.api.entity import Entity, entities
 from gitlab_mcp.api.refusals import refusal, unreachable
+from gitlab_mcp.api.retrying import time_of, wait_to_retry
 from gitlab_mcp.api.session import CONNECTIONS, GitLabSession, header
 from gitlab_mcp.call import current_call
 from gitlab_mcp.errors import Failure, GitLabRefusal, InvalidArgument, Moved
+from gitlab_mcp.outgoing import TEXT_FIELDS, inert
+from gitlab_mcp.policy import Policy
 from gitlab_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,18 +29,23 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
+THREADS = "gitlab-request"
 PAGE = 100  # rows of a page, at most: https://docs.gitlab.com/api/rest/#pagination
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page of a list. `total` is None where GitLab does not count (over 10,000 rows)."""
+    """A page of a list. `total` is None where GitLab does not count (over 10,000 rows).
+
+    `at` is GitLab's time of the answer, in seconds since the epoch.
+    """
 
     rows: list[Entity]
     number: int
     next_number: int | None
     total: int | None
     pages: int | None
+    at: float
 
 
 class GitLab:
@@ -49,8 +57,9 @@ class GitLab:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._session = GitLabSession(settings.ca_files)
-        self._executor = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="gitlab")
+        self._policy = Policy(settings)
+        self._session = GitLabSession(settings.ca_files, self._check_redirect)
+        self._executor = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix=THREADS)
         self._connecting = threading.Lock()
 
     @cached_property
@@ -68,33 +77,35 @@ class GitLab:
 
     def get(self, path: str, /, **query: object) -> Entity:
         """GET one object."""
-        return Entity(self._json("get", path, query=query))
-
-    def text(self, path: str, /, **query: object) -> str:
-        """GET a body that is no JSON, as text."""
-        return self._request("get", path, query=query).content.decode("utf-8", "replace")
-
-    def head(self, path: str, /, **query: object) -> Mapping[str, str]:
-        """HEAD, answered with the headers."""
-        return self._request("head", path, query=query).headers
+        return self._object("get", path, query=query)
 
     def post(self, path: str, body: Mapping[str, object]) -> Entity:
         """POST a JSON body."""
-        return Entity(self._json("post", path, body=body))
+        return self._object("post", path, body=body)
 
     def put(self, path: str, body: Mapping[str, object]) -> Entity:
         """PUT a JSON body."""
-        return Entity(self._json("put", path, body=body))
+        return self._object("put", path, body=body)
 
     def page(self, path: str, number: int = 1, per_page: int = PAGE, /, **query: object) -> Page:
         """GET one page of a list."""
         response = self._request("get", path, query={**query, "page": number, "per_page": per_page})
-        rows = list(entities(_parsed(response, "get", path)))
+        parsed = _parsed(response, "get", path)
+        if not isinstance(parsed, list):
+            raise unreachable("get", ValueError(), path, found=f"{type(parsed).__name__} instead of a list")
+        rows = list(entities(parsed))
         headers = response.headers
         following = header(headers, "x-next-page")
         if following is None and 'rel="next"' in headers.get("link", ""):
             following = number + 1
-        return Page(rows, number, following, header(headers, "x-total"), header(headers, "x-total-pages"))
+        return Page(
+            rows, number, following, header(headers, "x-total"), header(headers, "x-total-pages"), time_of(headers)
+        )
+
+    @cached_property
+    def user(self) -> Entity:
+        """Whom the credential belongs to."""
+        return self.get("/user")
 
     def every(self, path: str, /, **query: object) -> list[Entity]:
         """All rows of a list: the first page, then the others at the same time where GitLab says how many there are."""
@@ -120,16 +131,36 @@ class GitLab:
             return []
 
     def start(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Begin a call beside others; `result()` waits for it and raises its failure."""
+        """Begin a call beside others; `result()` waits for it and raises its failure.
+
+        What is begun from inside such a call is done at once instead: its threads must not wait for each other.
+        """
+        if threading.current_thread().name.startswith(THREADS):
+            done: Future[T] = Future()
+            try:
+                done.set_result(call(*args, **kwargs))
+            except Failure as failure:
+                done.set_exception(failure)
+            return done
         return self._executor.submit(copy_context().run, partial(call, *args, **kwargs))
 
     def together(self, calls: Iterable[Callable[[], T]]) -> list[T]:
         """Make several calls at the same time; their results in order. The first failure is raised."""
         futures = [self.start(call) for call in calls]
-        return [future.result() for future in futures]
+        try:
+            return [future.result() for future in futures]
+        except Failure:
+            for future in futures:
+                future.cancel()  # what has not begun yet would only ask again what was refused
+            raise
 
-    def _json(self, method: str, path: str, **data: Any) -> object:
-        return _parsed(self._request(method, path, **data), method, path)
+    def _object(self, method: str, path: str, **data: Any) -> Entity:
+        """An answer that must be an object: an empty one would be taken for an empty file or issue."""
+        parsed = _parsed(self._request(method, path, **data), method, path)
+        if not isinstance(parsed, dict) or not parsed:
+            found = "nothing" if not parsed else f"{type(parsed).__name__} instead of an object"
+            raise unreachable(method, ValueError(), path, found=found)
+        return Entity(parsed)
 
     def _request(
         self,
@@ -138,29 +169,61 @@ class GitLab:
         query: Mapping[str, object] | None = None,
         body: Mapping[str, object] | None = None,
     ) -> requests.Response:
+        call, attempt = current_call.get(), 0
+        while True:
+            attempt += 1
+            try:
+                return self._send(method, path, query or {}, body, call.remaining())
+            except Failure as failure:
+                if method != "get":
+                    raise
+                wait_to_retry(call, attempt, failure)
+
+    def _send(
+        self, method: str, path: str, query: Mapping[str, object], body: Mapping[str, object] | None, seconds: float
+    ) -> requests.Response:
         import gitlab.exceptions
 
+        self._policy.check(method, path, body, self._default_branch)
         with self._connecting:
             client = self._gitlab
         try:
             return client.http_request(
                 method,
                 path,
-                query_data={name: value for name, value in (query or {}).items() if value not in (None, "")},
-                post_data=dict(body) if body is not None else None,
-                timeout=current_call.get().remaining(),
+                query_data={name: value for name, value in query.items() if value not in (None, "")},
+                post_data=self._inert(body) if body is not None else None,
+                timeout=seconds,
                 # Its own repeats are blind: it sends a POST again on 429, and would on any lost answer.
                 obey_rate_limit=False,
                 retry_transient_errors=False,
                 max_retries=0,
             )
-        except gitlab.exceptions.GitlabHttpError as error:
-            failure = refusal(method, error.response_code or 0, error.response_body, self.settings)
+        except (gitlab.exceptions.GitlabHttpError, gitlab.exceptions.GitlabAuthenticationError) as error:
+            headers = self._session.last_headers
+            failure = refusal(method, error.response_code or 0, error.response_body, headers, self.settings)
             raise self._explained(failure, method, path) from error
-        except gitlab.exceptions.GitlabAuthenticationError as error:
-            raise refusal(method, 401, error.response_body, self.settings) from error
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:  # a redirect to what is no URL is a ValueError
             raise unreachable(method, error, self.settings.url) from error
+
+    def _inert(self, body: Mapping[str, object]) -> dict[str, object]:
+        """A body whose texts execute nothing and call nobody; tools need not think of it."""
+        return {
+            name: self.outgoing(value) if name in TEXT_FIELDS and isinstance(value, str) else value
+            for name, value in body.items()
+        }
+
+    def outgoing(self, text: str) -> str:
+        """A text as it is sent: what a look-up has to look for."""
+        return inert(text, ("all", self.settings.trigger))
+
+    def _check_redirect(self, method: str, url: str) -> None:
+        api = f"{self.settings.url}/api/v4"
+        if url.startswith(f"{api}/"):
+            self._policy.check(method, url[len(api) :].partition("?")[0], None, self._default_branch)
+
+    def _default_branch(self, project: str) -> str:
+        return self.get(f"/projects/{segment(project)}").text("default_branch")
 
     def _explained(self, failure: GitLabRefusal, method: str, path: str) -> GitLabRefusal:
         """The same failure with what the project itself says of it: where it is now, or that it is archived."""

@@ -37,7 +37,7 @@ class Entity:
         value = self._at(keys)
         if isinstance(value, str) and value.isdecimal():
             return int(value)
-        return value if isinstance(value, int) else 0
+        return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
     def flag(self, *keys: str) -> bool:
         """True only for a JSON true (GitLab's null stands for false)."""
@@ -55,6 +55,11 @@ class Entity:
         """The strings of a list; [] for anything else."""
         value = self._at(keys)
         return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+    def names(self, *keys: str) -> list[str]:
+        """The keys of an object; [] for anything else."""
+        value = self._at(keys)
+        return [str(key) for key in value] if isinstance(value, dict) else []
 
     def day(self, *keys: str) -> str:
         """The date of a timestamp, such as 2026-11-20."""

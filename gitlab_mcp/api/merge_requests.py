@@ -1,13 +1,16 @@
 """Opening and changing merge requests."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import Noteable, Project
+from gitlab_mcp.api.writes import Written, write_once
 from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
+from gitlab_mcp.outgoing import TEXT_FIELDS
 
 # https://docs.gitlab.com/user/project/merge_requests/drafts/
 DRAFT = re.compile(r"^\s*(?:\[draft\]|\(draft\)|draft:|draft\s-)\s*", re.IGNORECASE)
@@ -29,7 +32,7 @@ class Wanted:
     squash: bool | None = None
 
 
-def open_merge_request(project: Project, source: str, target: str, wanted: Wanted) -> tuple[Entity, bool]:
+def open_merge_request(project: Project, source: str, target: str, wanted: Wanted) -> tuple[Written[Entity], bool]:
     """The merge request from `source` to `target`, and whether it is new: one that is open already stays as it is.
 
     Raises Refused when the source has no commits of its own, InvalidArgument for a user who is no member.
@@ -42,7 +45,7 @@ def open_merge_request(project: Project, source: str, target: str, wanted: Wante
     assignees = gitlab.start(user_ids, project, wanted.assignees)
     reviewers = gitlab.start(user_ids, project, wanted.reviewers)
     if found := already.result():
-        return found, False
+        return Written(found, confirmed=False), False
     if not has_commits.result():
         raise Refused(f"{source} has no commits that {target} lacks.")
     body: dict[str, object] = {
@@ -56,17 +59,19 @@ def open_merge_request(project: Project, source: str, target: str, wanted: Wante
         "remove_source_branch": wanted.remove_source_branch,
         "squash": wanted.squash,
     }
+    given = {name: value for name, value in body.items() if value is not None}
+    send = partial(gitlab.post, f"{project.path}/merge_requests", given)
     try:
-        given = {name: value for name, value in body.items() if value is not None}
-        return gitlab.post(f"{project.path}/merge_requests", given), True
+        check = "Look with list_merge_requests before opening it again."
+        return write_once(send, partial(_open_one, project, source, target), check), True
     except Conflict:
         # Somebody opened it since the look-up.
         if found := _open_one(project, source, target):
-            return found, False
+            return Written(found, confirmed=False), False
         raise
 
 
-def update_merge_request(target: Noteable, changes: dict[str, object], draft: bool | None) -> Entity:
+def update_merge_request(target: Noteable, changes: dict[str, object], draft: bool | None) -> Written[Entity]:
     """Change a merge request. GitLab keeps draft in the title, so it is read first when only one of both changes."""
     gitlab = target.project.gitlab
     title = changes.get("title")
@@ -74,7 +79,34 @@ def update_merge_request(target: Noteable, changes: dict[str, object], draft: bo
         now = Entity(None) if draft is not None and title is not None else gitlab.get(target.path)
         is_draft = now.flag("draft") if draft is None else draft
         changes = {**changes, "title": titled(str(title or now.text("title")), is_draft)}
-    return gitlab.put(target.path, changes)
+    # The same change a second time changes nothing more, so the look-up only has to say whether the first one happened.
+    find = partial(_changed, gitlab, target.path, changes)
+    return write_once(partial(gitlab.put, target.path, changes), find, "Look with get_merge_request.")
+
+
+def _changed(gitlab: GitLab, path: str, changes: Mapping[str, object]) -> Entity | None:
+    """The merge request, if it already is as the changes would make it."""
+    now = gitlab.get(path)
+    labels = set(now.texts("labels"))
+    so: dict[str, object] = {
+        "title": now.text("title"),
+        "description": now.text("description").strip(),
+        "target_branch": now.text("target_branch"),
+        "state_event": "close" if now.text("state") == "closed" else "reopen",
+        "add_labels": ",".join(each for each in str(changes.get("add_labels")).split(",") if each in labels),
+        "remove_labels": ",".join(
+            label for label in str(changes.get("remove_labels")).split(",") if label not in labels
+        ),
+        "assignee_ids": [user.number("id") for user in now.entities("assignees")],
+        "reviewer_ids": [user.number("id") for user in now.entities("reviewers")],
+        "remove_source_branch": now.flag("force_remove_source_branch"),
+        "squash": now.flag("squash"),
+    }
+    sent = {
+        name: gitlab.outgoing(value).strip() if name in TEXT_FIELDS and isinstance(value, str) else value
+        for name, value in changes.items()
+    }
+    return now if all(so[name] == value for name, value in sent.items()) else None
 
 
 def titled(title: str, draft: bool) -> str:

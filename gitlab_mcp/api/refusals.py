@@ -6,15 +6,25 @@ Statuses and bodies: https://docs.gitlab.com/api/rest/troubleshooting/ and, for 
 
 import json
 import ssl
+from collections.abc import Mapping
 
 import requests
+import urllib3
 
+from gitlab_mcp.api.retrying import retry_after
 from gitlab_mcp.api.session import BodyTooLarge
-from gitlab_mcp.errors import Conflict, GitLabRefusal, Moved, NotFound, Unreachable
+from gitlab_mcp.errors import AnswerLost, Conflict, GitLabRefusal, Moved, NotFound, Unreachable
 from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.settings import Settings
 
 REASON_CHARACTERS = 600
+
+# What urllib3 raises before a request is on its way.
+NOT_CONNECTED = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    ssl.SSLCertVerificationError,
+)
 
 
 def reason_of(body: object) -> str:
@@ -46,7 +56,7 @@ def _flat(value: object) -> str:
     return str(value)
 
 
-def refusal(method: str, status: int, body: object, settings: Settings) -> GitLabRefusal:
+def refusal(method: str, status: int, body: object, headers: Mapping[str, str], settings: Settings) -> GitLabRefusal:
     """The failure for an HTTP error of GitLab's."""
     reason = reason_of(body)
     said = f"GitLab answered {status}{f': {reason}' if reason else ''}."
@@ -81,7 +91,7 @@ def refusal(method: str, status: int, body: object, settings: Settings) -> GitLa
         advice = f"That is a fault of GitLab's: try again later.{_unknown(method)}"
     else:
         advice = ""
-    return kind(f"{said} {advice}".strip(), status=status, reason=reason)
+    return kind(f"{said} {advice}".strip(), status=status, reason=reason, retry_after=retry_after(headers))
 
 
 def _unknown(method: str) -> str:
@@ -90,30 +100,51 @@ def _unknown(method: str) -> str:
 
 
 def unreachable(method: str, error: Exception, url: str, found: str = "") -> Unreachable:
-    """The failure for an answer that did not come, or cannot be used; `found` says what came instead."""
+    """The failure for an answer that did not come, or cannot be used; `found` says what came instead.
+
+    AnswerLost where the request had been sent, so that a write may have taken effect.
+    """
     unknown = _unknown(method)
     if found:
-        return Unreachable(
-            f"What came from GitLab is no JSON ({found}): is a proxy or a login page in the way?{unknown}"
+        return AnswerLost(
+            f"What came from GitLab is not what it should be ({found}): is a proxy or a login page in the way?{unknown}"
         )
     if isinstance(error, BodyTooLarge):
-        return Unreachable(f"GitLab's answer was not read: {error}. Ask for less.{unknown}")
-    if isinstance(error, requests.exceptions.SSLError):
+        return AnswerLost(f"GitLab's answer was not read: {error}. Ask for less.{unknown}")
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        return AnswerLost(f"GitLab's answer cannot be decompressed.{unknown}")
+    if isinstance(error, requests.exceptions.SSLError) and not _was_sent(error):
         return Unreachable(
             f"The TLS certificate of {url} was not accepted ({_tls_cause(error)}):"
             " for a private CA set GITLAB_CA_FILE to its PEM file."
         )
     if isinstance(error, requests.exceptions.ProxyError):
-        return Unreachable(f"The proxy on the way to {url} refused or did not answer: check HTTPS_PROXY and NO_PROXY.")
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return Unreachable(f"{url} cannot be reached (no connection in time): check the address and the network.")
-    if isinstance(error, requests.Timeout):
-        return Unreachable(f"{url} did not answer in time.{unknown or ' Try again.'}")
-    if isinstance(error, requests.exceptions.ContentDecodingError):
-        return Unreachable(f"GitLab's answer cannot be decompressed.{unknown}")
+        said = f"The proxy on the way to {url} refused or did not answer: check HTTPS_PROXY and NO_PROXY."
+        return Unreachable(said, passing=True)
     if isinstance(error, requests.TooManyRedirects):
         return Unreachable(f"{url} redirects in a circle: check GITLAB_URL.")
-    return Unreachable(f"The connection to {url} failed ({_cause(error)}): is it up, and is GITLAB_URL right?{unknown}")
+    if not _was_sent(error):
+        said = f"{url} cannot be reached ({_cause(error)}): is it up, and are the address and the network right?"
+        return Unreachable(said, passing=True)
+    if isinstance(error, requests.Timeout):
+        return AnswerLost(f"{url} did not answer in time.{unknown or ' Try again.'}", passing=True)
+    return AnswerLost(f"The connection to {url} broke ({_cause(error)}).{unknown or ' Try again.'}", passing=True)
+
+
+def _was_sent(error: BaseException) -> bool:
+    """Whether the request may have reached GitLab: anything but a connection that was never made."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, NOT_CONNECTED):
+            return False
+        seen = (
+            seen.args[0]
+            if seen.args and isinstance(seen.args[0], BaseException)
+            else (seen.__cause__ or seen.__context__)
+        )
+        if isinstance(seen, urllib3.exceptions.MaxRetryError) and seen.reason is not None:
+            seen = seen.reason
+    return True
 
 
 def _cause(error: BaseException) -> str:

@@ -2,24 +2,29 @@
 
 import io
 import ssl
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
 
-from gitlab_mcp.settings import SettingsError, origin
+from gitlab_mcp.call import current_call
+from gitlab_mcp.checkout import origin
+from gitlab_mcp.settings import READS, SettingsError
 
 CONNECTIONS = 16
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 30.0
 BODY_BYTES = 32 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
+HEADER_DIGITS = 13
 CREDENTIAL_HEADERS = ("Authorization", "PRIVATE-TOKEN", "JOB-TOKEN", "Cookie")
 
 
@@ -37,8 +42,9 @@ class LimitedAdapter(HTTPAdapter):
     requests' own timeout counts from byte to byte, so that a server that drips holds a caller for ever.
     """
 
-    def __init__(self, tls: ssl.SSLContext) -> None:
+    def __init__(self, tls: ssl.SSLContext, slots: threading.BoundedSemaphore) -> None:
         self._tls = tls
+        self._slots = slots
         super().__init__(pool_connections=4, pool_maxsize=CONNECTIONS, max_retries=0, pool_block=True)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -59,6 +65,17 @@ class LimitedAdapter(HTTPAdapter):
     def send(  # type: ignore[override]  # the stubs list the parameters one by one
         self, request: requests.PreparedRequest, *, timeout: float = SILENCE_SECONDS, **kwargs: Any
     ) -> requests.Response:
+        call = current_call.get(None)
+        # The pool itself would wait without a limit, and then send what nobody waits for any more.
+        if not self._slots.acquire(timeout=min(timeout, call.remaining()) if call else timeout):
+            raise requests.ConnectTimeout("all connections are in use")
+        try:
+            # Redirects come here with the whole time again.
+            return self._send(request, min(timeout, call.remaining()) if call else timeout, **kwargs)
+        finally:
+            self._slots.release()
+
+    def _send(self, request: requests.PreparedRequest, timeout: float, **kwargs: Any) -> requests.Response:
         ends = time.monotonic() + timeout
         kwargs["stream"] = True
         silence = min(timeout, SILENCE_SECONDS)
@@ -100,19 +117,38 @@ class GitLabSession(requests.Session):
     requests keeps PRIVATE-TOKEN and JOB-TOKEN across origins, and turns a redirected POST into a GET.
     """
 
-    def __init__(self, ca_files: Iterable[Path]) -> None:
+    def __init__(self, ca_files: Iterable[Path], check_redirect: Callable[[str, str], None]) -> None:
         super().__init__()
+        self._check_redirect = check_redirect
         self.trust_env = False  # no netrc; the proxy variables are read in merge_environment_settings
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self.mount("https://", LimitedAdapter(tls_context(ca_files)))
-        self.mount("http://", LimitedAdapter(ssl.create_default_context()))
+        self._answered = threading.local()
+        slots = threading.BoundedSemaphore(CONNECTIONS)
+        self.mount("https://", LimitedAdapter(tls_context(ca_files), slots))
+        self.mount("http://", LimitedAdapter(ssl.create_default_context(), slots))
+
+    @property
+    def last_headers(self) -> Mapping[str, str]:
+        """The headers of the last answer in this thread; python-gitlab's errors do not carry them."""
+        headers: Mapping[str, str] = getattr(self._answered, "headers", {})
+        return headers
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        self._answered.headers = {}
+        answer = super().send(request, **kwargs)
+        self._answered.headers = answer.headers
+        return answer
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         merged = super().merge_environment_settings(url, proxies, stream, verify, cert)
         return {**merged, "proxies": get_environ_proxies(str(url))}
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        return super().get_redirect_target(resp) if resp.request.method in ("GET", "HEAD") else None
+        method = str(resp.request.method).lower()
+        target = super().get_redirect_target(resp) if method in READS else None
+        if target:
+            self._check_redirect(method, urljoin(resp.url, target))
+        return target
 
     def rebuild_proxies(self, prepared_request: requests.PreparedRequest, proxies: Any) -> Any:  # noqa: ARG002
         return get_environ_proxies(str(prepared_request.url))
@@ -134,6 +170,9 @@ def tls_context(ca_files: Iterable[Path]) -> ssl.SSLContext:
     Raises SettingsError when a file holds no certificate.
     """
     context = ssl.create_default_context()
+    # Newer Pythons ask of a private CA what many that are in use lack (a key usage extension). The chain and the name
+    # are checked all the same.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.load_verify_locations(cafile=DEFAULT_CA_BUNDLE_PATH)
     for path in ca_files:
         try:
@@ -149,4 +188,4 @@ def tls_context(ca_files: Iterable[Path]) -> ssl.SSLContext:
 def header(headers: Mapping[str, str], name: str) -> int | None:
     """A numeric header such as x-total, or None where it is missing or no number."""
     value = headers.get(name, "")
-    return int(value) if value.isdecimal() else None
+    return int(value) if value.isascii() and value.isdecimal() and len(value) < HEADER_DIGITS else None

@@ -2,10 +2,11 @@
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 # Nothing else of the environment reaches git: no token, no GIT_TRACE that could print one, no GIT_DIR of a caller.
-PASSED_ON = ("PATH", "HOME", "TMPDIR", "LANG", "SYSTEMROOT")
+PASSED_ON = ("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "LANG", "SYSTEMROOT")
 
 # A checkout's own configuration may name programs that git runs while it only looks at files.
 SAFE_CONFIGURATION = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "credential.helper=", "protocol.allow=never")
@@ -19,18 +20,21 @@ def git(
     *arguments: str,
     git_directory: Path | None = None,
     work_tree: Path | None = None,
+    settings: Sequence[str] = (),
+    user_configuration: bool = False,
     input_bytes: bytes = b"",
     timeout: float = 60.0,
 ) -> bytes:
     """Run `git ARGUMENTS` and return what it printed.
 
     `git_directory` and `work_tree` are named to git outright, so that it does not look for a repository itself
-    and does not mind who owns it. `timeout` is in seconds.
+    and does not mind who owns it. `settings` are further `name=value` pairs; the user's own configuration is read only
+    with `user_configuration`. `timeout` is in seconds.
 
     Raises GitError.
     """
     command = ["git"]
-    for setting in SAFE_CONFIGURATION:
+    for setting in (*SAFE_CONFIGURATION, *settings):
         command += ["-c", setting]
     if git_directory:
         command.append(f"--git-dir={git_directory}")
@@ -41,7 +45,7 @@ def git(
             [*command, *arguments],
             input=input_bytes,
             capture_output=True,
-            env=_environment(),
+            env=_environment(user_configuration),
             cwd=work_tree or git_directory,
             timeout=timeout,
             check=False,
@@ -65,13 +69,7 @@ def git_directory(checkout: Path) -> Path:
     return path
 
 
-def _environment() -> dict[str, str]:
+def _environment(user_configuration: bool) -> dict[str, str]:
     passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    return {
-        **passed,
-        "LC_ALL": "C",
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_OPTIONAL_LOCKS": "0",
-    }
+    own = {} if user_configuration else {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+    return {**passed, **own, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}

@@ -1,8 +1,9 @@
 """Branches as an agent reads them."""
 
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.writes import Written
 from gitlab_mcp.render.sanitise import one_line
-from gitlab_mcp.render.text import facts
+from gitlab_mcp.render.text import confirmed, facts
 
 
 def branch_row(branch: Entity) -> str:
@@ -18,9 +19,10 @@ def branch_row(branch: Entity) -> str:
     )
 
 
-def branch_created(branch: Entity, start: str) -> str:
+def branch_created(written: Written[Entity], start: str) -> str:
     """What create_branch answers."""
-    return f"Created branch {_name(branch)} from {start}.\n{branch.text('web_url')}"
+    branch = written.result
+    return f"Created branch {_name(branch)} from {start}.{confirmed(written)}\n{branch.text('web_url')}"
 
 
 def branch_there(branch: Entity, start: str) -> str:

@@ -1,13 +1,13 @@
 """Commits as an agent reads them."""
 
 from gitlab_mcp.render.sanitise import one_line
-from gitlab_mcp.render.text import count
+from gitlab_mcp.render.text import confirmed, count
 from gitlab_mcp.repository.commit import Done
 
 
 def committed(done: Done) -> str:
     """What a commit answers: its id, the branch, and how many files it touched in which way."""
-    commit = done.commit
+    commit = done.commit.result
     start = f" (new branch from {done.start})" if done.start else ""
     kinds = [
         ("added", "create"),
@@ -22,8 +22,9 @@ def committed(done: Done) -> str:
     unchanged = f", {count(done.unchanged, 'file')} already as wanted" if done.unchanged else ""
     identity = commit.text("short_id") or commit.text("id")[:8]
     left_out = one_line(", ".join(done.left_out), 500)
-    remark = f"\nLeft out, being no regular files: {left_out}" if left_out else ""
+    notes = "".join(f"\n{one_line(note, 1000)}" for note in done.remarks)
+    remark = f"\nLeft out, being links or stored by a filter such as LFS: {left_out}" if left_out else ""
     return (
         f"Committed {one_line(identity, 40)} to {done.branch}{start}: {', '.join(counted)}{unchanged}."
-        f"\n{commit.text('web_url')}{remark}"
+        f"{confirmed(done.commit)}\n{commit.text('web_url')}{remark}{notes}"
     )

@@ -2,19 +2,19 @@
 
 from gitlab_mcp.api.discussions import Comments
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.members import Authors
 from gitlab_mcp.render.lists import state
 from gitlab_mcp.render.notes import comments
-from gitlab_mcp.render.sanitise import one_line
-from gitlab_mcp.render.text import cut, facts, labelled, mention, quote
+from gitlab_mcp.render.people import byline, description, mention, title
+from gitlab_mcp.render.text import facts, labelled
 
-DESCRIPTION_BYTES = 16_000
 COMMENT_BYTES = 20_000
 
 
-def issue_row(issue: Entity) -> str:
+def issue_row(authors: Authors, issue: Entity) -> str:
     """An issue in a list."""
     return facts(
-        f"#{issue.number('iid')} {one_line(issue.text('title'))} ({state(issue.text('state'))})",
+        f"#{issue.number('iid')} {title(issue, authors)} ({state(issue.text('state'))})",
         mention(issue.text("author", "username")),
         labelled("labels", issue.texts("labels")),
         labelled("assigned", (mention(user.text("username")) for user in issue.entities("assignees"))),
@@ -23,14 +23,14 @@ def issue_row(issue: Entity) -> str:
     )
 
 
-def issue(entity: Entity, related: list[Entity], closing: list[Entity], shown: Comments) -> str:
+def issue(entity: Entity, related: list[Entity], closing: list[Entity], shown: Comments, authors: Authors) -> str:
     """A whole issue: facts, description, a page of comments."""
     closers = {merge_request.number("id") for merge_request in closing}
     linked = {merge_request.number("id"): merge_request for merge_request in [*closing, *related]}
     head = [
-        f"# #{entity.number('iid')} {one_line(entity.text('title'), 300)} ({state(entity.text('state'))})",
+        f"# #{entity.number('iid')} {title(entity, authors, 300)} ({state(entity.text('state'))})",
         facts(
-            f"by {mention(entity.text('author', 'username'))} {entity.day('created_at')}",
+            byline(entity, authors),
             "confidential" if entity.flag("confidential") else "",
             labelled("labels", entity.texts("labels")),
             labelled("assigned", (mention(user.text("username")) for user in entity.entities("assignees"))),
@@ -42,13 +42,7 @@ def issue(entity: Entity, related: list[Entity], closing: list[Entity], shown: C
             labelled("merge requests", (_linked(each, closers) for each in list(linked.values())[:10])),
         ),
     ]
-    description = entity.text("description").strip()
-    body = (
-        cut(quote(description), DESCRIPTION_BYTES, "the whole is at the URL above")
-        if description
-        else "(no description)"
-    )
-    return "\n".join(head) + f"\n\n{body}\n\n{comments(shown, COMMENT_BYTES)}"
+    return "\n".join(head) + f"\n\n{description(entity, authors)}\n\n{comments(shown, COMMENT_BYTES, authors)}"
 
 
 def _linked(merge_request: Entity, closers: set[int]) -> str:

@@ -2,17 +2,20 @@
 
 from gitlab_mcp.api.discussions import Comments
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.render.issues import COMMENT_BYTES, DESCRIPTION_BYTES
+from gitlab_mcp.api.members import Authors
+from gitlab_mcp.api.writes import Written
+from gitlab_mcp.render.issues import COMMENT_BYTES
 from gitlab_mcp.render.lists import state
 from gitlab_mcp.render.notes import comments
+from gitlab_mcp.render.people import byline, description, mention, title
 from gitlab_mcp.render.sanitise import one_line
-from gitlab_mcp.render.text import cut, facts, labelled, mention, quote
+from gitlab_mcp.render.text import confirmed, facts, labelled
 
 
-def merge_request_row(entity: Entity) -> str:
+def merge_request_row(authors: Authors, entity: Entity) -> str:
     """A merge request in a list."""
     return facts(
-        f"!{entity.number('iid')} {one_line(entity.text('title'))} ({_state(entity)})",
+        f"!{entity.number('iid')} {title(entity, authors)} ({_state(entity)})",
         mention(entity.text("author", "username")),
         branches(entity),
         labelled("labels", entity.texts("labels")),
@@ -20,13 +23,13 @@ def merge_request_row(entity: Entity) -> str:
     )
 
 
-def merge_request(entity: Entity, closes: list[Entity], shown: Comments) -> str:
+def merge_request(entity: Entity, closes: list[Entity], shown: Comments, authors: Authors) -> str:
     """A whole merge request: facts, description, a page of comments."""
     changes = entity.text("changes_count")
     head = [
-        f"# !{entity.number('iid')} {one_line(entity.text('title'), 300)} ({_state(entity)})",
+        f"# !{entity.number('iid')} {title(entity, authors, 300)} ({_state(entity)})",
         facts(
-            f"by {mention(entity.text('author', 'username'))} {entity.day('created_at')}",
+            byline(entity, authors),
             branches(entity),
             f"head: {entity.text('sha')[:12]}" if entity.text("sha") else "no commits",
             f"{changes} files changed" if changes and changes != "1" else f"{changes or 0} file changed",
@@ -42,13 +45,7 @@ def merge_request(entity: Entity, closes: list[Entity], shown: Comments) -> str:
         ),
         entity.text("web_url"),
     ]
-    description = entity.text("description").strip()
-    body = (
-        cut(quote(description), DESCRIPTION_BYTES, "the whole is at the URL above")
-        if description
-        else "(no description)"
-    )
-    return "\n".join(head) + f"\n\n{body}\n\n{comments(shown, COMMENT_BYTES)}"
+    return "\n".join(head) + f"\n\n{description(entity, authors)}\n\n{comments(shown, COMMENT_BYTES, authors)}"
 
 
 def branches(entity: Entity) -> str:
@@ -63,10 +60,11 @@ def merge_status(entity: Entity) -> str:
     return one_line(entity.text("detailed_merge_status").replace("_", " "), 60) or "unknown"
 
 
-def merge_request_written(done: str, entity: Entity) -> str:
+def merge_request_written(done: str, written: Written[Entity]) -> str:
     """What a write answers: what was done, to which merge request, and where it is."""
+    entity = written.result
     draft = "draft " if entity.flag("draft") else ""
-    return f"{done} {draft}!{entity.number('iid')} ({branches(entity)}): {entity.text('web_url')}"
+    return f"{done} {draft}!{entity.number('iid')} ({branches(entity)}): {entity.text('web_url')}{confirmed(written)}"
 
 
 def _state(entity: Entity) -> str:

@@ -2,16 +2,19 @@
 
 from gitlab_mcp.api.discussions import Comment, Comments
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.members import Authors
+from gitlab_mcp.api.writes import Written
+from gitlab_mcp.render.people import mention, words
 from gitlab_mcp.render.sanitise import one_line
-from gitlab_mcp.render.text import count, facts, mention, quote, share
+from gitlab_mcp.render.text import confirmed, count, facts, share
 
 
-def comments(shown: Comments, budget: int) -> str:
+def comments(shown: Comments, budget: int, authors: Authors) -> str:
     """A page of comments in at most about `budget` bytes of people's text, and how to get the page before it."""
     if not shown.rows:
         return "## No comments" if shown.page == 1 else f"## No comments on page {shown.page}"
-    bodies = share([quote(comment.note.text("body")) for comment in shown.rows], budget)
-    parts = [f"{_head(comment)}\n{body}" for comment, body in zip(shown.rows, bodies, strict=True)]
+    bodies = share([words(comment.note, "body", authors) for comment in shown.rows], budget)
+    parts = [f"{_head(comment, authors)}\n{body}" for comment, body in zip(shown.rows, bodies, strict=True)]
     return f"{_title(shown)}\n" + "\n\n".join(parts)
 
 
@@ -24,16 +27,20 @@ def _title(shown: Comments) -> str:
     return f"## Comments ({newest}{total}{older})"
 
 
-def _head(comment: Comment) -> str:
+def _head(comment: Comment, authors: Authors) -> str:
     note = comment.note
     return facts(
-        f"n{comment.id} {mention(note.text('author', 'username'))} {note.day('created_at')}",
+        f"n{comment.id} {mention(note.text('author', 'username'))} {note.day('created_at')}{_standing(note, authors)}",
         "system" if note.flag("system") else "",
         "internal" if note.flag("internal") or note.flag("confidential") else "",
         f"reply to n{comment.reply_to}" if comment.reply_to else "",
         _position(note),
         _resolution(note) if not comment.reply_to else "",
     )
+
+
+def _standing(note: Entity, authors: Authors) -> str:
+    return "" if note.flag("system") else authors.standing(note.entity("author"))
 
 
 def _position(note: Entity) -> str:
@@ -48,8 +55,11 @@ def _resolution(note: Entity) -> str:
     return "resolved" if note.flag("resolved") else "unresolved"
 
 
-def note_created(note: Entity, where: str, url: str, reply_to: str) -> str:
+def note_created(written: Written[Entity], where: str, url: str, *, is_reply: bool, again: bool) -> str:
     """What create_note answers."""
-    kind = "Replied" if reply_to else "Commented"
+    note = written.result
+    kind = "Replied" if is_reply else "Commented"
+    said = "Already there, posted minutes ago:" if again else f"{kind} on {where}"
     internal = " (internal)" if note.flag("internal") else ""
-    return f"{kind} on {where}{internal}: n{note.number('id')}\n{url}#note_{note.number('id')}"
+    colon = "" if again else ":"
+    return f"{said}{internal}{colon} n{note.number('id')}{confirmed(written)}\n{url}#note_{note.number('id')}"

@@ -7,8 +7,11 @@ ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\
 
 # GitLab shows neither; an unclosed comment hides everything after it (CommonMark 0.31, 4.6 HTML blocks).
 HIDDEN_HTML = re.compile(
-    r"<!--.*?(?:-->|\Z)|<(script|style|template|noscript)\b[^>]*>.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE
+    r"<!--.*?(?:-->|\Z)|<(script|style|template|noscript)\b[^<>]{0,500}>.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE
 )
+
+# Answers show at most 40,000 bytes; what is far beyond is not worth the work (GitLab takes a million characters).
+LONGEST = 200_000
 
 INVISIBLE = re.compile(
     "["
@@ -24,6 +27,7 @@ INVISIBLE = re.compile(
 
 def sanitise(text: str) -> str:
     """People's text as a person sees it: no terminal codes, no invisible characters, no hidden HTML."""
+    text = text[:LONGEST]
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
     text = INVISIBLE.sub("", ANSI.sub("", text))
     return HIDDEN_HTML.sub("[hidden HTML removed]", text)

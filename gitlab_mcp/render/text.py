@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+from gitlab_mcp.api.writes import Written
 from gitlab_mcp.render.sanitise import one_line, sanitise, visible
 
 ANSWER_BYTES = 40_000
@@ -27,7 +29,7 @@ def cut(text: str, limit: int, more: str = "") -> str:
     return f"{kept}\n{remark}"
 
 
-def share(texts: Sequence[str], limit: int, more: str = "") -> list[str]:
+def share(texts: Sequence[str], limit: int) -> list[str]:
     """`texts` cut so that together they keep to `limit` bytes: short ones stay whole, long ones get equal parts."""
     sizes = sorted(size(text) for text in texts)
     left, part = limit, limit
@@ -37,7 +39,7 @@ def share(texts: Sequence[str], limit: int, more: str = "") -> list[str]:
             break
         left -= length
         part = max(part, length)
-    return [cut(text, part, more) for text in texts]
+    return [cut(text, part) for text in texts]
 
 
 def quote(text: str) -> str:
@@ -45,11 +47,11 @@ def quote(text: str) -> str:
     return "\n".join(f"> {line}".rstrip() for line in sanitise(text).strip("\n").split("\n"))
 
 
-def fence(code: str, language: str = "") -> str:
+def fence(code: str) -> str:
     """Code between fences that are longer than any inside it."""
     runs = re.findall(r"`{3,}", code)
     ticks = "`" * max([3, *(len(run) + 1 for run in runs)])
-    return f"{ticks}{language}\n{visible(code)}\n{ticks}"
+    return f"{ticks}\n{visible(code)}\n{ticks}"
 
 
 def facts(*parts: str) -> str:
@@ -63,13 +65,6 @@ def labelled(name: str, values: Iterable[str]) -> str:
     return f"{name}: {joined}" if joined else ""
 
 
-def mention(username: str) -> str:
-    """`@username`; a name that GitLab could not have is quoted instead (it comes from outside)."""
-    if re.fullmatch(r"[A-Za-z0-9_.-]{1,255}", username):
-        return f"@{username}"
-    return f'"{one_line(username, 60)}"' if username else "(unknown)"
-
-
 def count(number: int, noun: str) -> str:
     """`1 comment`, `2 comments`."""
     if number == 1:
@@ -77,6 +72,11 @@ def count(number: int, noun: str) -> str:
     if noun.endswith("y"):
         return f"{number:,} {noun[:-1]}ies"
     return f"{number:,} {noun}{'es' if noun.endswith('ch') else 's'}"
+
+
+def confirmed(written: Written[Any]) -> str:
+    """The remark of a write whose answer was lost and that was found to have happened."""
+    return " (its answer was lost; a look-up confirmed it)" if written.confirmed else ""
 
 
 def bytes_of(number: int) -> str:

@@ -10,9 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import Project
+from gitlab_mcp.api.writes import Written
 from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
 from gitlab_mcp.git.objects import blob_id
 from gitlab_mcp.params import Path
+from gitlab_mcp.policy import Policy
 from gitlab_mcp.repository.rest import EXECUTABLE, FOLDER, LINK, SUBMODULE, Change, Repository, TreeEntry
 from gitlab_mcp.worktree import Worktree
 
@@ -44,12 +46,13 @@ class Request:
 class Done:
     """A commit that was made. `start` is where its new branch began, `left_out` what no commit can take from disk."""
 
-    commit: Entity
+    commit: Written[Entity]
     branch: str
     start: str
     changes: Sequence[Change]
     unchanged: int
     left_out: Sequence[str]
+    remarks: Sequence[str]
 
 
 def commit(project: Project, repository: Repository, worktree: Worktree | None, request: Request) -> Done:
@@ -71,10 +74,12 @@ def commit(project: Project, repository: Repository, worktree: Worktree | None, 
         raise Refused(
             f"There is nothing to commit: {request.branch if tip else 'it'} already has all of this as it is."
         )
-    made = repository.create_commit(request.branch, request.message, changes, {"start_sha": tip} if start else {})
+    made = repository.create_commit(request.branch, request.message, changes, tip, is_new=bool(start))
     if worktree:
         worktree.remember(changes)
-    return Done(made, request.branch, start, changes, len(asked) - len(changes), left_out)
+    touched = [path for change in changes for path in (change.path, change.previous_path) if path]
+    remarks = Policy(project.gitlab.settings).remarks(request.branch, touched, project.default_branch)
+    return Done(made, request.branch, start, changes, len(asked) - len(changes), left_out, remarks)
 
 
 def _tip(project: Project, repository: Repository, request: Request) -> tuple[str, str]:
@@ -89,16 +94,12 @@ def _tip(project: Project, repository: Repository, request: Request) -> tuple[st
         if project.entity.flag("empty_repo"):
             return "", ""
         raise NotFound(
-            f'There is no branch {request.branch}: to create it here give ref, such as "{project.default_branch}".',
-            status=404,
-            reason=missing.reason,
+            f'There is no branch {request.branch}: to create it here give ref, such as "{project.default_branch}".'
         ) from missing
     if start:
         raise Conflict(
             f"The branch {request.branch} is already there, at {there.text('commit', 'short_id')}:"
-            " leave ref out to commit on top of it, or choose another name.",
-            status=400,
-            reason="Branch already exists",
+            " leave ref out to commit on top of it, or choose another name."
         )
     return there.text("commit", "id"), ""
 
@@ -155,9 +156,9 @@ def _checked(action: FileAction, tree: Mapping[str, TreeEntry]) -> Change:
     if there and (there.mode == SUBMODULE or (there.mode == LINK and kind != "delete")):
         raise Refused(f"{path} is {_what(there)}, and its content cannot be written here: change it with git.")
     if kind in ("create", "move") and there:
-        raise Conflict(f"{path} is already there: leave action out to update it.", status=400, reason="")
+        raise Conflict(f"{path} is already there: leave action out to update it.")
     if kind in ("update", "delete", "chmod") and not there:
-        raise NotFound(f"{path} is not there, so there is nothing to {kind}.", status=404, reason="")
+        raise NotFound(f"{path} is not there, so there is nothing to {kind}.")
     if kind == "chmod" and action.executable is None:
         raise InvalidArgument(f"The action chmod on {path} needs executable: true or false.")
     if kind == "move":
@@ -173,7 +174,7 @@ def _check_origin(action: FileAction, tree: Mapping[str, TreeEntry]) -> None:
         raise InvalidArgument(f"The action move to {action.path} needs previous_path: where the file is now.")
     origin = tree.get(action.previous_path)
     if not origin:
-        raise NotFound(f"{action.previous_path} is not there, so it cannot be moved.", status=404, reason="")
+        raise NotFound(f"{action.previous_path} is not there, so it cannot be moved.")
     if origin.mode in (FOLDER, LINK, SUBMODULE):
         raise Refused(f"{action.previous_path} is {_what(origin)}: only files can be moved here.")
 

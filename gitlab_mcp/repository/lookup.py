@@ -13,11 +13,10 @@ def read_folder(repository: Repository, path: str, ref: str, *, recursive: bool,
     try:
         found = repository.folder(ref, path, recursive=recursive, page=page, per_page=per_page)
     except NotFound as missing:
-        raise _instead(repository, path, ref, missing, wanted="folder") from missing
+        raise _instead(repository, path, ref, wanted="folder") from missing
     if not found.rows and path and page == 1:
         # Git keeps no empty folders, so an empty list stands for a path that is no folder.
-        empty = NotFound(f"There is no folder {path}.", status=404, reason="")
-        raise _instead(repository, path, ref, empty, wanted="folder")
+        raise _instead(repository, path, ref, wanted="folder")
     return found
 
 
@@ -29,7 +28,7 @@ def read_file(repository: Repository, path: str, ref: str) -> File:
     try:
         file = repository.file(path, ref)
     except NotFound as missing:
-        raise _instead(repository, path, ref, missing, wanted="file") from missing
+        raise _instead(repository, path, ref, wanted="file") from missing
     # A link's blob is its target. Few files have no line's end, so few cost this second request.
     if file.size < 4096 and b"\n" not in file.content:
         entry = repository.entries(ref, [path]).get(path)
@@ -40,7 +39,7 @@ def read_file(repository: Repository, path: str, ref: str) -> File:
     return file
 
 
-def _instead(repository: Repository, path: str, ref: str, missing: NotFound, *, wanted: str) -> NotFound:
+def _instead(repository: Repository, path: str, ref: str, *, wanted: str) -> NotFound:
     entries = repository.entries(ref, [path])
     entry = entries.get(path)
     if not entries:
@@ -56,7 +55,7 @@ def _instead(repository: Repository, path: str, ref: str, missing: NotFound, *, 
         near = [other for other in entries if posixpath.basename(other).lower() == name]
         said = f"There is no {wanted} {path} at {ref}.{f' Did you mean {near[0]}?' if near else ''}"
         said += f" list_files shows what is in {_nearest(path, entries)}."
-    return NotFound(said, status=404, reason=missing.reason)
+    return NotFound(said)
 
 
 def _nearest(path: str, entries: dict[str, TreeEntry]) -> str:

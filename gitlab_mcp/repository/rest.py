@@ -1,17 +1,17 @@
 """A repository over GitLab's REST API."""
 
 import base64
-import binascii
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
 from gitlab_mcp.api.client import GitLab, Page, segment
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.writes import Written, write_once
 from gitlab_mcp.errors import NotFound
 
-LINK, SUBMODULE, FOLDER, EXECUTABLE, REGULAR = "120000", "160000", "040000", "100755", "100644"
+LINK, SUBMODULE, FOLDER, EXECUTABLE = "120000", "160000", "040000", "100755"
 
 # So many folders are listed one by one; for more, the whole tree costs fewer requests.
 FOLDERS_ONE_BY_ONE = 24
@@ -34,7 +34,6 @@ class File:
     content: bytes
     size: int
     executable: bool
-    blob_id: str
     last_commit_id: str
 
 
@@ -66,9 +65,17 @@ class Repository:
         """A branch. Raises NotFound."""
         return self._gitlab.get(f"{self._path}/branches/{segment(name)}")
 
-    def create_branch(self, name: str, ref: str) -> Entity:
-        """Create a branch at `ref`. Raises Conflict when there is one of that name."""
-        return self._gitlab.post(f"{self._path}/branches", {"branch": name, "ref": ref})
+    def create_branch(self, name: str, ref: str) -> Written[Entity]:
+        """Create a branch at `ref`, once. Raises Conflict when there is one of that name."""
+        send = partial(self._gitlab.post, f"{self._path}/branches", {"branch": name, "ref": ref})
+        return write_once(send, partial(self._branch_at, name, ref), "Look with list_branches.")
+
+    def _branch_at(self, name: str, ref: str) -> Entity | None:
+        try:
+            branch = self.branch(name)
+        except NotFound:
+            return None
+        return branch if branch.text("commit", "id") == self.commit(ref).text("id") else None
 
     def commit(self, ref: str) -> Entity:
         """The commit that a branch, tag or id names. Raises NotFound."""
@@ -108,25 +115,49 @@ class Repository:
         entity = self._gitlab.get(f"{self._path}/files/{segment(path)}", ref=ref)
         try:
             content = base64.b64decode(entity.text("content"))
-        except binascii.Error:
+        except ValueError:  # binascii.Error is one
             content = b""
         return File(
             path=path,
             content=content,
             size=entity.number("size") or len(content),
             executable=entity.flag("execute_filemode"),
-            blob_id=entity.text("blob_id"),
             last_commit_id=entity.text("last_commit_id"),
         )
 
-    def create_commit(self, branch: str, message: str, changes: Iterable[Change], start: Mapping[str, str]) -> Entity:
-        """Commit `changes` to `branch` at once; `start` is {"start_branch": …} or {"start_sha": …} for a new branch.
+    def create_commit(
+        self, branch: str, message: str, changes: Sequence[Change], parent: str, *, is_new: bool
+    ) -> Written[Entity]:
+        """Commit `changes` to `branch`, all at once and once; a new branch begins at the commit `parent`.
+
+        `parent` is what the branch points at, "" in an empty repository.
 
         https://docs.gitlab.com/api/commits/#create-a-commit-with-multiple-files-and-actions
         """
         actions = [action for change in changes for action in _actions(change)]
-        body = {"branch": branch, "commit_message": message, "actions": actions, "stats": True, **start}
-        return self._gitlab.post(f"{self._path}/commits", body)
+        body: dict[str, object] = {"branch": branch, "commit_message": message, "actions": actions, "stats": True}
+        if is_new:
+            body["start_sha"] = parent
+        send = partial(self._gitlab.post, f"{self._path}/commits", body)
+        find = partial(self._commit_like, branch, message, changes, parent)
+        return write_once(send, find, f"Look with list_branches whether {branch} has it before committing again.")
+
+    def _commit_like(self, branch: str, message: str, changes: Sequence[Change], parent: str) -> Entity | None:
+        """A commit of this user on `branch` with this parent, message and files."""
+        try:
+            span = f"{parent}..{branch}" if parent else branch
+            commits = self._gitlab.page(f"{self._path}/commits", 1, 50, ref_name=span).rows
+        except NotFound:
+            return None
+        wanted = {path for change in changes for path in (change.path, change.previous_path) if path}
+        for commit in commits:
+            same = commit.texts("parent_ids") == ([parent] if parent else [])
+            same = same and commit.text("message").strip() == self._gitlab.outgoing(message).strip()
+            if same and commit.text("author_name") == self._gitlab.user.text("name"):
+                diffs = self._gitlab.every(f"{self._path}/commits/{commit.text('id')}/diff")
+                if {path for diff in diffs for path in (diff.text("old_path"), diff.text("new_path"))} == wanted:
+                    return commit
+        return None
 
 
 def _tree_entry(entity: Entity) -> TreeEntry:

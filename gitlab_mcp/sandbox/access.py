@@ -1,39 +1,19 @@
-"""Who calls, and what they may do: tokens with scope, expiry and revocation; roles in projects."""
+"""What callers may do: scopes, expiry and revocation of tokens; roles in projects."""
 
 from __future__ import annotations
 
 import base64
 import fnmatch
-from collections.abc import Mapping
 
-from gitlab_mcp.sandbox.errors import ApiError, unauthorized
+from gitlab_mcp.sandbox.ci import Job
+from gitlab_mcp.sandbox.errors import ApiError
 from gitlab_mcp.sandbox.model import DEVELOPER, GUEST, MAINTAINER, PLANNER, Issuable, Issue, Note, Project, Token, User
 from gitlab_mcp.sandbox.world import World
 
 READ_SCOPES = ("api", "read_api")
 WRITE_SCOPES = ("api",)
-
-
-def token_of(world: World, headers: Mapping[str, str], params: Mapping[str, object]) -> Token | None:
-    """The token a REST call carries, or None for an anonymous one; raises the 401 of an unknown or spent token.
-
-    GitLab docs, REST API authentication: PRIVATE-TOKEN, JOB-TOKEN, Authorization: Bearer, or query parameters.
-    """
-    value = headers.get("private-token") or headers.get("job-token")
-    scheme, _, bearer = headers.get("authorization", "").partition(" ")
-    if not value and scheme.lower() == "bearer":
-        value = bearer.strip()
-    value = value or str(params.get("private_token") or params.get("job_token") or params.get("access_token") or "")
-    if not value:
-        return None
-    token = world.tokens.get(value)
-    if token is None:
-        raise unauthorized()
-    if token.kind == "oauth" and "private-token" in headers:
-        raise unauthorized()
-    refuse_spent(world, token)
-    token.last_used_at = world.now()
-    return token
+# What the token of a Duo flow has: it may do what `api` may, but for quick actions.
+AI_SCOPE = "ai_workflows"
 
 
 def refuse_spent(world: World, token: Token) -> None:
@@ -50,7 +30,7 @@ def _invalid_token(description: str) -> ApiError:
 
 def require_scope(token: Token, method: str, template: str) -> None:
     """Raise 403 insufficient_scope if the token's scopes do not cover this call."""
-    if token.kind == "job":
+    if token.kind == "job" or AI_SCOPE in token.scopes:
         return
     allowed = READ_SCOPES if method in ("GET", "HEAD") else WRITE_SCOPES
     if template == "/personal_access_tokens/self":
@@ -68,18 +48,18 @@ def require_scope(token: Token, method: str, template: str) -> None:
         raise ApiError(403, body)
 
 
-def basic_password(authorization: str) -> str | None:
-    """The password of an `Authorization: Basic` header, or the token of a Bearer one."""
+def basic_login(authorization: str) -> tuple[str, str] | None:
+    """Name and password of an `Authorization: Basic` header; of a Bearer one no name and the token."""
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() == "bearer":
-        return value.strip()
+        return "", value.strip()
     if scheme.lower() != "basic":
         return None
     try:
-        _, separator, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+        name, separator, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
     except ValueError:
         return None
-    return password if separator else None
+    return (name, password) if separator else None
 
 
 def role(user: User | None, project: Project) -> int:
@@ -104,6 +84,18 @@ def may_read_code(user: User | None, project: Project) -> bool:
 def may_push(user: User | None, project: Project, branch: str) -> bool:
     """Whether the user may write to a branch: Developer, or what the branch's protection asks."""
     return role(user, project) >= max(DEVELOPER, protection(project, branch) or 0)
+
+
+def job_may_push(project: Project) -> bool:
+    """Whether the project lets its own CI jobs push with their tokens: a setting, off at first."""
+    return bool(project.settings.get("ci_push_repository_for_job_token_allowed", False))
+
+
+def job_project_refusal(job: Job, project: Project) -> str:
+    """What GitLab says where a job's token is used on another project, which has no allowlist here; "" on its own."""
+    if project is job.project:
+        return ""
+    return f"Authentication by CI/CD job token not allowed from {job.project.path} to {project.path}."
 
 
 def protection(project: Project, branch: str) -> int | None:

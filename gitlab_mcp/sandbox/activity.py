@@ -12,6 +12,7 @@ from gitlab_mcp.sandbox.model import (
     DiffVersion,
     Issuable,
     Issue,
+    IssueLink,
     Label,
     MergeRequest,
     Milestone,
@@ -157,6 +158,26 @@ def reopen(world: World, one: Issuable, user: User) -> None:
         return
     one.state, one.closed_at, one.closed_by = "opened", None, None
     system_note(world, one, user, "reopened")
+
+
+def link(world: World, issue: Issue, target: Issue, link_type: str, user: User) -> IssueLink:
+    """Tie two issues together, and say so on both."""
+    made = IssueLink(world.next_id("issue_link"), issue, target, link_type, world.now())
+    issue.links.append(made)
+    target.links.append(made)
+    words = {"relates_to": "marked this issue as related to", "blocks": "marked this issue as blocking"}
+    text = words.get(link_type, "marked this issue as blocked by")
+    system_note(world, issue, user, f"{text} {target.reference}")
+    system_note(world, target, user, f"marked this issue as related to {issue.reference}")
+    return made
+
+
+def set_confidential(world: World, issue: Issue, user: User, wanted: bool) -> None:
+    """Hide an issue from those outside the project, or show it."""
+    if wanted == issue.confidential:
+        return
+    issue.confidential = wanted
+    system_note(world, issue, user, "made the issue confidential" if wanted else "made the issue visible to everyone")
 
 
 def add_version(world: World, one: MergeRequest, user: User | None) -> None:

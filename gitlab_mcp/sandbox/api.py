@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gitlab_mcp.sandbox import access, params, routes, routing
+from gitlab_mcp.sandbox import access, credentials, params, routes, routing
 from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.errors import ApiError, forbidden, not_found, unauthorized
 from gitlab_mcp.sandbox.model import Project
@@ -42,14 +42,12 @@ def _dispatch(world: World, method: str, raw_path: str, query: str, headers: Map
         raise ApiError(501, {"message": f"501 Not Implemented: {name} is not part of the sandbox"})
     route, path = found
     asked = params.nest(query)
-    token = access.token_of(world, headers, asked)
-    if token is not None and token.kind == "job" and not route.job_token:
-        token = None  # GitLab ignores a job token where it is not allowed: the call is an anonymous one
+    given = params.read(query, body, headers.get("content-type", ""))
+    token = credentials.token_of(world, headers, given, job_token=route.job_token)
     if token is None and (route.user_needed or (method not in ("GET", "HEAD") and "/repository/" not in raw_path)):
         raise unauthorized()
     if token is not None:
         access.require_scope(token, method, route.template)
-    given = params.read(query, body, headers.get("content-type", ""))
     checked = params.check(route.parameters, given)
     user = token.user if token else None
     call = Call(world, route, method, raw_path, asked, path, checked, token, user)
@@ -67,6 +65,10 @@ def _dispatch(world: World, method: str, raw_path: str, query: str, headers: Map
 def _project(call: Call) -> Project:
     key = call.path["id"]
     project = call.world.find_project(key, call.method, call.address_with("{id}"))
+    if call.token is not None and call.token.job is not None:
+        refusal = access.job_project_refusal(call.token.job, project)
+        if refusal:
+            raise forbidden(refusal)
     if not access.may_see(call.user, project):
         raise not_found("Project")
     if call.method not in ("GET", "HEAD"):

@@ -66,6 +66,12 @@ class Connections:
             found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
 
+    def close(self, client: Any) -> None:
+        """Close one connection in good order, after what was written to it."""
+        transport = self.transports.get(tuple(client))
+        if transport is not None:
+            transport.close()
+
     def cut_all(self) -> None:
         """Reset every connection."""
         for client in list(self.transports):
@@ -102,7 +108,7 @@ class Gateway:
         path = raw_path[len(self.prefix) :]
         if self.knobs is not None and path.startswith("/_sandbox/"):
             body = await _read(receive)
-            reply = knob_routes.answer(self.knobs, method, path.removeprefix("/_sandbox/"), body)
+            reply = knob_routes.answer(self.world, self.knobs, method, path.removeprefix("/_sandbox/"), body)
             return await _send(send, reply, method)
         if git := smart_http.recognise(method, path, query, headers):
             return await self._git(scope, receive, send, git, path)
@@ -128,6 +134,8 @@ class Gateway:
         if any(fault.kind == "drop" for fault in faults):
             return await self._cut(scope, receive)
         entry["status"] = reply.status
+        if any(fault.kind == "cut" for fault in faults):
+            return await self._break_off(scope, receive, send, reply)
         return await _send(send, reply, method)
 
     def _call(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -144,7 +152,8 @@ class Gateway:
         faults = self.knobs.take(request.method, path) if self.knobs else []
         if not await self._hinder(faults, scope, receive, send, entry):
             return
-        silent = any(fault.kind == "drop" for fault in faults)
+        kinds = {fault.kind for fault in faults}
+        broken: list[Answer] = []
         try:
             project, user = smart_http.admit(self.world, request)
         except smart_http.Refusal as refused:
@@ -156,18 +165,22 @@ class Gateway:
             return
 
         async def deliver(status: int, head: list[tuple[bytes, bytes]], body: AsyncIterator[bytes]) -> None:
-            entry["status"] = None if silent else status
-            if not silent:
-                await send({"type": "http.response.start", "status": status, "headers": head})
+            if kinds & {"drop", "cut"}:
+                headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head}
+                broken.append(Answer(status, headers, b"".join([chunk async for chunk in body])))
+                return
+            entry["status"] = status
+            await send({"type": "http.response.start", "status": status, "headers": head})
             async for chunk in body:
-                if not silent:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            if not silent:
-                await send({"type": "http.response.body", "body": b""})
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
 
         await smart_http.Backend(self.world, request, project, user, self.endings).run(_chunks(receive), deliver)
-        if silent:
+        if "drop" in kinds:
             await self._cut(scope, receive)
+        elif broken:
+            entry["status"] = broken[0].status
+            await self._break_off(scope, receive, send, broken[0])
 
     async def _hinder(
         self, faults: list[Fault], scope: Scope, receive: Receive, send: Send, entry: dict[str, Any]
@@ -193,11 +206,20 @@ class Gateway:
             return True
         return False
 
+    async def _break_off(self, scope: Scope, receive: Receive, send: Send, answer: Answer) -> None:
+        """Announce the whole answer, send half of its body and close; one without a body is not sent at all."""
+        half = answer.body[: len(answer.body) // 2]
+        if not half or scope["method"] == "HEAD":
+            await self._cut(scope, receive)
+            return
+        await _send_head(send, answer)
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+        self.connections.close(scope["client"])
+        await _gone(receive)
+
     async def _cut(self, scope: Scope, receive: Receive) -> None:
         self.connections.cut(scope["client"])
-        # uvicorn would answer 500 for an application that says nothing, unless it knows that the client is gone.
-        while (await receive())["type"] != "http.disconnect":
-            pass
+        await _gone(receive)
 
     def _record(self, method: str, path: str, query: str, headers: Mapping[str, str], body: Any) -> dict[str, Any]:
         return self.knobs.record(method, path, query, headers, body) if self.knobs else {}
@@ -223,14 +245,24 @@ async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
         more = message.get("more_body", False)
 
 
+async def _gone(receive: Receive) -> None:
+    # uvicorn would answer 500 for an application that says too little, unless it knows that the client is gone.
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 async def _send(send: Send, answer: Answer, method: str) -> None:
+    await _send_head(send, answer)
+    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
+
+
+async def _send_head(send: Send, answer: Answer) -> None:
     every = dict(answer.headers)
     if answer.status != 204:
         every.setdefault("content-length", str(len(answer.body)))
     # UTF-8 as GitLab sends it; a line break would end the header.
     headers = [(name.encode(), _one_line(value).encode("utf-8", "replace")) for name, value in every.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
 
 
 def _one_line(value: str) -> str:

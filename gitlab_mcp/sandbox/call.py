@@ -13,6 +13,9 @@ from gitlab_mcp.sandbox.model import Issue, MergeRequest, Project, Token, User
 from gitlab_mcp.sandbox.routing import Route
 from gitlab_mcp.sandbox.world import World
 
+# Query parameters that hold a token, which no address in an answer repeats.
+_SECRET = ("private_token", "access_token", "job_token", "token")
+
 
 @dataclass
 class Reply:
@@ -104,12 +107,12 @@ class Call:
     def address_with(self, project: str) -> str:
         """The address of this call after /api/v4, with something else for the project."""
         rest = "".join(f"/{part}" for part in self.raw_path.split("/")[3:])
-        query = urlencode(_flat({name: value for name, value in self.query.items() if name != "private_token"}))
+        query = urlencode(_flat({name: value for name, value in self.query.items() if name not in _SECRET}))
         return f"/projects/{project}{rest}" + (f"?{query}" if query else "")
 
     def page_url(self, page: int, per_page: int) -> str:
         """The address of another page of this answer."""
-        query = {name: value for name, value in self.query.items() if name not in ("page", "per_page", "private_token")}
+        query = {name: value for name, value in self.query.items() if name not in ("page", "per_page", *_SECRET)}
         pairs = [*_flat(query), ("page", str(page)), ("per_page", str(per_page))]
         return f"{self.world.url}/api/v4{self.raw_path}?{urlencode(pairs)}"
 

@@ -1,4 +1,4 @@
-"""The knobs over HTTP, for tests in another process: /_sandbox/faults and /_sandbox/requests."""
+"""The knobs over HTTP, for tests in another process: /_sandbox/faults, requests, quick_actions and mentions."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any
 
 from gitlab_mcp.sandbox.api import Answer
 from gitlab_mcp.sandbox.knobs import Knobs
+from gitlab_mcp.sandbox.world import World
 
 
-def answer(knobs: Knobs, method: str, path: str, body: bytes) -> Answer:
+def answer(world: World, knobs: Knobs, method: str, path: str, body: bytes) -> Answer:
     """Answer a call of a path after /_sandbox/."""
     match method, path:
         case "POST", "faults":
             try:
                 given = json.loads(body)
                 kind = given.pop("kind")
-                if kind not in ("fail", "delay", "drop", "rate_limit"):
+                if kind not in ("fail", "delay", "drop", "cut", "rate_limit"):
                     raise ValueError(f"unknown kind {kind!r}")
                 getattr(knobs, kind)(**given)
             except (ValueError, TypeError, KeyError, AttributeError, re.error) as error:
@@ -28,6 +29,10 @@ def answer(knobs: Knobs, method: str, path: str, body: bytes) -> Answer:
             return Answer(204, {}, b"")
         case "GET", "requests":
             return _json(200, knobs.requests())
+        case "GET", "quick_actions":
+            return _json(200, list(world.executed_quick_actions))
+        case "GET", "mentions":
+            return _json(200, list(world.mentions))
         case "DELETE", "requests":
             knobs.clear_requests()
             return Answer(204, {}, b"")

@@ -18,7 +18,7 @@ _KEPT = 10_000  # requests remembered
 class Fault:
     """What happens to the next `times` calls of a method (or *) whose path the regular expression is found in."""
 
-    kind: str  # fail, delay, drop
+    kind: str  # fail, delay, drop, cut
     method: str
     path: str
     times: int
@@ -82,6 +82,10 @@ class Knobs:
         if when not in ("before", "after"):
             raise ValueError('when must be "before" or "after"')
         self._add(Fault("drop", method, path, times, when=when))
+
+    def cut(self, method: str = "*", path: str = "", times: int = 1) -> None:
+        """Let the call take effect, and break its answer off: the length is announced, half of the body is sent."""
+        self._add(Fault("cut", method, path, times))
 
     def _add(self, fault: Fault) -> None:
         re.compile(fault.path)

@@ -1,4 +1,4 @@
-"""Opening a merge request, however it is asked for."""
+"""Opening a merge request, however it is asked for, and what its branches must be."""
 
 from __future__ import annotations
 
@@ -46,6 +46,18 @@ def create(
     project.merge_requests[number] = made
     activity.mention(world, made, author, f"{title}\n{description or ''}")
     return made
+
+
+def set_target(world: World, one: MergeRequest, user: User, target: str) -> None:
+    """Let it be merged into another branch; raises GitLab's answers to one that is missing or its own source."""
+    if target == one.target_branch:
+        return
+    if one.project.repository.branch(target) is None:
+        raise bad_request([f'Target branch "{target}" does not exist'])
+    if target == one.source_branch:
+        raise unprocessable(["You can't use same project/branch for source and target"])
+    old, one.target_branch = one.target_branch, target
+    activity.system_note(world, one, user, f"changed target branch from `{old}` to `{target}`")
 
 
 def open_for(project: Project, source_branch: str, target_branch: str | None = None) -> MergeRequest | None:

@@ -9,6 +9,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gitlab_mcp.sandbox.ci import Job, Pipeline
     from gitlab_mcp.sandbox.repositories.repository import Repository
 
 GUEST, PLANNER, REPORTER, DEVELOPER, MAINTAINER, OWNER = 10, 15, 20, 30, 40, 50
@@ -30,7 +31,7 @@ class User:
 
 @dataclass(eq=False)
 class Token:
-    """A credential: `kind` is pat (personal access token), job (CI_JOB_TOKEN) or oauth."""
+    """A credential: `kind` is pat (personal access token), job (CI_JOB_TOKEN, with its job) or oauth."""
 
     id: int
     value: str
@@ -42,6 +43,7 @@ class Token:
     expires_at: date | None = None
     revoked: bool = False
     last_used_at: datetime | None = None
+    job: Job | None = None
 
 
 @dataclass(eq=False)
@@ -125,6 +127,8 @@ class Issuable:
     closed_by: User | None = None
     notes: list[Note] = field(default_factory=list)
     award_emoji: list[AwardEmoji] = field(default_factory=list)
+    time_estimate: int = 0  # seconds, as the time spent
+    time_spent: int = 0
 
     kind = ""  # the name GitLab gives this type: Issue, MergeRequest
     symbol = ""  # what stands before the number in a reference
@@ -233,6 +237,7 @@ class Project:
     milestones: list[Milestone] = field(default_factory=list)
     issues: dict[int, Issue] = field(default_factory=dict)
     merge_requests: dict[int, MergeRequest] = field(default_factory=dict)
+    pipelines: dict[int, Pipeline] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     lock: RLock = field(default_factory=RLock)
 

@@ -118,7 +118,8 @@ def check(declared: tuple[Parameter, ...], given: Mapping[str, Any]) -> dict[str
             except ValueError as fault:
                 faults.append(f"{parameter.name} {fault}")
             else:
-                if parameter.required and values[parameter.name] in ("", None):
+                # A file may be empty, a title or a name may not.
+                if parameter.required and parameter.type != "any" and values[parameter.name] in ("", None):
                     faults.append(f"{parameter.name} is empty")
         elif parameter.required:
             faults.append(f"{parameter.name} is missing")

@@ -10,6 +10,7 @@ import threading
 import weakref
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import uvicorn
 
@@ -93,12 +94,23 @@ class Sandbox:
             planted = plant(self.world, Path(repo) if repo is not None else None)
             self.project = planted.project.full_path
             self.project_id = planted.project.id
+            self.job = planted.job
             self.tokens = planted.tokens
             self._knobs = Knobs() if knobs else None
             self._start(prefix, ssl)
         except BaseException:
             self.close()
             raise
+
+    @property
+    def executed_quick_actions(self) -> list[dict[str, Any]]:
+        """The quick actions that texts held, oldest first: command, argument, user and where."""
+        return list(self.world.executed_quick_actions)
+
+    @property
+    def mentions(self) -> list[dict[str, Any]]:
+        """Who was named with an @ outside code in a text, oldest first: username (or all), and where."""
+        return list(self.world.mentions)
 
     @property
     def knobs(self) -> Knobs:

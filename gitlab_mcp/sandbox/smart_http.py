@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, unquote
 from gitlab_mcp.sandbox import access
 from gitlab_mcp.sandbox.errors import ApiError
 from gitlab_mcp.sandbox.git import end_group
-from gitlab_mcp.sandbox.model import DEVELOPER, Project, User
+from gitlab_mcp.sandbox.model import DEVELOPER, Project, Token, User
 from gitlab_mcp.sandbox.push import after_push, write_hooks
 from gitlab_mcp.sandbox.world import World
 
@@ -25,6 +25,7 @@ _DENIED = (
 )
 _NO_PUSH = "You are not allowed to push code to this project."
 _NO_FETCH = "You are not allowed to download code from this project."
+_JOB_USER = "gitlab-ci-token"
 _CHUNK = 65_536
 _FLUSH = b"0000"
 
@@ -67,12 +68,16 @@ def admit(world: World, request: GitRequest) -> tuple[Project, User | None]:
     """The project and the user of a git request; raises Refusal as GitLab's git access does."""
     if request.service not in _SERVICES or request.method not in ("GET", "POST"):
         raise Refusal(403, "Git over HTTP: only the smart protocol is supported")
-    user = _user(world, request)
+    token = _token(world, request)
+    user = token.user if token else None
     path = request.project_path.lower()
     project = world.project_by_path(world.moved.get(path, path))
     pushing = request.service == "git-receive-pack"
     if user is None and (project is None or not access.may_read_code(None, project) or pushing):
         raise Refusal(401, "HTTP Basic: Access denied")
+    job = token.job if token else None
+    if job is not None and project is not None and (refusal := access.job_project_refusal(job, project)):
+        raise Refusal(403, refusal)
     if project is None or not access.may_see(user, project):
         raise Refusal(404, _MISSING)
     if not access.may_read_code(user, project):
@@ -80,21 +85,22 @@ def admit(world: World, request: GitRequest) -> tuple[Project, User | None]:
     if pushing:
         if project.archived:
             raise Refusal(403, "You can't push code to an archived project.")
-        if access.role(user, project) < DEVELOPER:
+        if access.role(user, project) < DEVELOPER or (job is not None and not access.job_may_push(project)):
             raise Refusal(403, _NO_PUSH)
     return project, user
 
 
-def _user(world: World, request: GitRequest) -> User | None:
+def _token(world: World, request: GitRequest) -> Token | None:
     authorization = request.headers.get("authorization")
     if not authorization:
         return None
-    token = world.tokens.get(access.basic_password(authorization) or "")
+    name, password = access.basic_login(authorization) or ("", "")
+    token = world.tokens.get(password)
     needed = {"api", "write_repository"}
     if request.service == "git-upload-pack":
         needed |= {"read_repository"}
     try:
-        if token is None:
+        if token is None or (token.job is not None and (name != _JOB_USER or not token.job.running)):
             raise Refusal(401, _DENIED)
         access.refuse_spent(world, token)
     except ApiError as error:
@@ -102,7 +108,7 @@ def _user(world: World, request: GitRequest) -> User | None:
     if token.kind == "pat" and not needed & set(token.scopes):
         raise Refusal(403, _NO_PUSH if request.service == "git-receive-pack" else _NO_FETCH)
     token.last_used_at = world.now()
-    return token.user
+    return token
 
 
 Send = Callable[[int, list[tuple[bytes, bytes]], AsyncIterator[bytes]], Awaitable[None]]

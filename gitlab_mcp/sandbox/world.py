@@ -8,14 +8,26 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Event, RLock
+from typing import Any
 
+from gitlab_mcp.sandbox.ci import Job
 from gitlab_mcp.sandbox.errors import ApiError, not_allowed, not_found
 from gitlab_mcp.sandbox.git import Git
 from gitlab_mcp.sandbox.model import Project, Token, User
 from gitlab_mcp.sandbox.repositories.repository import Repository
 
 VERSION = "19.2.0"
-FIRST_IDS = {"user": 2, "project": 1, "issue": 1001, "merge_request": 2001, "note": 101, "label": 11, "milestone": 21}
+FIRST_IDS = {
+    "user": 2,
+    "project": 1,
+    "issue": 1001,
+    "merge_request": 2001,
+    "note": 101,
+    "label": 11,
+    "milestone": 21,
+    "pipeline": 501,
+    "job": 601,
+}
 
 
 class World:
@@ -32,6 +44,8 @@ class World:
         self.projects: dict[int, Project] = {}
         self.moved: dict[str, str] = {}
         self.groups: dict[str, int] = {}
+        self.executed_quick_actions: list[dict[str, Any]] = []
+        self.mentions: list[dict[str, Any]] = []
         self._ids: defaultdict[str, Iterator[int]] = defaultdict(lambda: itertools.count(1))
         self._last = datetime.min.replace(tzinfo=UTC)
         for what, first in FIRST_IDS.items():
@@ -66,11 +80,12 @@ class World:
         expires_at: date | None = None,
         revoked: bool = False,
         created_at: datetime | None = None,
+        job: Job | None = None,
     ) -> Token:
         """Make a credential known."""
         created_at = created_at or self.now()
         number = self.next_id("token")
-        token = Token(number, value, name, user, scopes, created_at, kind, expires_at, revoked)
+        token = Token(number, value, name, user, scopes, created_at, kind, expires_at, revoked, job=job)
         self.tokens[value] = token
         return token
 

@@ -40,8 +40,6 @@ def _already_there(repository: Repository, branch: str, start: str) -> str:
         here = there.text("commit", "short_id")
         raise Conflict(
             f"The branch {branch} is already there, at {here}, and that is not where {start} is:"
-            " commit to it as it is, or choose another name.",
-            status=400,
-            reason="Branch already exists",
+            " commit to it as it is, or choose another name."
         )
     return render.branch_there(there, start)

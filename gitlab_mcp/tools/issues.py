@@ -1,5 +1,6 @@
 """Tools for issues."""
 
+from functools import partial
 from typing import Any, Literal
 
 from gitlab_mcp.api import discussions
@@ -33,8 +34,9 @@ def list_issues(
         "assignee_username": assignee,
         "milestone": milestone,
     }
-    found = ctx.gitlab.page(f"{ctx.project(project).path}/issues", page, ROWS, **arguments)
-    rows = map(render.issue_row, found.rows)
+    target = ctx.project(project)
+    found = ctx.gitlab.page(f"{target.path}/issues", page, ROWS, **arguments)
+    rows = map(partial(render.issue_row, ctx.list_authors(target, found.rows)), found.rows)
     given = {"state": state, "search": search, "labels": labels, "author": author, "assignee": assignee}
     given |= {"milestone": milestone, "project": project}
     return listing("Issues", "issue", rows, found, "list_issues", given)
@@ -52,4 +54,6 @@ def get_issue(ctx: Ctx, iid: Iid, page: PageNumber = 1, detail: Detail = "concis
     comments = gitlab.start(discussions.newest, gitlab, target.path, page, system=detail == "full")
     related = gitlab.start(gitlab.every_readable, f"{target.path}/related_merge_requests")
     closing = gitlab.start(gitlab.every_readable, f"{target.path}/closed_by")
-    return render.issue(issue.result(), related.result(), closing.result(), comments.result())
+    texts = [issue.result(), *(comment.note for comment in comments.result().rows)]
+    authors = ctx.authors(target.project, texts)
+    return render.issue(issue.result(), related.result(), closing.result(), comments.result(), authors)

@@ -1,5 +1,6 @@
 """Tools for merge requests."""
 
+from functools import partial
 from typing import Any, Literal
 
 from gitlab_mcp.api import discussions
@@ -41,8 +42,9 @@ def list_merge_requests(
         "assignee_username": assignee,
         "reviewer_username": reviewer,
     }
-    found = ctx.gitlab.page(f"{ctx.project(project).path}/merge_requests", page, ROWS, **filters, **query)
-    rows = map(render.merge_request_row, found.rows)
+    target = ctx.project(project)
+    found = ctx.gitlab.page(f"{target.path}/merge_requests", page, ROWS, **filters, **query)
+    rows = map(partial(render.merge_request_row, ctx.list_authors(target, found.rows)), found.rows)
     given = filters | {"labels": labels, "author": author, "assignee": assignee, "reviewer": reviewer}
     given["project"] = project
     return listing("Merge requests", "merge request", rows, found, "list_merge_requests", given)
@@ -61,7 +63,9 @@ def get_merge_request(
     merge_request = gitlab.start(gitlab.get, target.path)
     comments = gitlab.start(discussions.newest, gitlab, target.path, page, system=detail == "full")
     closes = gitlab.start(gitlab.every_readable, f"{target.path}/closes_issues")
-    return render.merge_request(merge_request.result(), closes.result(), comments.result())
+    texts = [merge_request.result(), *(comment.note for comment in comments.result().rows)]
+    authors = ctx.authors(target.project, texts)
+    return render.merge_request(merge_request.result(), closes.result(), comments.result(), authors)
 
 
 @tool(toolset="merge_requests", writes=True, idempotent=True, always_load=True)

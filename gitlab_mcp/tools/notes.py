@@ -41,11 +41,8 @@ def create_note(
     thread = _thread(ctx, target.path, noun, reply_to)
     if thread and internal:
         raise InvalidArgument("A reply is internal when its thread is: leave internal out.")
-    if thread:
-        note = ctx.gitlab.post(f"{target.path}/discussions/{thread}/notes", {"body": body})
-    else:
-        note = ctx.gitlab.post(f"{target.path}/notes", {"body": body, **({"internal": True} if internal else {})})
-    return render.note_created(note, target.sign, target.web_url, reply_to)
+    written, again = ctx.app.notes.post(target.path, body, thread, internal=internal)
+    return render.note_created(written, target.sign, target.web_url, is_reply=bool(reply_to), again=again)
 
 
 def _noun(on: On, iid: str, reply_to: str) -> Literal["issue", "merge request"]:

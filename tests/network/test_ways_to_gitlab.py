@@ -68,9 +68,11 @@ async def test_plain_http_goes_through_a_proxy_but_not_to_hosts_in_no_proxy(monk
 
 
 async def test_a_proxy_that_is_not_there_is_named_as_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{_unused_port()}")
-    async with connect(Settings(url="http://127.0.0.1:9", credential=CREDENTIAL, project="acme/app")) as agent:
-        assert "The proxy on the way" in await agent.refused("list_issues")
+    with socket.socket() as deaf:  # bound and not listening: connections are refused, and nobody else can have the port
+        deaf.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        async with connect(Settings(url="http://127.0.0.1:9", credential=CREDENTIAL, project="acme/app")) as agent:
+            assert "The proxy on the way" in await agent.refused("list_issues")
 
 
 async def test_the_server_starts_without_gitlab_and_recovers_when_it_is_there() -> None:
@@ -107,12 +109,13 @@ async def test_a_compressed_answer_counts_with_its_full_size() -> None:
 async def test_html_where_json_should_be_is_said() -> None:
     page = b"<html><body>Sign in</body></html>"
     await _unusable(
-        lambda handler: json_answer(handler, page, headers={"Content-Type": "text/html"}), "no JSON (text/html"
+        lambda handler: json_answer(handler, page, headers={"Content-Type": "text/html"}),
+        "not what it should be (text/html",
     )
 
 
 async def test_truncated_json_is_said() -> None:
-    await _unusable(lambda handler: json_answer(handler, b'[{"iid": 7'), "no JSON")
+    await _unusable(lambda handler: json_answer(handler, b'[{"iid": 7'), "not what it should be")
 
 
 async def test_an_answer_that_drips_ends_with_the_deadline_of_the_call() -> None:

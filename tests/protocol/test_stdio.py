@@ -137,6 +137,18 @@ async def test_a_line_that_is_no_message_is_survived() -> None:
     assert answers[-1]["result"] == {}
 
 
+async def test_a_message_that_comes_in_many_small_pieces_is_taken_whole() -> None:
+    async with server(environment(NOWHERE)) as child:
+        await child.initialize()
+        padding = {"jsonrpc": "2.0", "id": "large", "method": "ping", "params": {"_meta": {"padding": "x" * 400_000}}}
+        message = json.dumps(padding).encode() + b"\n"
+        assert child.process.stdin
+        for start in range(0, len(message), 200):
+            child.write(message[start : start + 200])
+            await child.process.stdin.drain()
+        assert (await child.read())["id"] == "large"
+
+
 async def test_a_request_that_is_no_valid_message_gets_an_error_with_its_id() -> None:
     async with server(environment(NOWHERE)) as child:
         await child.initialize()

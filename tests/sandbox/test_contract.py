@@ -71,6 +71,7 @@ def test_every_route_answers_as_the_contract_says(sandbox: Sandbox) -> None:
     walk = Walk(sandbox)
     people_and_projects(walk)
     repositories(walk)
+    pipelines(walk)
     issues(walk)
     merge_requests(walk)
     notes(walk, "issues", 7)
@@ -103,10 +104,27 @@ def people_and_projects(walk: Walk) -> None:
     walk("POST", "/projects/:id/labels", name="new", color="#123456")
     walk("GET", "/projects/:id/labels/:name", "new")
     walk("PUT", "/projects/:id/labels/:name", "new", new_name="newer")
+    walk("PUT", "/projects/:id/labels", name="newer", description="changed")
     walk("DELETE", "/projects/:id/labels/:name", "newer")
     milestone = walk("POST", "/projects/:id/milestones", title="2.0", due_date="2030-01-01")
     walk("GET", "/projects/:id/milestones/:milestone_id", milestone["id"])
     walk("PUT", "/projects/:id/milestones/:milestone_id", milestone["id"], state_event="close")
+    walk("DELETE", "/projects/:id/milestones/:milestone_id", milestone["id"])
+    seeded = walk("GET", "/projects/:id/milestones")[0]["id"]
+    walk("GET", "/projects/:id/milestones/:milestone_id/issues", seeded)
+    walk("GET", "/projects/:id/milestones/:milestone_id/merge_requests", seeded)
+
+
+def pipelines(walk: Walk) -> None:
+    (one,) = walk("GET", "/projects/:id/pipelines")
+    walk("GET", "/projects/:id/pipelines/:pipeline_id", one["id"])
+    jobs = walk("GET", "/projects/:id/pipelines/:pipeline_id/jobs", one["id"])
+    assert [job["id"] for job in walk("GET", "/projects/:id/jobs")] == [job["id"] for job in jobs]
+    walk("GET", "/projects/:id/jobs/:job_id", jobs[0]["id"])
+    walk.seen.add(("GET", "/job"))
+    api = walk.apis["maintainer"]
+    headers = {"PRIVATE-TOKEN": "", "JOB-TOKEN": api.sandbox.tokens["job"]}
+    walk.hold("GET", "/job", api.call("GET", "/job", headers=headers))
 
 
 def repositories(walk: Walk) -> None:
@@ -155,6 +173,7 @@ def issues(walk: Walk) -> None:
     walk("PUT", ISSUE, made, add_labels="p2", state_event="close", assignee_ids=[3])
     walk("POST", f"{ISSUE}/links", made, target_project_id=1, target_issue_iid=7)
     (link,) = walk("GET", f"{ISSUE}/links", made)
+    walk("GET", f"{ISSUE}/links/:issue_link_id", made, link["issue_link_id"])
     walk("DELETE", f"{ISSUE}/links/:issue_link_id", made, link["issue_link_id"])
     walk("GET", f"{ISSUE}/related_merge_requests", 3)
     walk("GET", f"{ISSUE}/closed_by", 3)
@@ -205,8 +224,14 @@ def notes(walk: Walk, kind: str, number: int) -> None:
     for on, values in (("", (number,)), ("/notes/:note_id", (number, made))):
         emoji = walk("POST", f"{one}{on}/award_emoji", *values, name="tada")["id"]
         walk("GET", f"{one}{on}/award_emoji", *values)
+        walk("GET", f"{one}{on}/award_emoji/:award_id", *values, emoji)
         walk("DELETE", f"{one}{on}/award_emoji/:award_id", *values, emoji)
     walk("DELETE", f"{one}/notes/:note_id", number, made)
+    for word in ("time_estimate", "add_spent_time"):
+        walk("POST", f"{one}/{word}", number, duration="1h 30m")
+    walk("GET", f"{one}/time_stats", number)
+    for word in ("reset_time_estimate", "reset_spent_time"):
+        walk("POST", f"{one}/{word}", number)
     walk("GET", f"{one}/discussions", number)
     thread = walk("POST", f"{one}/discussions", number, body="thread")["id"]
     answer = walk("POST", f"{one}/discussions/:discussion_id/notes", number, thread, body="answer")["id"]

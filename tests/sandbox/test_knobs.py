@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import requests
 
 from gitlab_mcp.sandbox import Sandbox, SandboxError
 from gitlab_mcp.sandbox.knobs import Knobs
-from tests.sandbox.conftest import Api
+from tests.sandbox.conftest import Api, clone_url, git
 
 NOTES = "/projects/:p/issues/7/notes"
 
@@ -62,6 +64,41 @@ def test_a_dropped_connection_after_the_write_loses_only_the_answer(developer: A
     assert developer.get("/projects/:p/repository/branches/work")["commit"]["title"] == "A change"
 
 
+def test_an_answer_that_is_cut_breaks_off_in_the_middle_after_the_write(developer: Api, knobs: Knobs) -> None:
+    knobs.cut("POST", "/notes", times=1)
+    with pytest.raises(requests.exceptions.ChunkedEncodingError, match="IncompleteRead"):
+        developer.post(NOTES, body="kept")
+    assert bodies(developer).count("kept") == 1
+    assert knobs.requests()[0]["status"] == 201
+    made = developer.post(NOTES, body="whole")
+    knobs.cut("DELETE", "/notes")
+    with pytest.raises(requests.ConnectionError):  # a 204 has no body to break off
+        developer.call("DELETE", f"{NOTES}/{made['id']}")
+    assert "whole" not in bodies(developer)
+
+
+def test_half_of_a_cut_answer_has_arrived(sandbox: Sandbox, developer: Api, knobs: Knobs) -> None:
+    whole = developer.call("GET", "/projects/:p/issues/7").content
+    knobs.cut("GET", "/issues/7$")
+    connection = http.client.HTTPConnection(sandbox.url.removeprefix("http://"), timeout=10)
+    connection.request("GET", "/api/v4/projects/1/issues/7", headers={"PRIVATE-TOKEN": sandbox.tokens["developer"]})
+    answer = connection.getresponse()
+    with pytest.raises(http.client.IncompleteRead) as caught:
+        answer.read()
+    connection.close()
+    assert int(answer.headers["content-length"]) == len(whole)
+    assert caught.value.partial == whole[: len(whole) // 2]
+
+
+def test_a_push_whose_answer_is_cut_has_happened(
+    sandbox: Sandbox, tmp_path: Path, developer: Api, knobs: Knobs
+) -> None:
+    git(tmp_path, "clone", "--quiet", clone_url(sandbox, "developer"), "work")
+    knobs.cut("POST", "git-receive-pack$")
+    assert git(tmp_path / "work", "push", "origin", "HEAD:refs/heads/pushed", check=False).returncode != 0
+    assert developer.get("/projects/:p/repository/branches/pushed")["name"] == "pushed"
+
+
 def test_requests_are_recorded_with_headers_body_and_status(developer: Api, sandbox: Sandbox, knobs: Knobs) -> None:
     developer.post(NOTES, body="seen")
     (entry,) = knobs.requests()
@@ -82,6 +119,14 @@ def test_the_knobs_are_there_over_http(sandbox: Sandbox, developer: Api) -> None
     assert developer.session.delete(f"{base}/faults", timeout=10).status_code == 204
     assert developer.session.delete(f"{base}/requests", timeout=10).status_code == 204
     assert developer.call("GET", "/user").status_code == 200
+    cut = {"kind": "cut", "method": "GET", "path": "/user$", "times": 1}
+    assert developer.session.post(f"{base}/faults", json=cut, timeout=10).status_code == 201
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        developer.call("GET", "/user")
+    developer.post(NOTES, body="/label ~bug\n@all")
+    executed = {"command": "label", "argument": "~bug", "user": "developer", "where": "acme/app#7 note"}
+    assert developer.session.get(f"{base}/quick_actions", timeout=10).json() == [executed]
+    assert developer.session.get(f"{base}/mentions", timeout=10).json()[0]["username"] == "all"
     wrong = developer.session.post(f"{base}/faults", json={"kind": "explode"}, timeout=10)
     assert wrong.status_code == 400
 

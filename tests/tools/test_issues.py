@@ -55,7 +55,7 @@ async def test_an_issue_is_shown_whole(sandbox: Sandbox) -> None:
         "n150 @developer 2026-11-20 · reply to n149\n"
         "> I can look at it. Should an empty file be an error?\n"
         "\n"
-        "n151 @stranger 2026-11-21\n"
+        "n151 @stranger 2026-11-21 (not a member)\n"
         "> Same here, with a file that holds only a comment I get no error at all."
     )
 
@@ -81,6 +81,8 @@ async def test_a_url_of_another_gitlab_another_kind_or_another_project_is_refuse
         assert "wants an issue" in await agent.refused("get_issue", iid="!7")
         issue = f"{sandbox.url}/acme/app/-/issues/7"
         assert 'project "acme/app"' in await agent.refused("get_issue", iid=issue, project="acme/empty")
+        for same in ("1", "Acme/App", "acme/app"):
+            assert "# #7 " in await agent.call("get_issue", iid=issue, project=same)
 
 
 async def test_the_newest_20_comments_come_in_order_of_time_and_page_2_goes_back(sandbox: Sandbox) -> None:
@@ -127,3 +129,33 @@ async def test_a_confidential_issue_is_marked_and_hidden_from_a_stranger(sandbox
         assert "· confidential" in await agent.call("get_issue", iid=4)
     async with connect(settings_for(sandbox, "stranger")) as agent:
         assert "404" in await agent.refused("get_issue", iid=4)
+
+
+async def test_with_trusted_only_the_words_of_who_is_no_developer_are_withheld_and_named(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox, trusted_only=True)) as agent:
+        shown = await agent.call("get_issue", iid=7)
+        hostile = await agent.call("get_issue", iid=6)
+        listed = await agent.call("list_issues")
+    assert "I can look at it." in shown
+    assert "Same here" not in shown
+    assert "(text withheld: @stranger is not known to be Developer or more)" in shown
+    assert hostile.startswith("# #6 (title withheld: @stranger is not known to be Developer or more) (open)")
+    assert "The app is slow" not in hostile
+    assert "#6 (title withheld: @stranger" in listed
+    assert "#8 (title withheld: @reporter" in listed
+    assert "#7 Crash" in listed
+
+
+async def test_the_role_of_an_author_is_asked_for_once_a_run_and_unknown_where_it_cannot_be_learnt(
+    sandbox: Sandbox,
+) -> None:
+    sandbox.knobs.clear()
+    async with connect(settings_for(sandbox)) as agent:
+        await agent.call("get_issue", iid=7)
+        await agent.call("get_issue", iid=7)
+        asked = [each["path"] for each in sandbox.knobs.requests() if "/members/all/" in each["path"]]
+    assert len(asked) == len(set(asked)) == 3
+    sandbox.knobs.fail("GET", "/members/all/", status=403, times=20)
+    async with connect(settings_for(sandbox)) as agent:
+        assert "n151 @stranger 2026-11-21 (role unknown)" in await agent.call("get_issue", iid=7)
+    sandbox.knobs.clear()

@@ -134,6 +134,17 @@ async def test_somebody_who_is_no_member_is_named_and_nothing_is_opened(sandbox:
     assert writes(sandbox) == []
 
 
+async def test_people_and_labels_may_come_as_one_text_and_only_people_lose_their_sign(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox)) as agent:
+        await branch_with_a_commit(agent, "texts")
+        people = {"assignees": "@developer, @maintainer", "reviewers": ["@reporter"], "labels": "@home, bug"}
+        answer = await agent.call("create_merge_request", source_branch="texts", title="T", **people)
+    opened = get(sandbox, f"/merge_requests/{iid(answer)}")
+    assert sorted(user["username"] for user in opened["assignees"]) == ["developer", "maintainer"]
+    assert [user["username"] for user in opened["reviewers"]] == ["reporter"]
+    assert sorted(opened["labels"]) == ["@home", "bug"]
+
+
 async def test_only_what_is_given_is_changed(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
         await branch_with_a_commit(agent, "changes")

@@ -193,7 +193,7 @@ async def test_a_link_out_of_the_working_directory_is_refused(sandbox: Sandbox, 
         (work / "README.md").write_text("edited\n")
         answer = await agent.call("commit_files", branch="links", ref="main", message="m", paths=["**"])
     assert ": 1 changed." in answer
-    assert "Left out, being no regular files: folder, inside.txt, out.txt" in answer
+    assert "Left out, being links or stored by a filter such as LFS: folder, inside.txt, out.txt" in answer
     assert "secret" not in str(get(sandbox, "/repository/tree?ref=links&recursive=true&per_page=100"))
 
 
@@ -246,7 +246,7 @@ async def test_another_projects_files_are_not_taken_from_here(sandbox: Sandbox, 
 
 async def test_a_hostile_configuration_of_the_clone_runs_nothing(sandbox: Sandbox, work: Path, tmp_path: Path) -> None:
     mark = tmp_path / "ran"
-    (work / ".gitattributes").write_text("* filter=evil diff=evil\n")
+    (work / ".gitattributes").write_text("* diff=evil\n*.bin filter=evil\n")
     for key in ("filter.evil.clean", "core.fsmonitor", "core.sshCommand", "diff.evil.textconv", "core.pager"):
         git(work, "config", key, f"touch {mark}; cat")
     (work / "README.md").write_text("edited\n")
@@ -263,3 +263,52 @@ async def test_a_thousand_files_go_in_one_call(sandbox: Sandbox, work: Path) -> 
     async with connect(settings(sandbox, work)) as agent:
         answer = await agent.call("commit_files", branch="thousand", ref="main", message="m", paths=["generated"])
     assert ": 1000 added." in answer
+
+
+async def test_what_a_linked_work_tree_and_the_users_own_configuration_ignore_is_left_out(
+    sandbox: Sandbox, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linked, home = tmp_path / "linked", tmp_path / "home"
+    git(work, "worktree", "add", "-q", "--detach", str(linked))
+    (work / ".git/info/exclude").write_text("private.txt\n")
+    home.mkdir()
+    (home / ".gitconfig").write_text(f"[core]\n\texcludesFile = {home / 'ignored'}\n")
+    (home / "ignored").write_text(".env\n")
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("private.txt", ".env", "seen.txt"):
+        (linked / name).write_text("x\n")
+    async with connect(settings(sandbox, linked)) as agent:
+        answer = await agent.call("commit_files", branch="linked", ref="main", message="m", paths=["**"])
+        assert ": 1 added." in answer
+        told = await agent.refused("commit_files", branch="linked", message="m", actions=[{"path": ".env"}])
+        assert "git ignores this" in told
+
+
+async def test_what_lfs_stores_is_left_out_of_paths_and_refused_in_actions(sandbox: Sandbox, work: Path) -> None:
+    (work / ".gitattributes").write_text("*.psd filter=lfs diff=lfs merge=lfs -text\n")
+    (work / "picture.psd").write_bytes(b"\x00" * 100)
+    async with connect(settings(sandbox, work)) as agent:
+        answer = await agent.call("commit_files", branch="lfs", ref="main", message="m", paths=["**"])
+        assert "Left out, being links or stored by a filter such as LFS: picture.psd" in answer
+        told = await agent.refused("commit_files", branch="lfs", message="m", actions=[{"path": "picture.psd"}])
+        assert "picture.psd: .gitattributes gives this to a filter" in told
+
+
+async def test_odd_but_lawful_names_are_committed(sandbox: Sandbox, work: Path, tmp_path: Path) -> None:
+    names = [
+        "no-break\u00a0space.txt",
+        "-dash.txt",
+        ":(top)magic.txt",
+        'quo"te.txt',
+        "back\\slash.txt",
+        "tab*glob?.txt",
+    ]
+    for name in names:
+        (work / name).write_text(name)
+    async with connect(settings(sandbox, work)) as agent:
+        await agent.call("commit_files", branch="odd", ref="main", message="m", paths=["*.txt"])
+        await agent.call(
+            "commit_files", branch="odd2", ref="main", message="m", actions=[{"path": name} for name in names]
+        )
+    for branch in ("odd", "odd2"):
+        assert set(changes(clone(sandbox, branch, tmp_path / branch))) == set(names)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from gitlab_mcp.sandbox import durations
 from gitlab_mcp.sandbox.entities.projects import label, milestone, web_url
 from gitlab_mcp.sandbox.entities.users import day, maybe_user, stamp, user_basic
 from gitlab_mcp.sandbox.model import Issuable, Issue, IssueLink
 from gitlab_mcp.sandbox.world import World
 
-TIME_STATS = {"time_estimate": 0, "total_time_spent": 0, "human_time_estimate": None, "human_total_time_spent": None}
 _TASK = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+\[([ xX])\]\s", re.MULTILINE)
 
 
@@ -24,6 +24,16 @@ def votes(one: Issuable) -> dict[str, int]:
     """Thumbs up and down."""
     names = [emoji.name for emoji in one.award_emoji]
     return {"upvotes": names.count("thumbsup"), "downvotes": names.count("thumbsdown")}
+
+
+def time_stats(one: Issuable) -> dict[str, Any]:
+    """IssuableTimeStats."""
+    return {
+        "time_estimate": one.time_estimate,
+        "total_time_spent": one.time_spent,
+        "human_time_estimate": durations.human(one.time_estimate),
+        "human_total_time_spent": durations.human(one.time_spent),
+    }
 
 
 def references(one: Issuable) -> dict[str, str]:
@@ -66,7 +76,7 @@ def issue_basic(world: World, one: Issue, *, labels_details: bool = False) -> di
         "discussion_locked": one.discussion_locked,
         "issue_type": one.issue_type,
         "web_url": issue_url(world, one),
-        "time_stats": TIME_STATS,
+        "time_stats": time_stats(one),
         "task_completion_status": tasks(one.description),
         "blocking_issues_count": sum(1 for link in one.links if link.link_type == "blocks"),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gitlab_mcp.sandbox import access
-from gitlab_mcp.sandbox.entities.issues import TIME_STATS, references, tasks, votes
+from gitlab_mcp.sandbox.entities.issues import references, tasks, time_stats, votes
 from gitlab_mcp.sandbox.entities.projects import label, milestone, web_url
 from gitlab_mcp.sandbox.entities.users import maybe_user, stamp, user_basic
 from gitlab_mcp.sandbox.merge_status import MergeStatus, merge_status
@@ -81,7 +81,7 @@ def _basic(world: World, one: MergeRequest, status: MergeStatus, *, labels_detai
         "prepared_at": stamp(one.created_at),
         "reference": one.reference,
         "references": references(one),
-        "time_stats": TIME_STATS,
+        "time_stats": time_stats(one),
         "squash": one.squash,
         "squash_on_merge": one.squash,
         "task_completion_status": tasks(one.description),

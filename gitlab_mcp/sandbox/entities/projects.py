@@ -91,7 +91,7 @@ _ADMIN_SETTINGS: dict[str, Any] = {
     "import_type": None,
     "import_error": None,
 }
-EDITABLE = (*_SETTINGS, *_ADMIN_SETTINGS)
+EDITABLE = {**_SETTINGS, **_ADMIN_SETTINGS}
 
 
 def web_url(world: World, project: Project) -> str:

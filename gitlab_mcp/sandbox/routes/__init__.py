@@ -9,11 +9,13 @@ MODULES = (
     "projects",
     "members",
     "labels",
+    "milestones",
     "issues",
     "issue_links",
     "notes",
     "discussions",
     "award_emoji",
+    "time_tracking",
     "merge_requests",
     "merging",
     "merge_request_diffs",
@@ -26,6 +28,7 @@ MODULES = (
     "compare",
     "tree",
     "files",
+    "pipelines",
 )
 
 

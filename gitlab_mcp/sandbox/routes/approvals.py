@@ -8,6 +8,7 @@ from gitlab_mcp.sandbox import access, activity
 from gitlab_mcp.sandbox.call import Call
 from gitlab_mcp.sandbox.entities.merge_requests import approvals
 from gitlab_mcp.sandbox.errors import conflict, not_found, unauthorized
+from gitlab_mcp.sandbox.model import MergeRequest
 from gitlab_mcp.sandbox.routing import route
 
 _ONE = "/projects/:id/merge_requests/:merge_request_iid"
@@ -23,21 +24,30 @@ def approve(call: Call) -> Any:
     one = call.merge_request()
     if call.get("sha") and call.params["sha"] != one.version.head:
         raise conflict(f"SHA does not match HEAD of source branch: {one.version.head}")
-    # GitLab docs: 401 to whoever may not approve, the author and a second time included.
+    approve_now(call, one)
+    return approvals(call.world, one, call.user)
+
+
+def approve_now(call: Call, one: MergeRequest) -> None:
+    """Approve for the caller; GitLab docs: 401 to whoever may not, the author and a second time included."""
     if one.state != "opened" or one.author is call.user or call.me in one.approvals:
         raise unauthorized()
     if not access.may_edit(call.user, one):
         raise unauthorized()
     one.approvals[call.me] = call.world.now()
     activity.system_note(call.world, one, call.me, "approved this merge request")
-    return approvals(call.world, one, call.user)
 
 
 @route("POST", f"{_ONE}/unapprove")
 def unapprove(call: Call) -> Any:
     one = call.merge_request()
+    unapprove_now(call, one)
+    return approvals(call.world, one, call.user)
+
+
+def unapprove_now(call: Call, one: MergeRequest) -> None:
+    """Take back the caller's approval; raises 404 if there is none."""
     if call.me not in one.approvals:
         raise not_found()
     del one.approvals[call.me]
     activity.system_note(call.world, one, call.me, "unapproved this merge request")
-    return approvals(call.world, one, call.user)

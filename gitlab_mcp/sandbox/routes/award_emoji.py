@@ -40,14 +40,26 @@ def create_emoji(call: Call) -> Any:
     return award_emoji(call.world, one, emoji, on)
 
 
-@both("DELETE", "award_emoji/:award_id")
-@both("DELETE", "notes/:note_id/award_emoji/:award_id")
-def delete_emoji(call: Call) -> Any:
-    _, _, found = _place(call)
+def _emoji(call: Call, found: list[AwardEmoji]) -> AwardEmoji:
     number = call.number("award_id", "")
     emoji = next((each for each in found if each.id == number), None)
     if emoji is None:
         raise not_found("Award Emoji")
+    return emoji
+
+
+@both("GET", "award_emoji/:award_id")
+@both("GET", "notes/:note_id/award_emoji/:award_id")
+def get_emoji(call: Call) -> Any:
+    one, on, found = _place(call)
+    return award_emoji(call.world, one, _emoji(call, found), on)
+
+
+@both("DELETE", "award_emoji/:award_id")
+@both("DELETE", "notes/:note_id/award_emoji/:award_id")
+def delete_emoji(call: Call) -> Any:
+    _, _, found = _place(call)
+    emoji = _emoji(call, found)
     if emoji.user is not call.user and call.role < MAINTAINER:
         raise forbidden()
     found.remove(emoji)

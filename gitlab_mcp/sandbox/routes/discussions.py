@@ -9,6 +9,7 @@ from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.diff_position import checked_position
 from gitlab_mcp.sandbox.entities import notes
 from gitlab_mcp.sandbox.errors import bad_request, forbidden, invalid_parameter
+from gitlab_mcp.sandbox.interpretation import interpret
 from gitlab_mcp.sandbox.issuables import check_note
 from gitlab_mcp.sandbox.model import DEVELOPER, Issuable, MergeRequest, Note
 from gitlab_mcp.sandbox.paging import paginate
@@ -48,8 +49,13 @@ def create_discussion(call: Call) -> Any:
         position, kind = checked_position(one, position), "DiffNote"
     else:
         position = None
-    made = activity.comment(call.world, one, call.me, call.params["body"], type=kind, position=position)
-    return notes.discussion(call.world, one, [made])
+    found = interpret(call, one, call.params["body"], "discussion note")
+    return found.save(
+        lambda text: notes.discussion(
+            call.world, one, [activity.comment(call.world, one, call.me, text, type=kind, position=position)]
+        ),
+        "notes",
+    )
 
 
 def reply(call: Call, one: Issuable, found: list[Note], body: str) -> Note:
@@ -79,7 +85,8 @@ def create_reply(call: Call) -> Any:
     found = thread(call, one)
     require_comment(call, one)
     check_note(call.params["body"], one.notes)
-    return notes.note(call.world, one, reply(call, one, found, call.params["body"]))
+    interpreted = interpret(call, one, call.params["body"], "discussion note")
+    return interpreted.save(lambda text: notes.note(call.world, one, reply(call, one, found, text)))
 
 
 def resolve(call: Call, one: Issuable, found: list[Note], resolved: bool) -> None:

@@ -9,7 +9,9 @@ from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.diff_position import checked_position
 from gitlab_mcp.sandbox.entities.notes import draft_note
 from gitlab_mcp.sandbox.errors import bad_request, not_found
+from gitlab_mcp.sandbox.interpretation import interpret
 from gitlab_mcp.sandbox.issuables import check_note
+from gitlab_mcp.sandbox.mentions import note_mentions
 from gitlab_mcp.sandbox.model import DraftNote, MergeRequest, Note
 from gitlab_mcp.sandbox.paging import paginate
 from gitlab_mcp.sandbox.routes.discussions import reply, resolve
@@ -102,17 +104,29 @@ def publish_drafts(call: Call) -> Reply:
     for draft in _mine(call, one):
         _publish(call, one, draft)
     if text := call.get("note"):
-        activity.comment(call.world, one, call.me, text, internal=bool(call.get("internal")))
+        interpreted = interpret(call, one, text, "note")
+        if not interpreted.only_commands:
+            note_mentions(call.world, interpreted.content, interpreted.where)
+            activity.comment(call.world, one, call.me, interpreted.content, internal=bool(call.get("internal")))
+        interpreted.apply()
     return Reply(None, 204)
 
 
 def _publish(call: Call, one: MergeRequest, draft: DraftNote) -> None:
+    interpreted = interpret(call, one, draft.note, "draft note")
     one.drafts.remove(draft)
+    if not interpreted.only_commands:
+        note_mentions(call.world, interpreted.content, interpreted.where)
+        _comment(call, one, draft, interpreted.content)
+    interpreted.apply()
+
+
+def _comment(call: Call, one: MergeRequest, draft: DraftNote, text: str) -> None:
     found = _thread(call, one, draft.discussion_id) if draft.discussion_id else []
     if not found:
         kind = "DiffNote" if draft.position else "DiscussionNote"
-        activity.comment(call.world, one, call.me, draft.note, type=kind, position=draft.position)
+        activity.comment(call.world, one, call.me, text, type=kind, position=draft.position)
         return
-    made = reply(call, one, found, draft.note)
+    made = reply(call, one, found, text)
     if draft.resolve_discussion:
         resolve(call, one, [*found, made], True)

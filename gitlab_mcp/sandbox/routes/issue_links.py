@@ -50,14 +50,21 @@ def create_link(call: Call) -> Any:
         raise forbidden()
     if target is issue or any(target in (link.source, link.target) for link in issue.links):
         raise conflict("Issue(s) already assigned")
-    link = IssueLink(call.world.next_id("issue_link"), issue, target, call.params["link_type"], call.world.now())
-    issue.links.append(link)
-    target.links.append(link)
-    words = {"relates_to": "marked this issue as related to", "blocks": "marked this issue as blocking"}
-    text = words.get(link.link_type, "marked this issue as blocked by")
-    activity.system_note(call.world, issue, call.me, f"{text} {target.reference}")
-    activity.system_note(call.world, target, call.me, f"marked this issue as related to {issue.reference}")
+    link = activity.link(call.world, issue, target, call.params["link_type"], call.me)
     return issues.issue_link(call.world, link)
+
+
+@route("GET", "/projects/:id/issues/:issue_iid/links/:issue_link_id")
+def get_link(call: Call) -> Any:
+    return issues.issue_link(call.world, _link(call, call.issue()))
+
+
+def _link(call: Call, issue: Issue) -> IssueLink:
+    number = call.number("issue_link_id", "")
+    found = next((one for one in issue.links if one.id == number and _readable(call, one)), None)
+    if found is None:
+        raise not_found()
+    return found
 
 
 def _target(call: Call) -> Issue:
@@ -74,10 +81,7 @@ def _target(call: Call) -> Issue:
 
 @route("DELETE", "/projects/:id/issues/:issue_iid/links/:issue_link_id")
 def delete_link(call: Call) -> Any:
-    issue, number = call.issue(), call.number("issue_link_id", "")
-    link = next((one for one in issue.links if one.id == number), None)
-    if link is None:
-        raise not_found()
+    link = _link(call, call.issue())
     if call.role < PLANNER:
         raise forbidden()
     for side in (link.source, link.target):

@@ -8,6 +8,7 @@ from gitlab_mcp.sandbox import access, activity
 from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import issues
 from gitlab_mcp.sandbox.errors import conflict, forbidden, invalid_parameter
+from gitlab_mcp.sandbox.interpretation import describe, describe_new
 from gitlab_mcp.sandbox.issuables import (
     FIELDS,
     FILTERS,
@@ -62,6 +63,8 @@ def create_issue(call: Call) -> Any:
         number = call.params["iid"]
         if number in project.issues:
             raise conflict("Duplicated issue")
+    given = call.get("description")
+    describe(call)
     now = call.world.now()
     if call.role >= OWNER and call.get("created_at"):
         now = call.params["created_at"]
@@ -79,6 +82,7 @@ def create_issue(call: Call) -> Any:
         due_date=call.get("due_date"),
     )
     initial_fields(call, issue)
+    describe_new(call, issue, given)
     project.issues[number] = issue
     activity.mention(world, issue, call.me, f"{issue.title}\n{issue.description or ''}")
     return issues.issue(world, issue)
@@ -97,20 +101,15 @@ def update_issue(call: Call) -> Any:
     if not access.may_edit(call.user, issue):
         raise forbidden()
     check_texts(call.get("title"), call.get("description"))
+    described = describe(call, issue)
     if access.may_set_metadata(call.user, issue):
         issue.due_date = call.get("due_date", issue.due_date)
         issue.issue_type = call.get("issue_type") or issue.issue_type
-        _set_confidential(call, issue)
+        activity.set_confidential(call.world, issue, call.me, call.get("confidential", issue.confidential))
     set_fields(call, issue)
+    if described:
+        described.apply()
     return issues.issue(call.world, issue)
-
-
-def _set_confidential(call: Call, issue: Issue) -> None:
-    wanted = call.get("confidential", issue.confidential)
-    if wanted != issue.confidential:
-        issue.confidential = wanted
-        text = "made the issue confidential" if wanted else "made the issue visible to everyone"
-        activity.system_note(call.world, issue, call.me, text)
 
 
 @route("DELETE", "/projects/:id/issues/:issue_iid")

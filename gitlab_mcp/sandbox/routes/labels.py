@@ -1,4 +1,4 @@
-"""Labels and milestones."""
+"""Labels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import projects
 from gitlab_mcp.sandbox.errors import bad_request, conflict, invalid_parameter, not_found
-from gitlab_mcp.sandbox.model import REPORTER, Label, Milestone, Project
+from gitlab_mcp.sandbox.model import REPORTER, Label, Project
 from gitlab_mcp.sandbox.paging import paginate
 from gitlab_mcp.sandbox.routing import route
 from gitlab_mcp.sandbox.world import World
@@ -65,8 +65,20 @@ def get_label(call: Call) -> Any:
 
 @route("PUT", "/projects/:id/labels/:name", "new_name color description priority:int")
 def update_label(call: Call) -> Any:
+    return _update(call, _label(call))
+
+
+@route("PUT", "/projects/:id/labels", "label_id:int name new_name color description priority:int")
+def update_named_label(call: Call) -> Any:
+    key = call.params.pop("name", None) or call.params.pop("label_id", None)
+    if key is None:
+        raise invalid_parameter("label_id, name are missing, exactly one parameter must be provided")
+    call.path["name"] = str(key)
+    return _update(call, _label(call))
+
+
+def _update(call: Call, label: Label) -> Any:
     call.require(REPORTER)
-    label = _label(call)
     if not call.params:
         raise invalid_parameter("new_name, color, description, priority are missing, at least one must be provided")
     if new := call.get("new_name"):
@@ -86,61 +98,3 @@ def delete_label(call: Call) -> Any:
     for one in [*call.project.issues.values(), *call.project.merge_requests.values()]:
         one.labels = [other for other in one.labels if other is not label]
     return None
-
-
-def _milestone(call: Call) -> Milestone:
-    number = call.number("milestone_id", "")
-    found = next((one for one in call.project.milestones if one.id == number), None)
-    if found is None:
-        raise not_found()
-    return found
-
-
-@route("GET", "/projects/:id/milestones", "state:enum(active|closed|all)=all iids:ints title search")
-def list_milestones(call: Call) -> Reply:
-    found = list(call.project.milestones)[::-1]
-    if call.get("state") != "all":
-        found = [one for one in found if one.state == call.get("state")]
-    if call.given("iids"):
-        found = [one for one in found if one.iid in call.params["iids"]]
-    if title := call.get("title"):
-        found = [one for one in found if one.title == title]
-    if search := call.get("search"):
-        found = [one for one in found if search.lower() in f"{one.title} {one.description}".lower()]
-    return paginate(call, found, lambda one: projects.milestone(call.world, call.project, one))
-
-
-@route("POST", "/projects/:id/milestones", "title* description due_date:date start_date:date")
-def create_milestone(call: Call) -> Any:
-    call.require(REPORTER)
-    project, title = call.project, call.params["title"]
-    if any(one.title == title for one in project.milestones):
-        raise bad_request({"title": ["already being used for another group or project milestone."]})
-    now = call.world.now()
-    number = max((one.iid for one in project.milestones), default=0) + 1
-    found = Milestone(call.world.next_id("milestone"), number, title, now, now, call.get("description") or "")
-    found.due_date, found.start_date = call.get("due_date"), call.get("start_date")
-    project.milestones.append(found)
-    return projects.milestone(call.world, project, found)
-
-
-@route("GET", "/projects/:id/milestones/:milestone_id")
-def get_milestone(call: Call) -> Any:
-    return projects.milestone(call.world, call.project, _milestone(call))
-
-
-@route(
-    "PUT",
-    "/projects/:id/milestones/:milestone_id",
-    "title description due_date:date start_date:date state_event:enum(close|activate)",
-)
-def update_milestone(call: Call) -> Any:
-    call.require(REPORTER)
-    found = _milestone(call)
-    found.title = call.get("title") or found.title
-    found.description = call.get("description", found.description) or ""
-    found.due_date = call.get("due_date", found.due_date)
-    found.start_date = call.get("start_date", found.start_date)
-    found.state = {"close": "closed", "activate": "active"}.get(call.get("state_event"), found.state)
-    found.updated_at = call.world.now()
-    return projects.milestone(call.world, call.project, found)

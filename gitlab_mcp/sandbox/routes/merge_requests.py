@@ -9,7 +9,8 @@ from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import merge_requests
 from gitlab_mcp.sandbox.entities.issues import issue
 from gitlab_mcp.sandbox.entities.users import user_basic
-from gitlab_mcp.sandbox.errors import bad_request, forbidden, invalid_parameter, unprocessable
+from gitlab_mcp.sandbox.errors import forbidden, invalid_parameter, unprocessable
+from gitlab_mcp.sandbox.interpretation import describe, describe_new
 from gitlab_mcp.sandbox.issuables import (
     FIELDS,
     FILTERS,
@@ -94,6 +95,8 @@ def create_merge_request(call: Call) -> Any:
     if target is not None and target != call.project.id:
         raise unprocessable(["Source project is not a fork of the target project"])
     check_texts(call.params["title"], call.get("description"))
+    given = call.get("description")
+    describe(call)
     made = merge_request_creation.create(
         call.world,
         call.project,
@@ -107,6 +110,7 @@ def create_merge_request(call: Call) -> Any:
     made.remove_source_branch = bool(call.get("remove_source_branch"))
     made.reviewers = people(call, call.get("reviewer_ids", []))
     initial_fields(call, made)
+    describe_new(call, made, given)
     return merge_requests.merge_request(call.world, made, call.user)
 
 
@@ -127,8 +131,9 @@ def update_merge_request(call: Call) -> Any:
     if not access.may_edit(call.user, one):
         raise forbidden()
     check_texts(call.get("title"), call.get("description"))
+    described = describe(call, one)
     if call.get("target_branch"):
-        _set_target(call, one, call.params["target_branch"])
+        merge_request_creation.set_target(call.world, one, call.me, call.params["target_branch"])
     if call.get("state_event") == "reopen" and one.state == "closed":
         merge_request_creation.refuse_duplicate(one.project, one.source_branch, one.target_branch)
     one.squash = call.get("squash", one.squash)
@@ -136,20 +141,11 @@ def update_merge_request(call: Call) -> Any:
     if call.given("reviewer_ids"):
         activity.set_reviewers(call.world, one, call.me, people(call, call.params["reviewer_ids"]))
     set_fields(call, one)
+    if described:
+        described.apply()
     if one.state == "opened":
         activity.add_version(call.world, one, None)
     return merge_requests.merge_request(call.world, one, call.user)
-
-
-def _set_target(call: Call, one: MergeRequest, target: str) -> None:
-    if target == one.target_branch:
-        return
-    if call.project.repository.branch(target) is None:
-        raise bad_request([f'Target branch "{target}" does not exist'])
-    if target == one.source_branch:
-        raise unprocessable(["You can't use same project/branch for source and target"])
-    old, one.target_branch = one.target_branch, target
-    activity.system_note(call.world, one, call.me, f"changed target branch from `{old}` to `{target}`")
 
 
 @route("DELETE", "/projects/:id/merge_requests/:merge_request_iid")

@@ -23,6 +23,12 @@ from gitlab_mcp.sandbox.routing import route
 )
 def merge(call: Call) -> Any:
     one = call.merge_request()
+    merge_now(call, one)
+    return merge_request(call.world, one, call.user)
+
+
+def merge_now(call: Call, one: MergeRequest) -> None:
+    """Merge as the call says; raises GitLab's refusals."""
     if not access.may_push(call.user, one.project, one.target_branch):
         raise unauthorized()
     status = merge_status(one)
@@ -36,7 +42,6 @@ def merge(call: Call) -> Any:
     _merge(call, one)
     if call.get("should_remove_source_branch", one.remove_source_branch):
         _remove_source(one)
-    return merge_request(call.world, one, call.user)
 
 
 def _merge(call: Call, one: MergeRequest) -> None:
@@ -89,7 +94,13 @@ def _remove_source(one: MergeRequest) -> None:
 
 @route("PUT", "/projects/:id/merge_requests/:merge_request_iid/rebase", "skip_ci:bool")
 def rebase_merge_request(call: Call) -> Any:
-    one = call.merge_request()
+    rebase_now(call, call.merge_request())
+    # GitLab rebases in the background; here it is done by the time of this answer.
+    return Reply({"rebase_in_progress": True}, 202)
+
+
+def rebase_now(call: Call, one: MergeRequest) -> None:
+    """Rebase the source branch; what conflicts is left as it was and noted in merge_error."""
     repository = one.project.repository
     if not access.may_push(call.user, one.project, one.source_branch):
         raise forbidden("Cannot push to source branch")
@@ -110,5 +121,3 @@ def rebase_merge_request(call: Call) -> Any:
         if base != target:
             repository.update_ref(f"refs/heads/{one.source_branch}", tip, source)
             activity.branch_moved(call.world, one.project, call.me, one.source_branch, source, tip)
-    # GitLab rebases in the background; here it is done by the time of this answer.
-    return Reply({"rebase_in_progress": True}, 202)

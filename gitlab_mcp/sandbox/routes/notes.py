@@ -8,7 +8,9 @@ from gitlab_mcp.sandbox import access, activity
 from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import notes
 from gitlab_mcp.sandbox.errors import bad_request, forbidden
+from gitlab_mcp.sandbox.interpretation import interpret
 from gitlab_mcp.sandbox.issuables import check_note
+from gitlab_mcp.sandbox.mentions import note_mentions
 from gitlab_mcp.sandbox.model import MAINTAINER, OWNER, Issuable, Note
 from gitlab_mcp.sandbox.paging import paginate
 from gitlab_mcp.sandbox.routes.noteables import both, note, noteable, readable_notes, require_comment
@@ -48,17 +50,29 @@ def create_note(call: Call) -> Any:
     if internal and not access.may_read_internal(call.user, call.project):
         raise forbidden()
     when = call.get("created_at") if call.role >= OWNER else None
-    made = activity.comment(call.world, one, call.me, body, internal=internal, created_at=when)
-    return notes.note(call.world, one, made)
+    found = interpret(call, one, body, "note")
+    return found.save(
+        lambda text: notes.note(
+            call.world,
+            one,
+            activity.comment(call.world, one, call.me, text, internal=internal, created_at=when),
+        )
+    )
 
 
 def change(call: Call, one: Issuable, found: Note, body: str | None) -> None:
-    """Change a note's text, as its author or a Maintainer may."""
+    """Change a note's text, as its author or a Maintainer may; one that now holds only commands is deleted."""
     require_own(call, found)
     if body is None or not body.strip():
         raise bad_request({"note": ["can't be blank"]})
     check_note(body)
-    found.body = body
+    interpreted = interpret(call, one, body, "note", before=found.body)
+    if interpreted.only_commands:
+        one.notes.remove(found)
+    else:
+        note_mentions(call.world, interpreted.content, interpreted.where)
+        found.body = interpreted.content
+    interpreted.apply()
     found.updated_at = call.world.now()
     one.updated_at = found.updated_at
 

@@ -20,7 +20,11 @@ _CREATE = (
     "name path namespace_id:int description visibility:enum(private|internal|public) default_branch "
     "initialize_with_readme:bool"
 )
-_SETTINGS = " ".join(f"{name}:any" for name in projects.EDITABLE if not name.endswith(("_count", "shared_with_groups")))
+_SETTINGS = " ".join(
+    f"{name}:{'bool' if isinstance(default, bool) else 'any'}"
+    for name, default in projects.EDITABLE.items()
+    if not name.endswith(("_count", "shared_with_groups"))
+)
 
 
 @route(

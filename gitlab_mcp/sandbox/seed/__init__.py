@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from gitlab_mcp.sandbox.ci import Job
 from gitlab_mcp.sandbox.model import Project
-from gitlab_mcp.sandbox.seed import app, copied, others, people
+from gitlab_mcp.sandbox.seed import app, copied, jobs, others, people
 from gitlab_mcp.sandbox.world import World
 
 
 @dataclass(frozen=True)
 class Planted:
-    """The project that the sandbox is about, and the tokens by name."""
+    """The project that the sandbox is about, the job that runs in it, and the tokens by name."""
 
     project: Project
+    job: Job
     tokens: dict[str, str]
 
 
@@ -25,4 +27,5 @@ def plant(world: World, repo: Path | None) -> Planted:
     others.plant(world)
     if repo is not None:
         project = copied.plant(world, repo)
-    return Planted(project, tokens)
+    job, job_tokens = jobs.plant(world, project)
+    return Planted(project, job, {**tokens, **job_tokens})

@@ -30,8 +30,15 @@ def plant(world: World) -> dict[str, str]:
         add(username, person(world, username), "api")
     add("read_api", maintainer, "read_api")
     add("read_repository", maintainer, "read_repository")
+    add("write_repository", person(world, "developer"), "write_repository")
+    add("read_user", maintainer, "read_user")
     add("expired", maintainer, "api", expires_at=date(2025, 12, 31))
     add("revoked", maintainer, "api", revoked=True)
+    # The token of a Duo flow; OAuth tokens have no prefix.
+    tokens["flow"] = secrets.token_hex(32)
+    world.add_token(
+        tokens["flow"], "flow", person(world, "developer"), ("ai_workflows",), kind="oauth", created_at=_JOINED
+    )
     return tokens
 
 

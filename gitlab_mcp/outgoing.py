@@ -1,0 +1,63 @@
+"""Text that goes to GitLab, made inert: it executes no quick action and calls nobody who must not be called."""
+
+import re
+from collections.abc import Iterator
+
+# GitLab deletes carriage returns, then takes commands at column 0 only (lib/gitlab/quick_actions/extractor.rb).
+QUICK_ACTION = re.compile(r"(?im)^([^\S\n]*)/(?=[a-z_]+(?:\s|$))")
+FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+
+# The fields of GitLab's requests that hold people's text: https://docs.gitlab.com/user/project/quick_actions/
+TEXT_FIELDS = ("body", "note", "description", "title", "commit_message")
+
+
+def inert(text: str, handles: tuple[str, ...]) -> str:
+    """`text` without live quick actions, and with mentions of `handles` (such as "all") in back-ticks.
+
+    A blank goes before the slash of a line that GitLab would execute, in code too: whether GitLab takes it for code is
+    not ours to guess, and Markdown reads the same. Doing it twice changes nothing more.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "")
+    text = QUICK_ACTION.sub(lambda match: match[0] if match[1][-1:] in (" ", "\t") else f"{match[1]} /", text)
+    mention = re.compile(rf"(?i)(?<![\w`])@({'|'.join(map(re.escape, handles))})(?![\w-]|\.\w)")
+    while True:
+        quiet = "".join(part if is_code else mention.sub(r"`@\1`", part) for part, is_code in _parts(text))
+        if quiet == text:
+            return quiet
+        text = quiet  # in "@all@all" the second becomes a mention once the first is code
+
+
+def _parts(text: str) -> Iterator[tuple[str, bool]]:
+    """The text in pieces, and whether each is code (CommonMark 0.31, 4.5 fenced code blocks and 6.1 code spans)."""
+    prose: list[str] = []
+    fence = ""
+    for line in text.splitlines(keepends=True):
+        match = FENCE.match(line)
+        if fence:
+            yield line, True
+            if match and match[1].startswith(fence) and not match[2].strip():
+                fence = ""
+        elif match and not (match[1][0] == "`" and "`" in match[2]):
+            yield from _spans("".join(prose))
+            prose = []
+            fence = match[1]
+            yield line, True
+        else:
+            prose.append(line)
+    yield from _spans("".join(prose))
+
+
+def _spans(prose: str) -> Iterator[tuple[str, bool]]:
+    """Prose cut at its code spans. A span does not cross an empty line, which ends the paragraph."""
+    position = 0
+    for opening in re.finditer(r"`+", prose):
+        if opening.start() < position:
+            continue
+        paragraph_end = re.compile(r"\n[ \t]*\n").search(prose, opening.end())
+        end = paragraph_end.start() if paragraph_end else len(prose)
+        closing = re.compile(rf"(?<!`){opening[0]}(?!`)").search(prose, opening.end(), end)
+        if closing:
+            yield prose[position : opening.start()], False
+            yield prose[opening.start() : closing.end()], True
+            position = closing.end()
+    yield prose[position:], False

@@ -1,0 +1,131 @@
+"""What this run may do, whatever a tool or GitLab would allow; asked before every request."""
+
+import base64
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from pathspec import GitIgnoreSpec
+
+from gitlab_mcp.errors import Refused
+from gitlab_mcp.settings import READS, Settings
+
+# What GitLab is asked beside projects: who this is, and what the token can do.
+ABOUT_THE_RUN = re.compile(r"/(user|personal_access_tokens/self|version|metadata|job)")
+
+# Files that run in pipelines, decide who must approve, or instruct the next agent.
+GUARDED_FILES = GitIgnoreSpec.from_lines(
+    (".gitlab-ci.yml", "/.gitlab/", "codeowners", ".mcp.json", ".claude/", "claude.md", "agents.md")
+)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The policy of a run."""
+
+    settings: Settings
+
+    def check(
+        self, method: str, path: str, body: Mapping[str, object] | None, default_branch: Callable[[str], str]
+    ) -> None:
+        """Raise Refused for a request that this run may not send. `path` is below /api/v4, as it is sent."""
+        writes = method not in READS
+        if writes and self.settings.read_only:
+            raise Refused("This run is read-only (--read-only).")
+        project = project_of(path)
+        if project is None:
+            if writes or not ABOUT_THE_RUN.fullmatch(path):
+                raise Refused(f"This server does not ask GitLab for {path}.")
+            return
+        if not self.covers(project, path, writes=writes):
+            raise Refused(
+                f"This run is confined to {', '.join(self._confined())}: {project} is another project."
+                " A maintainer opens it with --allow-project."
+            )
+        if writes and body is not None:
+            self._check_secrets(body)
+            if self.settings.in_ci and "/repository/" in path:
+                self._check_repository_write(project, body, default_branch)
+
+    def covers(self, project: str, path: str, *, writes: bool) -> bool:
+        """Whether requests about `project` (a path or an id) are allowed."""
+        confined = self._confined()
+        if not confined or project.lower() in confined:
+            return True
+        elsewhere = self.settings.merge_request
+        if elsewhere is None or project != elsewhere.project_id:
+            return False
+        # A pipeline of a fork's merge request runs in the fork: there it may be read, and commented on.
+        own = rf"/projects/{elsewhere.project_id}(/merge_requests/{elsewhere.iid}(/(?P<rest>.*))?)?"
+        match = re.fullmatch(own, path)
+        return match is not None and (not writes or re.match(r"notes|discussions", match["rest"] or "") is not None)
+
+    def _confined(self) -> tuple[str, ...]:
+        """The paths and ids of the only projects that may be asked about, in lower case; () for any."""
+        settings = self.settings
+        if not settings.in_ci and not settings.allow_projects:
+            return ()
+        return tuple(name.lower() for name in (*settings.own_project, *settings.allow_projects) if name)
+
+    def _check_secrets(self, body: Mapping[str, object]) -> None:
+        text = json.dumps(body, ensure_ascii=False, default=str)
+        actions = body.get("actions")
+        contents = [_bytes(action) for action in actions] if isinstance(actions, list) else []
+        secrets = (self.settings.credential.token, *self.settings.secrets)
+        if any(secret in text or any(secret.encode() in content for content in contents) for secret in secrets):
+            raise Refused("The text holds the value of a secret of this run: nothing was sent. Leave the secret out.")
+
+    def _check_repository_write(
+        self, project: str, body: Mapping[str, object], default_branch: Callable[[str], str]
+    ) -> None:
+        branch = str(body.get("branch", ""))
+        if not self.settings.allow_default_branch and branch == default_branch(project):
+            raise Refused(
+                f"In CI nothing is written to {branch}, the default branch: commit to another one and open a merge"
+                " request. A maintainer opens it with --allow-default-branch."
+            )
+        actions = body.get("actions")
+        for action in actions if isinstance(actions, list) else ():
+            for key in ("file_path", "previous_path"):
+                named = str(action.get(key) or "")
+                if named and self.guards(named):
+                    raise Refused(
+                        f"In CI {named} is not written: such files run in pipelines, decide who approves, or instruct"
+                        f' agents. A maintainer opens it with --allow-files "{named}".'
+                    )
+
+    def guards(self, path: str) -> bool:
+        """Whether `path` names a guarded file that no flag opened, in any letter case or Unicode form."""
+        opened = GitIgnoreSpec.from_lines(self.settings.allow_files)
+        return GUARDED_FILES.match_file(plain(path)) and not opened.match_file(path)
+
+    def remarks(self, branch: str, paths: Iterable[str], default_branch: str) -> list[str]:
+        """What is worth pointing out about a commit that was made."""
+        said = [f"Note: {branch} is the default branch."] if branch == default_branch else []
+        guarded = [path for path in paths if self.guards(path)]
+        verbs = ("run", "decide", "instruct") if len(guarded) > 1 else ("runs", "decides", "instructs")
+        if guarded:
+            names = ", ".join(guarded[:10])
+            said.append(f"Note: {names} {verbs[0]} in pipelines, {verbs[1]} who approves, or {verbs[2]} agents.")
+        return said
+
+
+def _bytes(action: Mapping[str, object]) -> bytes:
+    content = str(action.get("content") or "")
+    return base64.b64decode(content) if action.get("encoding") == "base64" else content.encode()
+
+
+def plain(path: str) -> str:
+    """A path as a careless file system would read it: one Unicode form and case, nothing invisible, no odd ends."""
+    folded = unicodedata.normalize("NFKC", path).casefold()
+    seen = "".join(character for character in folded if unicodedata.category(character) not in ("Cf", "Cc", "Mn"))
+    return "/".join(part.rstrip(" .") for part in seen.replace("\\", "/").split("/"))
+
+
+def project_of(path: str) -> str | None:
+    """The project that a path below /api/v4 is about, decoded; None for a path about something else."""
+    match = re.match(r"/projects/([^/]+)", urlsplit(path).path)
+    return unquote(match[1]) if match else None

@@ -1,0 +1,99 @@
+"""Milestones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gitlab_mcp.sandbox import access
+from gitlab_mcp.sandbox.call import Call, Reply
+from gitlab_mcp.sandbox.entities import projects
+from gitlab_mcp.sandbox.entities.issues import issue_basic
+from gitlab_mcp.sandbox.entities.merge_requests import merge_request_basic
+from gitlab_mcp.sandbox.errors import bad_request, not_found
+from gitlab_mcp.sandbox.model import REPORTER, Milestone
+from gitlab_mcp.sandbox.paging import paginate
+from gitlab_mcp.sandbox.routing import route
+
+
+def _milestone(call: Call) -> Milestone:
+    number = call.number("milestone_id", "")
+    found = next((one for one in call.project.milestones if one.id == number), None)
+    if found is None:
+        raise not_found()
+    return found
+
+
+@route("GET", "/projects/:id/milestones", "state:enum(active|closed|all)=all iids:ints title search")
+def list_milestones(call: Call) -> Reply:
+    found = list(call.project.milestones)[::-1]
+    if call.get("state") != "all":
+        found = [one for one in found if one.state == call.get("state")]
+    if call.given("iids"):
+        found = [one for one in found if one.iid in call.params["iids"]]
+    if title := call.get("title"):
+        found = [one for one in found if one.title == title]
+    if search := call.get("search"):
+        found = [one for one in found if search.lower() in f"{one.title} {one.description}".lower()]
+    return paginate(call, found, lambda one: projects.milestone(call.world, call.project, one))
+
+
+@route("POST", "/projects/:id/milestones", "title* description due_date:date start_date:date")
+def create_milestone(call: Call) -> Any:
+    call.require(REPORTER)
+    project, title = call.project, call.params["title"]
+    if any(one.title == title for one in project.milestones):
+        raise bad_request({"title": ["already being used for another group or project milestone."]})
+    now = call.world.now()
+    number = max((one.iid for one in project.milestones), default=0) + 1
+    found = Milestone(call.world.next_id("milestone"), number, title, now, now, call.get("description") or "")
+    found.due_date, found.start_date = call.get("due_date"), call.get("start_date")
+    project.milestones.append(found)
+    return projects.milestone(call.world, project, found)
+
+
+@route("GET", "/projects/:id/milestones/:milestone_id")
+def get_milestone(call: Call) -> Any:
+    return projects.milestone(call.world, call.project, _milestone(call))
+
+
+@route(
+    "PUT",
+    "/projects/:id/milestones/:milestone_id",
+    "title description due_date:date start_date:date state_event:enum(close|activate)",
+)
+def update_milestone(call: Call) -> Any:
+    call.require(REPORTER)
+    found = _milestone(call)
+    found.title = call.get("title") or found.title
+    found.description = call.get("description", found.description) or ""
+    found.due_date = call.get("due_date", found.due_date)
+    found.start_date = call.get("start_date", found.start_date)
+    found.state = {"close": "closed", "activate": "active"}.get(call.get("state_event"), found.state)
+    found.updated_at = call.world.now()
+    return projects.milestone(call.world, call.project, found)
+
+
+@route("DELETE", "/projects/:id/milestones/:milestone_id")
+def delete_milestone(call: Call) -> Any:
+    call.require(REPORTER)
+    found = _milestone(call)
+    call.project.milestones.remove(found)
+    for one in [*call.project.issues.values(), *call.project.merge_requests.values()]:
+        one.milestone = None if one.milestone is found else one.milestone
+    return None
+
+
+@route("GET", "/projects/:id/milestones/:milestone_id/issues")
+def list_issues(call: Call) -> Reply:
+    milestone = _milestone(call)
+    found = [one for one in list(call.project.issues.values()) if one.milestone is milestone]
+    readable = [one for one in found if access.may_read_issue(call.user, one)]
+    return paginate(call, readable, lambda one: issue_basic(call.world, one))
+
+
+@route("GET", "/projects/:id/milestones/:milestone_id/merge_requests")
+def list_merge_requests(call: Call) -> Reply:
+    milestone = _milestone(call)
+    call.require_code()
+    found = [one for one in list(call.project.merge_requests.values()) if one.milestone is milestone]
+    return paginate(call, found, lambda one: merge_request_basic(call.world, one))

@@ -1,0 +1,101 @@
+"""Pipelines and jobs, as far as a job reads them, and the job that a job token belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gitlab_mcp.sandbox.call import Call, Reply
+from gitlab_mcp.sandbox.ci import Job, Pipeline
+from gitlab_mcp.sandbox.entities import pipelines
+from gitlab_mcp.sandbox.errors import not_found
+from gitlab_mcp.sandbox.paging import paginate
+from gitlab_mcp.sandbox.routing import route
+
+_STATES = (
+    "created|waiting_for_resource|preparing|waiting_for_callback|pending|running|success|failed|canceling|canceled|"
+    "skipped|manual|scheduled"
+)
+_SCOPES: dict[str, Callable[[Pipeline], bool]] = {
+    "running": lambda one: one.status == "running",
+    "pending": lambda one: one.status == "pending",
+    "finished": lambda one: one.status in ("success", "failed", "canceled"),
+    "branches": lambda _: True,
+    "tags": lambda _: False,
+}
+
+
+@route("GET", "/job", user_needed=True, job_token=True)
+def get_own_job(call: Call) -> Any:
+    if call.token is None or call.token.job is None:
+        raise not_found("Job")
+    return pipelines.job(call.world, call.token.job)
+
+
+@route(
+    "GET",
+    "/projects/:id/pipelines",
+    f"scope:enum(running|pending|finished|branches|tags) status:enum({_STATES}) ref sha username yaml_errors:bool "
+    "updated_before:dt updated_after:dt created_before:dt created_after:dt source name "
+    "order_by:enum(id|status|ref|updated_at|user_id)=id sort:enum(asc|desc)=desc",
+    job_token=True,
+)
+def list_pipelines(call: Call) -> Reply:
+    call.require_code()
+    found = list(call.project.pipelines.values())
+    if scope := call.get("scope"):
+        found = [one for one in found if _SCOPES[scope](one)]
+    for name in ("status", "ref", "sha", "source"):
+        if call.get(name):
+            found = [one for one in found if getattr(one, name) == call.params[name]]
+    if username := call.get("username"):
+        found = [one for one in found if one.user.username == username]
+    found.sort(key=lambda one: one.id, reverse=call.get("sort") == "desc")
+    return paginate(call, found, lambda one: pipelines.pipeline_basic(call.world, one))
+
+
+def _pipeline(call: Call) -> Pipeline:
+    call.require_code()
+    found = call.project.pipelines.get(call.number("pipeline_id", "Pipeline"))
+    if found is None:
+        raise not_found("Pipeline")
+    return found
+
+
+@route("GET", "/projects/:id/pipelines/:pipeline_id", job_token=True)
+def get_pipeline(call: Call) -> Any:
+    return pipelines.pipeline(call.world, _pipeline(call))
+
+
+def _shown(call: Call, found: list[Job]) -> Reply:
+    if scope := call.get("scope"):
+        found = [one for one in found if one.status in scope]
+    return paginate(call, found[::-1], lambda one: pipelines.job(call.world, one))
+
+
+@route(
+    "GET",
+    "/projects/:id/pipelines/:pipeline_id/jobs",
+    "scope:list include_retried:bool",
+    user_needed=True,
+    job_token=True,
+)
+def list_pipeline_jobs(call: Call) -> Reply:
+    return _shown(call, list(_pipeline(call).jobs))
+
+
+@route("GET", "/projects/:id/jobs", "scope:list ref", user_needed=True, job_token=True)
+def list_jobs(call: Call) -> Reply:
+    call.require_code()
+    return _shown(call, [job for one in list(call.project.pipelines.values()) for job in one.jobs])
+
+
+@route("GET", "/projects/:id/jobs/:job_id", user_needed=True)
+def get_job(call: Call) -> Any:
+    call.require_code()
+    number = call.number("job_id", "")
+    for one in list(call.project.pipelines.values()):
+        for job in one.jobs:
+            if job.id == number:
+                return pipelines.job(call.world, job)
+    raise not_found()

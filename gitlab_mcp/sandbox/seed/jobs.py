@@ -1,0 +1,30 @@
+"""A pipeline that a developer's push began: one of its jobs is over, the other runs for as long as the sandbox does."""
+
+from __future__ import annotations
+
+import secrets
+
+from gitlab_mcp.sandbox.ci import Job, Pipeline
+from gitlab_mcp.sandbox.model import Project
+from gitlab_mcp.sandbox.repositories.repository import ZERO
+from gitlab_mcp.sandbox.seed.people import person
+from gitlab_mcp.sandbox.seed.writing import at, minutes
+from gitlab_mcp.sandbox.world import World
+
+
+def plant(world: World, project: Project) -> tuple[Job, dict[str, str]]:
+    """Make them; returns the job that runs, and the tokens of both by name."""
+    branch = project.repository.default_branch
+    begun, user = at(11, 22, 9), person(world, "developer")
+    pipeline = Pipeline(
+        world.next_id("pipeline"), 1, project, branch, project.repository.branch(branch) or ZERO, user, begun
+    )
+    project.pipelines[pipeline.id] = pipeline
+    over = Job(world.next_id("job"), "prepare", ".pre", pipeline, begun, begun + minutes(1))
+    runs = Job(world.next_id("job"), "claude", "ai", pipeline, begun + minutes(1))
+    pipeline.jobs += [over, runs]
+    tokens: dict[str, str] = {}
+    for name, job in (("job", runs), ("job_ended", over)):
+        tokens[name] = f"glcbt-64_{secrets.token_urlsafe(20)}"
+        world.add_token(tokens[name], name, user, (), kind="job", created_at=job.started_at, job=job)
+    return runs, tokens

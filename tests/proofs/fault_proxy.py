@@ -1,0 +1,136 @@
+"""An HTTP proxy before GitLab that loses requests and answers on purpose."""
+
+import io
+import random
+import re
+import socket
+import socketserver
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+FAULTS = ("before", "after", "middle", "502 before", "502 after", "503 before", "504 after", "429")
+
+
+@dataclass
+class FaultProxy:
+    """Where it listens, and the faults that are to meet the next writes (and reads), in order.
+
+    `rewrite` is given the path and the body of every answer, and gives the body that is passed on.
+    """
+
+    url: str
+    writes: list[str] = field(default_factory=list)
+    reads: list[str] = field(default_factory=list)
+    met: list[str] = field(default_factory=list)
+    rewrite: Callable[[str, bytes], bytes] | None = None
+
+    def next_fault(self, method: str) -> str:
+        """The fault for a request with this method; "" for none."""
+        queue = self.reads if method in ("GET", "HEAD") else self.writes
+        fault = queue.pop(0) if queue else ""
+        if fault:
+            self.met.append(fault)
+        return fault
+
+
+@contextmanager
+def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
+    """A proxy on 127.0.0.1 before the GitLab at `upstream`."""
+    target = urlsplit(upstream)
+    lock = threading.Lock()
+
+    class Handler(socketserver.StreamRequestHandler):
+        disable_nagle_algorithm = True
+
+        def handle(self) -> None:
+            while self._one():
+                pass
+
+        def _one(self) -> bool:
+            request = _message(self.rfile)
+            if not request:
+                return False
+            method = request.split(b" ", 1)[0].decode()
+            with lock:
+                fault = proxy.next_fault(method)
+            if fault == "before":
+                return self._break()
+            if fault == "429":
+                return self._answer("429 Too Many Requests", "Retry later", "Retry-After: 0\r\n")
+            if fault.endswith(" before"):
+                return self._answer(f"{fault[:3]} Bad", "<html>no</html>")
+            answer = _ask(target.hostname or "", target.port or 80, request)
+            if fault == "after":
+                return self._break()
+            if fault == "middle":
+                head, _, body = answer.partition(b"\r\n\r\n")
+                self.wfile.write(head + b"\r\n\r\n" + body[: len(body) // 2])
+                return self._break()
+            if fault.endswith(" after"):
+                return self._answer(f"{fault[:3]} Bad", "<html>no</html>")
+            if proxy.rewrite:
+                head, _, body = answer.partition(b"\r\n\r\n")
+                with lock:
+                    body = proxy.rewrite(request.split(b" ", 2)[1].decode(), body)
+                head = re.sub(rb"(?i)content-length: *\d+", b"Content-Length: %d" % len(body), head)
+                answer = head + b"\r\n\r\n" + body
+            self.wfile.write(answer)
+            return True
+
+        def _answer(self, status: str, body: str, more: str = "") -> bool:
+            self.wfile.write(f"HTTP/1.1 {status}\r\n{more}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+            return True
+
+        def _break(self) -> bool:
+            self.wfile.flush()
+            self.request.shutdown(socket.SHUT_RDWR)
+            return False
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        allow_reuse_address = True
+
+    server = Server(("127.0.0.1", 0), Handler)
+    proxy = FaultProxy(f"http://127.0.0.1:{server.server_address[1]}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+
+
+def _message(stream: io.BufferedIOBase) -> bytes:
+    """A whole HTTP message with a Content-Length body; b"" at the end."""
+    lines = []
+    while line := stream.readline():
+        lines.append(line)
+        if line == b"\r\n":
+            break
+    head = b"".join(lines)
+    length = re.search(rb"(?i)content-length:\s*(\d+)", head)
+    body: bytes = stream.read(int(length[1])) if length else b""
+    return head + body
+
+
+def _ask(host: str, port: int, request: bytes) -> bytes:
+    with socket.create_connection((host, port), 30) as connection:
+        connection.sendall(re.sub(rb"(?i)connection: keep-alive", b"Connection: close", request, count=1))
+        pieces = []
+        while piece := connection.recv(65536):
+            pieces.append(piece)
+    answer = b"".join(pieces)
+    return re.sub(rb"(?i)connection: close\r\n", b"", answer, count=1)
+
+
+def plan(seed: int) -> tuple[list[str], list[str]]:
+    """The faults of a run: one to three on its writes, none to two on the reads in between."""
+    chosen = random.Random(seed)  # noqa: S311  # the same run again for the same seed
+    writes = [chosen.choice(FAULTS) for _ in range(chosen.choice((1, 1, 1, 2, 3)))]
+    reads = [chosen.choice(["", "before", "after", "502 before", "429"]) for _ in range(chosen.choice((0, 0, 1, 2, 6)))]
+    return writes, reads

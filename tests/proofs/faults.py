@@ -1,0 +1,175 @@
+"""The proof that writes happen once: many seeded runs of every write tool, each with faults in its way.
+
+scripts/faults runs it; `--runs N` says how many, `--seed S` where to begin.
+"""
+
+import argparse
+import asyncio
+import collections
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from gitlab_mcp.sandbox import Sandbox
+from tests.gitlab import get
+from tests.proofs.fault_proxy import FaultProxy, fault_proxy, plan
+from tests.support import Agent, connect, settings_for
+
+NOT_KNOWN = "not known"
+
+
+@dataclass
+class Outcome:
+    """How a run ended: what the tool said, and how often the write is there."""
+
+    tool: str
+    seed: int
+    said: str
+    text: str
+    times: int
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A write: what has to be there before it, the call, and how to count it."""
+
+    tool: str
+    prepare: Callable[[Agent, str], Awaitable[object]]
+    arguments: Callable[[str], dict[str, object]]
+    count: Callable[[Sandbox, str], int]
+
+
+async def nothing(_agent: Agent, _name: str) -> None:
+    """No preparation."""
+
+
+async def branch_with_commit(agent: Agent, name: str) -> None:
+    action = {"path": "prepared.txt", "content": name}
+    await agent.call("commit_files", branch=name, ref="main", message="prepared", actions=[action])
+
+
+def commits(sandbox: Sandbox, name: str) -> int:
+    found = get(sandbox, f"/repository/commits?ref_name=main..{name}&per_page=100") if _has(sandbox, name) else []
+    return sum(commit["title"] == f"Commit {name}" for commit in found)
+
+
+def _has(sandbox: Sandbox, branch: str) -> bool:
+    return bool(get(sandbox, f"/repository/branches?search=^{branch}$"))
+
+
+def notes(noteable: str) -> Callable[[Sandbox, str], int]:
+    def count(sandbox: Sandbox, name: str) -> int:
+        found = get(sandbox, f"/{noteable}/notes?per_page=100&sort=desc&activity_filter=only_comments")
+        return sum(note["body"] == f"Note {name}" for note in found)
+
+    return count
+
+
+def opened(sandbox: Sandbox, name: str) -> int:
+    return len(get(sandbox, f"/merge_requests?state=all&source_branch={name}"))
+
+
+def updated(sandbox: Sandbox, name: str) -> int:
+    return int(get(sandbox, "/merge_requests/1")["title"] == f"Title {name}")
+
+
+def files(name: str) -> list[dict[str, str]]:
+    return [{"path": f"{name}.txt", "content": name}, {"path": "README.md", "content": name}]
+
+
+SCENARIOS = (
+    Scenario("create_note", nothing, lambda name: {"iid": "#7", "body": f"Note {name}"}, notes("issues/7")),
+    Scenario(
+        "create_note",
+        nothing,
+        lambda name: {"iid": "#7", "body": f"Note {name}", "reply_to": "149"},
+        notes("issues/7"),
+    ),
+    Scenario("create_note", nothing, lambda name: {"iid": "!1", "body": f"Note {name}"}, notes("merge_requests/1")),
+    Scenario("create_branch", nothing, lambda name: {"branch": name}, lambda sandbox, name: int(_has(sandbox, name))),
+    Scenario(
+        "commit_files",
+        branch_with_commit,
+        lambda name: {"branch": name, "message": f"Commit {name}", "actions": files(name)},
+        commits,
+    ),
+    Scenario(
+        "commit_files",
+        nothing,
+        lambda name: {"branch": name, "ref": "main", "message": f"Commit {name}", "actions": files(name)},
+        commits,
+    ),
+    Scenario("create_merge_request", branch_with_commit, lambda name: {"source_branch": name, "title": name}, opened),
+    Scenario("update_merge_request", nothing, lambda name: {"iid": 1, "title": f"Title {name}"}, updated),
+)
+
+
+async def one(scenario: Scenario, seed: int, agent: Agent, sandbox: Sandbox, proxy: FaultProxy) -> Outcome:
+    """One run, checked past the proxy."""
+    name = f"run-{seed}"
+    await scenario.prepare(agent, name)
+    proxy.writes, proxy.reads = plan(seed)
+    result = await agent.client.call_tool(scenario.tool, scenario.arguments(name))
+    proxy.writes, proxy.reads = [], []
+    text = getattr(result.content[0], "text", "")
+    said = "done" if not result.is_error else NOT_KNOWN if NOT_KNOWN in text else "failed"
+    return Outcome(scenario.tool, seed, said, text, scenario.count(sandbox, name))
+
+
+def faults_of(outcome: Outcome) -> str:
+    """What is wrong with an outcome; "" when it is right."""
+    if outcome.times > 1:
+        return "doubled"
+    if outcome.said == "done" and outcome.times == 0:
+        return "lost but reported as done"
+    if outcome.said == "failed" and outcome.times == 1:
+        return "reported as failed that happened"
+    return ""
+
+
+async def prove(runs: int, first_seed: int, show: Callable[[str], None]) -> list[tuple[str, Outcome]]:
+    """Make the runs, telling `show` how far they are; the outcomes that are wrong, with what is wrong about them."""
+    wrong: list[tuple[str, Outcome]] = []
+    told: collections.Counter[tuple[str, str]] = collections.Counter()
+    met: collections.Counter[str] = collections.Counter()
+    done = 0
+    while done < runs:
+        # A new GitLab now and then: a long list of notes is not what is looked at here.
+        with Sandbox() as sandbox, fault_proxy(sandbox.url) as proxy:
+            settings = replace(settings_for(sandbox), url=proxy.url)
+            async with connect(settings) as agent:
+                for _ in range(min(50, runs - done)):
+                    scenario = SCENARIOS[done % len(SCENARIOS)]
+                    outcome = await one(scenario, first_seed + done, agent, sandbox, proxy)
+                    told[outcome.tool, outcome.said] += 1
+                    if fault := faults_of(outcome):
+                        wrong.append((fault, outcome))
+                    done += 1
+            met.update(proxy.met)
+        show(f"{done} of {runs} runs, {len(wrong)} wrong")
+    show("faults met: " + ", ".join(f"{name} {number}" for name, number in sorted(met.items())))
+    for (tool, said), number in sorted(told.items()):
+        show(f"{tool}: {said} {number}")
+    return wrong
+
+
+def main() -> int:
+    """Run the proof; 0 when nothing was wrong."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    began = time.monotonic()
+    out = sys.stdout.write
+    wrong = asyncio.run(prove(given.runs, given.seed, lambda line: (out(f"{line}\n"), sys.stdout.flush(), None)[2]))
+    for fault, outcome in wrong:
+        out(f"WRONG: {fault}: {outcome}\n")
+    kinds = ("doubled", "lost but reported as done", "reported as failed that happened")
+    counts = ", ".join(f"{sum(fault == kind for fault, _ in wrong)} {kind}" for kind in kinds)
+    out(f"{given.runs} runs in {time.monotonic() - began:.0f} s: {counts}\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,229 @@
+"""CI_JOB_TOKEN: the routes it may call, how it is sent, and what GitLab answers everywhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from gitlab_mcp.sandbox import Sandbox
+from gitlab_mcp.sandbox.routing import all_routes
+from tests.sandbox.conftest import Api, clone_url, git
+
+UNAUTHORIZED = (401, {"message": "401 Unauthorized"})
+ISSUE = "/projects/:p/issues/7"
+REQUEST = "/projects/:p/merge_requests/1"
+REPOSITORY = "/projects/:p/repository"
+COMMIT: dict[str, Any] = {"branch": "x", "start_branch": "main", "commit_message": "m", "actions": []}
+
+
+def ask(
+    sandbox: Sandbox, method: str, path: str, headers: dict[str, str] | None = None, **options: Any
+) -> requests.Response:
+    """A call of a path after /api/v4 with just these headers; `:p` in it stands for the project."""
+    url = f"{sandbox.url}/api/v4{path.replace(':p', quote(sandbox.project, safe=''), 1)}"
+    return requests.request(method, url, headers=headers, timeout=10, allow_redirects=False, **options)
+
+
+def by_job(sandbox: Sandbox, method: str, path: str, who: str = "job", **options: Any) -> tuple[int, Any]:
+    """Status and JSON of a call with a job token in its own header."""
+    answer = ask(sandbox, method, path, {"JOB-TOKEN": sandbox.tokens[who]}, **options)
+    return answer.status_code, answer.json()
+
+
+@pytest.fixture
+def private(sandbox: Sandbox, maintainer: Api) -> Sandbox:
+    maintainer.put("/projects/:p", visibility="private")
+    return sandbox
+
+
+def test_the_job_tells_who_it_is_and_whose(sandbox: Sandbox) -> None:
+    status, job = by_job(sandbox, "GET", "/job")
+    assert status == 200
+    assert (job["id"], job["status"], job["user"]["username"]) == (sandbox.job.id, "running", "developer")
+    assert job["pipeline"]["id"] == sandbox.job.pipeline.id
+    assert job["commit"]["id"] == job["pipeline"]["sha"]
+    assert sandbox.tokens["job"].startswith("glcbt-")
+
+
+def test_only_the_routes_of_the_documentation_take_a_job_token() -> None:
+    project = "/projects/:id"
+    assert {(route.method, route.template) for route in all_routes() if route.job_token} == {
+        ("GET", "/job"),
+        ("GET", f"{project}/issues"),
+        ("GET", f"{project}/issues/:issue_iid"),
+        ("GET", f"{project}/merge_requests"),
+        ("GET", f"{project}/merge_requests/:merge_request_iid"),
+        ("GET", f"{project}/merge_requests/:noteable_id/notes"),
+        ("GET", f"{project}/merge_requests/:noteable_id/notes/:note_id"),
+        ("GET", f"{project}/repository/branches"),
+        ("GET", f"{project}/repository/commits/:sha"),
+        ("GET", f"{project}/repository/commits/:sha/merge_requests"),
+        ("GET", f"{project}/repository/files/:file_path/raw"),
+        ("GET", f"{project}/repository/tags"),
+        ("GET", f"{project}/repository/tags/:tag_name"),
+        ("GET", f"{project}/pipelines"),
+        ("GET", f"{project}/pipelines/:pipeline_id"),
+        ("GET", f"{project}/pipelines/:pipeline_id/jobs"),
+        ("GET", f"{project}/jobs"),
+    }
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/projects/:p/issues",
+        ISSUE,
+        "/projects/:p/issues/4",  # a confidential one, as the developer sees it
+        "/projects/:p/merge_requests",
+        REQUEST,
+        f"{REQUEST}/notes",
+        f"{REPOSITORY}/branches",
+        f"{REPOSITORY}/commits/main",
+        f"{REPOSITORY}/commits/main/merge_requests",
+        f"{REPOSITORY}/tags",
+        f"{REPOSITORY}/tags/v1.2.0",
+        "/projects/:p/pipelines",
+        "/projects/:p/pipelines/501",
+        "/projects/:p/pipelines/501/jobs",
+        "/projects/:p/jobs",
+    ],
+)
+def test_a_job_reads_in_its_private_project_what_it_may(private: Sandbox, path: str) -> None:
+    assert by_job(private, "GET", path)[0] == 200
+    assert by_job(private, "GET", path, "job_ended") == UNAUTHORIZED
+    assert ask(private, "GET", path, {"JOB-TOKEN": "glcbt-64_no-such-job"}).status_code == 401
+
+
+def test_a_job_reads_files_raw(private: Sandbox) -> None:
+    answer = ask(private, "GET", f"{REPOSITORY}/files/README.md/raw", {"JOB-TOKEN": private.tokens["job"]})
+    assert (answer.status_code, answer.text[:1]) == (200, "#")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", f"{ISSUE}/notes", None),
+        ("POST", f"{ISSUE}/notes", {"body": "x"}),
+        ("GET", f"{ISSUE}/discussions", None),
+        ("POST", f"{REQUEST}/notes", {"body": "x"}),
+        ("GET", f"{REQUEST}/discussions", None),
+        ("GET", f"{REQUEST}/draft_notes", None),
+        ("POST", "/projects/:p/issues", {"title": "x"}),
+        ("PUT", ISSUE, {"title": "x"}),
+        ("POST", "/projects/:p/merge_requests", {"title": "x", "source_branch": "a", "target_branch": "main"}),
+        ("PUT", REQUEST, {"title": "x"}),
+        ("GET", "/user", None),
+        ("GET", "/personal_access_tokens/self", None),
+        ("GET", "/version", None),
+        ("GET", "/projects/:p/jobs/602", None),
+    ],
+)
+def test_where_a_user_is_needed_an_ignored_job_token_is_401(
+    sandbox: Sandbox, method: str, path: str, body: dict[str, Any] | None
+) -> None:
+    assert by_job(sandbox, method, path, json=body) == UNAUTHORIZED
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/projects/:p", None),
+        ("GET", f"{REPOSITORY}/tree", None),
+        ("GET", f"{REPOSITORY}/commits", None),
+        ("GET", f"{REPOSITORY}/branches/main", None),
+        ("GET", f"{REPOSITORY}/files/README.md?ref=main", None),
+        ("GET", f"{REPOSITORY}/compare?from=main&to=main", None),
+        ("GET", f"{REQUEST}/diffs", None),
+        ("GET", "/projects/:p/labels", None),
+        ("POST", f"{REPOSITORY}/branches", {"branch": "x", "ref": "main"}),
+        ("POST", f"{REPOSITORY}/commits", COMMIT),
+        ("POST", f"{REPOSITORY}/files/x", {"branch": "x", "commit_message": "m", "content": ""}),
+    ],
+)
+def test_anything_else_is_answered_as_to_nobody(
+    sandbox: Sandbox, maintainer: Api, method: str, path: str, body: dict[str, Any] | None
+) -> None:
+    public = by_job(sandbox, method, path, json=body)
+    assert public[0] == (200 if method == "GET" else 403)
+    if method == "POST":
+        assert public[1] == {"message": "403 Forbidden"}
+    maintainer.put("/projects/:p", visibility="private")
+    assert by_job(sandbox, method, path, json=body) == (404, {"message": "404 Project Not Found"})
+
+
+def test_the_token_may_be_sent_in_every_way_that_gitlab_takes(private: Sandbox) -> None:
+    token = private.tokens["job"]
+    for headers, params in (
+        ({"JOB-TOKEN": token}, {}),
+        ({"Authorization": f"Bearer {token}"}, {}),
+        ({}, {"job_token": token}),
+        ({}, {"token": token}),
+    ):
+        assert ask(private, "GET", ISSUE, headers, params=params).status_code == 200, (headers, params)
+    assert ask(private, "GET", ISSUE, data={"job_token": token}).status_code == 200
+    # Ignored in the header of access tokens, so that this is a call of nobody's.
+    assert ask(private, "GET", ISSUE, {"PRIVATE-TOKEN": token}).status_code == 404
+    assert ask(private, "GET", f"{ISSUE}/notes", {"Authorization": f"Bearer {token}"}).status_code == 401
+    # An access token is no job's.
+    assert ask(private, "GET", ISSUE, {"JOB-TOKEN": private.tokens["developer"]}).status_code == 401
+
+
+def test_no_address_in_an_answer_repeats_the_token(sandbox: Sandbox) -> None:
+    token = sandbox.tokens["job"]
+    answer = ask(sandbox, "GET", "/projects/:p/issues", params={"job_token": token, "per_page": 2})
+    assert answer.links["next"]["url"].endswith("/issues?page=2&per_page=2")
+
+
+def test_another_project_is_refused_by_name(sandbox: Sandbox) -> None:
+    text = "403 Forbidden - Authentication by CI/CD job token not allowed from app to private-notes."
+    assert by_job(sandbox, "GET", "/projects/acme%2Fprivate-notes/issues") == (403, {"message": text})
+    assert by_job(sandbox, "GET", "/projects/acme%2Fnone/issues") == (404, {"message": "404 Project Not Found"})
+
+
+def test_an_access_token_has_no_job(developer: Api) -> None:
+    assert developer.refusal("GET", "/job") == (404, {"message": "404 Job Not Found"})
+
+
+def test_a_job_clones_and_does_not_push_until_the_project_lets_it(
+    private: Sandbox, maintainer: Api, tmp_path: Path
+) -> None:
+    address = clone_url(private, "job").replace("anyone:", "gitlab-ci-token:")
+    git(tmp_path, "clone", "--quiet", address, "work")
+    work = tmp_path / "work"
+    git(work, "commit", "--quiet", "--allow-empty", "-m", "By a job")
+    refused = git(work, "push", "origin", "HEAD:refs/heads/job", check=False)
+    assert "remote: You are not allowed to push code to this project." in refused.stderr
+    assert "403" in refused.stderr
+    maintainer.put("/projects/:p", ci_push_repository_for_job_token_allowed=True)
+    git(work, "push", "--quiet", "origin", "HEAD:refs/heads/job")
+    assert maintainer.get(f"{REPOSITORY}/branches/job")["commit"]["title"] == "By a job"
+    protected = git(work, "push", "origin", "HEAD:main", check=False)
+    assert "You are not allowed to push code to protected branches on this project." in protected.stderr
+    form = {"ci_push_repository_for_job_token_allowed": "false"}
+    assert maintainer.call("PUT", "/projects/:p", data=form).status_code == 200
+    assert git(work, "push", "origin", "HEAD:refs/heads/again", check=False).returncode != 0
+
+
+def test_git_knows_a_job_by_its_user_name_and_only_while_it_runs(private: Sandbox, tmp_path: Path) -> None:
+    for who, user, project in (("job", "anyone", ""), ("job_ended", "gitlab-ci-token", "")):
+        address = clone_url(private, who, project).replace("anyone:", f"{user}:")
+        assert "Authentication failed" in git(tmp_path, "clone", address, "x", check=False).stderr
+    other = clone_url(private, "job", "acme/private-notes").replace("anyone:", "gitlab-ci-token:")
+    text = "Authentication by CI/CD job token not allowed from app to private-notes."
+    assert text in git(tmp_path, "clone", other, "x", check=False).stderr
+
+
+def test_a_developer_does_not_let_jobs_push(developer: Api) -> None:
+    refused = developer.refusal("PUT", "/projects/:p", ci_push_repository_for_job_token_allowed=True)
+    assert refused == (403, {"message": "403 Forbidden"})
+
+
+def test_a_copied_project_has_the_job(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet", "--initial-branch=trunk")
+    with Sandbox(repo=tmp_path) as empty:
+        status, job = by_job(empty, "GET", "/job")
+        assert (status, job["ref"], job["commit"]) == (200, "trunk", None)

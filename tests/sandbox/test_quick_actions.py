@@ -1,0 +1,236 @@
+"""Quick actions in what is posted are executed, with the rights of whoever posts it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gitlab_mcp.sandbox import Sandbox
+from tests.sandbox.conftest import Api, People
+
+ISSUE = "/projects/:p/issues/7"
+REQUEST = "/projects/:p/merge_requests/1"
+
+
+def names(sandbox: Sandbox) -> list[str]:
+    return [entry["command"] for entry in sandbox.executed_quick_actions]
+
+
+def only_commands(api: Api, path: str, body: str, **more: Any) -> dict[str, Any]:
+    """The answer to a note of nothing but commands."""
+    answer = api.call("POST", f"{path}/notes", json={"body": body, **more})
+    assert answer.status_code == 202, answer.text
+    assert set(answer.json()) == {"commands_changes", "summary"}
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_a_note_of_commands_alone_is_202_and_no_note(developer: Api, sandbox: Sandbox) -> None:
+    before = len(developer.get(f"{ISSUE}/notes", activity_filter="only_comments"))
+    answer = only_commands(developer, ISSUE, "/close\n/label ~docs\n/title Other words")
+    assert answer["commands_changes"]["state_event"] == "close"
+    assert answer["summary"] == ['Closed this issue. Added ~docs label. Changed the title to "Other words".']
+    issue = developer.get(ISSUE)
+    assert (issue["state"], issue["title"], "docs" in issue["labels"]) == ("closed", "Other words", True)
+    assert len(developer.get(f"{ISSUE}/notes", activity_filter="only_comments")) == before
+    assert sandbox.executed_quick_actions[1] == {
+        "command": "label",
+        "argument": "~docs",
+        "user": "developer",
+        "where": "acme/app#7 note",
+    }
+
+
+def test_a_mixed_note_is_kept_without_its_commands(developer: Api) -> None:
+    note = developer.post(f"{ISSUE}/notes", body="Done.\n/close\r\n\nThanks.")
+    assert (note["body"], note["commands_changes"]) == ("Done.\nThanks.", {"state_event": "close"})
+    assert developer.get(ISSUE)["state"] == "closed"
+    assert developer.get(f"{ISSUE}/notes/{note['id']}")["commands_changes"] == {}
+
+
+def test_commands_that_do_nothing_and_say_nothing_are_400(developer: Api) -> None:
+    answer = developer.refusal("POST", f"{ISSUE}/notes", body="/label ~none")
+    assert answer == (400, {"message": "400 Bad request - Failed to apply commands."})
+
+
+def test_a_command_without_the_right_for_it_changes_nothing_but_is_taken(people: People, sandbox: Sandbox) -> None:
+    answer = only_commands(people["stranger"], ISSUE, "/close\n/label ~docs\n/confidential")
+    assert answer["commands_changes"] == {}
+    assert answer["summary"][0].startswith("Could not apply close command. Could not apply label command.")
+    assert people["developer"].get(ISSUE)["state"] == "opened"
+    assert names(sandbox) == ["close", "label", "confidential"]
+
+
+def test_text_that_was_made_inert_is_kept_and_executes_nothing(developer: Api, sandbox: Sandbox) -> None:
+    note = developer.post(f"{ISSUE}/notes", body=" /close\n```\n /merge\n```")
+    assert note["body"] == " /close\n```\n /merge\n```"
+    assert sandbox.executed_quick_actions == []
+    assert developer.get(ISSUE)["state"] == "opened"
+
+
+@pytest.mark.parametrize(
+    ("command", "field", "value"),
+    [
+        ("/unlabel ~bug", "labels", ["p2"]),
+        ("/unlabel", "labels", []),
+        ("/relabel ~docs", "labels", ["docs"]),
+        ("/label ~\"needs discussion\"", "labels", ["bug", "needs discussion", "p2"]),
+        ("/remove_milestone", "milestone", None),
+        ("/confidential", "confidential", True),
+        ("/lock", "discussion_locked", True),
+        ("/due 2030-01-31", "due_date", "2030-01-31"),
+        ("/unassign", "assignees", []),
+        ("/react :tada:", "upvotes", 0),
+        ("/award :thumbsup:", "upvotes", 1),
+        ("/duplicate #8", "state", "closed"),
+    ],
+)  # fmt: skip
+def test_the_commands_of_issues_change_them(developer: Api, command: str, field: str, value: object) -> None:
+    assert only_commands(developer, ISSUE, command)["summary"]
+    assert developer.get(ISSUE)[field] == value
+
+
+def test_what_a_command_does_another_takes_back(developer: Api) -> None:
+    for body in ("/close", "/reopen", "/lock", "/unlock", "/due tomorrow", "/remove_due_date", "/unassign"):
+        only_commands(developer, ISSUE, body)
+    only_commands(developer, ISSUE, "/assign @reporter me\n/remove_milestone")
+    only_commands(developer, ISSUE, '/reassign @maintainer\n/milestone %"1.4"\n/copy_metadata #2')
+    issue = developer.get(ISSUE)
+    assert (issue["state"], issue["discussion_locked"], issue["due_date"]) == ("opened", False, None)
+    assert [user["username"] for user in issue["assignees"]] == ["maintainer"]
+    assert (issue["milestone"]["title"], "docs" in issue["labels"]) == ("1.4", True)
+
+
+def test_time_is_estimated_and_spent(developer: Api) -> None:
+    only_commands(developer, ISSUE, "/estimate 1w 2d\n/spend 1h 30m 2026-11-01")
+    only_commands(developer, ISSUE, "/spend -30m")
+    stats = developer.get(ISSUE)["time_stats"]
+    assert (stats["human_time_estimate"], stats["total_time_spent"]) == ("1w 2d", 3600)
+    only_commands(developer, ISSUE, "/remove_estimate\n/remove_time_spent")
+    assert developer.get(ISSUE)["time_stats"]["human_total_time_spent"] is None
+
+
+def test_issues_are_linked(developer: Api) -> None:
+    only_commands(developer, ISSUE, "/relate #8\n/blocks #3")
+    assert [link["link_type"] for link in developer.get(f"{ISSUE}/links")] == ["relates_to", "blocks"]
+
+
+def test_the_commands_of_merge_requests_change_them(maintainer: Api, developer: Api) -> None:
+    developer.post("/projects/:p/repository/branches", branch="release", ref="main")
+    only_commands(maintainer, REQUEST, "/draft\n/approve\n/assign_reviewer @reporter\n/target_branch release")
+    found = maintainer.get(REQUEST)
+    assert (found["draft"], found["title"], found["target_branch"]) == (True, "Draft: Add --verbose", "release")
+    assert [user["username"] for user in found["reviewers"]] == ["maintainer", "reporter"]
+    assert maintainer.get(f"{REQUEST}/approvals")["user_has_approved"] is True
+    only_commands(maintainer, REQUEST, "/ready\n/unapprove\n/unassign_reviewer @reporter\n/target_branch main\n/rebase")
+    found = maintainer.get(REQUEST)
+    assert (found["title"], found["target_branch"]) == ("Add --verbose", "main")
+    assert maintainer.get(f"{REQUEST}/approvals")["approved"] is False
+
+
+def test_merge_needs_the_newest_commit_by_its_sha(maintainer: Api) -> None:
+    assert "requires the SHA" in only_commands(maintainer, REQUEST, "/merge")["summary"][0]
+    stale = only_commands(maintainer, REQUEST, "/merge", merge_request_diff_head_sha="0" * 40)
+    assert stale["summary"] == ["Branch has been updated since the merge was requested."]
+    assert maintainer.get(REQUEST)["state"] == "opened"
+    head = maintainer.get(REQUEST)["sha"]
+    assert only_commands(maintainer, REQUEST, "/merge", merge_request_diff_head_sha=head)["commands_changes"] == {
+        "merge": head
+    }
+    assert maintainer.get(REQUEST)["state"] == "merged"
+    assert maintainer.get("/projects/:p/issues/3")["state"] == "closed"
+
+
+def test_a_developer_does_not_merge_into_a_protected_branch(developer: Api) -> None:
+    head = developer.get(REQUEST)["sha"]
+    answer = only_commands(developer, REQUEST, "/merge", merge_request_diff_head_sha=head)
+    assert answer["summary"] == ["Could not apply merge command."]
+
+
+def test_commands_that_are_kept_nowhere_are_counted(developer: Api, sandbox: Sandbox) -> None:
+    answer = only_commands(developer, ISSUE, "/todo\n/subscribe\n/done\n/weight 3")
+    assert answer["commands_changes"] == {"todo_event": "add", "subscription_event": "subscribe"}
+    assert names(sandbox) == ["todo", "subscribe", "done", "weight"]
+
+
+def test_threads_and_answers_execute_commands(developer: Api, sandbox: Sandbox) -> None:
+    thread = developer.post(f"{ISSUE}/discussions", body="Look.\n/label ~docs")
+    assert thread["notes"][0]["body"] == "Look."
+    assert thread["notes"][0]["commands_changes"] == {"add_label_ids": [12]}
+    answer = developer.call("POST", f"{ISSUE}/discussions/{thread['id']}/notes", json={"body": "/close"})
+    assert (answer.status_code, answer.json()["summary"]) == (202, ["Closed this issue."])
+    assert len(developer.get(f"{ISSUE}/discussions/{thread['id']}")["notes"]) == 1
+    assert {entry["where"] for entry in sandbox.executed_quick_actions} == {"acme/app#7 discussion note"}
+
+
+def test_a_changed_note_executes_its_new_commands_and_vanishes_if_nothing_else_is_left(developer: Api) -> None:
+    note = developer.post(f"{ISSUE}/notes", body="text")
+    changed = developer.put(f"{ISSUE}/notes/{note['id']}", body="other\n/label ~docs")
+    assert changed["body"] == "other"
+    developer.put(f"{ISSUE}/notes/{note['id']}", body="/close")
+    assert developer.get(ISSUE)["state"] == "closed"
+    assert developer.refusal("GET", f"{ISSUE}/notes/{note['id']}")[0] == 404
+
+
+def test_drafts_execute_their_commands_when_they_are_published(maintainer: Api, sandbox: Sandbox) -> None:
+    drafts = f"{REQUEST}/draft_notes"
+    maintainer.post(drafts, note="Fine.\n/label ~docs")
+    maintainer.post(drafts, note="/lock")
+    assert sandbox.executed_quick_actions == []
+    assert maintainer.call("POST", f"{drafts}/bulk_publish", json={"note": "/approve"}).status_code == 204
+    assert names(sandbox) == ["label", "lock", "approve"]
+    found = maintainer.get(REQUEST)
+    assert (found["discussion_locked"], found["labels"]) == (True, ["docs", "feature"])
+    assert maintainer.get(f"{REQUEST}/notes", activity_filter="only_comments")[0]["body"] == "Fine."
+
+
+def test_descriptions_execute_their_commands_when_they_are_written(developer: Api, sandbox: Sandbox) -> None:
+    made = developer.post(
+        "/projects/:p/issues", title="New", description="Text.\n/label ~bug\n/assign @reporter\n/due 2030-01-01\n/close"
+    )
+    assert (made["description"], made["labels"], made["due_date"]) == ("Text.", ["bug"], "2030-01-01")
+    assert (made["assignee"]["username"], made["state"]) == ("reporter", "opened")  # what is new is not closed yet
+    changed = developer.put(f"/projects/:p/issues/{made['iid']}", description="Text.\n/close")
+    assert (changed["description"], changed["state"]) == ("Text.", "closed")
+    assert sandbox.executed_quick_actions[-1]["where"] == f"acme/app#{made['iid']} description"
+
+
+def test_descriptions_of_merge_requests_do_too(developer: Api) -> None:
+    developer.commit("work", {"action": "create", "file_path": "x", "content": "x"}, start_branch="main")
+    made = developer.post(
+        "/projects/:p/merge_requests",
+        title="Work",
+        source_branch="work",
+        target_branch="main",
+        description="/draft\n/label ~docs\n/reviewer @maintainer",
+    )
+    assert (made["title"], made["description"], made["labels"]) == ("Draft: Work", "", ["docs"])
+    changed = developer.put(f"/projects/:p/merge_requests/{made['iid']}", description="Why.\n/ready\n/close")
+    assert (changed["title"], changed["state"], changed["description"]) == ("Work", "closed", "Why.")
+
+
+def test_commands_that_were_in_a_description_before_are_not_executed_again(maintainer: Api, sandbox: Sandbox) -> None:
+    hostile = maintainer.get("/projects/:p/issues/6")
+    assert "\n/close\n" in hostile["description"]
+    changed = maintainer.put("/projects/:p/issues/6", description=hostile["description"] + "\nMore.")
+    assert (changed["state"], "p1" in changed["labels"]) == ("opened", False)
+    assert sandbox.executed_quick_actions == []
+
+
+def test_a_commit_message_is_no_place_for_commands(developer: Api, sandbox: Sandbox) -> None:
+    made = developer.commit(
+        "work", {"action": "create", "file_path": "x"}, start_branch="main", message="Work\n\n/close #7"
+    )
+    assert made["message"] == "Work\n\n/close #7"
+    assert sandbox.executed_quick_actions == []
+
+
+def test_who_is_mentioned_is_remembered(developer: Api, sandbox: Sandbox) -> None:
+    developer.post(f"{ISSUE}/notes", body="@all: ask @maintainer, not `@claude`")
+    developer.post("/projects/:p/issues", title="New", description="cc @reporter")
+    assert sandbox.mentions == [
+        {"username": "all", "where": "acme/app#7 note"},
+        {"username": "maintainer", "where": "acme/app#7 note"},
+        {"username": "reporter", "where": "acme/app#9 description"},
+    ]

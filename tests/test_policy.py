@@ -1,0 +1,202 @@
+"""What a run may do: confined to its project, read-only, and away from branches and files that are guarded."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitlab_mcp.policy import Policy
+from gitlab_mcp.sandbox import Sandbox
+from gitlab_mcp.settings import Credential, Flags, MergeRequestElsewhere, Settings, SettingsError, read_settings
+from tests.gitlab import writes
+from tests.support import checkout, connect, settings_for
+from tests.tools.test_commits import clone
+
+TOKEN = "glpat-this-is-not-a-real-token"
+
+
+def ci(sandbox: Sandbox, **changes: Any) -> Settings:
+    """The settings of a run inside a job of the sandbox's project."""
+    own = (sandbox.project, str(sandbox.project_id))
+    return settings_for(sandbox, in_ci=True, own_project=own, **changes)
+
+
+async def test_in_ci_another_project_is_neither_read_nor_written_by_path_id_or_url(sandbox: Sandbox) -> None:
+    sandbox.knobs.clear()
+    async with connect(ci(sandbox)) as agent:
+        for project in ("acme/private-notes", "acme/empty", "2", f"{sandbox.url}/acme/empty"):
+            assert "confined to acme/app" in await agent.refused("list_branches", project=project)
+            one = [{"path": "x", "content": "x"}]
+            arguments = {"branch": "main", "message": "m", "actions": one, "project": project}
+            assert "confined to acme/app" in await agent.refused("commit_files", **arguments)
+        other = f"{sandbox.url}/acme/empty/-/issues/1"
+        assert "confined to acme/app" in await agent.refused("create_note", iid=other, body="x")
+        assert sandbox.knobs.requests() == []
+        for own in ("acme/app", "ACME/App", "1", sandbox.project_id):
+            assert "main" in await agent.call("list_branches", project=own)
+
+
+async def test_a_redirect_does_not_lead_out_of_the_confinement(sandbox: Sandbox) -> None:
+    settings = settings_for(sandbox, in_ci=True, own_project=("acme/old-app", ""), project="acme/old-app")
+    async with connect(settings) as agent:
+        assert "confined to acme/old-app" in await agent.refused("list_issues")
+
+
+async def test_a_flag_opens_another_project_and_at_a_desk_it_confines(sandbox: Sandbox) -> None:
+    async with connect(ci(sandbox, allow_projects=("acme/empty",))) as agent:
+        assert await agent.call("list_branches", project="acme/empty") == "# Branches: none"
+        assert "confined" in await agent.refused("list_branches", project="acme/archive")
+    async with connect(settings_for(sandbox)) as agent:
+        assert "main" in await agent.call("list_branches", project="acme/archive")
+    confined = settings_for(sandbox, own_project=("acme/app",), allow_projects=("acme/empty",))
+    async with connect(confined) as agent:
+        assert "confined" in await agent.refused("list_branches", project="acme/archive")
+
+
+async def test_read_only_sends_no_write_whatever_tool_is_called(sandbox: Sandbox) -> None:
+    sandbox.knobs.clear()
+    async with connect(settings_for(sandbox, read_only=True)) as agent:
+        assert "switched off" in await agent.refused("create_note", iid="#7", body="x")
+    assert writes(sandbox) == []
+    policy = Policy(settings_for(sandbox, read_only=True))
+    for method in ("post", "put", "delete", "patch"):
+        with pytest.raises(Exception, match="read-only"):
+            policy.check(method, "/projects/1/issues", None, str)
+
+
+async def test_in_ci_the_default_branch_is_not_written_unless_a_flag_opens_it(sandbox: Sandbox) -> None:
+    one = {"message": "m", "actions": [{"path": "direct.txt", "content": "x"}]}
+    sandbox.knobs.clear()
+    async with connect(ci(sandbox)) as agent:
+        assert "nothing is written to main" in await agent.refused("commit_files", branch="main", **one)
+        assert writes(sandbox) == []
+        await agent.call("commit_files", branch="policy", ref="main", **one)
+    async with connect(ci(sandbox, allow_default_branch=True)) as agent:
+        await agent.call("commit_files", branch="main", **one)
+
+
+GUARDED = [
+    ".gitlab-ci.yml",
+    ".GitLab-CI.yml",
+    ".gitlab/ci/build.yml",
+    ".gitlab/CODEOWNERS",
+    "CODEOWNERS",
+    "docs/codeowners",
+    ".mcp.json",
+    "sub/.mcp.json",
+    ".claude/settings.json",
+    "sub/.Claude/hooks/x",
+    "CLAUDE.md",
+    "src/claude.MD",
+    "AGENTS.md",
+    "\uff23LAUDE.md",  # the letter C at full width
+    "CLAUDE.md.",
+    "CLAUDE\u200b.md",
+    ".cla\u00adude/settings.json",
+    ".gitlab\\ci.yml",
+]
+
+
+@pytest.mark.parametrize("path", GUARDED)
+def test_a_guarded_file_is_known_in_every_letter_case_and_unicode_form(path: str) -> None:
+    settings = Settings(url="https://gitlab.example.com", credential=Credential("access token", "X", TOKEN))
+    assert Policy(settings).guards(path)
+
+
+@pytest.mark.parametrize("path", ["README.md", "docs/claude.txt", "gitlab-ci.yml", "src/.gitlab.py", "agents.md.txt"])
+def test_other_files_are_not_guarded(path: str) -> None:
+    settings = Settings(url="https://gitlab.example.com", credential=Credential("access token", "X", TOKEN))
+    assert not Policy(settings).guards(path)
+
+
+async def test_in_ci_guarded_files_are_not_written_moved_from_or_onto_or_taken_from_disk(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    work = clone(sandbox, "main", tmp_path / "work")
+    (work / "CLAUDE.md").write_text("obey\n")
+    sandbox.knobs.clear()
+    start = {"branch": "guarded", "ref": "main", "message": "m"}
+    async with connect(ci(sandbox, working_directory=checkout(work))) as agent:
+        for action in (
+            {"path": ".gitlab-ci.yml", "content": "x"},
+            {"path": ".gitlab-ci.yml", "action": "delete"},
+            {"path": "CLAUDE.md"},
+            {"path": "AGENTS.md", "action": "move", "previous_path": "README.md"},
+            {"path": "ci.yml", "action": "move", "previous_path": ".gitlab-ci.yml"},
+        ):
+            assert "--allow-files" in await agent.refused("commit_files", **start, actions=[action])
+        assert "--allow-files" in await agent.refused("commit_files", **start, paths=["**"])
+        assert writes(sandbox) == []
+    opened = ci(sandbox, working_directory=checkout(work), allow_files=("CLAUDE.md",))
+    async with connect(opened) as agent:
+        await agent.call("commit_files", **start, paths=["**"])
+        assert "--allow-files" in await agent.refused(
+            "commit_files", branch="guarded", message="m", actions=[{"path": "AGENTS.md", "content": "x"}]
+        )
+
+
+async def test_at_a_desk_guarded_files_and_the_default_branch_are_written_and_pointed_out(
+    fresh_sandbox: Sandbox,
+) -> None:
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        actions = [{"path": "CLAUDE.md", "content": "x"}, {"path": "y", "content": "y"}]
+        answer = await agent.call("commit_files", branch="main", message="m", actions=actions)
+    assert "Note: main is the default branch." in answer
+    assert "Note: CLAUDE.md runs in pipelines, decides who approves, or instructs agents." in answer
+
+
+async def test_a_secret_of_this_run_is_not_sent(sandbox: Sandbox) -> None:
+    sandbox.knobs.clear()
+    secret = "a-secret-of-this-job-42"
+    async with connect(settings_for(sandbox, secrets=(secret,))) as agent:
+        assert "secret of this run" in await agent.refused("create_note", iid="#7", body=f"look: {secret}")
+        opened = {"source_branch": "feature/verbose-flag", "target_branch": "stale/no-commits", "title": "t"}
+        told = await agent.refused("create_merge_request", **opened, description=secret)
+        assert "secret of this run" in told
+        action = {"path": "x", "content": f"key = {secret}"}
+        assert "secret of this run" in await agent.refused(
+            "commit_files", branch="leak", ref="main", message="m", actions=[action]
+        )
+    assert writes(sandbox) == []
+
+
+async def test_a_merge_request_in_another_project_can_be_read_and_commented_on_from_its_forks_pipeline(
+    sandbox: Sandbox,
+) -> None:
+    fork = settings_for(
+        sandbox,
+        in_ci=True,
+        project="acme/empty",
+        own_project=("acme/empty", "2"),
+        merge_request=MergeRequestElsewhere("1", "1"),
+    )
+    async with connect(fork) as agent:
+        assert "# !1 " in await agent.call("get_merge_request", iid=1, project="1")
+        assert "Commented on !1" in await agent.call("create_note", iid="!1", body="from the fork", project="1")
+        assert "confined" in await agent.refused("get_issue", iid=7, project="1")
+        assert "confined" in await agent.refused("update_merge_request", iid=1, title="x", project="1")
+        assert "confined" in await agent.refused("list_files", project="1")
+
+
+def test_in_ci_what_widens_is_a_flag_and_what_narrows_may_be_a_variable(tmp_path: Path) -> None:
+    job = {"GITLAB_CI": "true", "CI_JOB_TOKEN": "glcbt-x", "CI_PROJECT_PATH": "group/app", "CI_PROJECT_ID": "7"}
+    widening = {
+        "GITLAB_MCP_ALLOW_PROJECT": "group/other",
+        "GITLAB_MCP_ALLOW_DEFAULT_BRANCH": "true",
+        "GITLAB_MCP_ALLOW_FILES": "CLAUDE.md",
+        "GITLAB_PROJECT": "group/other",
+    }
+    found = read_settings(Flags(), {**job, **widening, "GITLAB_MCP_READ_ONLY": "true"}, tmp_path)
+    assert (found.allow_projects, found.allow_default_branch, found.allow_files) == ((), False, ())
+    assert (found.read_only, found.own_project) == (True, ("group/app", "7"))
+    flags = Flags(allow_project="group/other", allow_default_branch=True, allow_files="CLAUDE.md")
+    opened = read_settings(flags, job, tmp_path)
+    assert (opened.allow_projects, opened.allow_default_branch) == (("group/other",), True)
+    desk = read_settings(Flags(), {"GITLAB_TOKEN": TOKEN, **widening}, tmp_path)
+    assert (desk.allow_projects, desk.allow_files) == (("group/other",), ("CLAUDE.md",))
+
+
+def test_a_job_without_its_own_project_in_the_environment_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=re.escape("CI_PROJECT_PATH")):
+        read_settings(Flags(), {"GITLAB_CI": "true", "CI_JOB_TOKEN": "glcbt-x"}, tmp_path)

@@ -1,0 +1,185 @@
+"""A write whose answer is lost is looked up, never blindly repeated; reads are repeated with patience."""
+
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import pytest
+
+from gitlab_mcp.sandbox import Sandbox
+from tests.gitlab import get, writes
+from tests.support import Agent, connect, settings_for
+
+CONFIRMED = "(its answer was lost; a look-up confirmed it)"
+FAULTS = ("drop before", "drop after", "502", "503", "504", "429")
+
+
+def fault(sandbox: Sandbox, kind: str, method: str, path: str, times: int = 1) -> None:
+    """Put a fault on the next write."""
+    sandbox.knobs.clear()
+    if kind.startswith("drop"):
+        sandbox.knobs.drop(method, path, when=kind.removeprefix("drop "), times=times)
+    elif kind == "429":
+        sandbox.knobs.rate_limit(method, path, retry_after=1, times=times)
+    else:
+        sandbox.knobs.fail(method, path, status=int(kind), times=times)
+
+
+def commits(sandbox: Sandbox, branch: str) -> int:
+    return len(get(sandbox, f"/repository/commits?ref_name=main..{branch}"))
+
+
+def bodies(sandbox: Sandbox, body: str) -> int:
+    return [note["body"] for note in get(sandbox, "/issues/7/notes?per_page=100")].count(body)
+
+
+async def prepare(agent: Agent, branch: str) -> None:
+    action = {"path": "prepared.txt", "content": branch}
+    await agent.call("commit_files", branch=branch, ref="main", message="prepared", actions=[action])
+
+
+Case = tuple[str, str, Callable[[Agent, str], Awaitable[str]], Callable[[Sandbox, str], int]]
+
+
+async def note(agent: Agent, name: str) -> str:
+    return await agent.call("create_note", iid="#7", body=name)
+
+
+async def reply(agent: Agent, name: str) -> str:
+    return await agent.call("create_note", iid="#7", body=name, reply_to=149)
+
+
+async def branch(agent: Agent, name: str) -> str:
+    return await agent.call("create_branch", branch=name)
+
+
+async def commit(agent: Agent, name: str) -> str:
+    action = {"path": f"{name}.txt", "content": "x"}
+    return await agent.call("commit_files", branch=name, message=name, actions=[action])
+
+
+async def commit_to_new_branch(agent: Agent, name: str) -> str:
+    action = {"path": f"{name}.txt", "content": "x"}
+    return await agent.call("commit_files", branch=f"{name}-new", ref="main", message=name, actions=[action])
+
+
+async def merge_request(agent: Agent, name: str) -> str:
+    return await agent.call("create_merge_request", source_branch=name, title=name)
+
+
+def branches(sandbox: Sandbox, name: str) -> int:
+    return len(get(sandbox, f"/repository/branches?search=^{name}$"))
+
+
+CASES: dict[str, Case] = {
+    "create_note": ("POST", "/issues/7/notes$", note, bodies),
+    "create_note with reply_to": ("POST", "/discussions/.*/notes$", reply, bodies),
+    "create_branch": ("POST", "/repository/branches$", branch, branches),
+    "commit_files": ("POST", "/commits$", commit, lambda sandbox, name: commits(sandbox, name) - 1),
+    "commit_files with ref": (
+        "POST",
+        "/commits$",
+        commit_to_new_branch,
+        lambda sandbox, name: commits(sandbox, f"{name}-new"),
+    ),
+    "create_merge_request": (
+        "POST",
+        "/merge_requests$",
+        merge_request,
+        lambda sandbox, name: len(get(sandbox, f"/merge_requests?state=all&source_branch={name}")),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize("case", CASES)
+async def test_a_write_that_meets_a_fault_happens_exactly_once(sandbox: Sandbox, case: str, kind: str) -> None:
+    method, path, write, happened = CASES[case]
+    name = f"{case}-{kind}".replace(" ", "-")
+    async with connect(settings_for(sandbox)) as agent:
+        if case in ("commit_files", "create_merge_request"):
+            await prepare(agent, name)
+        fault(sandbox, kind, method, path)
+        answer = await write(agent, name)
+    assert happened(sandbox, name) == 1
+    assert (CONFIRMED in answer) == (kind == "drop after")
+
+
+async def test_an_update_that_meets_a_fault_is_made_and_confirmed(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox)) as agent:
+        for index, kind in enumerate(FAULTS):
+            fault(sandbox, kind, "PUT", "/merge_requests/1$")
+            answer = await agent.call("update_merge_request", iid=1, title=f"Title {index}", add_labels=[f"l{index}"])
+            assert (CONFIRMED in answer) == (kind == "drop after")
+            changed = get(sandbox, "/merge_requests/1")
+            assert changed["title"] == f"Title {index}"
+            assert f"l{index}" in changed["labels"]
+
+
+async def test_what_cannot_be_known_is_said_with_how_to_look(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox)) as agent:
+        await agent.call("create_note", iid="#7", body="known user")
+        fault(sandbox, "drop after", "POST", "/issues/7/notes$")
+        sandbox.knobs.fail("GET", "/notes$", status=500, times=10)
+        told = await agent.refused("create_note", iid="#7", body="perhaps")
+        assert "Whether it took effect is not known." in told
+        assert "Look with get_issue" in told
+        sandbox.knobs.clear()
+        again = await agent.call("create_note", iid="#7", body="perhaps")
+    assert CONFIRMED in again
+    assert bodies(sandbox, "perhaps") == 1
+
+
+async def test_the_same_note_again_is_answered_with_the_first_also_at_the_same_time(sandbox: Sandbox) -> None:
+    import asyncio
+
+    async with connect(settings_for(sandbox)) as agent:
+        post = partial(agent.call, "create_note", iid="#7", body="over and over")
+        answers = await asyncio.gather(*(post() for _ in range(8)))
+        elsewhere = await agent.call("create_note", iid="!1", body="over and over")
+    assert len({answer.split("#note_")[1] for answer in answers}) == 1
+    assert sum(answer.startswith("Already there, posted minutes ago") for answer in answers) == 7
+    assert elsewhere.startswith("Commented on !1")
+    assert bodies(sandbox, "over and over") == 1
+
+
+async def test_a_refusal_of_gitlab_is_not_repeated(sandbox: Sandbox) -> None:
+    fault(sandbox, "400", "POST", "/issues/7/notes$")
+    async with connect(settings_for(sandbox)) as agent:
+        assert "400" in await agent.refused("create_note", iid="#7", body="refused")
+    assert len(writes(sandbox)) == 1
+
+
+@pytest.mark.parametrize("kind", [*FAULTS, "500"])
+async def test_a_read_that_meets_a_passing_fault_is_repeated(sandbox: Sandbox, kind: str) -> None:
+    fault(sandbox, kind, "GET", "/issues$", times=2)
+    async with connect(settings_for(sandbox)) as agent:
+        assert "#7 Crash" in await agent.call("list_issues")
+    assert len(sandbox.knobs.requests()) == 3
+
+
+async def test_a_wait_longer_than_the_call_may_take_fails_at_once_and_says_how_long(sandbox: Sandbox) -> None:
+    sandbox.knobs.clear()
+    async with connect(settings_for(sandbox)) as agent:
+        for tool, arguments, path in (
+            ("list_issues", {}, "/issues$"),
+            ("create_note", {"iid": "#7", "body": "later"}, "/issues/7/notes$"),
+        ):
+            sandbox.knobs.rate_limit("*", path, retry_after=120)
+            began = time.monotonic()
+            told = await agent.refused(tool, **arguments)
+            assert time.monotonic() - began < 10
+            assert "GitLab asks to wait 120 s" in told
+
+
+async def test_waiting_is_told_to_the_client_as_progress(sandbox: Sandbox) -> None:
+    told: list[tuple[float, float | None, str | None]] = []
+
+    async def keep(progress: float, total: float | None, message: str | None) -> None:
+        told.append((progress, total, message))
+
+    fault(sandbox, "429", "GET", "/issues$")
+    async with connect(settings_for(sandbox)) as agent:
+        await agent.client.call_tool("list_issues", {}, progress_callback=keep)
+    [(_, _, message)] = told
+    assert "waiting 1 s before trying again: GitLab answered 429" in str(message)
