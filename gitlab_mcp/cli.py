@@ -1,6 +1,7 @@
 """The command line. Everything heavy is imported by the command that needs it, so that --help is instant."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -77,8 +78,12 @@ def serve(before: Flags, /, **flags: Any) -> None:
 
 def run(flags: Flags) -> NoReturn:
     """Serve on stdin and stdout; ends the process."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(0))  # until the transport hears them, which is after heavy imports
     settings = _settings(flags)
-    if sys.stdin is not None and sys.stdin.isatty():
+    if sys.stdin is None or sys.stdout is None:
+        raise SettingsError("An MCP client speaks on stdin and stdout, and one of them is closed.")
+    if sys.stdin.isatty():
         click.echo("Waiting for an MCP client on stdin; Ctrl-C ends it.", err=True)
     from gitlab_mcp.server import build_server
     from gitlab_mcp.transport import serve_stdio
@@ -145,4 +150,8 @@ def introduce(flags: Flags) -> None:
 
 
 def _settings(flags: Flags) -> Settings:
-    return read_settings(flags, os.environ, Path.cwd())
+    try:
+        directory = Path.cwd()
+    except FileNotFoundError:  # the working directory was deleted
+        directory = Path("/")
+    return read_settings(flags, os.environ, directory)

@@ -62,7 +62,7 @@ class Ctx:
         Raises InvalidArgument when there is neither, or the URL is another GitLab's.
         """
         name = given.strip().strip("/")
-        if name.startswith(("http://", "https://")):
+        if name.lower().startswith(("http://", "https://")):
             name = self._project_of_url(name)
         name = name or self.settings.project
         if not name:

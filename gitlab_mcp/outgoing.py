@@ -7,6 +7,8 @@ from collections.abc import Iterator
 QUICK_ACTION = re.compile(r"(?im)^([^\S\n]*)/(?=[a-z_]+(?:\s|$))")
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 
+PASSES = 10
+
 # The fields of GitLab's requests that hold people's text: https://docs.gitlab.com/user/project/quick_actions/
 TEXT_FIELDS = ("body", "note", "description", "title", "commit_message")
 
@@ -19,12 +21,14 @@ def inert(text: str, handles: tuple[str, ...]) -> str:
     """
     text = text.replace("\r\n", "\n").replace("\r", "")
     text = QUICK_ACTION.sub(lambda match: match[0] if match[1][-1:] in (" ", "\t") else f"{match[1]} /", text)
-    mention = re.compile(rf"(?i)(?<![\w`])@({'|'.join(map(re.escape, handles))})(?![\w-]|\.\w)")
-    while True:
-        quiet = "".join(part if is_code else mention.sub(r"`@\1`", part) for part, is_code in _parts(text))
+    names = "|".join(map(re.escape, handles))
+    mentions = re.compile(rf"(?i)(?<![\w`])(?:@(?:{names}))+(?![\w-]|\.\w)")
+    for _ in range(PASSES):
+        quiet = "".join(part if is_code else mentions.sub(r"`\g<0>`", part) for part, is_code in _parts(text))
         if quiet == text:
             return quiet
-        text = quiet  # in "@all@all" the second becomes a mention once the first is code
+        text = quiet  # a new back-tick can close an old one, and bare what stood behind it
+    return re.sub(rf"(?i)@(?={names})", "@ ", text)
 
 
 def _parts(text: str) -> Iterator[tuple[str, bool]]:

@@ -25,7 +25,7 @@ def _reference(value: object) -> object:
         return value
     value = value.strip()
     if not (match := REFERENCE.fullmatch(value)):
-        if value.startswith(("http://", "https://")) and web_reference(value):
+        if value.lower().startswith(("http://", "https://")) and web_reference(value):
             return value
         raise ValueError("give an iid such as 7 or #7, or the web URL of the issue or merge request")
     if int(match[1]) == 0:
@@ -80,13 +80,17 @@ def _ref(value: object) -> object:
 
 def web_reference(url: str) -> re.Match[str] | None:
     """The project, noun, iid and note id that a web URL of an issue or merge request names, or None."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no URL at all, such as http://[x
+        return None
     return WEB_PATH.fullmatch(unquote(parts.path) + (f"#{parts.fragment}" if parts.fragment else ""))
 
 
 Iid = Annotated[str, BeforeValidator(_reference), Field(description="iid (7 or #7) or web URL")]
 Project = Annotated[str, BeforeValidator(as_text)]
 Usernames = Annotated[list[str], BeforeValidator(_usernames)]
+Globs = Annotated[list[str], BeforeValidator(_names)]
 Labels = Annotated[list[str], BeforeValidator(_names)]
 Username = Annotated[str, BeforeValidator(_username)]
 Path = Annotated[str, BeforeValidator(_path)]

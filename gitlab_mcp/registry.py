@@ -29,6 +29,9 @@ from gitlab_mcp.render.text import ANSWER_BYTES, ERROR_BYTES, cut
 # After its deadline a call has this long, in seconds, to say itself what it was waiting for.
 GRACE = 1.0
 
+# The default of a text that "" would empty. None would make the SDK read JSON out of what is given.
+UNCHANGED = "\0"
+
 
 @dataclass(frozen=True)
 class ToolDefinition:
@@ -146,7 +149,7 @@ def slim(schema: dict[str, Any]) -> dict[str, Any]:
         for key, value in node.items():
             if key in ("$defs", "additionalProperties") or (key == "title" and isinstance(value, str)):
                 continue
-            if key == "default" and not value:
+            if key == "default" and (not value or value == UNCHANGED):
                 continue
             if key == "enum":  # "" stands for "not given", which a model says by leaving the argument out
                 value = [choice for choice in value if choice != ""]
@@ -182,18 +185,22 @@ def wrong_arguments(bound: Tool, error: ValidationError) -> str:
         if found["type"] == "missing":
             told.append(f"{where} is missing")
         elif found["type"] == "extra_forbidden":
-            told.append(f"there is no {where}; {first} takes: {', '.join(_inside(bound, str(first)))}")
+            told.append(f"{where} does not exist; {first} takes: {', '.join(_inside(bound, str(first)))}")
         else:
             given = one_line(json.dumps(found["input"], default=str, ensure_ascii=False), 80)
+            if found["type"] == "literal_error":
+                allowed = re.findall(r"'(\w+)'", found["msg"])
+                message = f"give one of {', '.join(allowed)}"
             told.append(f"{where} is {given}: {message[0].lower()}{message[1:]}")
     return f"{bound.name}: {'. '.join(told)}. A right call: {_example(bound, str(first))}."
 
 
 def _example(bound: Tool, also: str = "") -> str:
-    names = [
-        name for name in bound.parameters["properties"] if name in bound.parameters.get("required", ()) or name == also
-    ]
-    return json.dumps({name: EXAMPLES.get(name, "...") for name in names})
+    properties, required = bound.parameters["properties"], bound.parameters.get("required", ())
+    names = [name for name in properties if name in required or name == also]
+    if bound.name == "commit_files" and not {"actions", "paths"} & set(names):
+        names.append("actions")
+    return json.dumps({name: properties[name].get("enum", [EXAMPLES[name]])[0] for name in names}, ensure_ascii=False)
 
 
 def _inside(bound: Tool, name: str) -> list[str]:

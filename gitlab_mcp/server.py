@@ -14,6 +14,8 @@ from pydantic import ValidationError
 from gitlab_mcp import __version__
 from gitlab_mcp.context import App
 from gitlab_mcp.registry import ToolDefinition, bind, unknown_arguments, wrong_arguments
+from gitlab_mcp.render.redact import redact
+from gitlab_mcp.render.text import ERROR_BYTES, cut
 from gitlab_mcp.settings import Settings, known
 from gitlab_mcp.tools import TOOLS
 
@@ -26,6 +28,7 @@ class GitLabServer(MCPServer[Any]):
 
     def __init__(self, settings: Settings) -> None:
         app = App(settings)
+        self._secrets = (settings.credential.token, *settings.secrets)
         self._bound = {definition.name: bind(definition, app) for definition in selected(settings)}
         super().__init__(
             "gitlab",
@@ -48,22 +51,26 @@ class GitLabServer(MCPServer[Any]):
     ) -> CallToolResult | InputRequiredResult:
         found = self._bound.get(name)
         if found is None:
-            raise ToolError(self._unknown_tool(name))
-        # A model writes null for "not given".
-        arguments = {key: value for key, value in arguments.items() if value is not None}
+            raise ToolError(self._shown(self._unknown_tool(name)))
+        arguments = without_nulls(arguments)
         if told := unknown_arguments(found, arguments):
-            raise ToolError(told)
+            raise ToolError(self._shown(told))
         try:
             return await super().call_tool(name, arguments, context)
         except UnexpectedToolError as error:
+            hints = found.annotations
+            effect = "" if hints and hints.read_only_hint else " Whether it took effect is not known."
             raise UnexpectedToolError(
-                f"{name} failed because of a fault in gitlab-mcp-server itself, not in the call."
-                " Whether it took effect is not known; the server's log (stderr) has the details."
+                f"{name} failed because of a fault in gitlab-mcp-server itself, not in the call.{effect}"
+                " The server's log (stderr) has the details."
             ) from error.__cause__
         except ToolError as error:
             if isinstance(error.__cause__, ValidationError):
-                raise ToolError(wrong_arguments(found, error.__cause__)) from None
+                raise ToolError(self._shown(wrong_arguments(found, error.__cause__))) from None
             raise ToolError(str(error).removeprefix(f"Error executing tool {name}: ")) from error.__cause__
+
+    def _shown(self, text: str) -> str:
+        return cut(redact(text, self._secrets), ERROR_BYTES)
 
     def _unknown_tool(self, name: str) -> str:
         if any(definition.name == name for definition in TOOLS):
@@ -71,6 +78,13 @@ class GitLabServer(MCPServer[Any]):
         near = difflib.get_close_matches(name, self._bound, n=1)
         meant = f" Did you mean {near[0]}?" if near else ""
         return f"There is no tool {name[:60]!r}.{meant} The tools: {', '.join(self._bound)}."
+
+
+def without_nulls(value: Any) -> Any:
+    """Arguments without what is null at any depth: a model writes null for "not given"."""
+    if isinstance(value, dict):
+        return {key: without_nulls(inner) for key, inner in value.items() if inner is not None}
+    return [without_nulls(inner) for inner in value] if isinstance(value, list) else value
 
 
 def build_server(settings: Settings) -> GitLabServer:

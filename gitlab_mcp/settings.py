@@ -163,8 +163,7 @@ def _merge_request(environ: Mapping[str, str]) -> MergeRequestElsewhere | None:
 
 def _secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
     """The values of the environment that are secrets by their variable's name, longest first."""
-    found = {_secret(environ, name) for name in (*ACCESS_TOKEN_VARIABLES, "AI_FLOW_GITLAB_TOKEN", "CI_JOB_TOKEN")}
-    found |= {value.strip() for name, value in environ.items() if SECRET_VARIABLE.search(name)}
+    found = {value.strip() for name, value in environ.items() if SECRET_VARIABLE.search(name)}
     return tuple(sorted((value for value in found if len(value) >= SECRET_CHARACTERS), key=len, reverse=True))
 
 
@@ -206,7 +205,7 @@ def _address(url: str) -> str:
     except ValueError:  # a port that is no number, a broken IPv6 address
         bad = True
     if bad or parts.username or parts.query or parts.fragment:
-        shown = _without_userinfo(url)
+        shown = re.split(r"[?#]", _without_userinfo(url))[0]
         raise SettingsError(f'"{shown}" is no address of a GitLab: write it as https://gitlab.example.com.')
     return url.rstrip("/")
 
@@ -223,13 +222,13 @@ def _secret(environ: Mapping[str, str], name: str) -> str:
     if not file:
         return ""
     try:
-        return Path(file).read_text(encoding="utf-8").strip()
+        return Path(file).read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"The file that {name}_FILE names cannot be read: {type(error).__name__}.") from error
 
 
 def _credential(environ: Mapping[str, str], *, in_ci: bool) -> Credential:
-    job_token = _secret(environ, "CI_JOB_TOKEN")
+    job_token = _value(environ, "CI_JOB_TOKEN")
     # In CI the other two names belong to other tools, which may hold a token of another power.
     access_variables = ACCESS_TOKEN_VARIABLES[:1] if in_ci else ACCESS_TOKEN_VARIABLES
     kinds: list[tuple[CredentialKind, str]] = [("access token", name) for name in access_variables]

@@ -13,7 +13,7 @@ from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
 from gitlab_mcp.outgoing import TEXT_FIELDS
 
 # https://docs.gitlab.com/user/project/merge_requests/drafts/
-DRAFT = re.compile(r"^\s*(?:\[draft\]|\(draft\)|draft:|draft\s-)\s*", re.IGNORECASE)
+DRAFT = re.compile(r"^\s*(?:(?:\[draft\]|\(draft\)|draft:)\s*)+", re.IGNORECASE)
 
 TITLE_CHARACTERS = 255
 
@@ -24,7 +24,7 @@ class Wanted:
 
     title: str
     description: str = ""
-    draft: bool = False
+    draft: bool | None = None
     labels: Sequence[str] = ()
     assignees: Sequence[str] = ()
     reviewers: Sequence[str] = ()
@@ -76,9 +76,10 @@ def update_merge_request(target: Noteable, changes: dict[str, object], draft: bo
     gitlab = target.project.gitlab
     title = changes.get("title")
     if draft is not None or title is not None:
-        now = Entity(None) if draft is not None and title is not None else gitlab.get(target.path)
-        is_draft = now.flag("draft") if draft is None else draft
-        changes = {**changes, "title": titled(str(title or now.text("title")), is_draft)}
+        whole = str(title) if title is not None else gitlab.get(target.path).text("title")
+        if title is not None and draft is None and not DRAFT.match(whole):
+            draft = gitlab.get(target.path).flag("draft")
+        changes = {**changes, "title": titled(whole, draft)}
     # The same change a second time changes nothing more, so the look-up only has to say whether the first one happened.
     find = partial(_changed, gitlab, target.path, changes)
     return write_once(partial(gitlab.put, target.path, changes), find, "Look with get_merge_request.")
@@ -109,9 +110,11 @@ def _changed(gitlab: GitLab, path: str, changes: Mapping[str, object]) -> Entity
     return now if all(so[name] == value for name, value in sent.items()) else None
 
 
-def titled(title: str, draft: bool) -> str:
+def titled(title: str, draft: bool | None) -> str:
     """The title with or without GitLab's mark for a draft. Raises InvalidArgument for one that GitLab refuses."""
     bare = DRAFT.sub("", title).strip()
+    if draft is None:
+        draft = bool(DRAFT.match(title))
     if not bare:
         raise InvalidArgument("title is empty: say in a few words what changes.")
     full = f"Draft: {bare}" if draft else bare

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.render.lists import listing
-from gitlab_mcp.render.sanitise import one_line
+from gitlab_mcp.render.sanitise import one_line, visible
 from gitlab_mcp.render.text import ANSWER_BYTES, bytes_of, count, cut, facts, fence, size
 from gitlab_mcp.repository.rest import EXECUTABLE, LINK, SUBMODULE, File
 
@@ -55,7 +55,7 @@ def file(found: File, ref: str, start: int, end: int, *, numbers: bool) -> str:
     shown: list[str] = []
     used = 0
     for number, line in enumerate(wanted, start):
-        row = cut(f"{number}\t{line}" if numbers else line, CONTENT_BYTES)
+        row = cut(visible(f"{number}\t{line}" if numbers else line), CONTENT_BYTES)
         used += size(row) + 1
         if used > CONTENT_BYTES and shown:
             break

@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterable, Mapping
 
 from gitlab_mcp.api.client import Page
-from gitlab_mcp.render.text import count
+from gitlab_mcp.render.text import ANSWER_BYTES, count, size
+
+ROWS_BYTES = ANSWER_BYTES - 2_000
 
 
 def listing(title: str, noun: str, rows: Iterable[str], page: Page, call: str, arguments: Mapping[str, object]) -> str:
@@ -12,14 +14,28 @@ def listing(title: str, noun: str, rows: Iterable[str], page: Page, call: str, a
     lines = list(rows)
     if not lines:
         return f"# {title}: none" if page.number == 1 else f"# {title}: none on page {page.number}"
+    kept = _fitting(lines)
+    if len(kept) < len(lines):
+        kept.append(f"({len(lines) - len(kept)} more on this page do not fit: narrow the list)")
     total = f" of {page.total:,}" if page.total is not None and page.next_number else ""
     number = f", page {page.number}" if page.number > 1 else ""
-    text = "\n".join([f"# {title}: {count(len(lines), noun)}{total}{number}", *lines])
+    text = "\n".join([f"# {title}: {count(len(lines), noun)}{total}{number}", *kept])
     if page.next_number:
         given = {key: value for key, value in arguments.items() if value}
         following = json.dumps({**given, "page": page.next_number}, ensure_ascii=False)
         text += f"\nnext: {call} {following}"
     return text
+
+
+def _fitting(lines: list[str]) -> list[str]:
+    """As many lines as there is room for beside the heading and the next call."""
+    used, kept = 0, []
+    for line in lines:
+        used += size(line) + 1
+        if used > ROWS_BYTES:
+            break
+        kept.append(line)
+    return kept
 
 
 def state(value: str) -> str:

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gitlab_mcp.api.writes import Written
-from gitlab_mcp.render.sanitise import one_line, sanitise, visible
+from gitlab_mcp.render.sanitise import one_line, sanitise
 
 ANSWER_BYTES = 40_000
 ERROR_BYTES = 2_000
+MANY = 10
 
 
 def size(text: str) -> int:
@@ -48,10 +49,10 @@ def quote(text: str) -> str:
 
 
 def fence(code: str) -> str:
-    """Code between fences that are longer than any inside it."""
+    """Code, made visible already, between fences that are longer than any inside it."""
     runs = re.findall(r"`{3,}", code)
     ticks = "`" * max([3, *(len(run) + 1 for run in runs)])
-    return f"{ticks}\n{visible(code)}\n{ticks}"
+    return f"{ticks}\n{code}\n{ticks}"
 
 
 def facts(*parts: str) -> str:
@@ -61,7 +62,9 @@ def facts(*parts: str) -> str:
 
 def labelled(name: str, values: Iterable[str]) -> str:
     """`name: a, b`, or "" without values; the values are people's words and are sanitised."""
-    joined = ", ".join(one_line(value, 80) for value in values if value)
+    given = [one_line(value, 80) for value in values if value]
+    more = [f"and {len(given) - MANY} more"] if len(given) > MANY else []
+    joined = ", ".join([*given[:MANY], *more])
     return f"{name}: {joined}" if joined else ""
 
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,6 +18,10 @@ from gitlab_mcp.params import Path
 from gitlab_mcp.policy import Policy
 from gitlab_mcp.repository.rest import EXECUTABLE, FOLDER, LINK, SUBMODULE, Change, Repository, TreeEntry
 from gitlab_mcp.worktree import Worktree
+
+# The actions that GitLab takes last_commit_id for, and for how many files of a commit it is worth a request each.
+PINNED = ("update", "delete", "move")
+PINNED_FILES = 50
 
 
 class FileAction(BaseModel):
@@ -74,12 +79,23 @@ def commit(project: Project, repository: Repository, worktree: Worktree | None, 
         raise Refused(
             f"There is nothing to commit: {request.branch if tip else 'it'} already has all of this as it is."
         )
+    touched = [path for change in changes for path in (change.path, change.previous_path) if path]
+    remarks = Policy(project.gitlab.settings).remarks(request.branch, touched, project.default_branch)
+    if tip and not start:
+        changes = _pinned(project, repository, tip, changes)
     made = repository.create_commit(request.branch, request.message, changes, tip, is_new=bool(start))
     if worktree:
         worktree.remember(changes)
-    touched = [path for change in changes for path in (change.path, change.previous_path) if path]
-    remarks = Policy(project.gitlab.settings).remarks(request.branch, touched, project.default_branch)
     return Done(made, request.branch, start, changes, len(asked) - len(changes), left_out, remarks)
+
+
+def _pinned(project: Project, repository: Repository, tip: str, changes: Sequence[Change]) -> list[Change]:
+    """The changes with the commits that their files are known at, so that GitLab refuses what changed meanwhile."""
+    open_ = [change for change in changes if change.action in PINNED and not change.last_commit_id][:PINNED_FILES]
+    paths = [change.previous_path or change.path for change in open_]
+    found = project.gitlab.together(partial(repository.last_commit, tip, path) for path in paths)
+    commits = {change.path: commit for change, commit in zip(open_, found, strict=True)}
+    return [replace(change, last_commit_id=commits.get(change.path) or change.last_commit_id) for change in changes]
 
 
 def _tip(project: Project, repository: Repository, request: Request) -> tuple[str, str]:
@@ -159,6 +175,8 @@ def _checked(action: FileAction, tree: Mapping[str, TreeEntry]) -> Change:
         raise Conflict(f"{path} is already there: leave action out to update it.")
     if kind in ("update", "delete", "chmod") and not there:
         raise NotFound(f"{path} is not there, so there is nothing to {kind}.")
+    if kind in ("delete", "chmod") and action.content is not None:
+        raise InvalidArgument(f"content does not go with {kind} ({path}): use action update.")
     if kind == "chmod" and action.executable is None:
         raise InvalidArgument(f"The action chmod on {path} needs executable: true or false.")
     if kind == "move":

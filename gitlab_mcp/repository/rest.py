@@ -81,6 +81,11 @@ class Repository:
         """The commit that a branch, tag or id names. Raises NotFound."""
         return self._gitlab.get(f"{self._path}/commits/{segment(ref)}", stats="false")
 
+    def last_commit(self, ref: str, path: str) -> str:
+        """The id of the newest commit up to `ref` that changed `path`; "" where there is none."""
+        page = self._gitlab.page(f"{self._path}/commits", 1, 1, ref_name=ref, path=path)
+        return page.rows[0].text("id") if page.rows else ""
+
     def folder(self, ref: str, path: str, *, recursive: bool, page: int, per_page: int) -> Page:
         """A page of the entries of a folder. Raises NotFound for an unknown ref, or a folder that is not there."""
         query = {"ref": ref, "path": path, "recursive": "true" if recursive else None}

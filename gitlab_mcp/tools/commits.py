@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from gitlab_mcp.api import merge_requests
 from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import Failure, InvalidArgument, Partial
-from gitlab_mcp.params import Branch, Labels, Project, Ref
+from gitlab_mcp.params import Branch, Globs, Labels, Project, Ref
 from gitlab_mcp.registry import tool
 from gitlab_mcp.render.commits import committed
 from gitlab_mcp.render.merge_requests import merge_request_written
@@ -20,7 +20,7 @@ class NewMergeRequest(BaseModel):
     title: str
     description: str = ""
     target_branch: Branch = ""
-    draft: bool = False
+    draft: bool | None = None
     labels: Labels = []
 
 
@@ -30,7 +30,7 @@ def commit_files(
     branch: Branch,
     message: str,
     actions: list[FileAction] = [],
-    paths: Annotated[list[str], Field(description="globs, such as src/**")] = [],
+    paths: Annotated[Globs, Field(description="globs, such as src/**")] = [],
     ref: Annotated[Ref, Field(description="creates branch, from here")] = "",
     merge_request: NewMergeRequest | None = None,
     project: Project = "",
@@ -47,9 +47,14 @@ def commit_files(
             'Give actions, such as [{"path": "src/app.py"}], or paths, such as ["src/**"], to say what to commit.'
         )
     target = ctx.project(project)
+    repository, worktree = ctx.repository(target), ctx.worktree(target)
+    into = merge_request.target_branch or target.default_branch if merge_request else ""
     if merge_request:
         merge_requests.titled(merge_request.title, merge_request.draft)
-    repository, worktree = ctx.repository(target), ctx.worktree(target)
+        if into == branch:
+            raise InvalidArgument(f"{branch} cannot be merged into itself: commit to another branch.")
+        if merge_request.target_branch:
+            repository.branch(into)  # a missing one is said before anything is committed
     done = commit(target, repository, worktree, Request(branch, message, ref, actions, paths))
     answer = committed(done)
     if merge_request is None:
@@ -57,7 +62,6 @@ def commit_files(
     wanted = merge_requests.Wanted(
         merge_request.title, merge_request.description, merge_request.draft, merge_request.labels
     )
-    into = merge_request.target_branch or target.default_branch
     try:
         opened, is_new = merge_requests.open_merge_request(target, branch, into, wanted)
     except Failure as failure:

@@ -8,7 +8,7 @@ from gitlab_mcp.api import merge_requests as api
 from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.params import Branch, Detail, Iid, Labels, PageNumber, Project, Username, Usernames
-from gitlab_mcp.registry import tool
+from gitlab_mcp.registry import UNCHANGED, tool
 from gitlab_mcp.render import merge_requests as render
 from gitlab_mcp.render.lists import listing
 
@@ -75,7 +75,7 @@ def create_merge_request(
     title: str,
     description: str = "",
     target_branch: Branch = "",
-    draft: bool = False,
+    draft: bool | None = None,
     labels: Labels = [],
     assignees: Usernames = [],
     reviewers: Usernames = [],
@@ -98,7 +98,7 @@ def update_merge_request(
     ctx: Ctx,
     iid: Iid,
     title: str = "",
-    description: str | None = None,
+    description: str = UNCHANGED,
     target_branch: Branch = "",
     state: Literal["", "close", "reopen"] = "",
     draft: bool | None = None,
@@ -114,7 +114,7 @@ def update_merge_request(
     target = ctx.noteable("merge request", iid, project)
     changes: dict[str, object] = {
         "title": title or None,
-        "description": description,
+        "description": None if description == UNCHANGED else description,
         "target_branch": target_branch or None,
         "state_event": state or None,
         "add_labels": ",".join(add_labels) or None,

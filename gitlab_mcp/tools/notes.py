@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from gitlab_mcp.api import discussions
+from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.context import Ctx, noun_of
 from gitlab_mcp.errors import InvalidArgument
-from gitlab_mcp.params import Iid, Project, as_text, web_reference
+from gitlab_mcp.params import Iid, Project, as_text
 from gitlab_mcp.registry import tool
 from gitlab_mcp.render import notes as render
 
@@ -38,11 +39,12 @@ def create_note(
         raise InvalidArgument("body is empty: write what the comment says.")
     if len(body) > NOTE_CHARACTERS:
         raise InvalidArgument(f"body has {len(body):,} characters, and GitLab takes {NOTE_CHARACTERS:,}: shorten it.")
-    thread = _thread(ctx, target.path, noun, reply_to)
+    url = target.web_url  # asked for before the write: nothing may fail after it
+    thread = _thread(ctx, target, reply_to.strip())
     if thread and internal:
         raise InvalidArgument("A reply is internal when its thread is: leave internal out.")
     written, again = ctx.app.notes.post(target.path, body, thread, internal=internal)
-    return render.note_created(written, target.sign, target.web_url, is_reply=bool(reply_to), again=again)
+    return render.note_created(written, target.sign, url, is_reply=bool(reply_to), again=again)
 
 
 def _noun(on: On, iid: str, reply_to: str) -> Literal["issue", "merge request"]:
@@ -56,12 +58,12 @@ def _noun(on: On, iid: str, reply_to: str) -> Literal["issue", "merge request"]:
     return noun
 
 
-def _thread(ctx: Ctx, noteable: str, noun: str, reply_to: str) -> str:
+def _thread(ctx: Ctx, target: Noteable, reply_to: str) -> str:
     if not reply_to:
         return ""
-    if reply_to.startswith(("http://", "https://")):
-        found = web_reference(reply_to)
-        if found is None or not found["note"] or noun_of(reply_to) != noun:
-            raise InvalidArgument(f"reply_to is {reply_to}, which is no URL of a comment on this {noun} (…#note_101).")
-        reply_to = found["note"]
-    return discussions.thread_of(ctx.gitlab, noteable, reply_to)
+    if reply_to.lower().startswith(("http://", "https://")):
+        found = ctx.noteable(target.noun, reply_to)
+        if not found.note or found.iid != target.iid or not target.project.is_called(found.project.name):
+            raise InvalidArgument(f"reply_to is {reply_to}, which is no comment on {target.sign} (…#note_101).")
+        reply_to = found.note
+    return discussions.thread_of(ctx.gitlab, target.path, reply_to.removeprefix("#").removeprefix("note_"))

@@ -152,6 +152,38 @@ async def test_64_calls_of_a_tool_that_asks_for_four_things_at_once_all_succeed(
     assert len(set(answers)) == 1
 
 
+async def test_calls_that_ask_for_many_pages_at_once_do_not_wait_for_each_other_for_ever() -> None:
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        page = {"x-total-pages": "3", "x-total": "300"}
+        if "/discussions" in handler.path:
+            body = b'[{"id": "d", "notes": [{"id": 1, "type": "DiscussionNote"}]}]'
+            json_answer(handler, body, headers=page)
+        elif "/notes" in handler.path:
+            json_answer(handler, b'[{"id": 1, "type": "DiscussionNote", "body": "x", "author": {"id": 1}}]')
+        elif handler.path.endswith("/issues/7"):
+            json_answer(handler, b'{"iid": 7, "title": "t"}')
+        elif "/members/" in handler.path:
+            json_answer(handler, b'{"access_level": 40}')
+        else:
+            json_answer(handler, b"[]", headers=page)
+
+    with answering(respond) as gitlab:
+        async with connect(Settings(url=gitlab.url, credential=CREDENTIAL, project="acme/app")) as agent:
+            answers = await asyncio.gather(*(agent.call("get_issue", iid=7) for _ in range(40)))
+    assert len(set(answers)) == 1
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"null", b'"text"', b""])
+async def test_an_answer_that_is_not_what_was_asked_for_is_not_taken_for_an_empty_file_or_list(body: bytes) -> None:
+    with answering(lambda handler: json_answer(handler, body)) as gitlab:
+        async with connect(Settings(url=gitlab.url, credential=CREDENTIAL, project="acme/app")) as agent:
+            told = await agent.refused("get_file", path="README.md", ref="main")
+            assert "not what it should be" in told
+            assert "not what it should be" in await agent.refused("get_issue", iid=7)
+            if body != b"[]":
+                assert "not what it should be" in await agent.refused("list_issues")
+
+
 async def _unusable(respond: Respond, expected: str, deadline: float = 60.0) -> None:
     with answering(respond) as gitlab:
         settings = Settings(url=gitlab.url, credential=CREDENTIAL, project="acme/app", deadline=deadline)

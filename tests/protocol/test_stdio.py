@@ -137,6 +137,25 @@ async def test_a_line_that_is_no_message_is_survived() -> None:
     assert answers[-1]["result"] == {}
 
 
+@pytest.mark.parametrize("request_id", [[1], {"a": 1}, None, True])
+async def test_a_cancellation_of_what_is_no_request_is_survived(request_id: object) -> None:
+    async with server(environment(NOWHERE)) as child:
+        await child.initialize()
+        child.send("notifications/cancelled", {"requestId": request_id}, notify=True)
+        child.write(b'{"jsonrpc":"2.0","id":"\\ud800","method":"ping"}\n')
+        number = child.send("ping")
+        assert (await child.read())["id"] == number
+
+
+async def test_a_batch_is_answered_with_an_error_for_each_of_its_requests() -> None:
+    async with server(environment(NOWHERE)) as child:
+        await child.initialize()
+        child.write(b'[{"jsonrpc":"2.0","id":7,"method":"ping"},{"jsonrpc":"2.0","id":8,"method":"ping"}]\n')
+        answers = [await child.read(), await child.read()]
+    assert [answer["id"] for answer in answers] == [7, 8]
+    assert all(answer["error"]["code"] == -32700 for answer in answers)
+
+
 async def test_a_message_that_comes_in_many_small_pieces_is_taken_whole() -> None:
     async with server(environment(NOWHERE)) as child:
         await child.initialize()

@@ -161,7 +161,7 @@ async def test_a_file_that_changed_since_it_was_read_is_not_overwritten(sandbox:
         ({"path": "../x", "content": ""}, 'actions[0].path is "../x"'),
         ({"path": "/etc/passwd", "content": ""}, "not an absolute one"),
         ({"path": ".git/hooks/post-checkout", "content": ""}, "goes through .git"),
-        ({"path": "x", "contents": ""}, "there is no actions[0].contents; actions takes: path, action, content"),
+        ({"path": "x", "contents": ""}, "actions[0].contents does not exist; actions takes: path, action, content"),
         ({"path": "x", "action": "remove"}, "actions[0].action"),
         ({"path": "README.md", "action": "create", "content": ""}, "already there: leave action out"),
         ({"path": "gone", "action": "update", "content": ""}, "nothing to update"),

@@ -38,7 +38,7 @@ async def test_a_bare_number_needs_on_and_a_contradiction_is_refused(sandbox: Sa
         assert "wants an issue" in await agent.refused("create_note", iid="!1", on="issue", body="x")
 
 
-@pytest.mark.parametrize("form", ["149", "n149", 149, "discussion", "URL"])
+@pytest.mark.parametrize("form", ["149", "n149", 149, " #note_149 ", "discussion", "URL"])
 async def test_a_reply_lands_in_the_thread_that_a_note_discussion_or_url_names(sandbox: Sandbox, form: object) -> None:
     [thread] = [each for each in get(sandbox, "/issues/7/discussions") if each["notes"][0]["id"] == 149]
     names = {"discussion": thread["id"], "URL": f"{sandbox.url}/acme/app/-/issues/7#note_149"}
@@ -64,9 +64,11 @@ async def test_a_reply_to_what_is_not_there_is_refused_before_anything_is_posted
         assert "no note 99999" in await agent.refused("create_note", iid="#7", body="x", reply_to="99999")
         assert "give a note id" in await agent.refused("create_note", iid="#7", body="x", reply_to="that one")
         other = f"{sandbox.url}/acme/app/-/merge_requests/1#note_152"
-        assert "no URL of a comment on this issue" in await agent.refused(
-            "create_note", on="issue", iid=7, body="x", reply_to=other
-        )
+        assert "URL of a merge request" in await agent.refused("create_note", iid="#7", body="x", reply_to=other)
+        elsewhere = f"{sandbox.url}/acme/app/-/issues/5#note_149"
+        assert "no comment on #7" in await agent.refused("create_note", iid="#7", body="x", reply_to=elsewhere)
+        foreign = "http://other.example/acme/app/-/issues/7#note_149"
+        assert "the only GitLab" in await agent.refused("create_note", iid="#7", body="x", reply_to=foreign)
     assert writes(sandbox) == []
 
 

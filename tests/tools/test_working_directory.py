@@ -1,5 +1,7 @@
 """commit_files with files that an agent edited on disk, in a clone as a job has it."""
 
+import asyncio
+import base64
 import hashlib
 import os
 import subprocess
@@ -312,3 +314,112 @@ async def test_odd_but_lawful_names_are_committed(sandbox: Sandbox, work: Path, 
         )
     for branch in ("odd", "odd2"):
         assert set(changes(clone(sandbox, branch, tmp_path / branch))) == set(names)
+
+
+async def test_a_name_in_quotes_cannot_make_git_read_another_file(sandbox: Sandbox, work: Path, tmp_path: Path) -> None:
+    for name in ('"\\056git/config"', '"q', '"/etc/passwd"'):
+        path = work / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"own content of {path.name}\n")
+    async with connect(settings(sandbox, work)) as agent:
+        await agent.call("commit_files", branch="quoted", ref="main", message="m", paths=["**"])
+        action = {"path": '"\\056git/config"'}
+        await agent.call("commit_files", branch="quoted2", ref="main", message="m", actions=[action])
+    landed = clone(sandbox, "quoted", tmp_path / "landed")
+    assert (landed / '"\\056git' / 'config"').read_text() == 'own content of config"\n'
+    assert (landed / '"' / "etc" / 'passwd"').read_text() == 'own content of passwd"\n'
+
+
+async def test_a_working_directory_that_is_no_checkout_or_is_not_checked_out_deletes_nothing(
+    sandbox: Sandbox, work: Path, tmp_path: Path
+) -> None:
+    bare = tmp_path / "no-git"
+    bare.mkdir()
+    (bare / "x.txt").write_text("x\n")
+    arguments = {"ref": "main", "message": "m", "paths": ["**"]}
+    async with connect(settings(sandbox, bare)) as agent:
+        told = await agent.refused("commit_files", branch="no-git", **arguments)
+        assert "name the files in actions" in told
+        await agent.call("commit_files", branch="no-git", ref="main", message="m", actions=[{"path": "x.txt"}])
+    empty = tmp_path / "empty"
+    git(tmp_path, "clone", "-q", "--no-checkout", str(work), str(empty))
+    async with connect(settings(sandbox, empty)) as agent:
+        assert "nothing to commit" in await agent.refused("commit_files", branch="empty", **arguments)
+
+
+async def test_others_work_is_kept_where_no_remote_branch_is_known_as_in_a_merge_request_pipeline(
+    sandbox: Sandbox, work: Path, tmp_path: Path
+) -> None:
+    git(work, "checkout", "-q", "--detach")
+    git(work, "update-ref", "refs/pipelines/1", "HEAD")
+    for ref in git(work, "for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes").splitlines():
+        git(work, "update-ref", "-d", ref)
+    async with connect(settings_for(sandbox)) as agent:
+        theirs = [{"path": "theirs.txt", "content": "x"}, {"path": "CHANGELOG.md", "content": "theirs"}]
+        await agent.call("commit_files", branch="pipeline", ref="main", message="theirs", actions=theirs)
+    (work / "README.md").write_text("mine\n")
+    async with connect(settings(sandbox, work)) as agent:
+        await agent.call("commit_files", branch="pipeline", message="mine", paths=["**"])
+    landed = clone(sandbox, "pipeline", tmp_path / "landed")
+    assert git(landed, "diff", "--name-status", "HEAD~1..HEAD") == "M\tREADME.md"
+
+
+async def test_of_two_commits_to_the_same_file_at_once_one_lands_and_the_other_is_told(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox)) as agent:
+        await agent.call("create_branch", branch="race")
+        sandbox.knobs.clear()
+        sandbox.knobs.delay("POST", "/repository/commits$", seconds=2.0, times=2)  # both have looked before one lands
+        one, other = [{"path": "README.md", "content": "one"}], [{"path": "README.md", "content": "other"}]
+        calls = [
+            agent.client.call_tool("commit_files", {"branch": "race", "message": "m", "actions": actions})
+            for actions in (one, other)
+        ]
+        results = await asyncio.gather(*calls)
+    assert sorted(result.is_error for result in results) == [False, True]
+    [told] = [str(result.content[0]) for result in results if result.is_error]
+    assert "changed since" in told
+    winner = b"one" if not results[0].is_error else b"other"
+    assert base64.b64decode(get(sandbox, "/repository/files/README.md?ref=race")["content"]) == winner
+
+
+async def test_links_that_took_the_place_of_files_or_folders_are_left_out(
+    sandbox: Sandbox, work: Path, tmp_path: Path
+) -> None:
+    (work / "docs/latest").unlink()
+    (work / "docs/latest").write_text("now a file\n")
+    (work / "src").rename(tmp_path / "elsewhere")
+    (work / "src").symlink_to(tmp_path / "elsewhere")
+    (work / "README.md").write_text("edited\n")
+    async with connect(settings(sandbox, work)) as agent:
+        answer = await agent.call("commit_files", branch="swapped", ref="main", message="m", paths=["**"])
+    assert ": 1 changed." in answer
+    assert "docs/latest" in answer
+    assert "src/app/cli.py" in answer
+
+
+async def test_files_that_the_checkout_marks_as_untouched_or_git_sees_no_change_in_are_left_alone(
+    sandbox: Sandbox, work: Path
+) -> None:
+    git(work, "update-index", "--skip-worktree", "LICENSE")
+    (work / "LICENSE").unlink()
+    git(work, "update-index", "--assume-unchanged", "CHANGELOG.md")
+    (work / "CHANGELOG.md").write_text("local only\n")
+    git(work, "config", "core.fileMode", "false")
+    (work / "docs/usage.md").chmod(0o755)
+    (work / "README.md").write_text("edited\n")
+    async with connect(settings(sandbox, work)) as agent:
+        answer = await agent.call("commit_files", branch="untouched", ref="main", message="m", paths=["**"])
+    assert ": 1 changed." in answer
+
+
+async def test_a_merge_request_that_cannot_be_is_refused_before_anything_is_committed(
+    sandbox: Sandbox,
+) -> None:
+    one = {"message": "m", "actions": [{"path": "x", "content": "x"}]}
+    sandbox.knobs.clear()
+    async with connect(settings_for(sandbox)) as agent:
+        told = await agent.refused("commit_files", branch="main", merge_request={"title": "T"}, **one)
+        assert "cannot be merged into itself" in told
+        gone = {"title": "T", "target_branch": "gone"}
+        assert "404" in await agent.refused("commit_files", branch="stale/no-commits", merge_request=gone, **one)
+    assert writes(sandbox) == []
