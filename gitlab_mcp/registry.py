@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -87,7 +88,13 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
 
         def report(message: str) -> None:
             told = one_line(redact(message, secrets), 300)
-            asyncio.run_coroutine_threadsafe(mcp_context.report_progress(call.elapsed(), message=told), loop)
+            with suppress(RuntimeError):  # the loop is closed when the client is gone
+                loop.call_soon_threadsafe(tell, call.elapsed(), told)
+
+        def tell(seconds: float, message: str) -> None:
+            telling.add(asyncio.ensure_future(mcp_context.report_progress(seconds, message=message)))
+
+        telling: set[asyncio.Future[None]] = set()
 
         call = Call(app.settings.deadline, report)
         context = copy_context()

@@ -16,7 +16,7 @@ LINES = 300
 ROWS = (
     ("__main__",),
     ("cli",),
-    ("demo", "server", "transport"),
+    ("demo", "server", "transport", "logs"),
     ("tools",),
     ("registry", "context"),
     ("repository", "worktree", "api", "render", "params", "policy", "outgoing", "call", "errors"),

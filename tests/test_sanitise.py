@@ -1,9 +1,12 @@
 """What people wrote, made safe to show: by content, and in time that grows with its length only."""
 
+import logging
+import sys
 import time
 
 import pytest
 
+from gitlab_mcp.logs import RedactingFormatter
 from gitlab_mcp.outgoing import inert
 from gitlab_mcp.render.redact import redact
 from gitlab_mcp.render.sanitise import one_line, sanitise, visible
@@ -83,3 +86,15 @@ def test_a_secret_is_known_by_its_form(secret: str) -> None:
 
 def test_a_secret_is_known_by_its_value() -> None:
     assert redact("the value is hunter2hunter2.", ("hunter2hunter2",)) == "the value is [token removed]."
+
+
+def test_the_log_and_its_tracebacks_hold_no_secret() -> None:
+    formatter = RedactingFormatter(("hunter2hunter2",))
+    try:
+        raise ValueError("glpat-AbCdEfGhIjKlMnOpQrSt and hunter2hunter2")
+    except ValueError:
+        record = logging.LogRecord("x", logging.ERROR, "", 1, "with hunter2hunter2", None, sys.exc_info())
+    text = formatter.format(record)
+    assert "Traceback" in text
+    assert "hunter2" not in text
+    assert "glpat-" not in text

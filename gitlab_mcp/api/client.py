@@ -16,7 +16,7 @@ from gitlab_mcp import __version__
 from gitlab_mcp.api.entity import Entity, entities
 from gitlab_mcp.api.refusals import refusal, unreachable
 from gitlab_mcp.api.retrying import time_of, wait_to_retry
-from gitlab_mcp.api.session import CONNECTIONS, GitLabSession, header
+from gitlab_mcp.api.session import CONNECTIONS, BodyTooLarge, GitLabSession, header
 from gitlab_mcp.call import current_call
 from gitlab_mcp.errors import Failure, GitLabRefusal, InvalidArgument, Moved
 from gitlab_mcp.outgoing import TEXT_FIELDS, inert
@@ -30,6 +30,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 THREADS = "gitlab-request"
+PARTS = 300_000  # commas and brackets in an answer: each can become an object of a hundred bytes
 PAGE = 100  # rows of a page, at most: https://docs.gitlab.com/api/rest/#pagination
 
 
@@ -247,8 +248,11 @@ class GitLab:
 def _parsed(response: requests.Response, method: str, path: str) -> object:
     if response.status_code == 204 or not response.content:
         return None
+    body = response.content
+    if sum(map(body.count, (b",", b"[", b"{"))) > PARTS:
+        raise unreachable(method, BodyTooLarge("the answer has too many parts"), path)
     try:
-        parsed: object = json.loads(response.content)
+        parsed: object = json.loads(body)
     except (ValueError, RecursionError) as error:
         kind = response.headers.get("content-type", "no content type").split(";")[0]
         raise unreachable(method, error, path, found=f"{kind}, {len(response.content)} bytes") from error

@@ -4,8 +4,13 @@ GitLab adds, drops and nulls fields between versions. A write that has happened 
 because of a field in its answer.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
+
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
+URL = re.compile(r"https?://[\x21-\x7e\u00a1-\ud7ff]{1,2000}")
+SHA = re.compile(r"[0-9a-f]{4,64}")
 
 
 class Entity:
@@ -62,8 +67,19 @@ class Entity:
         return [str(key) for key in value] if isinstance(value, dict) else []
 
     def day(self, *keys: str) -> str:
-        """The date of a timestamp, such as 2026-11-20."""
-        return self.text(*keys)[:10]
+        """The date of a timestamp, such as 2026-11-20; "" for anything else."""
+        match = DAY.match(self.text(*keys))
+        return match[0] if match else ""
+
+    def url(self, *keys: str) -> str:
+        """An http(s) URL; "" for anything else, so that it needs no quoting."""
+        value = self.text(*keys)
+        return value if URL.fullmatch(value) else ""
+
+    def sha(self, *keys: str) -> str:
+        """The id of a git object, whole or short; "" for anything else."""
+        value = self.text(*keys)
+        return value if SHA.fullmatch(value) else ""
 
 
 def entities(data: object) -> Iterator[Entity]:

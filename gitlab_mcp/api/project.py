@@ -1,5 +1,6 @@
 """A project, and the issues and merge requests in it, as arguments name them."""
 
+import re
 import time
 from dataclasses import dataclass
 from typing import Literal
@@ -7,6 +8,7 @@ from typing import Literal
 from gitlab_mcp.api.client import GitLab, segment
 from gitlab_mcp.api.entity import Entity
 
+BRANCH = re.compile(r"[^\x00-\x20\x7f-\x9f~^:?*\[\\]{1,255}")  # what git takes for the name of a branch, roughly
 PROJECT_SECONDS = 300.0
 
 Noun = Literal["issue", "merge request"]
@@ -43,7 +45,8 @@ class Project:
     @property
     def default_branch(self) -> str:
         """The default branch, also of an empty repository; "main" where GitLab does not say."""
-        return self.entity.text("default_branch") or "main"
+        name = self.entity.text("default_branch")
+        return name if BRANCH.fullmatch(name) else "main"
 
     def is_called(self, name: str) -> bool:
         """Whether `name`, a path or an id, names this project."""

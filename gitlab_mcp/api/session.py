@@ -22,7 +22,7 @@ from gitlab_mcp.settings import READS, SettingsError
 CONNECTIONS = 16
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 30.0
-BODY_BYTES = 32 * 1024 * 1024
+BODY_BYTES = 12 * 1024 * 1024  # a file of 9 MB, as GitLab sends it in base64
 CHUNK_BYTES = 64 * 1024
 HEADER_DIGITS = 13
 CREDENTIAL_HEADERS = ("Authorization", "PRIVATE-TOKEN", "JOB-TOKEN", "Cookie")

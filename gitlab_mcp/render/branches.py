@@ -11,7 +11,7 @@ def branch_row(branch: Entity) -> str:
     commit = branch.entity("commit")
     return facts(
         one_line(branch.text("name"), 255),
-        f"{commit.text('short_id')} {one_line(commit.text('title'), 120)}",
+        f"{commit.sha('short_id')} {one_line(commit.text('title'), 120)}",
         commit.day("committed_date"),
         "default" if branch.flag("default") else "",
         "protected" if branch.flag("protected") else "",
@@ -22,13 +22,13 @@ def branch_row(branch: Entity) -> str:
 def branch_created(written: Written[Entity], start: str) -> str:
     """What create_branch answers."""
     branch = written.result
-    return f"Created branch {_name(branch)} from {start}.{confirmed(written)}\n{branch.text('web_url')}"
+    return f"Created branch {_name(branch)} from {start}.{confirmed(written)}\n{branch.url('web_url')}"
 
 
 def branch_there(branch: Entity, start: str) -> str:
     """What create_branch answers when the branch is already where it should begin."""
-    return f"Branch {_name(branch)} is already there, at {start}; nothing was changed.\n{branch.text('web_url')}"
+    return f"Branch {_name(branch)} is already there, at {start}; nothing was changed.\n{branch.url('web_url')}"
 
 
 def _name(branch: Entity) -> str:
-    return f"{one_line(branch.text('name'), 255)} ({branch.text('commit', 'short_id')})"
+    return f"{one_line(branch.text('name'), 255)} ({branch.sha('commit', 'short_id')})"

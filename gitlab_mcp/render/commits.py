@@ -20,11 +20,11 @@ def committed(done: Done) -> str:
         f"{number} {word}" for word, action in kinds if (number := sum(each.action == action for each in done.changes))
     ]
     unchanged = f", {count(done.unchanged, 'file')} already as wanted" if done.unchanged else ""
-    identity = commit.text("short_id") or commit.text("id")[:8]
+    identity = commit.sha("short_id") or commit.sha("id")[:8]
     left_out = one_line(", ".join(done.left_out), 500)
     notes = "".join(f"\n{one_line(note, 1000)}" for note in done.remarks)
     remark = f"\nLeft out, being links or stored by a filter such as LFS: {left_out}" if left_out else ""
     return (
         f"Committed {one_line(identity, 40)} to {done.branch}{start}: {', '.join(counted)}{unchanged}."
-        f"{confirmed(done.commit)}\n{commit.text('web_url')}{remark}{notes}"
+        f"{confirmed(done.commit)}\n{commit.url('web_url')}{remark}{notes}"
     )

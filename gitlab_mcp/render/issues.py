@@ -38,7 +38,7 @@ def issue(entity: Entity, related: list[Entity], closing: list[Entity], shown: C
             f"due: {entity.day('due_date')}" if entity.text("due_date") else "",
         ),
         facts(
-            entity.text("web_url"),
+            entity.url("web_url"),
             labelled("merge requests", (_linked(each, closers) for each in list(linked.values())[:10])),
         ),
     ]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from gitlab_mcp.api.client import Page
+from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.render.text import ANSWER_BYTES, count, size
 
 ROWS_BYTES = ANSWER_BYTES - 2_000
@@ -40,4 +41,4 @@ def _fitting(lines: list[str]) -> list[str]:
 
 def state(value: str) -> str:
     """GitLab says "opened" of what everybody calls open."""
-    return "open" if value == "opened" else value
+    return "open" if value == "opened" else one_line(value, 20)

@@ -25,13 +25,13 @@ def merge_request_row(authors: Authors, entity: Entity) -> str:
 
 def merge_request(entity: Entity, closes: list[Entity], shown: Comments, authors: Authors) -> str:
     """A whole merge request: facts, description, a page of comments."""
-    changes = entity.text("changes_count")
+    changes = one_line(entity.text("changes_count"), 10)
     head = [
         f"# !{entity.number('iid')} {title(entity, authors, 300)} ({_state(entity)})",
         facts(
             byline(entity, authors),
             branches(entity),
-            f"head: {entity.text('sha')[:12]}" if entity.text("sha") else "no commits",
+            f"head: {entity.sha('sha')[:12]}" if entity.sha("sha") else "no commits",
             f"{changes} files changed" if changes and changes != "1" else f"{changes or 0} file changed",
         ),
         facts(
@@ -43,7 +43,7 @@ def merge_request(entity: Entity, closes: list[Entity], shown: Comments, authors
             labelled("milestone", [entity.text("milestone", "title")]),
             labelled("closes", (f"#{issue.number('iid')}" for issue in closes if issue.number("iid"))),
         ),
-        entity.text("web_url"),
+        entity.url("web_url"),
     ]
     return "\n".join(head) + f"\n\n{description(entity, authors)}\n\n{comments(shown, COMMENT_BYTES, authors)}"
 
@@ -64,7 +64,7 @@ def merge_request_written(done: str, written: Written[Entity]) -> str:
     """What a write answers: what was done, to which merge request, and where it is."""
     entity = written.result
     draft = "draft " if entity.flag("draft") else ""
-    return f"{done} {draft}!{entity.number('iid')} ({branches(entity)}): {entity.text('web_url')}{confirmed(written)}"
+    return f"{done} {draft}!{entity.number('iid')} ({branches(entity)}): {entity.url('web_url')}{confirmed(written)}"
 
 
 def _state(entity: Entity) -> str:

@@ -127,7 +127,7 @@ class Repository:
             content=content,
             size=entity.number("size") or len(content),
             executable=entity.flag("execute_filemode"),
-            last_commit_id=entity.text("last_commit_id"),
+            last_commit_id=entity.sha("last_commit_id"),
         )
 
     def create_commit(

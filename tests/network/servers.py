@@ -1,5 +1,6 @@
 """Small real servers: one that answers as it is told and keeps what it was asked, and an HTTP proxy."""
 
+import json
 import socket
 import socketserver
 import threading
@@ -7,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import urlsplit
 
 
@@ -47,14 +49,16 @@ def json_answer(
 
 
 @contextmanager
-def answering(respond: Respond) -> Iterator[Recorder]:
-    """A server on 127.0.0.1 that keeps each request and lets `respond` answer it."""
+def answering(respond: Respond, bodies: list[dict[str, Any]] | None = None) -> Iterator[Recorder]:
+    """A server on 127.0.0.1 that keeps each request (and its JSON body in `bodies`) and lets `respond` answer it."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def _answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if bodies is not None and body:
+                bodies.append(json.loads(body))
             headers = {name.lower(): value for name, value in self.headers.items()}
             recorder.asked.append(Asked(self.command, self.path, headers, self.client_address))
             try:

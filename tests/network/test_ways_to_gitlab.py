@@ -96,13 +96,13 @@ async def test_an_answer_over_the_size_limit_is_not_read_to_its_end() -> None:
         while True:
             handler.wfile.write(b" " * 65536)
 
-    await _unusable(endless, "larger than 32 MB")
+    await _unusable(endless, "larger than 12 MB")
 
 
 async def test_a_compressed_answer_counts_with_its_full_size() -> None:
     bomb = gzip.compress(b" " * 200_000_000)
     await _unusable(
-        lambda handler: json_answer(handler, bomb, headers={"Content-Encoding": "gzip"}), "larger than 32 MB"
+        lambda handler: json_answer(handler, bomb, headers={"Content-Encoding": "gzip"}), "larger than 12 MB"
     )
 
 

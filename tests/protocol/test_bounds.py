@@ -1,0 +1,98 @@
+"""What GitLab sends cannot fill the memory, and a kill at any moment leaves nothing behind."""
+
+import asyncio
+import gzip
+import random
+import re
+import signal
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from gitlab_mcp.sandbox import Sandbox
+from tests.gitlab import get
+from tests.network.servers import Respond, answering, json_answer
+from tests.protocol.process import environment, server
+from tests.tools.test_commits import clone
+from tests.tools.test_working_directory import snapshot
+
+MEGABYTE = 1_000_000
+
+
+def endless(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Type", "application/json")
+    handler.send_header("Connection", "close")
+    handler.end_headers()
+    while True:
+        handler.wfile.write(b'["x",' * 20_000)
+
+
+def large(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(200 * MEGABYTE))
+    handler.end_headers()
+    for _ in range(200):
+        handler.wfile.write(b" " * MEGABYTE)
+
+
+def body(data: bytes) -> Respond:
+    return lambda handler: json_answer(handler, data)
+
+
+BOMB = gzip.compress(b" " * 200 * MEGABYTE)
+ANSWERS: dict[str, Respond] = {
+    "200 MB": large,
+    "endless": endless,
+    "a gzip bomb": lambda handler: json_answer(handler, BOMB, headers={"Content-Encoding": "gzip"}),
+    "HTML": lambda handler: json_answer(handler, b"<html>" * MEGABYTE, headers={"Content-Type": "text/html"}),
+    "truncated JSON": body(b'[{"iid": 7, "title": "' + b"x" * MEGABYTE),
+    "millions of empty lists": body(b"[" + b"[]," * 3_500_000 + b"[]]"),
+    "deep nesting": body(b"[" * 5 * MEGABYTE),
+    "one long text": body(b'[{"title": "' + "\U0001f389".encode() * 2 * MEGABYTE + b'"}]'),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+async def test_whatever_gitlab_sends_the_server_stays_under_150_mb_and_says_what_it_was(answer: str) -> None:
+    with answering(ANSWERS[answer]) as gitlab:
+        async with server(environment(gitlab.url)) as child:
+            await child.initialize()
+            for tool, arguments in (("list_issues", {}), ("get_file", {"path": "x", "ref": "main"})):
+                child.call(tool, **arguments)
+                told = await child.read()
+                assert "error" not in told
+            status = Path(f"/proc/{child.process.pid}/status").read_text()  # noqa: ASYNC240  # the kernel does not wait
+    peak = re.search(r"VmHWM:\s+(\d+) kB", status)
+    assert peak
+    assert int(peak[1]) * 1024 < 150 * MEGABYTE
+
+
+async def test_a_kill_at_any_moment_leaves_no_half_written_file_and_no_lock(tmp_path: Path) -> None:
+    chosen = random.Random(7)  # noqa: S311  # the same moments in every run
+    with Sandbox() as gitlab:
+        work = clone(gitlab, "main", tmp_path / "work")
+        for number in range(300):
+            (work / f"file-{number}.txt").write_text("x" * 1000)
+        before = snapshot(work)
+        ci = {
+            "GITLAB_CI": "true",
+            "CI_SERVER_URL": gitlab.url,
+            "CI_PROJECT_PATH": "acme/app",
+            "CI_PROJECT_DIR": str(work),
+        }
+        env = environment(gitlab.url, gitlab.tokens["maintainer"], HOME=str(tmp_path), **ci)
+        for number in range(8):
+            async with server(env) as child:
+                await child.initialize()
+                child.call("commit_files", branch=f"kill-{number}", ref="main", message="m", paths=["**"])
+                with_in = asyncio.create_task(child.process.wait())
+                await asyncio.wait({with_in}, timeout=chosen.uniform(0, 0.6))
+                child.process.send_signal(signal.SIGKILL)
+                await with_in
+        assert snapshot(work) == before
+        # What did land is whole: a commit is all or nothing.
+        for branch in get(gitlab, "/repository/branches?search=^kill-&per_page=100"):
+            compared = get(gitlab, f"/repository/compare?from=main&to={branch['name']}")
+            assert len(compared["diffs"]) == 300
