@@ -58,11 +58,11 @@ class Worktree:
     def differences(self, globs: Sequence[str], tree: Mapping[str, TreeEntry]) -> tuple[list[Change], list[str]]:
         """What differs on disk from `tree` at paths that match `globs`, deletions included; and what is left out.
 
-        Left out are links and what .gitattributes gives to a filter such as LFS.
+        Left out are links and what .gitattributes gives to a filter such as LFS. A file that was changed on the branch
+        since the checkout, and not here, is left as the branch has it.
 
-        A file that was changed on the branch since the checkout, and not here, is left as the branch has it.
-
-        Raises Conflict for a file that was changed on both sides, InvalidArgument when no file matches.
+        Raises Conflict for a file that was changed on both sides, InvalidArgument when a glob matches nothing, Refused
+        where there is no commit to compare with.
         """
         if len(globs) > GLOBS:
             raise InvalidArgument(f"{len(globs)} globs are too many for one call ({GLOBS} at most): give folders.")
@@ -90,7 +90,7 @@ class Worktree:
             deleted = [path for path in deleted if path not in behind_links]
             found = (*changed, *untracked)
             filtered = repository.filtered(found)
-            refused = [path for path in found if path in filtered or self._left_out(path, tree)] + behind_links
+            refused = {path for path in found if path in filtered or self._left_out(path, tree)} | set(behind_links)
             taken = [path for path in found if path not in refused]
             files = repository.files(taken)
         changes = [Change("delete", path, from_disk=True) for path in deleted]

@@ -78,6 +78,13 @@ def test_bare_on_a_terminal_it_says_what_it_is_what_it_found_and_how_to_register
     assert "glpat" not in done.stdout
 
 
+@pytest.mark.parametrize("command", ["sandbox", "demo"])
+def test_without_git_the_sandbox_says_that_it_is_needed(command: str, tmp_path: Path) -> None:
+    done = run(command, PATH=str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr == "gitlab-mcp-server: The sandbox needs git, and none is on PATH.\n"
+
+
 def test_the_sandbox_says_which_path_is_no_repository(tmp_path: Path) -> None:
     done = run("sandbox", "--repo", str(tmp_path))
     assert done.returncode == 2

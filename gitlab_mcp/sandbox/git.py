@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+
+from gitlab_mcp.sandbox.errors import SandboxError
+
+OLDEST = (2, 38)  # merge-tree --write-tree
 
 
 class GitError(Exception):
@@ -38,6 +43,16 @@ class Git:
             "GIT_ATTR_NOSYSTEM": "1",
             "GIT_TERMINAL_PROMPT": "0",
         }
+
+    def check(self) -> None:
+        """Raise SandboxError unless there is a git that can do what is asked of it here."""
+        try:
+            said = self.output(None, "--version").decode("utf-8", "replace")
+        except FileNotFoundError as error:
+            raise SandboxError("The sandbox needs git, and none is on PATH.") from error
+        version = re.search(r"(\d+)\.(\d+)", said)
+        if version is None or (int(version[1]), int(version[2])) < OLDEST:
+            raise SandboxError(f"The sandbox needs git {OLDEST[0]}.{OLDEST[1]} or newer; this is {said.strip()}.")
 
     def output(
         self,

@@ -91,6 +91,7 @@ class Sandbox:
                 raise SandboxError(f"Port {port} cannot be used: {error.strerror}.") from error
             self.url = f"{'https' if ssl else 'http'}://{_HOST}:{self._socket.getsockname()[1]}{prefix}"
             self.world = World(self._root, self.url)
+            self.world.git.check()
             planted = plant(self.world, Path(repo) if repo is not None else None)
             self.project = planted.project.full_path
             self.project_id = planted.project.id
