@@ -5,6 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
@@ -124,8 +125,9 @@ class GitLabSession(requests.Session):
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._answered = threading.local()
         slots = threading.BoundedSemaphore(CONNECTIONS)
-        self.mount("https://", LimitedAdapter(tls_context(ca_files), slots))
-        self.mount("http://", LimitedAdapter(ssl.create_default_context(), slots))
+        tls = tls_context(tuple(ca_files))
+        self.mount("https://", LimitedAdapter(tls, slots))
+        self.mount("http://", LimitedAdapter(tls, slots))
 
     @property
     def last_headers(self) -> Mapping[str, str]:
@@ -164,7 +166,8 @@ def drop(headers: Any, names: Iterable[str]) -> None:
         headers.pop(name, None)
 
 
-def tls_context(ca_files: Iterable[Path]) -> ssl.SSLContext:
+@lru_cache(maxsize=8)
+def tls_context(ca_files: tuple[Path, ...]) -> ssl.SSLContext:
     """A verifying TLS context: the system's roots, those of certifi, and the ones of `ca_files` (PEM, or a folder).
 
     Raises SettingsError when a file holds no certificate.
