@@ -45,6 +45,7 @@ TEXTS = (
 )
 CALL_SECONDS = 60.0
 BATCH = 200
+AT_ONCE = 32
 
 
 def junk(chosen: random.Random, depth: int = 0) -> Any:
@@ -181,18 +182,18 @@ async def fuzz_tools(chosen: random.Random, number: int, show: Callable[[str], N
 
     with answering(respond) as gitlab:
         credential = Credential("access token", "GITLAB_ACCESS_TOKEN", "glpat-this-is-not-a-real-token")
-        settings = Settings(url=gitlab.url, credential=credential, project="acme/app")
+        settings = Settings(url=gitlab.url, credential=credential, project="acme/app", deadline=0.5)
         done = 0
         while done < number:
             async with connect(settings) as agent:
                 schemas = {tool.name: tool.input_schema for tool in (await agent.client.list_tools()).tools}
-                for _ in range(min(2000, number - done) // 8):
-                    names = [chosen.choice(list(schemas)) for _ in range(8)]
+                for _ in range(-(-min(2048, number - done) // AT_ONCE)):
+                    names = [chosen.choice(list(schemas)) for _ in range(AT_ONCE)]
                     calls = [(name, arguments_for(chosen, schemas[name])) for name in names]
                     faults = await asyncio.gather(*(_call(agent, name, given) for name, given in calls))
                     wrong += [fault for fault in faults if fault]
                     gitlab.asked.clear()
-                    done += 8
+                    done += AT_ONCE
             show(f"{done} of {number} calls, {len(wrong)} wrong")
     return wrong
 
