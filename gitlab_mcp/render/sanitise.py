@@ -5,9 +5,14 @@ import re
 # ECMA-48 control sequences, operating system commands and two-character escapes, as terminals read them.
 ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-_]|\x9b[0-?]*[ -/]*[@-~]")
 
-# GitLab shows neither; an unclosed comment hides everything after it (CommonMark 0.31, 4.6 HTML blocks).
+# GitLab shows neither; an unclosed comment hides everything after it (CommonMark 0.31, 4.6 HTML blocks). Elements that
+# say they are hidden GitLab shows without saying so, yet other readers of the same text do not.
 HIDDEN_HTML = re.compile(
-    r"<!--.*?(?:-->|\Z)|<(script|style|template|noscript)\b[^<>]{0,500}>.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE
+    r"<!--.*?(?:-->|\Z)"
+    r"|<(script|style|template|noscript)\b[^<>]{0,500}>.*?(?:</\1\s*>|\Z)"
+    r"|<([a-z]\w{0,20})\s[^<>]{0,500}?(?:(?<=\s)hidden(?=[\s=/>])|display\s*:\s*none|visibility\s*:\s*hidden)[^<>]{0,500}>"
+    r".*?(?:</\2\s*>|\Z)",
+    re.DOTALL | re.IGNORECASE,
 )
 
 # Answers show at most 40,000 bytes; what is far beyond is not worth the work (GitLab takes a million characters).
