@@ -89,7 +89,7 @@ def run(flags: Flags) -> NoReturn:
     from gitlab_mcp.server import build_server
     from gitlab_mcp.transport import serve_stdio
 
-    log_to_stderr((settings.credential.token, *settings.secrets))
+    log_to_stderr(settings.hidden)
     serve_stdio(build_server(settings).lowlevel)
 
 

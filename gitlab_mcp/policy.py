@@ -74,7 +74,7 @@ class Policy:
         text = json.dumps(body, ensure_ascii=False, default=str)
         actions = body.get("actions")
         contents = [_bytes(action) for action in actions] if isinstance(actions, list) else []
-        secrets = (self.settings.credential.token, *self.settings.secrets)
+        secrets = self.settings.hidden
         if any(secret in text or any(secret.encode() in content for content in contents) for secret in secrets):
             raise Refused("The text holds the value of a secret of this run: nothing was sent. Leave the secret out.")
 

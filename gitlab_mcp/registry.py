@@ -79,7 +79,7 @@ def tool(
 def bind(definition: ToolDefinition, app: App) -> Tool:
     """The SDK's Tool that runs `definition` on a worker thread, for at most the deadline."""
     function = definition.function
-    secrets = (app.settings.credential.token, *app.settings.secrets)
+    secrets = app.settings.hidden
     signature = inspect.signature(function)
 
     @functools.wraps(function)

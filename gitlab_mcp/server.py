@@ -28,7 +28,7 @@ class GitLabServer(MCPServer[Any]):
 
     def __init__(self, settings: Settings) -> None:
         app = App(settings)
-        self._secrets = (settings.credential.token, *settings.secrets)
+        self._secrets = settings.hidden
         self._bound = {definition.name: bind(definition, app) for definition in selected(settings)}
         super().__init__(
             "gitlab",

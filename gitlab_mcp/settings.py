@@ -64,6 +64,11 @@ class Settings:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     deadline: float = 60.0
 
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Every value that must not leave: the run's own token, from wherever it came, and the other secrets."""
+        return (self.credential.token, *self.secrets)
+
 
 @dataclass(frozen=True)
 class Flags:

@@ -23,7 +23,17 @@ def wait_to_retry(call: Call, attempt: int, failure: Failure) -> None:
         passing, asked = failure.status in PASSING, failure.retry_after
     else:
         passing, asked = isinstance(failure, Unreachable) and failure.passing, None
-    if not passing or (asked is None and attempt >= ATTEMPTS):
+    if not passing:
+        raise failure
+    pause(call, attempt, asked, failure)
+
+
+def pause(call: Call, attempt: int, asked: float | None, failure: Failure) -> None:
+    """Wait after attempt number `attempt` as long as GitLab `asked`, or with backoff where it did not.
+
+    Raises `failure` when it was met often enough without GitLab asking for patience, or there is no time left.
+    """
+    if asked is None and attempt >= ATTEMPTS:
         raise failure
     call.wait(backoff(attempt) if asked is None else asked, failure)
 

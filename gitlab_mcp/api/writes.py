@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from gitlab_mcp.api.retrying import ATTEMPTS, backoff
+from gitlab_mcp.api.retrying import pause
 from gitlab_mcp.call import current_call
 from gitlab_mcp.errors import AnswerLost, Failure, GitLabRefusal, Unreachable
 
@@ -75,9 +75,7 @@ def _found(find: Callable[[], T | None], failure: Failure, check: str) -> T | No
 def _wait(failure: Failure, attempt: int, lost: bool, check: str) -> None:
     asked = failure.retry_after if isinstance(failure, GitLabRefusal) else None
     try:
-        if asked is None and attempt >= ATTEMPTS:
-            raise failure
-        current_call.get().wait(backoff(attempt) if asked is None else asked, failure)
+        pause(current_call.get(), attempt, asked, failure)
     except Failure as ended:
         if lost:
             raise _unknown(failure, check) from ended
