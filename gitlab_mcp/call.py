@@ -2,14 +2,20 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from gitlab_mcp.errors import Failure, Unreachable
 
+TRANSFER_SECONDS = 600.0
+TOLD_SECONDS = 5.0  # how often a long transfer is told of
+
 
 class Call:
     """The time that a tool call has left, in seconds, and whether it was cancelled.
+
+    The time stands still while git transfers something.
 
     `progress` tells the client what the call waits for.
     """
@@ -19,6 +25,9 @@ class Call:
         self._seconds = deadline
         self._cancelled = threading.Event()
         self._progress = progress
+        self._transfers = 0
+        self._transferring_since = 0.0
+        self._lock = threading.Lock()
 
     def cancel(self) -> None:
         """The client gave up: a wait ends at once and no further request is sent."""
@@ -30,12 +39,52 @@ class Call:
 
     def remaining(self) -> float:
         """Seconds left. Raises Unreachable when the call was cancelled or its time is over."""
-        if self._cancelled.is_set():
-            raise Unreachable("The call was cancelled.")
-        left = self.began + self._seconds - time.monotonic()
-        if left <= 0:
+        self._check_wanted()
+        if (left := self.left()) <= 0:
             raise Unreachable(f"{self.out_of_time()} Try again.")
         return left
+
+    def left(self) -> float:
+        """Seconds left; 0 or less when its time is over."""
+        with self._lock:
+            now = self._transferring_since if self._transfers else time.monotonic()
+            return self.began + self._seconds - now
+
+    @contextmanager
+    def transfer(self, what: str) -> Iterator[Callable[[], float]]:
+        """A transfer between git and GitLab, which may take longer than the call and tells the client that it goes on.
+
+        Gives a function that says how many of its seconds are left, and raises Unreachable when they are over or the
+        call was cancelled.
+        """
+        began = told = time.monotonic()
+        with self._lock:
+            if not self._transfers:
+                self._transferring_since = began
+            self._transfers += 1
+
+        def left() -> float:
+            nonlocal told
+            self._check_wanted()
+            now = time.monotonic()
+            if now - began >= TRANSFER_SECONDS:
+                raise Unreachable(f"git did not end to {what} within {TRANSFER_SECONDS:.0f} s.")
+            if now - told >= TOLD_SECONDS:
+                told = now
+                self._progress(f"git goes on to {what}: {now - began:.0f} s")
+            return began + TRANSFER_SECONDS - now
+
+        try:
+            yield left
+        finally:
+            with self._lock:
+                self._transfers -= 1
+                if not self._transfers:
+                    self._seconds += time.monotonic() - self._transferring_since
+
+    def _check_wanted(self) -> None:
+        if self._cancelled.is_set():
+            raise Unreachable("The call was cancelled.")
 
     def out_of_time(self) -> str:
         """What to say when its time is over."""

@@ -26,6 +26,7 @@ CONFIGURATION = (
         "--trusted-only", is_flag=True, help="Withhold text whose author is not known to be Developer or more."
     ),
     click.option("--trigger", default="", metavar="HANDLE", help="The handle that starts a run (claude unless given)."),
+    click.option("--author", default="", metavar="NAME <EMAIL>", help="In whose name commits are made."),
     click.option(
         "--deadline", type=float, default=0.0, metavar="SECONDS", help="What one call may take (60 unless given)."
     ),
@@ -90,7 +91,8 @@ def run(flags: Flags) -> NoReturn:
     from gitlab_mcp.transport import serve_stdio
 
     log_to_stderr(settings.hidden)
-    serve_stdio(build_server(settings).lowlevel)
+    server = build_server(settings)
+    serve_stdio(server.lowlevel, server.close)
 
 
 @main.command(short_help="Play the way from an issue to a merge request.")

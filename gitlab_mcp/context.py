@@ -4,16 +4,23 @@ import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.members import Authors, Members
 from gitlab_mcp.api.notes import Notes
 from gitlab_mcp.api.project import Noteable, Noun, Project
+from gitlab_mcp.api.session import roots
 from gitlab_mcp.checkout import project_of_remote
 from gitlab_mcp.errors import InvalidArgument
+from gitlab_mcp.git.own import OwnRepository
+from gitlab_mcp.git.remote import Remote
+from gitlab_mcp.git.run import end_running
 from gitlab_mcp.params import REFERENCE, web_reference
-from gitlab_mcp.repository.rest import Repository
+from gitlab_mcp.repository import Repository
+from gitlab_mcp.repository.git import GitRepository
+from gitlab_mcp.repository.rest import RestRepository
 from gitlab_mcp.settings import Settings
 from gitlab_mcp.worktree import Worktree
 
@@ -32,7 +39,16 @@ class App:
         directory = settings.working_directory
         self.worktree = Worktree(directory.path, directory.commit) if directory else None
         self._projects: dict[str, Project] = {}
+        self._repositories: dict[str, GitRepository] = {}
         self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """End what still runs and remove what is on the disk."""
+        end_running()
+        with self._lock:
+            for repository in self._repositories.values():
+                repository.close()
+            self._repositories.clear()
 
     def project(self, name: str) -> Project:
         """The project `name`; the same object each time, so that what is known of it is asked once."""
@@ -40,6 +56,26 @@ class App:
             if len(self._projects) > 1000:
                 self._projects.clear()
             return self._projects.setdefault(name, Project(self.gitlab, name))
+
+    def repository(self, project: Project) -> Repository:
+        """The repository of a project, by the one road of this run: git with the job token where nothing may write
+        over REST, else REST.
+        """
+        if not self.gitlab.identity.pushes():
+            return RestRepository(project)
+        path = project.full_path
+        with self._lock:
+            if path.lower() not in self._repositories:
+                self._repositories[path.lower()] = GitRepository(project, self._own_repository(project))
+            return self._repositories[path.lower()]
+
+    def _own_repository(self, project: Project) -> OwnRepository:
+        settings = self.settings
+        token = settings.push_token.token if settings.push_token else ""
+        remote = Remote(f"{settings.url}/{quote(project.full_path)}.git", token)
+        directory = settings.working_directory
+        clone = directory.path if directory and project.is_called(directory.project) else None
+        return OwnRepository(remote, clone, roots(settings.ca_files))
 
 
 @dataclass(frozen=True)
@@ -71,7 +107,7 @@ class Ctx:
 
     def repository(self, project: Project) -> Repository:
         """The repository of a project."""
-        return Repository(self.gitlab, project.path)
+        return self.app.repository(project)
 
     def worktree(self, project: Project) -> Worktree | None:
         """The working directory, where it is a checkout of `project`."""

@@ -4,17 +4,20 @@ import base64
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from pathspec import GitIgnoreSpec
 
 from gitlab_mcp.errors import Refused
+from gitlab_mcp.git.changes import Change
 from gitlab_mcp.settings import READS, Settings
 
 # What GitLab is asked beside projects: who this is, and what the token can do.
 ABOUT_THE_RUN = re.compile(r"/(user|personal_access_tokens/self|version|metadata|job)")
+
+SECRET_INSIDE = "The text holds the value of a secret of this run: nothing was sent. Leave the secret out."  # noqa: S105  # no secret
 
 # Files that run in pipelines, decide who must approve, or instruct the next agent.
 GUARDED_FILES = GitIgnoreSpec.from_lines(
@@ -48,7 +51,21 @@ class Policy:
         if writes and body is not None:
             self._check_secrets(body)
             if self.settings.in_ci and "/repository/" in path:
-                self._check_repository_write(project, body, default_branch)
+                actions = body.get("actions")
+                listed = actions if isinstance(actions, list) else []
+                paths = (str(action.get(key) or "") for action in listed for key in ("file_path", "previous_path"))
+                self._check_repository_write(str(body.get("branch", "")), paths, lambda: default_branch(project))
+
+    def check_push(
+        self, path: str, branch: str, message: str, changes: Sequence[Change], default_branch: Callable[[], str]
+    ) -> None:
+        """Raise Refused for a push that this run may not make. `path` is the project's below /api/v4."""
+        self.check("post", f"{path}/repository", None, lambda _project: default_branch())
+        contents = [message.encode(), *(change.content for change in changes if change.content)]
+        if any(secret.encode() in content for secret in self.settings.hidden for content in contents):
+            raise Refused(SECRET_INSIDE)
+        if self.settings.in_ci:
+            self._check_repository_write(branch, (path for change in changes for path in change.paths), default_branch)
 
     def covers(self, project: str, path: str, *, writes: bool) -> bool:
         """Whether requests about `project` (a path or an id) are allowed."""
@@ -76,26 +93,20 @@ class Policy:
         contents = [_bytes(action) for action in actions] if isinstance(actions, list) else []
         secrets = self.settings.hidden
         if any(secret in text or any(secret.encode() in content for content in contents) for secret in secrets):
-            raise Refused("The text holds the value of a secret of this run: nothing was sent. Leave the secret out.")
+            raise Refused(SECRET_INSIDE)
 
-    def _check_repository_write(
-        self, project: str, body: Mapping[str, object], default_branch: Callable[[str], str]
-    ) -> None:
-        branch = str(body.get("branch", ""))
-        if not self.settings.allow_default_branch and branch == default_branch(project):
+    def _check_repository_write(self, branch: str, paths: Iterable[str], default_branch: Callable[[], str]) -> None:
+        if not self.settings.allow_default_branch and branch == default_branch():
             raise Refused(
                 f"In CI nothing is written to {branch}, the default branch: commit to another one and open a merge"
                 " request. A maintainer opens it with --allow-default-branch."
             )
-        actions = body.get("actions")
-        for action in actions if isinstance(actions, list) else ():
-            for key in ("file_path", "previous_path"):
-                named = str(action.get(key) or "")
-                if named and self.guards(named):
-                    raise Refused(
-                        f"In CI {named} is not written: such files run in pipelines, decide who approves, or instruct"
-                        f' agents. A maintainer opens it with --allow-files "{named}".'
-                    )
+        for named in paths:
+            if named and self.guards(named):
+                raise Refused(
+                    f"In CI {named} is not written: such files run in pipelines, decide who approves, or instruct"
+                    f' agents. A maintainer opens it with --allow-files "{named}".'
+                )
 
     def guards(self, path: str) -> bool:
         """Whether `path` names a guarded file that no flag opened, in any letter case or Unicode form."""

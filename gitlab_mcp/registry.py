@@ -44,6 +44,7 @@ class ToolDefinition:
     destructive: bool
     idempotent: bool
     always_load: bool
+    job_token: bool
 
     @property
     def name(self) -> str:
@@ -63,15 +64,17 @@ def tool(
     destructive: bool = False,
     idempotent: bool = False,
     always_load: bool = False,
+    job_token: bool = True,
 ) -> Callable[[Callable[..., str]], ToolDefinition]:
     """Make a tool of a function whose first parameter is the Ctx and whose docstring is for the model.
 
     `destructive`: it can undo or overwrite something. `idempotent`: a second equal call changes nothing more.
-    `always_load`: every run needs it, so clients that defer tool definitions should not defer this one.
+    `always_load`: every run needs it, so clients that defer tool definitions should not defer this one. `job_token`:
+    GitLab lets a job token do it, over REST or git; else a run that has nothing more does not list it.
     """
 
     def define(function: Callable[..., str]) -> ToolDefinition:
-        return ToolDefinition(function, toolset, writes, destructive, idempotent or not writes, always_load)
+        return ToolDefinition(function, toolset, writes, destructive, idempotent or not writes, always_load, job_token)
 
     return define
 
@@ -101,9 +104,13 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
         context.run(current_call.set, call)
         answer = loop.run_in_executor(app.executor, lambda: context.run(function, Ctx(app), **arguments))
         try:
-            text = await asyncio.wait_for(answer, app.settings.deadline + GRACE)
+            while not answer.done() and call.left() > -GRACE:
+                # Meanwhile a transfer may have made its time longer.
+                await asyncio.wait([answer], timeout=call.left() + GRACE)
+            text = await asyncio.wait_for(answer, 0)
         except asyncio.CancelledError:
             call.cancel()
+            answer.cancel()
             raise
         except TimeoutError as error:
             call.cancel()

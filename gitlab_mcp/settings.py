@@ -8,15 +8,14 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from gitlab_mcp.checkout import WorkingDirectory, checkout_around, origin
+from gitlab_mcp.git.changes import Author
+from gitlab_mcp.variables import SettingsError as SettingsError
+from gitlab_mcp.variables import flag, is_ci, listed, secret, variable
 
 READS = ("get", "head")  # the HTTP methods that change nothing
 DEFAULT_URL = "https://gitlab.com"
 
 CredentialKind = Literal["access token", "flow token", "job token"]
-
-
-class SettingsError(Exception):
-    """The configuration cannot be used; the text says what is wrong and which variable or flag mends it."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +39,16 @@ class MergeRequestElsewhere:
 class Settings:
     """Everything that a run is configured with.
 
-    `url` has no slash at its end; `deadline` is in seconds; `own_project` is the path and the id of the run's own
-    project, as far as they are known; `trigger` is the handle that starts a run, without its @; `secrets` are values
-    that must not leave.
+    `url` has no slash at its end; `job_token` is what git pushes with where the credential may not write; `author` is
+    who commits are made in the name of, if not the credential's user; `deadline` is in seconds; `own_project` is the
+    path and the id of the run's own project, as far as they are known; `trigger` is the handle that starts a run,
+    without its @; `secrets` are values that must not leave.
     """
 
     url: str
     credential: Credential
+    job_token: Credential | None = None
+    author: Author | None = None
     project: str = ""
     own_project: tuple[str, ...] = ()
     merge_request: MergeRequestElsewhere | None = None
@@ -65,9 +67,15 @@ class Settings:
     deadline: float = 60.0
 
     @property
+    def push_token(self) -> Credential | None:
+        """The job token of this run, if it has one."""
+        return self.credential if self.credential.kind == "job token" else self.job_token
+
+    @property
     def hidden(self) -> tuple[str, ...]:
         """Every value that must not leave: the run's own token, from wherever it came, and the other secrets."""
-        return (self.credential.token, *self.secrets)
+        own = (self.credential, self.job_token) if self.job_token else (self.credential,)
+        return (*(credential.token for credential in own), *self.secrets)
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,7 @@ class Flags:
     allow_files: str = ""
     trusted_only: bool = False
     trigger: str = ""
+    author: str = ""
     deadline: float = 0.0
 
 
@@ -91,6 +100,7 @@ ACCESS_TOKEN_VARIABLES = ("GITLAB_ACCESS_TOKEN", "GITLAB_TOKEN", "GITLAB_PERSONA
 SECRET_VARIABLE = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|API_KEY|ACCESS_KEY|PRIVATE_KEY)$")
 # Shorter values are no secrets, and taking them out of a text would take words apart.
 SECRET_CHARACTERS = 8
+AUTHOR = re.compile(r"([^<>\x00-\x1f\x7f]{1,255}?) *<([^<>\s\x00-\x1f\x7f]{1,255})>")
 CA_VARIABLES = ("CI_SERVER_TLS_CA_FILE", "GITLAB_CA_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 NO_CREDENTIAL = (
@@ -106,7 +116,7 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
     """
     in_ci = is_ci(environ)
     url = _gitlab_url(flags, environ)
-    own = _value(environ, "CI_SERVER_URL")
+    own = variable(environ, "CI_SERVER_URL")
     if in_ci and own and origin(url) != origin(_address(own)):
         raise SettingsError(
             f"This job belongs to {own}, and its credentials go there only, not to {url}: remove GITLAB_URL or --url."
@@ -114,9 +124,9 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
     checkout = _working_directory(environ, directory, url)
     project = (
         flags.project
-        or _value(environ, "GITLAB_PROJECT")
-        or _value(environ, "CI_PROJECT_PATH")
-        or _value(environ, "CI_PROJECT_ID")
+        or variable(environ, "GITLAB_PROJECT")
+        or variable(environ, "CI_PROJECT_PATH")
+        or variable(environ, "CI_PROJECT_ID")
         or (checkout.project if checkout else "")
     )
     # What widens is a flag in CI: a job cannot tell who set a variable.
@@ -124,29 +134,46 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
     return Settings(
         url=url,
         credential=_credential(environ, in_ci=in_ci),
+        job_token=_job_token(environ),
+        author=_author(flags, environ, in_ci=in_ci),
         project=project,
         own_project=_own_project(environ, project, in_ci=in_ci),
         merge_request=_merge_request(environ),
         in_ci=in_ci,
         ca_files=_ca_files(environ),
         working_directory=checkout,
-        read_only=flags.read_only or _flag(environ, "GITLAB_MCP_READ_ONLY"),
-        toolsets=_names(flags.toolsets or _value(environ, "GITLAB_MCP_TOOLSETS")),
-        tools=_names(flags.tools or _value(environ, "GITLAB_MCP_TOOLS")),
-        allow_projects=_names(flags.allow_project or _value(widening, "GITLAB_MCP_ALLOW_PROJECT")),
-        allow_default_branch=flags.allow_default_branch or _flag(widening, "GITLAB_MCP_ALLOW_DEFAULT_BRANCH"),
-        allow_files=_names(flags.allow_files or _value(widening, "GITLAB_MCP_ALLOW_FILES")),
-        trusted_only=flags.trusted_only or _flag(environ, "GITLAB_MCP_TRUSTED_ONLY"),
-        trigger=(flags.trigger or _value(environ, "GITLAB_MCP_TRIGGER") or "claude").removeprefix("@"),
+        read_only=flags.read_only or flag(environ, "GITLAB_MCP_READ_ONLY"),
+        toolsets=listed(flags.toolsets or variable(environ, "GITLAB_MCP_TOOLSETS")),
+        tools=listed(flags.tools or variable(environ, "GITLAB_MCP_TOOLS")),
+        allow_projects=listed(flags.allow_project or variable(widening, "GITLAB_MCP_ALLOW_PROJECT")),
+        allow_default_branch=flags.allow_default_branch or flag(widening, "GITLAB_MCP_ALLOW_DEFAULT_BRANCH"),
+        allow_files=listed(flags.allow_files or variable(widening, "GITLAB_MCP_ALLOW_FILES")),
+        trusted_only=flags.trusted_only or flag(environ, "GITLAB_MCP_TRUSTED_ONLY"),
+        trigger=(flags.trigger or variable(environ, "GITLAB_MCP_TRIGGER") or "claude").removeprefix("@"),
         secrets=_secrets(environ),
         deadline=flags.deadline or 60.0,
     )
 
 
+def _job_token(environ: Mapping[str, str]) -> Credential | None:
+    token = secret(environ, "CI_JOB_TOKEN") if is_ci(environ) else ""
+    return Credential("job token", "CI_JOB_TOKEN", token) if re.fullmatch(r"[\x21-\x7e]+", token) else None
+
+
+def _author(flags: Flags, environ: Mapping[str, str], *, in_ci: bool) -> Author | None:
+    """Whom --author names, else the user who started this pipeline."""
+    if flags.author:
+        if not (match := AUTHOR.fullmatch(flags.author.strip())):
+            raise SettingsError(f'--author is "{flags.author}": write it as "Name <name@example.com>".')
+        return Author(match[1], match[2])
+    name, email = variable(environ, "GITLAB_USER_NAME"), variable(environ, "GITLAB_USER_EMAIL")
+    return Author(name, email) if in_ci and AUTHOR.fullmatch(f"{name} <{email}>") else None
+
+
 def _own_project(environ: Mapping[str, str], project: str, *, in_ci: bool) -> tuple[str, ...]:
     """In CI the job's own project, whatever else was configured; at a desk the configured one."""
     if in_ci:
-        own = _value(environ, "CI_PROJECT_PATH"), _value(environ, "CI_PROJECT_ID")
+        own = variable(environ, "CI_PROJECT_PATH"), variable(environ, "CI_PROJECT_ID")
         if not any(own):
             raise SettingsError(
                 "GITLAB_CI is set, but neither CI_PROJECT_PATH nor CI_PROJECT_ID: which project is this?"
@@ -156,11 +183,11 @@ def _own_project(environ: Mapping[str, str], project: str, *, in_ci: bool) -> tu
 
 
 def _merge_request(environ: Mapping[str, str]) -> MergeRequestElsewhere | None:
-    project, iid = _value(environ, "CI_MERGE_REQUEST_PROJECT_ID"), _value(environ, "CI_MERGE_REQUEST_IID")
+    project, iid = variable(environ, "CI_MERGE_REQUEST_PROJECT_ID"), variable(environ, "CI_MERGE_REQUEST_IID")
     if (
         not is_ci(environ)
         or not (project.isdecimal() and iid.isdecimal())
-        or project == _value(environ, "CI_PROJECT_ID")
+        or project == variable(environ, "CI_PROJECT_ID")
     ):
         return None
     return MergeRequestElsewhere(project, iid)
@@ -172,33 +199,9 @@ def _secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(sorted((value for value in found if len(value) >= SECRET_CHARACTERS), key=len, reverse=True))
 
 
-def is_ci(environ: Mapping[str, str]) -> bool:
-    """Whether this runs inside a GitLab CI job."""
-    return environ.get("GITLAB_CI", "").lower() == "true"
-
-
-def _value(environ: Mapping[str, str], name: str) -> str:
-    # An unset variable that a client's configuration refers to arrives as the literal text "${NAME}".
-    value = environ.get(name, "").strip()
-    return "" if re.fullmatch(r"\$\{[^}]*\}|\$\w+", value) else value
-
-
-def _flag(environ: Mapping[str, str], name: str) -> bool:
-    value = _value(environ, name).lower()
-    if value in ("", "0", "false", "no"):
-        return False
-    if value in ("1", "true", "yes"):
-        return True
-    raise SettingsError(f'{name} is "{value}": set it to true or false.')
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name for name in re.split(r"[,\s]+", text) if name)
-
-
 def _gitlab_url(flags: Flags, environ: Mapping[str, str]) -> str:
     names = ("GITLAB_URL", "CI_SERVER_URL", "CI_API_V4_URL")
-    url = flags.url or next(filter(None, (_value(environ, name) for name in names)), DEFAULT_URL)
+    url = flags.url or next(filter(None, (variable(environ, name) for name in names)), DEFAULT_URL)
     return _address(re.sub(r"/api/v4/?$", "", url))
 
 
@@ -219,27 +222,14 @@ def _without_userinfo(url: str) -> str:
     return re.sub(r"//[^/@]*@", "//", url)
 
 
-def _secret(environ: Mapping[str, str], name: str) -> str:
-    """The value of a variable, or the content of the file that its NAME_FILE twin names."""
-    if value := _value(environ, name):
-        return value
-    file = _value(environ, f"{name}_FILE")
-    if not file:
-        return ""
-    try:
-        return Path(file).read_text(encoding="utf-8-sig").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The file that {name}_FILE names cannot be read: {type(error).__name__}.") from error
-
-
 def _credential(environ: Mapping[str, str], *, in_ci: bool) -> Credential:
-    job_token = _value(environ, "CI_JOB_TOKEN")
+    job_token = variable(environ, "CI_JOB_TOKEN")
     # In CI the other two names belong to other tools, which may hold a token of another power.
     access_variables = ACCESS_TOKEN_VARIABLES[:1] if in_ci else ACCESS_TOKEN_VARIABLES
     kinds: list[tuple[CredentialKind, str]] = [("access token", name) for name in access_variables]
     kinds += [("flow token", "AI_FLOW_GITLAB_TOKEN"), ("job token", "CI_JOB_TOKEN")]
     for kind, name in kinds:
-        if token := _secret(environ, name):
+        if token := secret(environ, name):
             if not re.fullmatch(r"[\x21-\x7e]+", token):
                 raise SettingsError(f"{name} holds characters that no GitLab token has: copy the token again.")
             is_job_token = token.startswith("glcbt-") or token == job_token
@@ -250,7 +240,7 @@ def _credential(environ: Mapping[str, str], *, in_ci: bool) -> Credential:
 def _ca_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
     files = []
     for name in CA_VARIABLES:
-        if value := _value(environ, name):
+        if value := variable(environ, name):
             path = Path(value)
             if not path.exists():
                 raise SettingsError(f"{name} names {value}, which is not there: correct it or remove it.")
@@ -260,10 +250,10 @@ def _ca_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
 
 def _working_directory(environ: Mapping[str, str], directory: Path, url: str) -> WorkingDirectory | None:
     """The job's checkout, or the checkout around `directory` whose `origin` is a project of this GitLab."""
-    job_directory = _value(environ, "CI_PROJECT_DIR")
+    job_directory = variable(environ, "CI_PROJECT_DIR")
     if is_ci(environ) and job_directory and Path(job_directory).is_dir():
-        project = _value(environ, "CI_PROJECT_PATH") or _value(environ, "CI_PROJECT_ID")
-        return WorkingDirectory(Path(job_directory).resolve(), project, _value(environ, "CI_COMMIT_SHA"))
+        project = variable(environ, "CI_PROJECT_PATH") or variable(environ, "CI_PROJECT_ID")
+        return WorkingDirectory(Path(job_directory).resolve(), project, variable(environ, "CI_COMMIT_SHA"))
     return checkout_around(directory, url)
 
 

@@ -13,6 +13,7 @@ import queue
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeGuard
 
@@ -195,8 +196,10 @@ def _first_line(error: ValueError) -> str:
     return details.splitlines()[0][:200]
 
 
-def serve_stdio(server: Server[Any]) -> NoReturn:
+def serve_stdio(server: Server[Any], close: Callable[[], None]) -> NoReturn:
     """Serve `server` on stdin and stdout until end of input, SIGTERM or SIGINT; then end the process with code 0.
+
+    `close` is called before the end, which no thread is waited for.
 
     Meanwhile descriptor 0 is the null device and descriptor 1 is stderr, so that nothing but protocol reaches the
     client, whatever a library prints, and no child reads the client's messages.
@@ -212,6 +215,7 @@ def serve_stdio(server: Server[Any]) -> NoReturn:
     except BaseException:
         logger.exception("the server stopped because of a fault")
         code = 1
+    close()
     sys.stderr.flush()
     os._exit(code)
 

@@ -10,10 +10,10 @@ from typing import Literal
 
 from gitlab_mcp.errors import Conflict, InvalidArgument, Refused
 from gitlab_mcp.git.beside import LocalFile, OwnRepository, beside
-from gitlab_mcp.git.objects import blob_id
+from gitlab_mcp.git.changes import Change
+from gitlab_mcp.git.objects import LINK, TreeEntry, blob_id
 from gitlab_mcp.git.run import GitError, git, git_directory
 from gitlab_mcp.render.sanitise import one_line
-from gitlab_mcp.repository.rest import LINK, Change, TreeEntry
 
 GIT_SECONDS = 120.0
 GLOBS, GLOB_CHARACTERS = 200, 1000

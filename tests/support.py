@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import requests
 from mcp import Client
 from mcp_types import TextContent
 
@@ -21,6 +22,22 @@ def settings_for(sandbox: Sandbox, user: str = "maintainer", **changes: Any) -> 
     """The settings of a run on `sandbox` with the access token of `user`."""
     credential = Credential("access token", "GITLAB_ACCESS_TOKEN", sandbox.tokens[user])
     return replace(Settings(url=sandbox.url, credential=credential, project=sandbox.project), **changes)
+
+
+def job_settings(sandbox: Sandbox, **changes: Any) -> Settings:
+    """The settings of a job of the sandbox's project that has nothing but its CI_JOB_TOKEN; git is its road."""
+    credential = Credential("job token", "CI_JOB_TOKEN", sandbox.tokens["job"])
+    settings = Settings(url=sandbox.url, credential=credential, project=sandbox.project, in_ci=True)
+    own = (sandbox.project, str(sandbox.project_id))
+    return replace(settings, own_project=own, **changes)
+
+
+def allow_job_pushes(sandbox: Sandbox, allowed: bool = True) -> None:
+    """Flip the switch of the project: Allow Git push requests to the repository."""
+    url = f"{sandbox.url}/api/v4/projects/{sandbox.project_id}"
+    body = {"ci_push_repository_for_job_token_allowed": allowed}
+    answer = requests.put(url, json=body, headers={"PRIVATE-TOKEN": sandbox.tokens["maintainer"]}, timeout=30)
+    assert answer.status_code == 200, answer.text
 
 
 def checkout(path: Path, project: str = "acme/app") -> WorkingDirectory:
@@ -56,5 +73,9 @@ class Agent:
 @asynccontextmanager
 async def connect(settings: Settings) -> AsyncIterator[Agent]:
     """An agent connected to a server with these settings, in this process."""
-    async with Client(build_server(settings)) as client:
-        yield Agent(client)
+    server = build_server(settings)
+    try:
+        async with Client(server) as client:
+            yield Agent(client)
+    finally:
+        server.close()

@@ -21,7 +21,7 @@ ROWS = (
     ("registry", "context"),
     ("repository", "worktree", "api", "render", "params", "policy", "outgoing", "call", "errors"),
     ("settings",),
-    ("checkout",),
+    ("checkout", "variables"),
     ("git",),
 )
 RANK = {name: rank for rank, row in enumerate(ROWS) for name in row}

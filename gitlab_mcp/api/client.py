@@ -13,12 +13,15 @@ from urllib.parse import quote
 import requests
 
 from gitlab_mcp import __version__
+from gitlab_mcp.api import job_token
+from gitlab_mcp.api.credential import Identity
 from gitlab_mcp.api.entity import Entity, entities
+from gitlab_mcp.api.explanations import explained
 from gitlab_mcp.api.refusals import refusal, unreachable
 from gitlab_mcp.api.retrying import time_of, wait_to_retry
 from gitlab_mcp.api.session import CONNECTIONS, BodyTooLarge, GitLabSession, header
 from gitlab_mcp.call import current_call
-from gitlab_mcp.errors import Failure, GitLabRefusal, InvalidArgument, Moved
+from gitlab_mcp.errors import Failure, GitLabRefusal, InvalidArgument
 from gitlab_mcp.outgoing import TEXT_FIELDS, inert
 from gitlab_mcp.policy import Policy
 from gitlab_mcp.settings import Settings
@@ -58,7 +61,8 @@ class GitLab:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._policy = Policy(settings)
+        self.policy = Policy(settings)
+        self.identity = Identity(self)
         self._session = GitLabSession(settings.ca_files, self._check_redirect)
         self._executor = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix=THREADS)
         self._connecting = threading.Lock()
@@ -185,7 +189,9 @@ class GitLab:
     ) -> requests.Response:
         import gitlab.exceptions
 
-        self._policy.check(method, path, body, self._default_branch)
+        self.policy.check(method, path, body, self._default_branch)
+        if self.settings.credential.kind == "job token" and not job_token.takes(method, path):
+            raise job_token.not_taken(method, path)
         with self._connecting:
             client = self._gitlab
         try:
@@ -203,7 +209,7 @@ class GitLab:
         except (gitlab.exceptions.GitlabHttpError, gitlab.exceptions.GitlabAuthenticationError) as error:
             headers = self._session.last_headers
             failure = refusal(method, error.response_code or 0, error.response_body, headers, self.settings)
-            raise self._explained(failure, method, path) from error
+            raise explained(self, failure, method, path) from error
         except (requests.RequestException, ValueError) as error:  # a redirect to what is no URL is a ValueError
             raise unreachable(method, error, self.settings.url) from error
 
@@ -221,28 +227,10 @@ class GitLab:
     def _check_redirect(self, method: str, url: str) -> None:
         api = f"{self.settings.url}/api/v4"
         if url.startswith(f"{api}/"):
-            self._policy.check(method, url[len(api) :].partition("?")[0], None, self._default_branch)
+            self.policy.check(method, url[len(api) :].partition("?")[0], None, self._default_branch)
 
     def _default_branch(self, project: str) -> str:
         return self.get(f"/projects/{segment(project)}").text("default_branch")
-
-    def _explained(self, failure: GitLabRefusal, method: str, path: str) -> GitLabRefusal:
-        """The same failure with what the project itself says of it: where it is now, or that it is archived."""
-        if method == "get" or (failure.status != 403 and not isinstance(failure, Moved)):
-            return failure
-        try:
-            project = self.get("/".join(path.split("/")[:3]))  # a GET follows GitLab's redirect of a moved project
-        except Failure:
-            return failure
-        name = project.text("path_with_namespace")
-        if isinstance(failure, Moved) and name:
-            return Moved(f'{failure} Use project: "{name}".', status=failure.status, reason=failure.reason)
-        if project.flag("archived"):
-            said = (
-                f"{name} is archived and takes no writes, until an owner unarchives it (Settings > General > Advanced)."
-            )
-            return GitLabRefusal(said, status=failure.status, reason=failure.reason)
-        return failure
 
 
 def _parsed(response: requests.Response, method: str, path: str) -> object:

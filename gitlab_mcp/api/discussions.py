@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.errors import InvalidArgument
+from gitlab_mcp.errors import InvalidArgument, NotWithJobToken
 
 PER_PAGE = 20
 DISCUSSION_ID = re.compile(r"[0-9a-f]{40}")
@@ -27,20 +27,26 @@ class Comment:
 
 @dataclass(frozen=True)
 class Comments:
-    """A page of comments in order of time, threads kept together. `total` is None where GitLab does not count."""
+    """A page of comments in order of time, threads kept together. `total` is None where GitLab does not count.
+
+    `unreadable` says why there are none, where this credential may not see them.
+    """
 
     rows: list[Comment]
     page: int
     next_page: int | None
     total: int | None
+    unreadable: str = ""
 
 
 def newest(gitlab: GitLab, noteable: str, page: int, *, system: bool) -> Comments:
     """Page `page` of the comments at the API path `noteable`, counted from the newest; system notes only if asked."""
     activity = "all_notes" if system else "only_comments"
-    listed = gitlab.page(
-        f"{noteable}/notes", page, PER_PAGE, sort="desc", order_by="created_at", activity_filter=activity
-    )
+    query = {"sort": "desc", "order_by": "created_at", "activity_filter": activity}
+    try:
+        listed = gitlab.page(f"{noteable}/notes", page, PER_PAGE, **query)
+    except NotWithJobToken as refused:
+        return Comments([], page, None, None, unreadable=str(refused))
     rows = [Comment(note) for note in reversed(listed.rows) if system or not note.flag("system")]
     # Notes do not say which discussion they are in; those of type null are in none that has other notes.
     if any(comment.note.text("type") in ("DiscussionNote", "DiffNote") for comment in rows):
@@ -50,7 +56,7 @@ def newest(gitlab: GitLab, noteable: str, page: int, *, system: bool) -> Comment
 
 def _threaded(gitlab: GitLab, noteable: str, rows: list[Comment]) -> list[Comment]:
     places: dict[int, tuple[str, int]] = {}
-    for discussion in gitlab.every(f"{noteable}/discussions"):
+    for discussion in gitlab.every_readable(f"{noteable}/discussions"):
         notes = [note.number("id") for note in discussion.entities("notes")]
         for note in notes:
             places[note] = (discussion.text("id"), 0 if note == notes[0] else notes[0])

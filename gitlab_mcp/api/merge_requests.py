@@ -1,7 +1,7 @@
 """Opening and changing merge requests."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -30,6 +30,26 @@ class Wanted:
     reviewers: Sequence[str] = ()
     remove_source_branch: bool | None = None
     squash: bool | None = None
+
+
+@dataclass(frozen=True)
+class Update:
+    """What to change of a merge request. None leaves a thing as it is; assignees and reviewers replace who is there."""
+
+    title: str | None = None
+    description: str | None = None
+    target_branch: str | None = None
+    state: str | None = None
+    draft: bool | None = None
+    add_labels: Sequence[str] = ()
+    remove_labels: Sequence[str] = ()
+    assignees: Sequence[str] | None = None
+    reviewers: Sequence[str] | None = None
+    remove_source_branch: bool | None = None
+    squash: bool | None = None
+
+    def __bool__(self) -> bool:
+        return self != Update()
 
 
 def open_merge_request(project: Project, source: str, target: str, wanted: Wanted) -> tuple[Written[Entity], bool]:
@@ -71,18 +91,37 @@ def open_merge_request(project: Project, source: str, target: str, wanted: Wante
         raise
 
 
-def update_merge_request(target: Noteable, changes: dict[str, object], draft: bool | None) -> Written[Entity]:
-    """Change a merge request. GitLab keeps draft in the title, so it is read first when only one of both changes."""
-    gitlab = target.project.gitlab
-    title = changes.get("title")
-    if draft is not None or title is not None:
-        whole = str(title) if title is not None else gitlab.get(target.path).text("title")
-        if title is not None and draft is None and not DRAFT.match(whole):
-            draft = gitlab.get(target.path).flag("draft")
-        changes = {**changes, "title": titled(whole, draft)}
+def update_merge_request(target: Noteable, update: Update) -> Written[Entity]:
+    """Change a merge request over REST: https://docs.gitlab.com/api/merge_requests/#update-mr"""
+    project, gitlab = target.project, target.project.gitlab
+    body: dict[str, object] = {
+        "title": update.title,
+        "description": update.description,
+        "target_branch": update.target_branch,
+        "state_event": update.state,
+        "add_labels": ",".join(update.add_labels) or None,
+        "remove_labels": ",".join(update.remove_labels) or None,
+        "assignee_ids": None if update.assignees is None else user_ids(project, update.assignees),
+        "reviewer_ids": None if update.reviewers is None else user_ids(project, update.reviewers),
+        "remove_source_branch": update.remove_source_branch,
+        "squash": update.squash,
+    }
+    changes = {name: value for name, value in body.items() if value is not None}
+    if update.title is not None or update.draft is not None:
+        changes["title"] = new_title(update, partial(gitlab.get, target.path))
     # The same change a second time changes nothing more, so the look-up only has to say whether the first one happened.
     find = partial(_changed, gitlab, target.path, changes)
     return write_once(partial(gitlab.put, target.path, changes), find, "Look with get_merge_request.")
+
+
+def new_title(update: Update, now: Callable[[], Entity]) -> str:
+    """The title after `update`. GitLab keeps draft in the title, so `now` is asked when only one of both changes."""
+    if update.title is None:
+        return titled(now().text("title"), update.draft)
+    draft = update.draft
+    if draft is None and not DRAFT.match(update.title):
+        draft = now().flag("draft")
+    return titled(update.title, draft)
 
 
 def _changed(gitlab: GitLab, path: str, changes: Mapping[str, object]) -> Entity | None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from gitlab_mcp.api.client import GitLab, segment
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.errors import InvalidArgument, NotWithJobToken
 
 BRANCH = re.compile(r"[^\x00-\x20\x7f-\x9f~^:?*\[\\]{1,255}")  # what git takes for the name of a branch, roughly
 PROJECT_SECONDS = 300.0
@@ -37,10 +38,30 @@ class Project:
         return self._entity
 
     @property
+    def full_path(self) -> str:
+        """Its path with its groups, such as "group/app".
+
+        Raises InvalidArgument for an id that only GitLab could name, with a job token that may not ask.
+        """
+        if not self.name.isdecimal():
+            return self.name
+        if found := self._other_name():
+            return found
+        try:
+            return self.entity.text("path_with_namespace") or self.name
+        except NotWithJobToken as refused:
+            raise InvalidArgument(f'{refused} Give the path of project {self.name}, such as "group/app".') from refused
+
+    def _other_name(self) -> str:
+        """The run's own project is known by its path and its id: the other of both, where this is one of them."""
+        own = [name for name in self.gitlab.settings.own_project if name]
+        others = [name for name in own if name.lower() != self.name.lower()]
+        return others[0] if len(own) == 2 and len(others) == 1 else ""
+
+    @property
     def web_url(self) -> str:
         """Where people see the project."""
-        path = self.entity.text("path_with_namespace") if self.name.isdecimal() else self.name
-        return f"{self.gitlab.settings.url}/{path}"
+        return f"{self.gitlab.settings.url}/{self.full_path}"
 
     @property
     def default_branch(self) -> str:
@@ -54,7 +75,12 @@ class Project:
             return True
         if self.name.isdecimal() == name.isdecimal():
             return False
-        return name.lower() in (self.entity.text("path_with_namespace").lower(), self.entity.text("id"))
+        if own := self._other_name():
+            return own.lower() == name.lower()
+        try:
+            return name.lower() in (self.entity.text("path_with_namespace").lower(), self.entity.text("id"))
+        except NotWithJobToken:
+            return False
 
 
 @dataclass(frozen=True)

@@ -188,6 +188,13 @@ def tls_context(ca_files: tuple[Path, ...]) -> ssl.SSLContext:
     return context
 
 
+def roots(ca_files: Iterable[Path]) -> list[Path]:
+    """The files and folders whose certificates `tls_context` trusts, for others than Python."""
+    system = ssl.get_default_verify_paths()
+    found = [system.cafile, DEFAULT_CA_BUNDLE_PATH] if system.cafile else [system.capath, DEFAULT_CA_BUNDLE_PATH]
+    return [*(Path(path) for path in found if path), *ca_files]
+
+
 def header(headers: Mapping[str, str], name: str) -> int | None:
     """A numeric header such as x-total, or None where it is missing or no number."""
     value = headers.get(name, "")

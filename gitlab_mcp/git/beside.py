@@ -84,8 +84,7 @@ class OwnRepository:
         if not paths:
             return set()
         listed = self._git("check-attr", "-z", "--stdin", "filter", input_bytes=_lines(paths, "\0"))
-        fields = listed.decode("utf-8", "surrogateescape").split("\0")
-        return {path for path, value in zip(fields[0::3], fields[2::3], strict=False) if value not in PLAIN}
+        return filtered_in(listed)
 
     def files(self, paths: Sequence[str]) -> dict[str, LocalFile]:
         """The files at `paths`, as git would store them.
@@ -106,6 +105,12 @@ class OwnRepository:
                 raise GitError(f"{path} is stored in another form than it has on disk")
             files[path] = LocalFile(content, executable, identity)
         return files
+
+
+def filtered_in(listed: bytes) -> set[str]:
+    """The paths that have a filter, in what `git check-attr -z filter` lists."""
+    fields = listed.decode("utf-8", "surrogateescape").split("\0")
+    return {path for path, value in zip(fields[0::3], fields[2::3], strict=False) if value not in PLAIN}
 
 
 @contextmanager

@@ -1,6 +1,56 @@
-"""Git's objects, computed without git."""
+"""Git's objects: their ids, the entries of trees, commits, and reading them out of a repository of ours."""
 
 import hashlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from gitlab_mcp.git.own import OwnRepository
+from gitlab_mcp.git.run import GitError, Patience
+
+LINK, SUBMODULE, FOLDER, EXECUTABLE = "120000", "160000", "040000", "100755"
+
+WHOLE_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+SHORT_ID = re.compile(r"[0-9a-f]{4,63}")
+
+_COMMIT_FIELDS = "%H%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B"
+
+
+@dataclass(frozen=True)
+class TreeEntry:
+    """An entry of a tree: its mode as git writes it, and the id of its blob, tree or commit."""
+
+    path: str
+    mode: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit as git shows it; dates are ISO 8601 with their offset."""
+
+    id: str
+    parents: tuple[str, ...]
+    author_name: str
+    author_email: str
+    authored_at: str
+    committer_name: str
+    committer_email: str
+    committed_at: str
+    message: str
+
+
+@dataclass(frozen=True)
+class FileDiff:
+    """How a file differs between two trees: git's letter for it, modes (000000 where it is not there), ids, paths."""
+
+    status: str
+    old_mode: str
+    new_mode: str
+    old_id: str
+    new_id: str
+    old_path: str
+    new_path: str
 
 
 def blob_id(content: bytes, digits: int = 40) -> str:
@@ -9,3 +59,104 @@ def blob_id(content: bytes, digits: int = 40) -> str:
     digest.update(b"blob %d\0" % len(content))
     digest.update(content)
     return digest.hexdigest()
+
+
+def list_tree(repository: OwnRepository, commit: str, paths: Sequence[str], patience: Patience) -> list[TreeEntry]:
+    """The entries at `paths` and of the folders above them; a folder is named with "/" at its end for what is in it.
+
+    "" stands for what is in the root, and goes with no other path.
+    """
+    named = [path for path in paths if path]
+    listed = repository.run("ls-tree", "-t", "-z", "--full-tree", commit, "--", *named, patience=patience)
+    return list(_tree_entries(listed))
+
+
+def list_all(
+    repository: OwnRepository, commit: str, patience: Patience, folder: str = "", *, folders: bool = False
+) -> list[TreeEntry]:
+    """Every file, link and submodule below `folder` ("" for all), and every folder too if asked."""
+    options = ["-r", "-t"] if folders else ["-r"]
+    below = [f"{folder}/"] if folder else []
+    listed = repository.run("ls-tree", *options, "-z", "--full-tree", commit, "--", *below, patience=patience)
+    # With -t and a path, git also lists the folders above it.
+    return [entry for entry in _tree_entries(listed) if not folder or entry.path.startswith(f"{folder}/")]
+
+
+def _tree_entries(listed: bytes) -> Iterator[TreeEntry]:
+    for record in _records(listed):
+        fields, _, path = record.partition("\t")
+        mode, _, identity = fields.split()
+        yield TreeEntry(path, mode, identity)
+
+
+def _records(printed: bytes) -> list[str]:
+    return [record for record in printed.decode("utf-8", "surrogateescape").split("\0") if record]
+
+
+def blobs(repository: OwnRepository, ids: Iterable[str], patience: Patience) -> dict[str, bytes]:
+    """The content of blobs by their id; what is not here is fetched first."""
+    wanted = sorted(set(ids))
+    repository.fetch_blobs(wanted, patience)
+    asked = "".join(f"{identity}\n" for identity in wanted).encode()
+    printed = repository.run("cat-file", "--batch", patience=patience, stdin=asked) if wanted else b""
+    found: dict[str, bytes] = {}
+    at = 0
+    while at < len(printed):
+        end = printed.index(b"\n", at)
+        fields = printed[at:end].decode().split()
+        if len(fields) != 3:
+            raise GitError(f"the object {fields[0]} is not there")
+        size = int(fields[2])
+        found[fields[0]] = printed[end + 1 : end + 1 + size]
+        at = end + 1 + size + 1
+    return found
+
+
+def size(repository: OwnRepository, identity: str, patience: Patience) -> int:
+    """The size in bytes of a blob that is here."""
+    return int(repository.run("cat-file", "-s", identity, patience=patience))
+
+
+def log(repository: OwnRepository, arguments: Sequence[str], patience: Patience) -> list[Commit]:
+    """The commits that `git log ARGUMENTS` lists."""
+    printed = repository.run(
+        "log",
+        "-z",
+        "--no-show-signature",
+        "--encoding=UTF-8",
+        f"--format={_COMMIT_FIELDS}",
+        *arguments,
+        patience=patience,
+    )
+    values = printed.decode("utf-8", "replace").split("\0")
+    return [
+        Commit(values[at], tuple(values[at + 1].split()), *values[at + 2 : at + 9])
+        for at in range(0, len(values) - 8, 9)
+    ]
+
+
+def commit_of(repository: OwnRepository, identity: str, patience: Patience) -> Commit:
+    """One commit that is here."""
+    return log(repository, ["--no-walk", identity], patience)[0]
+
+
+def diff_trees(
+    repository: OwnRepository, old: str, new: str, patience: Patience, path: str = "", *, renames: bool = False
+) -> list[FileDiff]:
+    """The files (or just the one at `path`) that differ between two commits or trees."""
+    found = "--find-renames" if renames else "--no-renames"
+    arguments = ("-r", "-z", "--raw", "--no-abbrev", found, old, new, "--", *([path] if path else []))
+    printed = repository.run("diff-tree", *arguments, patience=patience)
+    fields = _records(printed)
+    differences = []
+    while fields:
+        old_mode, new_mode, old_id, new_id, status = fields.pop(0).lstrip(":").split()
+        old_path = fields.pop(0)
+        new_path = fields.pop(0) if status[0] in "RC" else old_path
+        differences.append(FileDiff(status[0], old_mode, new_mode, old_id, new_id, old_path, new_path))
+    return differences
+
+
+def changed_paths(repository: OwnRepository, old: str, new: str, patience: Patience) -> set[str]:
+    """The paths whose files differ between two commits."""
+    return {path for each in diff_trees(repository, old, new, patience) for path in (each.old_path, each.new_path)}

@@ -1,19 +1,49 @@
 """The one place that starts git: with an allow-listed environment, no prompts and a limit on time."""
 
 import os
+import signal
 import subprocess
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 # Nothing else of the environment reaches git: no token, no GIT_TRACE that could print one, no GIT_DIR of a caller.
 PASSED_ON = ("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "LANG", "SYSTEMROOT")
+USERS_OWN = ("HOME", "XDG_CONFIG_HOME")
 
 # A checkout's own configuration may name programs that git runs while it only looks at files.
 SAFE_CONFIGURATION = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "credential.helper=", "protocol.allow=never")
 
+LOOK_SECONDS = 0.5  # how often a running git is held against the time that is left
+
+Patience = Callable[[], float]
+"""Seconds that git may still take; raises when nobody waits for it any more."""
+
 
 class GitError(Exception):
-    """git is missing, ended with an error, or ran out of time; the text is the last line that it printed."""
+    """git is missing, ended with an error, or ran out of time.
+
+    The text is the last line that it printed; `lines` are all of them, `status` is its exit code (None where it did not
+    end by itself).
+    """
+
+    def __init__(self, text: str, lines: Sequence[str] = (), status: int | None = None) -> None:
+        super().__init__(text)
+        self.lines = list(lines)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a git command ended: its exit code, what it printed, and its lines on stderr."""
+
+    status: int
+    output: bytes
+    lines: list[str]
 
 
 def git(
@@ -33,31 +63,127 @@ def git(
 
     Raises GitError.
     """
+    directories = [f"--git-dir={git_directory}"] if git_directory else []
+    directories += [f"--work-tree={work_tree}"] if work_tree else []
+    ended = attempt(
+        *directories,
+        *arguments,
+        settings=settings,
+        environment=environment(user_configuration=user_configuration),
+        directory=work_tree or git_directory,
+        stdin=input_bytes,
+        patience=until(timeout),
+    )
+    return checked(ended, arguments[0])
+
+
+def checked(ended: Ended, command: str) -> bytes:
+    """What a command printed. Raises GitError when it ended with an error."""
+    if ended.status:
+        said = ended.lines[-1] if ended.lines else f"git {command} ended with {ended.status}"
+        raise GitError(said, ended.lines, ended.status)
+    return ended.output
+
+
+def until(seconds: float) -> Patience:
+    """A patience that ends after so many seconds from now. Raises GitError at its end."""
+    ends = time.monotonic() + seconds
+
+    def left() -> float:
+        if (rest := ends - time.monotonic()) <= 0:
+            raise GitError(f"git did not end within {seconds:.0f} s")
+        return rest
+
+    return left
+
+
+def attempt(
+    *arguments: str,
+    environment: Mapping[str, str],
+    patience: Patience,
+    directory: Path | None = None,
+    settings: Sequence[str] = (),
+    stdin: bytes | BinaryIO = b"",
+) -> Ended:
+    """Run `git ARGUMENTS` in `directory` with just this environment, and say how it ended.
+
+    `stdin` is what git reads: bytes, or an open file. While git runs, `patience` is asked how long it still may; what
+    that raises ends git and all that it started, and is raised here. Raises GitError when git cannot be started.
+    """
     command = ["git"]
     for setting in (*SAFE_CONFIGURATION, *settings):
         command += ["-c", setting]
-    if git_directory:
-        command.append(f"--git-dir={git_directory}")
-    if work_tree:
-        command.append(f"--work-tree={work_tree}")
+    text, source = (stdin, subprocess.PIPE) if isinstance(stdin, bytes) else (None, stdin)
     try:
-        done = subprocess.run(
+        child = subprocess.Popen(
             [*command, *arguments],
-            input=input_bytes,
-            capture_output=True,
-            env=_environment(user_configuration),
-            cwd=work_tree or git_directory,
-            timeout=timeout,
-            check=False,
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            cwd=directory,
+            start_new_session=True,
         )
-    except subprocess.TimeoutExpired as error:
-        raise GitError(f"git {arguments[0]} did not end within {timeout:.0f} s") from error
+    except ValueError as error:  # a NUL byte in an argument
+        raise GitError(f"git was given what no command line can hold: {error}") from error
     except OSError as error:
         raise GitError(f"git could not be started: {error.strerror}") from error
-    if done.returncode:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise GitError(lines[-1] if lines else f"git {arguments[0]} ended with {done.returncode}")
-    return done.stdout
+    _running.add(child)
+    try:
+        output, said = _wait(child, text, patience)
+    except BaseException:
+        _end(child)
+        child.communicate()
+        raise
+    finally:
+        _running.discard(child)
+    # What the other side says arrives padded with blanks.
+    lines = [line.rstrip() for line in said.decode("utf-8", "replace").replace("\r", "\n").split("\n") if line.strip()]
+    return Ended(child.returncode, output, lines)
+
+
+def _wait(child: subprocess.Popen[bytes], text: bytes | None, patience: Patience) -> tuple[bytes, bytes]:
+    while True:
+        left = patience()
+        try:
+            return child.communicate(text, timeout=min(left, LOOK_SECONDS))
+        except subprocess.TimeoutExpired:
+            continue  # communicate goes on where it was
+
+
+class _Running:
+    """The git commands that run now."""
+
+    def __init__(self) -> None:
+        self._children: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+
+    def add(self, child: subprocess.Popen[bytes]) -> None:
+        with self._lock:
+            self._children.add(child)
+
+    def discard(self, child: subprocess.Popen[bytes]) -> None:
+        with self._lock:
+            self._children.discard(child)
+
+    def end(self) -> None:
+        with self._lock:
+            children = list(self._children)
+        for child in children:
+            _end(child)
+
+
+_running = _Running()
+
+
+def end_running() -> None:
+    """End every git command that still runs, and all that it started."""
+    _running.end()
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 def git_directory(checkout: Path) -> Path:
@@ -69,7 +195,19 @@ def git_directory(checkout: Path) -> Path:
     return path
 
 
-def _environment(user_configuration: bool) -> dict[str, str]:
-    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+def common_directory(checkout: Path) -> Path:
+    """The directory that holds the objects of a checkout: linked work trees share the one of the main one."""
+    own = git_directory(checkout)
+    common = own / "commondir"
+    if common.is_file():
+        return (own / common.read_text(encoding="utf-8", errors="replace").strip()).resolve()
+    return own
+
+
+def environment(*, user_configuration: bool = False) -> dict[str, str]:
+    """The environment of a git command, which reads the user's own configuration only if asked."""
+    # Before git 2.32 only a missing HOME keeps it from the user's configuration.
+    names = PASSED_ON if user_configuration else [name for name in PASSED_ON if name not in USERS_OWN]
+    passed = {name: os.environ[name] for name in names if name in os.environ}
     own = {} if user_configuration else {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
     return {**passed, **own, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}

@@ -5,9 +5,9 @@ from gitlab_mcp.render.text import confirmed, count
 from gitlab_mcp.repository.commit import Done
 
 
-def committed(done: Done) -> str:
-    """What a commit answers: its id, the branch, and how many files it touched in which way."""
-    commit = done.commit.result
+def committed(done: Done, pipelines: str) -> str:
+    """What a commit answers: its id, the branch, how many files it touched in which way, and what starts for it."""
+    commit = done.made.commit.result
     start = f" (new branch from {done.start})" if done.start else ""
     kinds = [
         ("added", "create"),
@@ -26,5 +26,5 @@ def committed(done: Done) -> str:
     remark = f"\nLeft out, being links or stored by a filter such as LFS: {left_out}" if left_out else ""
     return (
         f"Committed {one_line(identity, 40)} to {done.branch}{start}: {', '.join(counted)}{unchanged}."
-        f"{confirmed(done.commit)}\n{commit.url('web_url')}{remark}{notes}"
+        f"{confirmed(done.made.commit)} {pipelines}\n{commit.url('web_url')}{remark}{notes}"
     )

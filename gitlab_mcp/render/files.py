@@ -4,10 +4,12 @@ from collections.abc import Mapping
 
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.git.objects import EXECUTABLE, LINK, SUBMODULE
 from gitlab_mcp.render.lists import listing
 from gitlab_mcp.render.sanitise import one_line, visible
 from gitlab_mcp.render.text import ANSWER_BYTES, bytes_of, count, cut, facts, fence, size
-from gitlab_mcp.repository.rest import EXECUTABLE, LINK, SUBMODULE, File
+from gitlab_mcp.repository import File
+from gitlab_mcp.repository.attributes import is_lfs_pointer
 
 # A file over this size is shown only in the lines that were asked for.
 WHOLE_BYTES = 1_000_000
@@ -36,6 +38,8 @@ def file(found: File, ref: str, start: int, end: int, *, numbers: bool) -> str:
         "executable" if found.executable else "",
         f"last commit {found.last_commit_id[:12]}" if found.last_commit_id else "",
     )
+    if is_lfs_pointer(found.content):
+        head += "\nstored by LFS: what follows is its pointer, not its content."
     if b"\0" in found.content[:8000]:
         return f"{head}\nA binary file: its content is not shown."
     text = found.content.decode("utf-8", "replace")

@@ -3,13 +3,13 @@
 from gitlab_mcp.api.discussions import Comments
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.members import Authors
-from gitlab_mcp.api.writes import Written
 from gitlab_mcp.render.issues import COMMENT_BYTES
 from gitlab_mcp.render.lists import state
 from gitlab_mcp.render.notes import comments
 from gitlab_mcp.render.people import byline, description, mention, title
 from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.render.text import confirmed, facts, labelled
+from gitlab_mcp.repository import Opened
 
 
 def merge_request_row(authors: Authors, entity: Entity) -> str:
@@ -60,11 +60,13 @@ def merge_status(entity: Entity) -> str:
     return one_line(entity.text("detailed_merge_status").replace("_", " "), 60) or "unknown"
 
 
-def merge_request_written(done: str, written: Written[Entity]) -> str:
+def merge_request_written(done: str, opened: Opened) -> str:
     """What a write answers: what was done, to which merge request, and where it is."""
-    entity = written.result
+    entity = opened.merge_request.result
     draft = "draft " if entity.flag("draft") else ""
-    return f"{done} {draft}!{entity.number('iid')} ({branches(entity)}): {entity.url('web_url')}{confirmed(written)}"
+    remarks = "".join(f"\n{one_line(remark, 1000)}" for remark in opened.remarks)
+    said = f"{done} {draft}!{entity.number('iid')} ({branches(entity)}): {entity.url('web_url')}"
+    return f"{said}{confirmed(opened.merge_request)}{remarks}"
 
 
 def _state(entity: Entity) -> str:

@@ -11,6 +11,8 @@ from gitlab_mcp.render.text import confirmed, count, facts, share
 
 def comments(shown: Comments, budget: int, authors: Authors) -> str:
     """A page of comments in at most about `budget` bytes of people's text, and how to get the page before it."""
+    if shown.unreadable:
+        return f"## Comments are not shown\n{shown.unreadable}"
     if not shown.rows:
         return "## No comments" if shown.page == 1 else f"## No comments on page {shown.page}"
     bodies = share([words(comment.note, "body", authors) for comment in shown.rows], budget)

@@ -4,24 +4,21 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.merge_requests import Wanted
 from gitlab_mcp.api.project import Project
-from gitlab_mcp.api.writes import Written
 from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
-from gitlab_mcp.git.objects import blob_id
+from gitlab_mcp.git.changes import Change
+from gitlab_mcp.git.objects import EXECUTABLE, FOLDER, LINK, SUBMODULE, TreeEntry, blob_id
 from gitlab_mcp.params import Path
 from gitlab_mcp.policy import Policy
-from gitlab_mcp.repository.rest import EXECUTABLE, FOLDER, LINK, SUBMODULE, Change, Repository, TreeEntry
+from gitlab_mcp.repository import Committed, NewCommit, Repository
+from gitlab_mcp.repository.attributes import refuse_filtered
 from gitlab_mcp.worktree import Worktree
-
-# The actions that GitLab takes last_commit_id for, and for how many files of a commit it is worth a request each.
-PINNED = ("update", "delete", "move")
-PINNED_FILES = 50
 
 
 class FileAction(BaseModel):
@@ -38,20 +35,25 @@ class FileAction(BaseModel):
 
 @dataclass(frozen=True)
 class Request:
-    """A commit to make: `actions` or the globs `paths`; `ref` is where a new branch begins."""
+    """A commit to make: `actions` or the globs `paths`; `ref` is where a new branch begins.
+
+    With `merge_request` one into `target` is opened too.
+    """
 
     branch: str
     message: str
     ref: str
     actions: Sequence[FileAction]
     paths: Sequence[str]
+    target: str = ""
+    merge_request: Wanted | None = None
 
 
 @dataclass(frozen=True)
 class Done:
     """A commit that was made. `start` is where its new branch began, `left_out` what no commit can take from disk."""
 
-    commit: Written[Entity]
+    made: Committed
     branch: str
     start: str
     changes: Sequence[Change]
@@ -74,28 +76,31 @@ def commit(project: Project, repository: Repository, worktree: Worktree | None, 
     else:
         tree = repository.entries(tip, [action.path for action in request.actions] + _origins(request)) if tip else {}
         asked = _resolve(request.actions, tree, worktree, project)
+        refuse_filtered(repository, tip, tree, [each.path for each in asked if each.content is not None])
     changes = [needed for change in asked if (needed := _needed(change, tree.get(change.path)))]
     if not changes:
         raise Refused(
             f"There is nothing to commit: {request.branch if tip else 'it'} already has all of this as it is."
         )
-    touched = [path for change in changes for path in (change.path, change.previous_path) if path]
-    remarks = Policy(project.gitlab.settings).remarks(request.branch, touched, project.default_branch)
+    touched = [path for change in changes for path in change.paths]
+    remarks = Policy(project.gitlab.settings).remarks(request.branch, touched, repository.default_branch)
     if tip and not start:
-        changes = _pinned(project, repository, tip, changes)
-    made = repository.create_commit(request.branch, request.message, changes, tip, is_new=bool(start))
+        changes = repository.pinned(changes, tip, tree)
+    new = NewCommit(
+        request.branch,
+        request.message,
+        changes,
+        tip,
+        tree,
+        is_new=bool(start),
+        target=request.target,
+        merge_request=request.merge_request,
+    )
+    made = repository.create_commit(new)
     if worktree:
         worktree.remember(changes)
-    return Done(made, request.branch, start, changes, len(asked) - len(changes), left_out, remarks)
-
-
-def _pinned(project: Project, repository: Repository, tip: str, changes: Sequence[Change]) -> list[Change]:
-    """The changes with the commits that their files are known at, so that GitLab refuses what changed meanwhile."""
-    open_ = [change for change in changes if change.action in PINNED and not change.last_commit_id][:PINNED_FILES]
-    paths = [change.previous_path or change.path for change in open_]
-    found = project.gitlab.together(partial(repository.last_commit, tip, path) for path in paths)
-    commits = {change.path: commit for change, commit in zip(open_, found, strict=True)}
-    return [replace(change, last_commit_id=commits.get(change.path) or change.last_commit_id) for change in changes]
+    unchanged = len(asked) - len(changes)
+    return Done(made, request.branch, start, changes, unchanged, left_out, [*made.remarks, *remarks])
 
 
 def _tip(project: Project, repository: Repository, request: Request) -> tuple[str, str]:
@@ -107,17 +112,22 @@ def _tip(project: Project, repository: Repository, request: Request) -> tuple[st
     except NotFound as missing:
         if start:
             return start.result().text("id"), request.ref
-        if project.entity.flag("empty_repo"):
+        if repository.is_empty():
             return "", ""
         raise NotFound(
-            f'There is no branch {request.branch}: to create it here give ref, such as "{project.default_branch}".'
+            f'There is no branch {request.branch}: to create it here give ref, such as "{repository.default_branch}".'
         ) from missing
     if start:
-        raise Conflict(
-            f"The branch {request.branch} is already there, at {there.text('commit', 'short_id')}:"
-            " leave ref out to commit on top of it, or choose another name."
-        )
+        raise already_there(request.branch, there)
     return there.text("commit", "id"), ""
+
+
+def already_there(branch: str, there: Entity) -> Conflict:
+    """A branch that was to be created is there."""
+    return Conflict(
+        f"The branch {branch} is already there, at {there.text('commit', 'short_id')}:"
+        " leave ref out to commit on top of it, or choose another name."
+    )
 
 
 def _checkout(worktree: Worktree | None, project: Project) -> Worktree:

@@ -4,8 +4,9 @@ import posixpath
 
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.errors import NotFound, Refused
+from gitlab_mcp.git.objects import FOLDER, LINK, SUBMODULE, TreeEntry
 from gitlab_mcp.render.sanitise import one_line
-from gitlab_mcp.repository.rest import FOLDER, LINK, SUBMODULE, File, Repository, TreeEntry
+from gitlab_mcp.repository import File, Repository
 
 
 def read_folder(repository: Repository, path: str, ref: str, *, recursive: bool, page: int, per_page: int) -> Page:

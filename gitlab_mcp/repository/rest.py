@@ -1,72 +1,54 @@
-"""A repository over GitLab's REST API."""
+"""A repository over GitLab's REST API, with an access token."""
 
 import base64
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Literal
 
-from gitlab_mcp.api.client import GitLab, Page, segment
+from gitlab_mcp.api import merge_requests
+from gitlab_mcp.api.client import Page, segment
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.merge_requests import Update, Wanted
+from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.api.writes import Written, write_once
-from gitlab_mcp.errors import NotFound
-
-LINK, SUBMODULE, FOLDER, EXECUTABLE = "120000", "160000", "040000", "100755"
+from gitlab_mcp.errors import Failure, NotFound
+from gitlab_mcp.git.changes import Change
+from gitlab_mcp.git.objects import FOLDER, TreeEntry
+from gitlab_mcp.repository import BlamedLines, Committed, Comparison, File, NewCommit, Opened
+from gitlab_mcp.repository.paths import folders_above
 
 # So many folders are listed one by one; for more, the whole tree costs fewer requests.
 FOLDERS_ONE_BY_ONE = 24
 
-
-@dataclass(frozen=True)
-class TreeEntry:
-    """An entry of a tree: its mode as git writes it, and the id of its blob, tree or commit."""
-
-    path: str
-    mode: str
-    id: str
+# The actions that GitLab takes last_commit_id for, and for how many files of a commit it is worth a request each.
+PINNED = ("update", "delete", "move")
+PINNED_FILES = 50
 
 
-@dataclass(frozen=True)
-class File:
-    """A file at a ref; `size` in bytes."""
+class RestRepository:
+    """The Repository of a project over REST."""
 
-    path: str
-    content: bytes
-    size: int
-    executable: bool
-    last_commit_id: str
+    pipelines = "Pipelines start as for any push."
 
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._gitlab = project.gitlab
+        self._path = f"{project.path}/repository"
 
-@dataclass(frozen=True)
-class Change:
-    """One change of a commit. `content` is None where the content stays as it is (move, chmod, delete)."""
+    @property
+    def default_branch(self) -> str:
+        return self._project.default_branch
 
-    action: Literal["create", "update", "delete", "move", "chmod"]
-    path: str
-    content: bytes | None = field(default=None, repr=False)
-    executable: bool | None = None
-    previous_path: str = ""
-    last_commit_id: str = ""
-    from_disk: bool = False
-
-
-class Repository:
-    """Reads and writes of one project's repository. `path` is the project's: /projects/ID."""
-
-    def __init__(self, gitlab: GitLab, path: str) -> None:
-        self._gitlab = gitlab
-        self._path = f"{path}/repository"
+    def is_empty(self) -> bool:
+        return self._project.entity.flag("empty_repo")
 
     def branches(self, search: str, page: int, per_page: int) -> Page:
-        """A page of branches whose name contains `search`."""
         return self._gitlab.page(f"{self._path}/branches", page, per_page, search=search)
 
     def branch(self, name: str) -> Entity:
-        """A branch. Raises NotFound."""
         return self._gitlab.get(f"{self._path}/branches/{segment(name)}")
 
     def create_branch(self, name: str, ref: str) -> Written[Entity]:
-        """Create a branch at `ref`, once. Raises Conflict when there is one of that name."""
         send = partial(self._gitlab.post, f"{self._path}/branches", {"branch": name, "ref": ref})
         return write_once(send, partial(self._branch_at, name, ref), "Look with list_branches.")
 
@@ -78,21 +60,18 @@ class Repository:
         return branch if branch.text("commit", "id") == self.commit(ref).text("id") else None
 
     def commit(self, ref: str) -> Entity:
-        """The commit that a branch, tag or id names. Raises NotFound."""
         return self._gitlab.get(f"{self._path}/commits/{segment(ref)}", stats="false")
 
-    def last_commit(self, ref: str, path: str) -> str:
+    def _last_commit(self, ref: str, path: str) -> str:
         """The id of the newest commit up to `ref` that changed `path`; "" where there is none."""
         page = self._gitlab.page(f"{self._path}/commits", 1, 1, ref_name=ref, path=path)
         return page.rows[0].text("id") if page.rows else ""
 
     def folder(self, ref: str, path: str, *, recursive: bool, page: int, per_page: int) -> Page:
-        """A page of the entries of a folder. Raises NotFound for an unknown ref, or a folder that is not there."""
         query = {"ref": ref, "path": path, "recursive": "true" if recursive else None}
         return self._gitlab.page(f"{self._path}/tree", page, per_page, **query)
 
     def all_files(self, ref: str) -> dict[str, TreeEntry]:
-        """Every file, link and submodule at `ref`, by path; {} for an empty repository."""
         try:
             rows = self._gitlab.every(f"{self._path}/tree", ref=ref, recursive="true")
         except NotFound:
@@ -100,11 +79,10 @@ class Repository:
         return {entry.path: entry for entry in map(_tree_entry, rows) if entry.mode != FOLDER}
 
     def entries(self, ref: str, paths: Iterable[str]) -> dict[str, TreeEntry]:
-        """What is at `paths` and at every folder above them, by path; what is not there is left out."""
-        folders = sorted({folder for path in paths for folder in _folders_above(path)})
+        folders = sorted({folder for path in paths for folder in folders_above(path)})
         if len(folders) > FOLDERS_ONE_BY_ONE:
             everything = self.all_files(ref)
-            above = {folder: TreeEntry(folder, FOLDER, "") for path in everything for folder in _folders_above(path)}
+            above = {folder: TreeEntry(folder, FOLDER, "") for path in everything for folder in folders_above(path)}
             return {**above, **everything}
         listed = self._gitlab.together(partial(self._entries_of, ref, folder) for folder in folders)
         return {entry.path: entry for rows in listed for entry in map(_tree_entry, rows)}
@@ -116,7 +94,6 @@ class Repository:
             return []
 
     def file(self, path: str, ref: str) -> File:
-        """A file with its content. Raises NotFound."""
         entity = self._gitlab.get(f"{self._path}/files/{segment(path)}", ref=ref)
         try:
             content = base64.b64decode(entity.text("content"))
@@ -130,35 +107,70 @@ class Repository:
             last_commit_id=entity.sha("last_commit_id"),
         )
 
-    def create_commit(
-        self, branch: str, message: str, changes: Sequence[Change], parent: str, *, is_new: bool
-    ) -> Written[Entity]:
-        """Commit `changes` to `branch`, all at once and once; a new branch begins at the commit `parent`.
+    def history(self, ref: str, path: str, page: int, per_page: int) -> Page:
+        return self._gitlab.page(f"{self._path}/commits", page, per_page, ref_name=ref, path=path)
 
-        `parent` is what the branch points at, "" in an empty repository.
+    def compare(self, base: str, head: str) -> Comparison:
+        found = self._gitlab.get(f"{self._path}/compare", **{"from": base, "to": head})
+        return Comparison(found.entities("commits"), found.entities("diffs"))
 
-        https://docs.gitlab.com/api/commits/#create-a-commit-with-multiple-files-and-actions
-        """
-        actions = [action for change in changes for action in _actions(change)]
-        body: dict[str, object] = {"branch": branch, "commit_message": message, "actions": actions, "stats": True}
-        if is_new:
-            body["start_sha"] = parent
+    def blame(self, path: str, ref: str, first: int, last: int) -> list[BlamedLines]:
+        chosen = {"range[start]": first, "range[end]": last} if last else {}
+        page = self._gitlab.page(f"{self._path}/files/{segment(path)}/blame", ref=ref, **chosen)
+        found, number = [], first if last else 1
+        for row in page.rows:
+            lines = row.texts("lines")
+            found.append(BlamedLines(row.entity("commit"), number, lines))
+            number += len(lines)
+        return found
+
+    def pinned(self, changes: Sequence[Change], tip: str, tree: Mapping[str, TreeEntry]) -> list[Change]:  # noqa: ARG002
+        open_ = [change for change in changes if change.action in PINNED and not change.last_commit_id][:PINNED_FILES]
+        paths = [change.previous_path or change.path for change in open_]
+        found = self._gitlab.together(partial(self._last_commit, tip, path) for path in paths)
+        commits = {change.path: commit for change, commit in zip(open_, found, strict=True)}
+        return [replace(change, last_commit_id=commits.get(change.path) or change.last_commit_id) for change in changes]
+
+    def create_commit(self, new: NewCommit) -> Committed:
+        """https://docs.gitlab.com/api/commits/#create-a-commit-with-multiple-files-and-actions"""
+        actions = [action for change in new.changes for action in _actions(change)]
+        body: dict[str, object] = {"branch": new.branch, "commit_message": new.message, "actions": actions}
+        body["stats"] = True
+        if author := self._gitlab.settings.author:
+            body |= {"author_name": author.name, "author_email": author.email}
+        if new.is_new:
+            body["start_sha"] = new.parent
         send = partial(self._gitlab.post, f"{self._path}/commits", body)
-        find = partial(self._commit_like, branch, message, changes, parent)
-        return write_once(send, find, f"Look with list_branches whether {branch} has it before committing again.")
-
-    def _commit_like(self, branch: str, message: str, changes: Sequence[Change], parent: str) -> Entity | None:
-        """A commit of this user on `branch` with this parent, message and files."""
+        check = f"Look with list_branches whether {new.branch} has it before committing again."
+        made = write_once(send, partial(self._commit_like, new), check)
+        if new.merge_request is None:
+            return Committed(made)
         try:
-            span = f"{parent}..{branch}" if parent else branch
+            return Committed(made, self.open_merge_request(new.branch, new.target, new.merge_request))
+        except Failure as failure:
+            return Committed(made, not_opened=f"{failure} Do not commit again; create_merge_request opens it.")
+
+    def open_merge_request(self, source: str, target: str, wanted: Wanted) -> Opened:
+        written, is_new = merge_requests.open_merge_request(self._project, source, target, wanted)
+        return Opened(written, is_new)
+
+    def update_merge_request(self, target: Noteable, update: Update) -> Opened:
+        return Opened(merge_requests.update_merge_request(target, update), is_new=False)
+
+    def _commit_like(self, new: NewCommit) -> Entity | None:
+        """A commit of this run's author on the branch with this parent, message and files."""
+        try:
+            span = f"{new.parent}..{new.branch}" if new.parent else new.branch
             commits = self._gitlab.page(f"{self._path}/commits", 1, 50, ref_name=span).rows
         except NotFound:
             return None
-        wanted = {path for change in changes for path in (change.path, change.previous_path) if path}
+        wanted = {path for change in new.changes for path in change.paths}
+        author = self._gitlab.settings.author
         for commit in commits:
-            same = commit.texts("parent_ids") == ([parent] if parent else [])
-            same = same and commit.text("message").strip() == self._gitlab.outgoing(message).strip()
-            if same and commit.text("author_name") == self._gitlab.user.text("name"):
+            same = commit.texts("parent_ids") == ([new.parent] if new.parent else [])
+            same = same and commit.text("message").strip() == self._gitlab.outgoing(new.message).strip()
+            name = author.name if author else self._gitlab.user.text("name")
+            if same and commit.text("author_name") == name:
                 diffs = self._gitlab.every(f"{self._path}/commits/{commit.text('id')}/diff")
                 if {path for diff in diffs for path in (diff.text("old_path"), diff.text("new_path"))} == wanted:
                     return commit
@@ -167,12 +179,6 @@ class Repository:
 
 def _tree_entry(entity: Entity) -> TreeEntry:
     return TreeEntry(entity.text("path"), entity.text("mode").rjust(6, "0"), entity.text("id"))
-
-
-def _folders_above(path: str) -> list[str]:
-    """The folders whose listings show `path` and every part of it: "" is the root."""
-    parts = path.split("/")[:-1]
-    return ["", *("/".join(parts[: depth + 1]) for depth in range(len(parts)))]
 
 
 def _actions(change: Change) -> list[dict[str, object]]:

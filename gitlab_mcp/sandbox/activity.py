@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from gitlab_mcp.sandbox import references
+from gitlab_mcp.sandbox import pipeline_creation, references
 from gitlab_mcp.sandbox.model import (
     DiffVersion,
     Issuable,
@@ -217,8 +217,20 @@ def mark_merged(world: World, one: MergeRequest, user: User, because: str = "") 
         close(world, issue, user, f"via merge request {one.reference}")
 
 
-def branch_moved(world: World, project: Project, user: User, branch: str, old: str | None, new: str | None) -> None:
-    """Everything that follows when a branch points elsewhere, however it came to: by API, merge or push."""
+def branch_moved(
+    world: World,
+    project: Project,
+    user: User,
+    branch: str,
+    old: str | None,
+    new: str | None,
+    *,
+    pipeline: str = "created",
+) -> None:
+    """Everything that follows when a branch points elsewhere, however it came to: by API, merge or push.
+
+    `pipeline` is the status of the pipeline that it begins, or nothing if it begins none.
+    """
     repository = project.repository
     if new is None:
         return
@@ -239,6 +251,8 @@ def branch_moved(world: World, project: Project, user: User, branch: str, old: s
             body = f"mentioned in commit {commit.sha[:8]}"
             if not any(note.system and note.body == body for note in target.notes):
                 system_note(world, target, user, body)
+    if pipeline:
+        pipeline_creation.begin_for_push(world, project, user, branch, new, pipeline)
 
 
 def _settle_default(project: Project, branch: str) -> None:

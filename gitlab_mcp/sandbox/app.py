@@ -155,7 +155,7 @@ class Gateway:
         kinds = {fault.kind for fault in faults}
         broken: list[Answer] = []
         try:
-            project, user = smart_http.admit(self.world, request)
+            project, token = smart_http.admit(self.world, request)
         except smart_http.Refusal as refused:
             headers = {"content-type": "text/plain; charset=utf-8"}
             if refused.status == 401:
@@ -175,7 +175,7 @@ class Gateway:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
 
-        await smart_http.Backend(self.world, request, project, user, self.endings).run(_chunks(receive), deliver)
+        await smart_http.Backend(self.world, request, project, token, self.endings).run(_chunks(receive), deliver)
         if "drop" in kinds:
             await self._cut(scope, receive)
         elif broken:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Pipeline:
-    """A pipeline of a branch."""
+    """A pipeline of a branch or a merge request."""
 
     id: int
     iid: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitlab_mcp.sandbox import activity
+from gitlab_mcp.sandbox import activity, pipeline_creation
 from gitlab_mcp.sandbox.errors import bad_request, conflict, unprocessable
 from gitlab_mcp.sandbox.model import MergeRequest, Project, User
 from gitlab_mcp.sandbox.world import World
@@ -45,6 +45,7 @@ def create(
     activity.add_version(world, made, None)
     project.merge_requests[number] = made
     activity.mention(world, made, author, f"{title}\n{description or ''}")
+    pipeline_creation.begin_for_merge_request(world, made)
     return made
 
 

@@ -185,6 +185,11 @@ class DraftNote:
     position: dict[str, Any] | None = None
 
 
+def is_draft(title: str) -> bool:
+    """GitLab docs: a title that begins with Draft:, [Draft] or (Draft) makes a merge request a draft."""
+    return title.lower().startswith(("draft:", "[draft]", "(draft)"))
+
+
 @dataclass(eq=False, kw_only=True)
 class MergeRequest(Issuable):
     """A merge request between two branches of one project."""
@@ -208,8 +213,7 @@ class MergeRequest(Issuable):
 
     @property
     def draft(self) -> bool:
-        """GitLab docs: a title that begins with Draft:, [Draft] or (Draft) makes a merge request a draft."""
-        return self.title.lower().startswith(("draft:", "[draft]", "(draft)"))
+        return is_draft(self.title)
 
     @property
     def version(self) -> DiffVersion:

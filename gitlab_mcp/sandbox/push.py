@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import quote
 
-from gitlab_mcp.sandbox import access, activity
+from gitlab_mcp.sandbox import access, activity, push_options
 from gitlab_mcp.sandbox.entities.merge_requests import merge_request_url
 from gitlab_mcp.sandbox.entities.projects import web_url
 from gitlab_mcp.sandbox.merge_request_creation import open_for
-from gitlab_mcp.sandbox.model import Project, User
+from gitlab_mcp.sandbox.model import Project, Token, User
 from gitlab_mcp.sandbox.repositories.repository import ZERO
 from gitlab_mcp.sandbox.world import World
 
@@ -40,7 +40,13 @@ while read -r old new ref; do
   fi
 done
 """
-_POST_RECEIVE = """#!/bin/sh
+# The options first: what was pushed is looked at only when all is written. A value is never read as shell text.
+_POST_RECEIVE = r"""#!/bin/sh
+number=0
+while [ "$number" -lt "${GIT_PUSH_OPTION_COUNT:-0}" ]; do
+  eval "printf '%s\000' \"\$GIT_PUSH_OPTION_$number\""
+  number=$((number + 1))
+done > "$SANDBOX_SPOOL/options"
 cat > "$SANDBOX_SPOOL/updates"
 """
 
@@ -65,12 +71,19 @@ def write_hooks(project: Project, user: User | None, spool: Path) -> dict[str, s
     }
 
 
-def after_push(world: World, project: Project, user: User, spool: Path) -> list[str]:
-    """Let merge requests and issues follow a push that was accepted; returns the lines git shows after `remote:`."""
+def after_push(world: World, project: Project, token: Token, spool: Path) -> list[str]:
+    """Let pipelines, merge requests and issues follow a push that was accepted, and do what its options ask for.
+
+    Returns the lines git shows after `remote:`. In GitLab's Ci::Pipeline::Chain the push of a job begins no pipeline
+    (Validate::Abilities), and that of ci.skip one that is skipped (Skip).
+    """
     updates = spool / "updates"
     if not updates.exists():
         return []
-    lines: list[str] = []
+    given = [option.decode("utf-8", "replace") for option in (spool / "options").read_bytes().split(b"\0")[:-1]]
+    asked = push_options.read(given)
+    pipeline = "" if token.job else "skipped" if push_options.CI_SKIP in asked else "created"
+    pushed: dict[str, str] = {}
     with project.lock:
         for update in updates.read_text(encoding="utf-8", errors="replace").splitlines():
             old, new, ref = update.split(" ", 2)
@@ -78,10 +91,20 @@ def after_push(world: World, project: Project, user: User, spool: Path) -> list[
                 continue
             branch = ref.removeprefix("refs/heads/")
             before, after = (None if sha == ZERO else sha for sha in (old, new))
-            activity.branch_moved(world, project, user, branch, before, after)
+            activity.branch_moved(world, project, token.user, branch, before, after, pipeline=pipeline)
             if after and branch != project.repository.default_branch:
-                lines += _advice(world, project, branch)
+                pushed[branch] = after
+        errors = push_options.follow(world, project, token.user, asked, pushed)
+        lines = _warnings(given, errors) if errors else []
+        for branch in pushed:
+            lines += _advice(world, project, branch)
     return lines
+
+
+def _warnings(given: list[str], errors: list[str]) -> list[str]:
+    options = " ".join(f"'{option}'" for option in given)
+    text = f"WARNINGS:\nError encountered with push options {options}: " + "\n\n".join(errors)
+    return ["", *text.split("\n"), ""]
 
 
 def _advice(world: World, project: Project, branch: str) -> list[str]:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, unquote
 from gitlab_mcp.sandbox import access
 from gitlab_mcp.sandbox.errors import ApiError
 from gitlab_mcp.sandbox.git import end_group
-from gitlab_mcp.sandbox.model import DEVELOPER, Project, Token, User
+from gitlab_mcp.sandbox.model import DEVELOPER, Project, Token
 from gitlab_mcp.sandbox.push import after_push, write_hooks
 from gitlab_mcp.sandbox.world import World
 
@@ -28,6 +28,8 @@ _NO_FETCH = "You are not allowed to download code from this project."
 _JOB_USER = "gitlab-ci-token"
 _CHUNK = 65_536
 _FLUSH = b"0000"
+# What one packet of git's protocol holds, with room for its head.
+_PACKET = 65_000
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ def recognise(method: str, raw_path: str, query: str, headers: Mapping[str, str]
     return None
 
 
-def admit(world: World, request: GitRequest) -> tuple[Project, User | None]:
-    """The project and the user of a git request; raises Refusal as GitLab's git access does."""
+def admit(world: World, request: GitRequest) -> tuple[Project, Token | None]:
+    """The project and the token of a git request; raises Refusal as GitLab's git access does."""
     if request.service not in _SERVICES or request.method not in ("GET", "POST"):
         raise Refusal(403, "Git over HTTP: only the smart protocol is supported")
     token = _token(world, request)
@@ -87,7 +89,7 @@ def admit(world: World, request: GitRequest) -> tuple[Project, User | None]:
             raise Refusal(403, "You can't push code to an archived project.")
         if access.role(user, project) < DEVELOPER or (job is not None and not access.job_may_push(project)):
             raise Refusal(403, _NO_PUSH)
-    return project, user
+    return project, token
 
 
 def _token(world: World, request: GitRequest) -> Token | None:
@@ -125,14 +127,15 @@ class Backend:
         world: World,
         request: GitRequest,
         project: Project,
-        user: User | None,
+        token: Token | None,
         endings: set[asyncio.Task[None]],
     ) -> None:
         self.world = world
         self.endings = endings
         self.request = request
         self.project = project
-        self.user = user
+        self.token = token
+        self.user = token.user if token else None
         self.spool = Path(tempfile.mkdtemp(prefix="push-", dir=world.root))
 
     async def run(self, body: AsyncIterator[bytes], send: Send) -> None:
@@ -205,11 +208,12 @@ class Backend:
             elif len(held) > len(_FLUSH):
                 yield held[: -len(_FLUSH)]
                 held = held[-len(_FLUSH) :]
-        if pushed and self.user is not None:
-            lines = await asyncio.to_thread(after_push, self.world, self.project, self.user, self.spool)
+        if pushed and self.token is not None:
+            lines = await asyncio.to_thread(after_push, self.world, self.project, self.token, self.spool)
             if held == _FLUSH:
-                for line in lines:
-                    packet = b"\x02" + line.encode() + b"\n"
+                text = "".join(f"{line}\n" for line in lines).encode()
+                for start in range(0, len(text), _PACKET):
+                    packet = b"\x02" + text[start : start + _PACKET]
                     yield b"%04x" % (len(packet) + 4) + packet
         yield held
 

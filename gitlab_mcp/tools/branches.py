@@ -6,7 +6,7 @@ from gitlab_mcp.params import Branch, PageNumber, Project, Ref
 from gitlab_mcp.registry import tool
 from gitlab_mcp.render import branches as render
 from gitlab_mcp.render.lists import listing
-from gitlab_mcp.repository.rest import Repository
+from gitlab_mcp.repository import Repository
 
 ROWS = 50
 
@@ -24,7 +24,7 @@ def create_branch(ctx: Ctx, branch: Branch, ref: Ref = "", project: Project = ""
     """Create a branch from ref (default: the default branch). commit_files can do it in the same call."""
     target = ctx.project(project)
     repository = ctx.repository(target)
-    start = ref or target.default_branch
+    start = ref or repository.default_branch
     try:
         created = repository.create_branch(branch, start)
     except GitLabRefusal as refused:

@@ -1,16 +1,18 @@
 """Tools that write files."""
 
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from gitlab_mcp.api import merge_requests
 from gitlab_mcp.context import Ctx
-from gitlab_mcp.errors import Failure, InvalidArgument, Partial
+from gitlab_mcp.errors import InvalidArgument, NotFound, Partial
 from gitlab_mcp.params import Branch, Globs, Labels, Project, Ref
 from gitlab_mcp.registry import tool
 from gitlab_mcp.render.commits import committed
 from gitlab_mcp.render.merge_requests import merge_request_written
+from gitlab_mcp.repository import Repository
 from gitlab_mcp.repository.commit import FileAction, Request, commit
 
 
@@ -47,26 +49,36 @@ def commit_files(
             'Give actions, such as [{"path": "src/app.py"}], or paths, such as ["src/**"], to say what to commit.'
         )
     target = ctx.project(project)
-    repository, worktree = ctx.repository(target), ctx.worktree(target)
-    into = merge_request.target_branch or target.default_branch if merge_request else ""
+    repository = ctx.repository(target)
+    request = Request(branch, message, ref, actions, paths)
     if merge_request:
-        merge_requests.titled(merge_request.title, merge_request.draft)
-        if into == branch:
-            raise InvalidArgument(f"{branch} cannot be merged into itself: commit to another branch.")
-        if merge_request.target_branch:
-            repository.branch(into)  # a missing one is said before anything is committed
-    done = commit(target, repository, worktree, Request(branch, message, ref, actions, paths))
-    answer = committed(done)
-    if merge_request is None:
-        return answer
-    wanted = merge_requests.Wanted(
-        merge_request.title, merge_request.description, merge_request.draft, merge_request.labels
-    )
-    try:
-        opened, is_new = merge_requests.open_merge_request(target, branch, into, wanted)
-    except Failure as failure:
+        request = replace(request, **_wanted(repository, branch, merge_request))
+    done = commit(target, repository, ctx.worktree(target), request)
+    answer = committed(done, repository.pipelines)
+    if done.made.not_opened:
         raise Partial(
-            f"the commit is done, only the merge request is not. {answer}\nThe merge request was not opened: {failure}"
-            " Do not commit again; create_merge_request opens it."
-        ) from failure
-    return f"{answer}\n{merge_request_written('Opened' if is_new else 'Already open:', opened)}"
+            f"the commit is done, only the merge request is not. {answer}\n"
+            f"The merge request was not opened: {done.made.not_opened}"
+        )
+    opened = done.made.opened
+    return (
+        f"{answer}\n{merge_request_written('Opened' if opened.is_new else 'Already open:', opened)}"
+        if opened
+        else answer
+    )
+
+
+def _wanted(repository: Repository, branch: str, merge_request: NewMergeRequest) -> dict[str, Any]:
+    """The target and the merge request to open; what is wrong with them is said before anything is committed."""
+    merge_requests.titled(merge_request.title, merge_request.draft)
+    target = merge_request.target_branch or repository.default_branch
+    if target == branch:
+        raise InvalidArgument(f"{branch} cannot be merged into itself: commit to another branch.")
+    if merge_request.target_branch:
+        try:
+            repository.branch(target)
+        except NotFound as missing:
+            raise NotFound(f"There is no branch {target} to merge into. {missing}") from missing
+    labels, draft = merge_request.labels, merge_request.draft
+    wanted = merge_requests.Wanted(merge_request.title, merge_request.description, draft, labels)
+    return {"target": target, "merge_request": wanted}

@@ -24,9 +24,9 @@ def list_files(
     project: Project = "",
 ) -> str:
     """List a folder of the repository at ref (default: the default branch); recursive lists all below it."""
-    target = ctx.project(project)
-    ref = ref or target.default_branch
-    found = read_folder(ctx.repository(target), path, ref, recursive=recursive, page=page, per_page=ROWS)
+    repository = ctx.repository(ctx.project(project))
+    ref = ref or repository.default_branch
+    found = read_folder(repository, path, ref, recursive=recursive, page=page, per_page=ROWS)
     given = {"path": path, "ref": ref, "recursive": recursive, "project": project}
     return render.file_list(found, path, ref, given)
 
@@ -44,7 +44,7 @@ def get_file(
     """Read a text file at ref (default: the default branch), whole or from start_line to end_line."""
     if end_line and end_line < start_line:
         raise InvalidArgument(f"end_line {end_line} is before start_line {start_line}.")
-    target = ctx.project(project)
-    ref = ref or target.default_branch
-    file = read_file(ctx.repository(target), path, ref)
+    repository = ctx.repository(ctx.project(project))
+    ref = ref or repository.default_branch
+    file = read_file(repository, path, ref)
     return render.file(file, ref, start_line, end_line, numbers=line_numbers)

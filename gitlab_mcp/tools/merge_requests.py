@@ -88,9 +88,10 @@ def create_merge_request(
     If one is open for these branches, answers with that one, unchanged.
     """
     target = ctx.project(project)
+    repository = ctx.repository(target)
     wanted = api.Wanted(title, description, draft, labels, assignees, reviewers, remove_source_branch, squash)
-    created, is_new = api.open_merge_request(target, source_branch, target_branch or target.default_branch, wanted)
-    return render.merge_request_written("Opened" if is_new else "Already open, unchanged:", created)
+    opened = repository.open_merge_request(source_branch, target_branch or repository.default_branch, wanted)
+    return render.merge_request_written("Opened" if opened.is_new else "Already open, unchanged:", opened)
 
 
 @tool(toolset="merge_requests", writes=True, destructive=True, idempotent=True)
@@ -112,20 +113,20 @@ def update_merge_request(
 ) -> str:
     """Change a merge request; only what is given. assignees and reviewers replace who is there, [] removes all."""
     target = ctx.noteable("merge request", iid, project)
-    changes: dict[str, object] = {
-        "title": title or None,
-        "description": None if description == UNCHANGED else description,
-        "target_branch": target_branch or None,
-        "state_event": state or None,
-        "add_labels": ",".join(add_labels) or None,
-        "remove_labels": ",".join(remove_labels) or None,
-        "assignee_ids": None if assignees is None else api.user_ids(target.project, assignees),
-        "reviewer_ids": None if reviewers is None else api.user_ids(target.project, reviewers),
-        "remove_source_branch": remove_source_branch,
-        "squash": squash,
-    }
-    given = {name: value for name, value in changes.items() if value is not None}
-    if not given and draft is None:
+    update = api.Update(
+        title=title or None,
+        description=None if description == UNCHANGED else description,
+        target_branch=target_branch or None,
+        state=state or None,
+        draft=draft,
+        add_labels=tuple(add_labels),
+        remove_labels=tuple(remove_labels),
+        assignees=assignees,
+        reviewers=reviewers,
+        remove_source_branch=remove_source_branch,
+        squash=squash,
+    )
+    if not update:
         raise InvalidArgument("Nothing to change was given: give title, description, state, draft, labels or people.")
-    updated = api.update_merge_request(target, given, draft)
+    updated = ctx.repository(target.project).update_merge_request(target, update)
     return render.merge_request_written("Updated", updated)

@@ -19,7 +19,7 @@ On = Literal["", "issue", "merge_request"]
 ReplyTo = Annotated[str, BeforeValidator(as_text), Field(description="note id, discussion id or URL of the comment")]
 
 
-@tool(toolset="discussions", writes=True, always_load=True)
+@tool(toolset="discussions", writes=True, always_load=True, job_token=False)
 def create_note(
     ctx: Ctx,
     iid: Iid,

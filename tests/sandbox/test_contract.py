@@ -116,7 +116,7 @@ def people_and_projects(walk: Walk) -> None:
 
 
 def pipelines(walk: Walk) -> None:
-    (one,) = walk("GET", "/projects/:id/pipelines")
+    *_, one = walk("GET", "/projects/:id/pipelines")
     walk("GET", "/projects/:id/pipelines/:pipeline_id", one["id"])
     jobs = walk("GET", "/projects/:id/pipelines/:pipeline_id/jobs", one["id"])
     assert [job["id"] for job in walk("GET", "/projects/:id/jobs")] == [job["id"] for job in jobs]

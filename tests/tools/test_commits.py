@@ -59,7 +59,7 @@ async def test_create_update_delete_move_and_chmod_land_in_one_commit(sandbox: S
     sha = head(tree)
     assert answer == (
         f"Committed {sha[:8]} to all-kinds (new branch from main):"
-        " 2 added, 1 changed, 1 deleted, 1 moved, 1 mode changed.\n"
+        " 2 added, 1 changed, 1 deleted, 1 moved, 1 mode changed. Pipelines start as for any push.\n"
         f"{sandbox.url}/acme/app/-/commit/{sha}"
     )
     assert changes(tree) == {

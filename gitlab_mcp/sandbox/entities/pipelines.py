@@ -51,7 +51,7 @@ def pipeline(world: World, one: Pipeline) -> dict[str, Any]:
         "tag": False,
         "yaml_errors": None,
         "user": user_basic(world, one.user),
-        "started_at": stamp(one.created_at),
+        "started_at": stamp(one.created_at) if one.status == "running" else None,
         "finished_at": None,
         "committed_at": None,
         "duration": None,

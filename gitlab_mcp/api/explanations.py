@@ -1,0 +1,64 @@
+"""What stands behind a refusal of GitLab's: the project moved, the token lacks a scope, the user has no such role."""
+
+from typing import TYPE_CHECKING
+
+from gitlab_mcp.api import job_token
+from gitlab_mcp.errors import Failure, GitLabRefusal, Moved
+from gitlab_mcp.render.sanitise import one_line
+
+if TYPE_CHECKING:
+    from gitlab_mcp.api.client import GitLab
+
+
+def explained(gitlab: "GitLab", failure: GitLabRefusal, method: str, path: str) -> GitLabRefusal:
+    """The same failure with what GitLab says of the project, the token or its user, where that explains it."""
+    project = "/".join(path.split("/")[:3]) if path.startswith("/projects/") else ""
+    if gitlab.settings.credential.kind == "job token":
+        return _of_job_token(gitlab, failure, path)
+    if method == "get":
+        return failure
+    if isinstance(failure, Moved) or failure.status == 403:
+        failure = _of_project(gitlab, failure, project) if project else failure
+    return _of_access_token(gitlab, failure, project) if failure.status == 403 else failure
+
+
+def _of_project(gitlab: "GitLab", failure: GitLabRefusal, path: str) -> GitLabRefusal:
+    """Where the project is now, or that it is archived."""
+    try:
+        project = gitlab.get(path)  # a GET follows GitLab's redirect of a moved project
+    except Failure:
+        return failure
+    name = project.text("path_with_namespace")
+    if isinstance(failure, Moved) and name:
+        return Moved(f'{failure} Use project: "{name}".', status=failure.status, reason=failure.reason)
+    if project.flag("archived"):
+        said = f"{name} is archived and takes no writes, until an owner unarchives it (Settings > General > Advanced)."
+        return GitLabRefusal(said, status=0, reason=failure.reason)
+    return failure
+
+
+def _of_access_token(gitlab: "GitLab", failure: GitLabRefusal, project: str) -> GitLabRefusal:
+    """The scopes that the token has, or the role of its user in the project."""
+    identity = gitlab.identity
+    more = ""
+    if "privileges" in failure.reason or "scope" in failure.reason:
+        more = f" It has {', '.join(one_line(scope, 40) for scope in identity.scopes)}." if identity.scopes else ""
+    elif role := identity.role(project):
+        more = (
+            f" @{one_line(identity.user.text('username'), 60)} has {f'role {role}' if role != 'none' else 'none'} here."
+        )
+    failure.args = (f"{failure}{more}",)
+    return failure
+
+
+def _of_job_token(gitlab: "GitLab", failure: GitLabRefusal, path: str) -> GitLabRefusal:
+    """Whether the token is no longer good, or GitLab did not look at it: then it answers as it answers nobody."""
+    ignored = failure.status == 401 or (failure.status == 404 and "Project Not Found" in failure.reason)
+    if not ignored or path == "/job":
+        return failure
+    if gitlab.identity.job.number("id"):
+        more = f" The token is good: this GitLab may not let job tokens read this ({job_token.FLOOR} and newer do)."
+    else:
+        more = " GitLab does not know this token: the job has ended, or it is another GitLab's."
+    failure.args = (f"{failure}{more}",)
+    return failure

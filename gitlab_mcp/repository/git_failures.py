@@ -1,0 +1,76 @@
+"""What goes wrong between git and GitLab, in words: what failed, why, and what to do next."""
+
+from collections.abc import Sequence
+
+from gitlab_mcp.errors import AnswerLost, Failure, GitLabRefusal, NotFound, Unreachable
+from gitlab_mcp.git.push import Pushed
+from gitlab_mcp.git.remote import RemoteError, Trouble
+from gitlab_mcp.git.run import GitError
+from gitlab_mcp.render.sanitise import one_line
+
+# https://docs.gitlab.com/ci/jobs/ci_job_token/#allow-git-push-requests-to-your-project-repository
+ALLOW_PUSH = (
+    "A maintainer allows it in Settings > CI/CD > Job token permissions > Allow Git push requests to the repository"
+    " (GitLab 18.4 or newer), and the user who started the pipeline needs role Developer."
+)
+ROLE = "The user who started the pipeline needs role Developer, or on a protected branch what its rule says."
+
+# How git says that a commit it asked for by its id is not there (upload-pack.c).
+UNKNOWN_COMMIT = ("not our ref", "no such remote ref", "couldn't find remote ref", "bad object")
+
+
+def failure_of(error: GitError, url: str, *, pushes: bool) -> Failure:
+    """The failure for a git command that ended with `error`; `url` is the repository's, and `pushes` is for a push.
+
+    AnswerLost where a push may have taken effect.
+    """
+    if not isinstance(error, RemoteError):
+        return Unreachable(f"{one_line(str(error), 300)}.")
+    trouble, said = error.trouble, quoted(error.said)
+    if trouble is Trouble.UNAUTHORIZED:
+        return GitLabRefusal(
+            f"GitLab refused CI_JOB_TOKEN for {url}{said}: the job has ended, or the token is not this project's.",
+            status=401,
+        )
+    if trouble is Trouble.FORBIDDEN:
+        return GitLabRefusal(
+            f"GitLab refused {'the push' if pushes else 'to be read'}{said}. {_remedy(error, pushes)}", status=403
+        )
+    if trouble is Trouble.MISSING:
+        return NotFound(f"GitLab has no repository {url} that this job may see{said}: check the project.", status=404)
+    if trouble is Trouble.NOT_TRUSTED:
+        return Unreachable(
+            f"The TLS certificate of {url} was not accepted: for a private CA set GITLAB_CA_FILE to its PEM file."
+        )
+    if trouble is Trouble.NOT_REACHED:
+        return Unreachable(
+            f"{url} cannot be reached: is it up, and are the address, the proxy and the network right?", passing=True
+        )
+    if trouble is Trouble.REDIRECTED:
+        return Unreachable(f"{url} redirects, which git does not follow with a token: check GITLAB_URL.")
+    if trouble is Trouble.BUSY:
+        return Unreachable(f"GitLab did not answer git as it should ({one_line(str(error), 200)}).", passing=True)
+    if any(mark in line for mark in UNKNOWN_COMMIT for line in error.lines):
+        return NotFound("GitLab has no such commit.", status=404)
+    broken = f"The connection of git to {url} broke ({one_line(str(error), 200)})."
+    return AnswerLost(broken, passing=True) if pushes else Unreachable(broken, passing=trouble is Trouble.BROKEN)
+
+
+def refused(pushed: Pushed) -> GitLabRefusal:
+    """The failure for a push that GitLab let in and then refused."""
+    told = " ".join(pushed.said).removeprefix("GitLab: ")
+    reason = one_line(told or pushed.reason, 600)
+    return GitLabRefusal(f"GitLab refused the push: {reason.rstrip('.')}. {ROLE}", status=403, reason=reason)
+
+
+def _remedy(error: RemoteError, pushes: bool) -> str:
+    if not pushes:
+        return "The user who started the pipeline may not read the code here."
+    return "" if any("archived" in line for line in error.said) else ALLOW_PUSH
+
+
+def quoted(said: Sequence[str]) -> str:
+    """What GitLab's side said, on one line in quotes; "" when it said nothing."""
+    # Gitaly centres a warning between two rules of 72 "=" and breaks its lines anywhere.
+    text = one_line(" ".join(line for line in said if line.strip("=")), 600).rstrip(".")
+    return f' ("{text}")' if text else ""

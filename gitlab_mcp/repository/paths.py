@@ -1,0 +1,18 @@
+"""Paths inside a repository."""
+
+from collections.abc import Iterable
+
+
+def folders_above(path: str) -> list[str]:
+    """The folders whose listings show `path` and every part of it: "" is the root."""
+    parts = path.split("/")[:-1]
+    return ["", *("/".join(parts[: depth + 1]) for depth in range(len(parts)))]
+
+
+def touching(paths: Iterable[str], changed: Iterable[str]) -> list[str]:
+    """Those of `changed` that are one of `paths`, above or below one of them."""
+    own = set(paths)
+    above = {folder for path in own for folder in folders_above(path)}
+    return sorted(
+        path for path in set(changed) if path in own or path in above or not own.isdisjoint(folders_above(path))
+    )

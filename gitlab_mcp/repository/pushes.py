@@ -1,0 +1,168 @@
+"""Writing with git: branches, commits and merge requests, each by one push that happens once."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.project import Project
+from gitlab_mcp.api.retrying import backoff
+from gitlab_mcp.api.writes import Written, write_once
+from gitlab_mcp.call import current_call
+from gitlab_mcp.errors import Conflict, NotFound, Unreachable
+from gitlab_mcp.git import history, objects
+from gitlab_mcp.git.changes import Author, Change
+from gitlab_mcp.git.objects import TreeEntry
+from gitlab_mcp.git.own import OwnRepository
+from gitlab_mcp.git.push import Fate, Pushed, build, push
+from gitlab_mcp.git.run import GitError, Patience
+from gitlab_mcp.repository import NewCommit
+from gitlab_mcp.repository import git_entities as entities
+from gitlab_mcp.repository.git_failures import failure_of, refused
+from gitlab_mcp.repository.paths import touching
+
+if TYPE_CHECKING:
+    from gitlab_mcp.repository.git import GitRepository
+
+TIMES_REBUILT = 5
+PATHS_NAMED = 10
+
+
+class Pushes:
+    """The pushes of a run to one repository. Calls come from many threads at once."""
+
+    def __init__(self, repository: "GitRepository", project: Project, own: OwnRepository) -> None:
+        self._repository = repository
+        self._project = project
+        self._gitlab = project.gitlab
+        self._own = own
+        self._branches: dict[str, threading.RLock] = {}
+        self._lock = threading.Lock()
+
+    def create_branch(self, name: str, ref: str) -> Written[Entity]:
+        """Create a branch at `ref`. Raises Conflict when there is one of that name."""
+        self._check(name, "", [])
+        try:
+            start = self._repository.resolve(ref)
+        except NotFound as missing:
+            raise NotFound(f"Invalid reference name: {ref}. {missing}", status=404) from missing
+        pushed = self._push(name, start, "", [])
+        if pushed.result.fate is Fate.MOVED or (pushed.result.unchanged and not pushed.confirmed):
+            raise Conflict(f"The branch {name} is already there.", status=400, reason="Branch already exists")
+        return Written(entities.branch(self._project.web_url, name, start), pushed.confirmed)
+
+    def commit(self, new: NewCommit, options: Sequence[str]) -> tuple[Written[str], Pushed]:
+        """Commit on top of a branch, or to a new one, with push options: the commit's id, and what GitLab said.
+
+        A branch that moved meanwhile is built on anew where nothing moved at the paths of this commit.
+        """
+        message = self._gitlab.outgoing(new.message)
+        self._check(new.branch, message, new.changes)
+        author, made_at, parent = self._author(), int(time.time()), new.parent
+        with self.turn(new.branch):
+            for attempt in range(1, TIMES_REBUILT + 2):
+                commit = self._build(parent, message, new.changes, new.tree, author, made_at)
+                pushed = self._push(new.branch, commit, "" if new.is_new else parent, options)
+                if pushed.result.fate is Fate.DONE:
+                    return Written(commit, pushed.confirmed or pushed.result.unchanged), pushed.result
+                moved, parent = parent, self._moved_to(new)
+                if self._is_in(commit, parent):
+                    return Written(commit, confirmed=True), pushed.result
+                changed = self._changed_between(moved, parent)
+                if clash := touching((path for change in new.changes for path in change.paths), changed):
+                    raise Conflict(
+                        f"{', '.join(clash[:PATHS_NAMED])} changed on {new.branch} meanwhile: nothing was committed."
+                        " Read what is there now, then commit again."
+                    )
+                current_call.get().wait(backoff(attempt), self._kept_moving(new.branch, changed))
+        raise self._kept_moving(new.branch, changed)
+
+    def _kept_moving(self, branch: str, changed: Sequence[str]) -> Conflict:
+        named = ", ".join(sorted(changed)[:PATHS_NAMED])
+        return Conflict(
+            f"{branch} moved each time that this was to be committed ({named} changed last): nothing was committed."
+            " Try again."
+        )
+
+    def _moved_to(self, new: NewCommit) -> str:
+        """Where the branch is now. Raises Conflict when it was to be created and is there, or was deleted."""
+        tip = self._repository.tip(new.branch)
+        if not tip:
+            raise Conflict(f"The branch {new.branch} was deleted meanwhile: nothing was committed.")
+        if new.is_new or not new.parent:
+            raise Conflict(
+                f"The branch {new.branch} is already there, at {tip[:8]}: leave ref out to commit on top of it, or"
+                " choose another name."
+            )
+        self._repository.ask("fetch the branch", lambda patience: self._own.fetch([tip], patience))
+        return tip
+
+    def _changed_between(self, old: str, new: str) -> list[str]:
+        return sorted(self._repository.local(lambda patience: objects.changed_paths(self._own, old, new, patience)))
+
+    def _is_in(self, commit: str, tip: str) -> bool:
+        """Whether a commit of ours that was pushed is in a branch, also below what others pushed since."""
+        return self._repository.ask(
+            "look for the commit", lambda patience: history.is_in(self._own, commit, tip, patience)
+        )
+
+    def _build(
+        self,
+        parent: str,
+        message: str,
+        changes: Sequence[Change],
+        tree: Mapping[str, TreeEntry],
+        author: Author,
+        made_at: int,
+    ) -> str:
+        def make(patience: Patience) -> str:
+            return build(self._own, parent, message, changes, tree, author, made_at, patience)
+
+        return self._repository.ask("build the commit", make)
+
+    def _push(self, branch: str, commit: str, expected: str, options: Sequence[str]) -> Written[Pushed]:
+        """Push once; after a lost answer look where the branch is."""
+
+        def send() -> Pushed:
+            try:
+                with current_call.get().transfer("push to GitLab") as patience:
+                    pushed = push(self._own, branch, commit, expected, options, patience)
+            except GitError as error:
+                raise failure_of(error, self._own.remote.url, pushes=True) from error
+            if pushed.fate is Fate.REFUSED:
+                raise refused(pushed)
+            return pushed
+
+        def find() -> Pushed | None:
+            tip = self._repository.tip(branch)
+            return Pushed(Fate.DONE) if tip and (tip == commit or self._holds(tip, commit, expected)) else None
+
+        return write_once(send, find, f"Look with list_branches whether {branch} has it before trying again.")
+
+    def _holds(self, tip: str, commit: str, expected: str) -> bool:
+        """Whether a branch that moved on from `expected` has the commit."""
+        return tip != expected and self._is_in(commit, tip)
+
+    def turn(self, branch: str) -> threading.RLock:
+        """Commits of this run to one branch wait for each other: each would only push the others aside."""
+        with self._lock:
+            return self._branches.setdefault(branch, threading.RLock())
+
+    def _author(self) -> Author:
+        """Whom the settings name, else the user whose job this is."""
+        if author := self._gitlab.settings.author:
+            return author
+        user = self._gitlab.identity.job.entity("user")
+        name = user.text("username")
+        if not name:
+            raise Unreachable('GitLab does not say whose job this is: give --author, such as "Name <me@example.com>".')
+        # https://docs.gitlab.com/user/profile/#use-an-automatically-generated-private-commit-email
+        host = self._gitlab.settings.url.split("://", 1)[1].split("/")[0].split(":")[0]
+        email = user.text("commit_email") or user.text("public_email")
+        return Author(user.text("name") or name, email or f"{user.number('id')}-{name}@users.noreply.{host}")
+
+    def _check(self, branch: str, message: str, changes: Sequence[Change]) -> None:
+        default: Callable[[], str] = partial(getattr, self._repository, "default_branch")
+        self._gitlab.policy.check_push(self._project.path, branch, message, changes, default)

@@ -1,0 +1,45 @@
+"""Pipelines that begin by themselves: after a push, and for a merge request. They never run, and have no jobs."""
+
+from __future__ import annotations
+
+from gitlab_mcp.sandbox.ci import Pipeline
+from gitlab_mcp.sandbox.model import MergeRequest, Project, User
+from gitlab_mcp.sandbox.repositories.trees import find, read_blob
+from gitlab_mcp.sandbox.world import World
+
+_FILE = ".gitlab-ci.yml"
+_MERGE_REQUEST = "merge_request_event"
+
+
+def begin_for_push(world: World, project: Project, user: User, branch: str, sha: str, status: str) -> None:
+    """Begin the pipeline of a branch that was pushed, if the commit says what is to run."""
+    if _configuration(project, sha) is not None:
+        _begin(world, project, user, branch, sha, "push", status)
+
+
+def begin_for_merge_request(world: World, one: MergeRequest) -> None:
+    """Begin the pipeline of a merge request that was opened, if its configuration speaks of such pipelines.
+
+    GitLab evaluates the rules of the jobs; here it is enough that the file names the source.
+    """
+    sha = one.version.head
+    if _MERGE_REQUEST in (_configuration(one.project, sha) or ""):
+        _begin(world, one.project, one.author, merge_request_ref(one), sha, _MERGE_REQUEST, "created")
+
+
+def merge_request_ref(one: MergeRequest) -> str:
+    """What the pipelines of a merge request have in the place of a branch."""
+    return f"refs/merge-requests/{one.iid}/head"
+
+
+def _configuration(project: Project, sha: str) -> str | None:
+    entry = find(project.repository, sha, _FILE)
+    if entry is None or entry.type != "blob":
+        return None
+    return read_blob(project.repository, entry.sha).decode("utf-8", "replace")
+
+
+def _begin(world: World, project: Project, user: User, ref: str, sha: str, source: str, status: str) -> None:
+    iid = max((pipeline.iid for pipeline in project.pipelines.values()), default=0) + 1
+    made = Pipeline(world.next_id("pipeline"), iid, project, ref, sha, user, world.now(), status, source)
+    project.pipelines[made.id] = made

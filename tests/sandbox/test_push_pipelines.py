@@ -1,0 +1,120 @@
+"""Pipelines that begin by themselves: after pushes and for merge requests, and not after the push of a job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitlab_mcp.sandbox import Sandbox
+from tests.sandbox.conftest import Api, clone_url, git
+
+PIPELINES = "/projects/:p/pipelines"
+FILE = ".gitlab-ci.yml"
+FOR_MERGE_REQUESTS = "test:\n  rules:\n    - if: $CI_PIPELINE_SOURCE == 'merge_request_event'\n  script: pytest\n"
+
+
+def begun(api: Api, sandbox: Sandbox) -> list[dict[str, Any]]:
+    """The pipelines that were not there from the start, oldest first."""
+    found: list[dict[str, Any]] = api.get(PIPELINES, sort="asc")
+    assert found[0]["id"] == sandbox.job.pipeline.id
+    return found[1:]
+
+
+def cloned(sandbox: Sandbox, where: Path, who: str) -> Path:
+    address = clone_url(sandbox, who)
+    if who == "job":
+        address = address.replace("anyone:", "gitlab-ci-token:")
+    git(where, "clone", "--quiet", address, who)
+    return where / who
+
+
+def commit(work: Path, text: str = "", name: str = FILE) -> str:
+    """Commit a file, or nothing, and return the sha."""
+    if text:
+        (work / name).write_text(text, encoding="utf-8")
+        git(work, "add", name)
+    git(work, "commit", "--quiet", "--allow-empty", "-m", "A change")
+    return git(work, "rev-parse", "HEAD").stdout.strip()
+
+
+@pytest.fixture
+def work(sandbox: Sandbox, tmp_path: Path) -> Path:
+    return cloned(sandbox, tmp_path, "developer")
+
+
+@pytest.fixture
+def job_work(sandbox: Sandbox, maintainer: Api, tmp_path: Path) -> Path:
+    maintainer.put("/projects/:p", ci_push_repository_for_job_token_allowed=True)
+    return cloned(sandbox, tmp_path, "job")
+
+
+def test_a_push_begins_a_pipeline_of_each_branch(sandbox: Sandbox, work: Path, developer: Api) -> None:
+    sha = commit(work)
+    git(work, "push", "--quiet", "origin", "HEAD:refs/heads/one", "HEAD:refs/heads/two")
+    one, two = begun(developer, sandbox)
+    assert [(each["ref"], each["sha"], each["source"], each["status"]) for each in (one, two)] == [
+        ("one", sha, "push", "created"),
+        ("two", sha, "push", "created"),
+    ]
+    whole = developer.get(f"{PIPELINES}/{one['id']}")
+    assert (whole["user"]["username"], whole["started_at"], whole["iid"]) == ("developer", None, 2)
+    assert developer.get(f"{PIPELINES}/{one['id']}/jobs") == []
+
+
+def test_tags_deletions_and_branches_without_a_configuration_begin_none(
+    sandbox: Sandbox, work: Path, developer: Api
+) -> None:
+    git(work, "rm", "--quiet", FILE)
+    commit(work)
+    git(work, "push", "--quiet", "origin", "HEAD:refs/heads/one", "HEAD~1:refs/tags/t1", ":stale/no-commits")
+    assert begun(developer, sandbox) == []
+
+
+def test_a_push_that_asks_to_skip_its_pipeline_has_a_skipped_one(sandbox: Sandbox, work: Path, developer: Api) -> None:
+    commit(work)
+    git(work, "push", "--quiet", "-o", "ci.skip", "origin", "HEAD:refs/heads/one")
+    assert [each["status"] for each in begun(developer, sandbox)] == ["skipped"]
+
+
+def test_commits_and_branches_made_over_rest_begin_pipelines(sandbox: Sandbox, developer: Api) -> None:
+    developer.post("/projects/:p/repository/branches", branch="one", ref="main")
+    made = developer.commit("one", {"action": "create", "file_path": "new.txt", "content": "x"})
+    first, second = begun(developer, sandbox)
+    assert (first["ref"], second["ref"], second["sha"]) == ("one", "one", made["id"])
+    assert {each["source"] for each in (first, second)} == {"push"}
+
+
+def test_the_push_of_a_job_begins_none(sandbox: Sandbox, job_work: Path, developer: Api) -> None:
+    commit(job_work)
+    git(job_work, "push", "--quiet", "origin", "HEAD:refs/heads/one")
+    assert begun(developer, sandbox) == []
+
+
+def test_a_merge_request_begins_a_pipeline_if_the_configuration_speaks_of_it(
+    sandbox: Sandbox, work: Path, developer: Api
+) -> None:
+    sha = commit(work, FOR_MERGE_REQUESTS)
+    git(work, "push", "--quiet", "origin", "HEAD:refs/heads/one", "HEAD~1:refs/heads/two")
+    before = len(begun(developer, sandbox))
+    for branch in ("one", "two"):
+        developer.post("/projects/:p/merge_requests", title=branch, source_branch=branch, target_branch="main")
+    (pipeline,) = begun(developer, sandbox)[before:]
+    assert (pipeline["source"], pipeline["sha"], pipeline["status"]) == ("merge_request_event", sha, "created")
+    assert pipeline["ref"] == "refs/merge-requests/2/head"
+    shown = developer.get("/projects/:p/merge_requests/2/pipelines")
+    assert [each["source"] for each in shown] == ["merge_request_event", "push"]
+
+
+def test_a_job_that_opens_a_merge_request_begins_its_pipeline_and_no_other(
+    sandbox: Sandbox, job_work: Path, developer: Api
+) -> None:
+    sha = commit(job_work, FOR_MERGE_REQUESTS)
+    git(job_work, "push", "--quiet", "-o", "merge_request.create", "origin", "HEAD:refs/heads/one")
+    (pipeline,) = begun(developer, sandbox)
+    assert (pipeline["source"], pipeline["sha"]) == ("merge_request_event", sha)
+    assert developer.get(f"{PIPELINES}/{pipeline['id']}")["user"]["username"] == "developer"
+    commit(job_work, "x\n", "new.txt")
+    git(job_work, "push", "--quiet", "-o", "merge_request.title=x", "origin", "HEAD:refs/heads/one")
+    assert len(begun(developer, sandbox)) == 1
