@@ -1,5 +1,6 @@
 """What the tests share: a client connected to a server, and settings that point at a sandbox."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -28,8 +29,24 @@ def job_settings(sandbox: Sandbox, **changes: Any) -> Settings:
     """The settings of a job of the sandbox's project that has nothing but its CI_JOB_TOKEN; git is its road."""
     credential = Credential("job token", "CI_JOB_TOKEN", sandbox.tokens["job"])
     settings = Settings(url=sandbox.url, credential=credential, project=sandbox.project, in_ci=True)
-    own = (sandbox.project, str(sandbox.project_id))
-    return replace(settings, own_project=own, **changes)
+    return replace(settings, **{"own_project": (sandbox.project, str(sandbox.project_id)), **changes})
+
+
+def job_environment(sandbox: Sandbox, directory: Path, **more: str) -> dict[str, str]:
+    """The environment of a job of the sandbox's project in the checkout at `directory`, and PATH."""
+    return {
+        "PATH": os.environ["PATH"],
+        "CI": "true",
+        "GITLAB_CI": "true",
+        "CI_SERVER_URL": sandbox.url,
+        "CI_PROJECT_ID": str(sandbox.project_id),
+        "CI_PROJECT_PATH": sandbox.project,
+        "CI_PROJECT_DIR": str(directory),
+        "CI_JOB_TOKEN": sandbox.tokens["job"],
+        "GITLAB_USER_NAME": "Developer",
+        "GITLAB_USER_EMAIL": "developer@example.com",
+        **more,
+    }
 
 
 def allow_job_pushes(sandbox: Sandbox, allowed: bool = True) -> None:

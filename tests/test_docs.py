@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from gitlab_mcp.api import job_token
 from gitlab_mcp.cli import CONFIGURATION
+from gitlab_mcp.tools import TOOLS
+from tests.check_gitlab.facts import FACTS
 from tests.support import REPOSITORY
 
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
@@ -25,11 +28,43 @@ def test_every_test_that_the_security_page_names_exists() -> None:
     assert named - defined == set()
 
 
+def rows(page: Path, heading: str) -> list[list[str]]:
+    """The cells of the table under a line of a page."""
+    _, _, after = page.read_text().partition(f"{heading}\n")
+    lines = [line for line in after.split("\n\n")[0].splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[1:]]
+
+
+def test_the_page_on_job_tokens_says_of_every_tool_what_the_code_does() -> None:
+    table = rows(
+        REPOSITORY / "docs" / "job-token.md", "| operation | tool | CI_JOB_TOKEN | access token, scope `api` |"
+    )
+    said = {row[1].strip("`"): row[2] for row in table}
+    assert set(said) == {definition.name for definition in TOOLS}
+    refused = {name for name, text in said.items() if text.startswith("no")}
+    assert refused == {definition.name for definition in TOOLS if not definition.job_token}
+    by_git = {name for name, text in said.items() if text.startswith("git")}
+    writes = {definition.name for definition in TOOLS if definition.writes and definition.job_token}
+    assert writes <= by_git
+
+
+def test_the_page_on_job_tokens_lists_the_routes_that_take_one() -> None:
+    listed = [row[0].strip("`") for row in rows(REPOSITORY / "docs" / "job-token.md", "| route |")]
+    assert tuple(listed) == job_token.READABLE
+
+
+def test_every_fact_that_is_called_unconfirmed_is_one_that_the_check_tries() -> None:
+    table = rows(REPOSITORY / "docs" / "job-token.md", "| what is expected | fact |")
+    named = {fact for row in table for fact in re.findall(r"F\d+", row[1])}
+    assert len(named) > 15
+    assert named - {fact.id for fact in FACTS} == set()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_to_a_file_and_every_script_that_is_named_exists(page: Path) -> None:
     text = page.read_text()
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", text)
-    scripts = re.findall(r"(?<![\w/])(scripts/\w+|\.ci/run)", text)
+    scripts = re.findall(r"(?<![\w/])(scripts/[\w-]+|\.ci/run)", text)
     folder = page.parent
     assert [link for link in links if not (folder / link).exists()] == []
     assert [script for script in scripts if not (REPOSITORY / script).exists()] == []

@@ -62,6 +62,8 @@ def entity(chosen: str) -> dict[str, Any]:
         "content": "Zmlyc3QKc2Vjb25k",
         "size": 12,
         "last_commit_id": chosen,
+        "commits": [commit],
+        "diffs": [{"old_path": chosen, "new_path": chosen, "diff": chosen, "renamed_file": True}],
         "notes": [{"id": 1, "body": chosen, "author": user}],
         "individual_note": False,
     }
@@ -79,6 +81,8 @@ CALLS: dict[str, dict[str, Any]] = {
     "get_file": {"path": "x", "ref": "main"},
     "list_branches": {},
     "create_branch": {"branch": "b", "ref": "main"},
+    "list_commits": {"ref": "main"},
+    "compare_refs": {"base": "main", "head": "b"},
     "commit_files": {"branch": "b", "message": HOSTILE, "actions": [{"path": "x", "content": "y"}]},
 }
 

@@ -1,8 +1,19 @@
 """Commits as an agent reads them."""
 
+from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.render.sanitise import one_line
-from gitlab_mcp.render.text import confirmed, count
+from gitlab_mcp.render.text import confirmed, count, facts
 from gitlab_mcp.repository.commit import Done
+
+
+def commit_row(commit: Entity) -> str:
+    """A commit in a list."""
+    author = one_line(commit.text("author_name"), 60)
+    return facts(
+        f"{commit.sha('short_id') or commit.sha('id')[:8]} {one_line(commit.text('title'), 150)}",
+        author,
+        commit.day("committed_date"),
+    )
 
 
 def committed(done: Done, pipelines: str) -> str:

@@ -1,6 +1,6 @@
 """Files and folders as an agent reads them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
@@ -8,7 +8,7 @@ from gitlab_mcp.git.objects import EXECUTABLE, LINK, SUBMODULE
 from gitlab_mcp.render.lists import listing
 from gitlab_mcp.render.sanitise import one_line, visible
 from gitlab_mcp.render.text import ANSWER_BYTES, bytes_of, count, cut, facts, fence, size
-from gitlab_mcp.repository import File
+from gitlab_mcp.repository import BlamedLines, File
 from gitlab_mcp.repository.attributes import is_lfs_pointer
 
 # A file over this size is shown only in the lines that were asked for.
@@ -30,8 +30,12 @@ def _entry_row(entry: Entity) -> str:
     return path + marks.get(entry.text("mode"), "")
 
 
-def file(found: File, ref: str, start: int, end: int, *, numbers: bool) -> str:
-    """Lines `start` to `end` (0: the last) of a file, as many as fit, and the call that gets the next ones."""
+def file(found: File, ref: str, start: int, end: int, blame: Sequence[BlamedLines], *, numbers: bool) -> str:
+    """Lines `start` to `end` (0: the last) of a file, as many as fit, and the call that gets the next ones.
+
+    With `blame`, each line has before it where it comes from.
+    """
+    origins = {number: _origin(blamed) for blamed in blame for number in _numbers(blamed)}
     head = facts(
         f"# {one_line(found.path, 1000)} at {ref}",
         bytes_of(found.size),
@@ -59,7 +63,8 @@ def file(found: File, ref: str, start: int, end: int, *, numbers: bool) -> str:
     shown: list[str] = []
     used = 0
     for number, line in enumerate(wanted, start):
-        row = cut(visible(f"{number}\t{line}" if numbers else line), CONTENT_BYTES)
+        before = f"{origins[number]}\t" if number in origins else ""
+        row = cut(visible(f"{before}{number}\t{line}" if numbers else f"{before}{line}"), CONTENT_BYTES)
         used += size(row) + 1
         if used > CONTENT_BYTES and shown:
             break
@@ -68,3 +73,12 @@ def file(found: File, ref: str, start: int, end: int, *, numbers: bool) -> str:
     part = "" if start == 1 and last == len(lines) else f" · lines {start}-{last} of {len(lines)}"
     following = f"\nnext: start_line {last + 1}" if len(shown) < len(wanted) else ""
     return f"{head}{part}{remark}\n{fence(chr(10).join(shown))}{following}"
+
+
+def _origin(blamed: BlamedLines) -> str:
+    commit = blamed.commit
+    return f"{commit.sha('id')[:8]} {one_line(commit.text('author_name'), 30)} {commit.day('committed_date')}"
+
+
+def _numbers(blamed: BlamedLines) -> range:
+    return range(blamed.first, blamed.first + len(blamed.lines))

@@ -72,5 +72,8 @@ def _remedy(error: RemoteError, pushes: bool) -> str:
 def quoted(said: Sequence[str]) -> str:
     """What GitLab's side said, on one line in quotes; "" when it said nothing."""
     # Gitaly centres a warning between two rules of 72 "=" and breaks its lines anywhere.
-    text = one_line(" ".join(line for line in said if line.strip("=")), 600).rstrip(".")
+    text = " ".join(" ".join(line for line in said if line.strip("=")).split())
+    if "Error encountered with push options" in text:
+        text = text.rpartition("': ")[2]  # all options are repeated before it, a whole description among them
+    text = one_line(text, 600).rstrip(".")
     return f' ("{text}")' if text else ""

@@ -165,9 +165,7 @@ class MergeRequestPushes:
         assignees = {user.text("username") for user in now.entities("assignees")}
         so = {
             "title": update.title in (None, now.text("title")),
-            "description": update.description is None
-            or is_cut(update.description)
-            or _plain(update.description) == now.text("description").strip(),
+            "description": update.description is None or _plain(update.description) == now.text("description").strip(),
             "target_branch": update.target_branch in (None, now.text("target_branch")),
             "add_labels": labels.issuperset(update.add_labels),
             "remove_labels": labels.isdisjoint(update.remove_labels),

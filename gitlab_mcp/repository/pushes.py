@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 TIMES_REBUILT = 5
 PATHS_NAMED = 10
+NEWEST = 20  # commits of a branch that moved, among which one of ours must be if it is there
 
 
 class Pushes:
@@ -61,22 +62,27 @@ class Pushes:
         message = self._gitlab.outgoing(new.message)
         self._check(new.branch, message, new.changes)
         author, made_at, parent = self._author(), int(time.time()), new.parent
+        changed: list[str] = []
         with self.turn(new.branch):
             for attempt in range(1, TIMES_REBUILT + 2):
                 commit = self._build(parent, message, new.changes, new.tree, author, made_at)
                 pushed = self._push(new.branch, commit, "" if new.is_new else parent, options)
                 if pushed.result.fate is Fate.DONE:
                     return Written(commit, pushed.confirmed or pushed.result.unchanged), pushed.result
-                moved, parent = parent, self._moved_to(new)
-                if self._is_in(commit, parent):
+                if attempt > 1:
+                    # Whoever read the branch last and pushes first wins: the others come back at different times.
+                    current_call.get().wait(backoff(attempt), self._kept_moving(new.branch, changed))
+                moved, parent = parent, self._tip_of(new.branch)
+                if self._is_below(commit, parent):
+                    # curl sends a request again by itself when its connection was dead: the first one had arrived.
                     return Written(commit, confirmed=True), pushed.result
+                self._check_moved(new, parent)
                 changed = self._changed_between(moved, parent)
                 if clash := touching((path for change in new.changes for path in change.paths), changed):
                     raise Conflict(
                         f"{', '.join(clash[:PATHS_NAMED])} changed on {new.branch} meanwhile: nothing was committed."
                         " Read what is there now, then commit again."
                     )
-                current_call.get().wait(backoff(attempt), self._kept_moving(new.branch, changed))
         raise self._kept_moving(new.branch, changed)
 
     def _kept_moving(self, branch: str, changed: Sequence[str]) -> Conflict:
@@ -86,18 +92,24 @@ class Pushes:
             " Try again."
         )
 
-    def _moved_to(self, new: NewCommit) -> str:
-        """Where the branch is now. Raises Conflict when it was to be created and is there, or was deleted."""
-        tip = self._repository.tip(new.branch)
+    def _tip_of(self, branch: str) -> str:
+        """Where a branch is now, with its newest commits here. Raises Conflict when it is gone."""
+        tip = self._repository.tip(branch)
         if not tip:
-            raise Conflict(f"The branch {new.branch} was deleted meanwhile: nothing was committed.")
+            raise Conflict(f"The branch {branch} was deleted meanwhile: nothing was committed.")
+        self._repository.ask("fetch the branch", lambda patience: self._own.fetch([tip], patience, NEWEST))
+        return tip
+
+    def _is_below(self, commit: str, tip: str) -> bool:
+        return self._repository.local(lambda patience: history.is_ancestor(self._own, commit, tip, patience))
+
+    def _check_moved(self, new: NewCommit, tip: str) -> None:
+        """Raise Conflict for a branch that was to be created and is there."""
         if new.is_new or not new.parent:
             raise Conflict(
                 f"The branch {new.branch} is already there, at {tip[:8]}: leave ref out to commit on top of it, or"
                 " choose another name."
             )
-        self._repository.ask("fetch the branch", lambda patience: self._own.fetch([tip], patience))
-        return tip
 
     def _changed_between(self, old: str, new: str) -> list[str]:
         return sorted(self._repository.local(lambda patience: objects.changed_paths(self._own, old, new, patience)))
@@ -123,7 +135,8 @@ class Pushes:
         return self._repository.ask("build the commit", make)
 
     def _push(self, branch: str, commit: str, expected: str, options: Sequence[str]) -> Written[Pushed]:
-        """Push once; after a lost answer look where the branch is."""
+        """Push once; after a lost answer look whether the branch has the commit."""
+        confirmed = False
 
         def send() -> Pushed:
             try:
@@ -136,10 +149,13 @@ class Pushes:
             return pushed
 
         def find() -> Pushed | None:
+            nonlocal confirmed
             tip = self._repository.tip(branch)
-            return Pushed(Fate.DONE) if tip and (tip == commit or self._holds(tip, commit, expected)) else None
+            confirmed = bool(tip) and (tip == commit or self._holds(tip, commit, expected))
+            return Pushed(Fate.DONE) if confirmed else None
 
-        return write_once(send, find, f"Look with list_branches whether {branch} has it before trying again.")
+        written = write_once(send, find, f"Look with list_branches whether {branch} has it before trying again.")
+        return Written(written.result, confirmed)
 
     def _holds(self, tip: str, commit: str, expected: str) -> bool:
         """Whether a branch that moved on from `expected` has the commit."""
@@ -151,10 +167,10 @@ class Pushes:
             return self._branches.setdefault(branch, threading.RLock())
 
     def _author(self) -> Author:
-        """Whom the settings name, else the user whose job this is."""
+        """Whom the settings name, else the user whose job or token this is."""
         if author := self._gitlab.settings.author:
             return author
-        user = self._gitlab.identity.job.entity("user")
+        user = self._gitlab.identity.user
         name = user.text("username")
         if not name:
             raise Unreachable('GitLab does not say whose job this is: give --author, such as "Name <me@example.com>".')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from urllib.parse import quote
 
@@ -103,8 +104,18 @@ def after_push(world: World, project: Project, token: Token, spool: Path) -> lis
 
 def _warnings(given: list[str], errors: list[str]) -> list[str]:
     options = " ".join(f"'{option}'" for option in given)
-    text = f"WARNINGS:\nError encountered with push options {options}: " + "\n\n".join(errors)
-    return ["", *text.split("\n"), ""]
+    text = " ".join(f"WARNINGS: Error encountered with push options {options}: {' '.join(errors)}".split())
+    # Gitaly, hook/postreceive.go: reflowed to 68 columns and centred between two rules of 72.
+    rule = "=" * 72
+    return [
+        "",
+        rule,
+        "",
+        *(line.center(72).rstrip() for line in textwrap.wrap(text, 68, break_long_words=False, break_on_hyphens=False)),
+        "",
+        rule,
+        "",
+    ]
 
 
 def _advice(world: World, project: Project, branch: str) -> list[str]:

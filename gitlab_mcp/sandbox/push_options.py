@@ -86,6 +86,8 @@ class _Handler:
                 return [_DENIED]
             target = named
         errors = []
+        if target.settings.get("merge_requests_access_level") == "disabled":
+            errors.append(f"Merge requests are not enabled for project {target.full_path}")
         if target is not self.project:
             errors.append(f"Projects {self.project.full_path} and {target.full_path} are not in the same network")
         if branches > _MOST_BRANCHES:

@@ -1,19 +1,24 @@
-"""Tools that write files."""
+"""Tools for commits: writing them, listing them, comparing them."""
 
 from dataclasses import replace
 from typing import Annotated, Any
 
+from pathspec import GitIgnoreSpec
 from pydantic import BaseModel, ConfigDict, Field
 
 from gitlab_mcp.api import merge_requests
 from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import InvalidArgument, NotFound, Partial
-from gitlab_mcp.params import Branch, Globs, Labels, Project, Ref
+from gitlab_mcp.params import Branch, Globs, Labels, PageNumber, Path, Project, Ref
 from gitlab_mcp.registry import tool
-from gitlab_mcp.render.commits import committed
+from gitlab_mcp.render.commits import commit_row, committed
+from gitlab_mcp.render.diffs import comparison
+from gitlab_mcp.render.lists import listing
 from gitlab_mcp.render.merge_requests import merge_request_written
 from gitlab_mcp.repository import Repository
 from gitlab_mcp.repository.commit import FileAction, Request, commit
+
+ROWS = 20
 
 
 class NewMergeRequest(BaseModel):
@@ -82,3 +87,29 @@ def _wanted(repository: Repository, branch: str, merge_request: NewMergeRequest)
     labels, draft = merge_request.labels, merge_request.draft
     wanted = merge_requests.Wanted(merge_request.title, merge_request.description, draft, labels)
     return {"target": target, "merge_request": wanted}
+
+
+@tool(toolset="repository")
+def list_commits(ctx: Ctx, ref: Ref = "", path: Path = "", page: PageNumber = 1, project: Project = "") -> str:
+    """List commits of ref (default: the default branch), newest first; path: those that changed a file or folder."""
+    repository = ctx.repository(ctx.project(project))
+    ref = ref or repository.default_branch
+    found = repository.history(ref, path, page, ROWS)
+    title = f"Commits of {ref}{f' that changed {path}' if path else ''}"
+    given = {"ref": ref, "path": path, "project": project}
+    return listing(title, "commit", map(commit_row, found.rows), found, "list_commits", given)
+
+
+@tool(toolset="repository")
+def compare_refs(
+    ctx: Ctx,
+    base: Ref,
+    head: Ref,
+    paths: Annotated[Globs, Field(description="only the diffs of these, such as src/**")] = [],
+    project: Project = "",
+) -> str:
+    """What head has that base lacks: commits, and the diff since they parted."""
+    found = ctx.repository(ctx.project(project)).compare(base, head)
+    spec = GitIgnoreSpec.from_lines(paths)
+    chosen = [diff for diff in found.diffs if not paths or spec.match_file(diff.text("new_path"))]
+    return comparison(found, chosen, base, head)

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import InvalidArgument
-from gitlab_mcp.params import PageNumber, Path, Project, Ref
+from gitlab_mcp.params import Detail, PageNumber, Path, Project, Ref
 from gitlab_mcp.registry import tool
 from gitlab_mcp.render import files as render
 from gitlab_mcp.repository.lookup import read_file, read_folder
@@ -39,12 +39,17 @@ def get_file(
     start_line: Annotated[int, Field(ge=1)] = 1,
     end_line: Annotated[int, Field(ge=0)] = 0,
     line_numbers: bool = False,
+    detail: Detail = "concise",
     project: Project = "",
 ) -> str:
-    """Read a text file at ref (default: the default branch), whole or from start_line to end_line."""
+    """Read a text file at ref (default: the default branch), whole or from start_line to end_line.
+
+    detail "full": before each line the commit that it comes from, its author and day (blame).
+    """
     if end_line and end_line < start_line:
         raise InvalidArgument(f"end_line {end_line} is before start_line {start_line}.")
     repository = ctx.repository(ctx.project(project))
     ref = ref or repository.default_branch
     file = read_file(repository, path, ref)
-    return render.file(file, ref, start_line, end_line, numbers=line_numbers)
+    blame = repository.blame(path, ref, start_line, end_line) if detail == "full" and file.content else []
+    return render.file(file, ref, start_line, end_line, blame, numbers=line_numbers)

@@ -8,10 +8,12 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from gitlab_mcp.api import client
+from gitlab_mcp.api import client, job_token
 from gitlab_mcp.sandbox import Sandbox
+from gitlab_mcp.sandbox.routing import all_routes
 from tests.contract.contract import Contract
-from tests.support import checkout, connect, settings_for
+from tests.gitlab import get
+from tests.support import allow_job_pushes, checkout, connect, job_settings, settings_for
 from tests.tools.test_commits import clone
 
 CONTRACT = Contract()
@@ -79,6 +81,9 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
         await agent.call("list_files", path="src", ref="main", recursive=True)
         await agent.call("get_file", path="README.md", ref="main")
         await agent.refused("get_file", path="docs/latest")
+        await agent.call("get_file", path="README.md", detail="full", start_line=1, end_line=2)
+        await agent.call("list_commits", ref="main", path="src")
+        await agent.call("compare_refs", base="main", head="feature/verbose-flag", paths=["src/**"])
         await agent.call("commit_files", branch="made", message="m", actions=every_kind)
         opened = {"title": "T", "description": "Closes #7", "draft": True, "labels": ["bug"], "target_branch": "main"}
         await agent.call("commit_files", branch="n", ref="main", message="m", actions=[file], merge_request=opened)
@@ -147,6 +152,63 @@ async def test_all_that_is_read_is_in_the_contract_and_in_what_the_sandbox_answe
     unknown = [each for each in unknown if "closes_issues" not in each]
     assert unknown == []
     assert [each for each in absent if not each.endswith(CONDITIONAL)] == []
+
+
+async def use_every_tool_of_a_job(sandbox: Sandbox, work: Path) -> None:
+    """Call every tool that a run with nothing but a job token has."""
+    one = {"message": "m", "actions": [{"path": "one.txt", "content": "1\n"}]}
+    async with connect(job_settings(sandbox, working_directory=checkout(work))) as agent:
+        calls: dict[str, dict[str, Any]] = {
+            "list_issues": {"search": "e"},
+            "get_issue": {"iid": 7, "detail": "full"},
+            "list_merge_requests": {"state": "all"},
+            "get_merge_request": {"iid": 1, "detail": "full"},
+            "list_branches": {},
+            "create_branch": {"branch": "made"},
+            "list_files": {"recursive": True},
+            "get_file": {"path": "README.md", "detail": "full"},
+            "list_commits": {"path": "src"},
+            "compare_refs": {"base": "main", "head": "feature/verbose-flag"},
+            "commit_files": {"branch": "new", "ref": "v1.3.0", **one, "merge_request": {"title": "T", "draft": True}},
+            "create_merge_request": {"source_branch": "feature/verbose-flag", "title": "T"},
+            "update_merge_request": {"iid": 2, "title": "N", "description": "d", "add_labels": ["bug"]},
+        }
+        listed = {tool.name for tool in (await agent.client.list_tools()).tools}
+        assert listed == set(calls)
+        for tool, arguments in calls.items():
+            await agent.call(tool, **arguments)
+        short = get(sandbox, "/repository/commits/main")["id"][:9]
+        await agent.call("get_file", path="README.md", ref=short)
+
+
+async def test_with_a_job_token_only_routes_that_take_one_are_asked_and_gitlab_refuses_none(
+    fresh_sandbox: Sandbox, work: Path
+) -> None:
+    allow_job_pushes(fresh_sandbox)
+    fresh_sandbox.world.projects[fresh_sandbox.project_id].visibility = "private"
+    fresh_sandbox.knobs.clear()
+    await use_every_tool_of_a_job(fresh_sandbox, work)
+    asked = [
+        each
+        for each in fresh_sandbox.knobs.requests()
+        if each["headers"].get("authorization", "").endswith(fresh_sandbox.tokens["job"])
+    ]
+    assert len(asked) > 10
+    for each in asked:
+        path = each["path"].removeprefix("/api/v4")
+        assert job_token.takes(each["method"].lower(), path), path
+        assert each["status"] == 200, each
+        entry = endpoint(each["method"], each["path"])
+        assert set(parse_qs(each["query"])) <= {*(entry.get("query") or {}), "page", "per_page"}
+
+
+def test_the_routes_that_take_a_job_token_are_those_of_the_sandbox() -> None:
+    def plain(path: str) -> str:
+        return re.sub(r":\w+", ":x", path)
+
+    assert {plain(path) for path in job_token.READABLE} == {
+        plain(route.template) for route in all_routes() if route.job_token
+    }
 
 
 def in_contract(entity: str, key: str) -> bool:

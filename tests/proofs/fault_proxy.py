@@ -27,9 +27,9 @@ class FaultProxy:
     met: list[str] = field(default_factory=list)
     rewrite: Callable[[str, bytes], bytes] | None = None
 
-    def next_fault(self, method: str) -> str:
-        """The fault for a request with this method; "" for none."""
-        queue = self.reads if method in ("GET", "HEAD") else self.writes
+    def next_fault(self, method: str, path: str) -> str:
+        """The fault for a request; "" for none. Git fetches by POST too."""
+        queue = self.reads if method in ("GET", "HEAD") or path.endswith("/git-upload-pack") else self.writes
         fault = queue.pop(0) if queue else ""
         if fault:
             self.met.append(fault)
@@ -53,9 +53,9 @@ def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
             request = _message(self.rfile)
             if not request:
                 return False
-            method = request.split(b" ", 1)[0].decode()
+            method, path = request.split(b" ", 2)[:2]
             with lock:
-                fault = proxy.next_fault(method)
+                fault = proxy.next_fault(method.decode(), path.decode())
             if fault == "before":
                 return self._break()
             if fault == "429":
@@ -74,7 +74,7 @@ def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
             if proxy.rewrite:
                 head, _, body = answer.partition(b"\r\n\r\n")
                 with lock:
-                    body = proxy.rewrite(request.split(b" ", 2)[1].decode(), body)
+                    body = proxy.rewrite(path.decode(), body)
                 head = re.sub(rb"(?i)content-length: *\d+", b"Content-Length: %d" % len(body), head)
                 answer = head + b"\r\n\r\n" + body
             self.wfile.write(answer)
@@ -120,7 +120,10 @@ def _message(stream: io.BufferedIOBase) -> bytes:
 
 def _ask(host: str, port: int, request: bytes) -> bytes:
     with socket.create_connection((host, port), 30) as connection:
-        connection.sendall(re.sub(rb"(?i)connection: keep-alive", b"Connection: close", request, count=1))
+        head, end, body = request.partition(b"\r\n")
+        connection.sendall(
+            head + b"\r\nConnection: close" + end + re.sub(rb"(?i)connection: keep-alive\r\n", b"", body, count=1)
+        )
         pieces = []
         while piece := connection.recv(65536):
             pieces.append(piece)

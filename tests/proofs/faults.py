@@ -1,6 +1,6 @@
 """The proof that writes happen once: many seeded runs of every write tool, each with faults in its way.
 
-scripts/faults runs it; `--runs N` says how many, `--seed S` where to begin.
+scripts/faults runs it on each road; `--runs N` says how many, `--seed S` where to begin, `--road` on which alone.
 """
 
 import argparse
@@ -10,11 +10,12 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.gitlab import get
 from tests.proofs.fault_proxy import FaultProxy, fault_proxy, plan
-from tests.support import Agent, connect, settings_for
+from tests.support import Agent, allow_job_pushes, connect, job_settings, settings_for
 
 NOT_KNOWN = "not known"
 
@@ -78,7 +79,13 @@ def files(name: str) -> list[dict[str, str]]:
     return [{"path": f"{name}.txt", "content": name}, {"path": "README.md", "content": name}]
 
 
-SCENARIOS = (
+def with_merge_request(name: str) -> dict[str, object]:
+    wanted = {"title": name, "description": f"Description of {name}"}
+    arguments: dict[str, object] = {"branch": name, "ref": "main", "message": f"Commit {name}"}
+    return {**arguments, "actions": files(name), "merge_request": wanted}
+
+
+REST = (
     Scenario("create_note", nothing, lambda name: {"iid": "#7", "body": f"Note {name}"}, notes("issues/7")),
     Scenario(
         "create_note",
@@ -103,6 +110,13 @@ SCENARIOS = (
     Scenario("create_merge_request", branch_with_commit, lambda name: {"source_branch": name, "title": name}, opened),
     Scenario("update_merge_request", nothing, lambda name: {"iid": 1, "title": f"Title {name}"}, updated),
 )
+# What a job token may write, all of it by pushes; also a merge request by the push that brings its commit.
+GIT = (
+    *(scenario for scenario in REST if scenario.tool != "create_note"),
+    Scenario("commit_files", nothing, with_merge_request, commits),
+    Scenario("commit_files", nothing, with_merge_request, opened),
+)
+ROADS = {"rest": REST, "git": GIT}
 
 
 async def one(scenario: Scenario, seed: int, agent: Agent, sandbox: Sandbox, proxy: FaultProxy) -> Outcome:
@@ -128,8 +142,11 @@ def faults_of(outcome: Outcome) -> str:
     return ""
 
 
-async def prove(runs: int, first_seed: int, show: Callable[[str], None]) -> list[tuple[str, Outcome]]:
+async def prove(
+    runs: int, first_seed: int, show: Callable[[str], None], road: str = "rest"
+) -> list[tuple[str, Outcome]]:
     """Make the runs, telling `show` how far they are; the outcomes that are wrong, with what is wrong about them."""
+    scenarios = ROADS[road]
     wrong: list[tuple[str, Outcome]] = []
     told: collections.Counter[tuple[str, str]] = collections.Counter()
     met: collections.Counter[str] = collections.Counter()
@@ -137,17 +154,19 @@ async def prove(runs: int, first_seed: int, show: Callable[[str], None]) -> list
     while done < runs:
         # A new GitLab now and then: a long list of notes is not what is looked at here.
         with Sandbox() as sandbox, fault_proxy(sandbox.url) as proxy:
-            settings = replace(settings_for(sandbox), url=proxy.url)
+            allow_job_pushes(sandbox)
+            of_road = settings_for(sandbox) if road == "rest" else job_settings(sandbox)
+            settings = replace(of_road, url=proxy.url)
             async with connect(settings) as agent:
                 for _ in range(min(50, runs - done)):
-                    scenario = SCENARIOS[done % len(SCENARIOS)]
+                    scenario = scenarios[done % len(scenarios)]
                     outcome = await one(scenario, first_seed + done, agent, sandbox, proxy)
                     told[outcome.tool, outcome.said] += 1
                     if fault := faults_of(outcome):
                         wrong.append((fault, outcome))
                     done += 1
             met.update(proxy.met)
-        show(f"{done} of {runs} runs, {len(wrong)} wrong")
+        show(f"{road}: {done} of {runs} runs, {len(wrong)} wrong")
     show("faults met: " + ", ".join(f"{name} {number}" for name, number in sorted(met.items())))
     for (tool, said), number in sorted(told.items()):
         show(f"{tool}: {said} {number}")
@@ -159,16 +178,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--road", choices=tuple(ROADS))
     given = parser.parse_args()
-    began = time.monotonic()
     out = sys.stdout.write
-    wrong = asyncio.run(prove(given.runs, given.seed, lambda line: (out(f"{line}\n"), sys.stdout.flush(), None)[2]))
-    for fault, outcome in wrong:
-        out(f"WRONG: {fault}: {outcome}\n")
-    kinds = ("doubled", "lost but reported as done", "reported as failed that happened")
-    counts = ", ".join(f"{sum(fault == kind for fault, _ in wrong)} {kind}" for kind in kinds)
-    out(f"{given.runs} runs in {time.monotonic() - began:.0f} s: {counts}\n")
-    return 1 if wrong else 0
+    found = False
+    for road in [given.road] if given.road else list(ROADS):
+        began = time.monotonic()
+        show = partial(print, flush=True)
+        wrong = asyncio.run(prove(given.runs, given.seed, show, road))
+        for fault, outcome in wrong:
+            out(f"WRONG: {fault}: {outcome}\n")
+        kinds = ("doubled", "lost but reported as done", "reported as failed that happened")
+        counts = ", ".join(f"{sum(fault == kind for fault, _ in wrong)} {kind}" for kind in kinds)
+        out(f"{road}: {given.runs} runs in {time.monotonic() - began:.0f} s: {counts}\n")
+        found = found or bool(wrong)
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

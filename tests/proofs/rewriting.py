@@ -17,7 +17,7 @@ from typing import Any
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.proofs.fault_proxy import FaultProxy, fault_proxy
-from tests.proofs.faults import SCENARIOS, Scenario, nothing
+from tests.proofs.faults import REST, Scenario, nothing
 from tests.support import Agent, connect, settings_for
 
 KeyPath = tuple[str | int, ...]
@@ -144,7 +144,7 @@ async def prove(sample: int, seed: int, show: Callable[[str], None]) -> tuple[in
     """Make all alterations, or a seeded sample of them; how many there were, and what was wrong."""
     wrong: list[str] = []
     done = 0
-    for scenario in (*READS, *SCENARIOS):
+    for scenario in (*READS, *REST):
         with Sandbox() as sandbox, fault_proxy(sandbox.url) as proxy:
             settings = replace(settings_for(sandbox), url=proxy.url)
             async with connect(settings) as agent:
@@ -156,7 +156,7 @@ async def prove(sample: int, seed: int, show: Callable[[str], None]) -> tuple[in
                 for change in CHANGES
             ]
             if sample:
-                share = max(1, sample // (len(READS) + len(SCENARIOS)))
+                share = max(1, sample // (len(READS) + len(REST)))
                 every = random.Random(seed).sample(every, min(share, len(every)))  # noqa: S311
             for number, alteration in enumerate(every):
                 # A new server each time: what one run has learnt must not cover for the next.

@@ -56,6 +56,12 @@ def warning(*options: str, errors: str) -> str:
     return f"Error encountered with push options {quoted}: {errors}"
 
 
+def boxed(lines: list[str]) -> tuple[str, list[str]]:
+    """The text between two rules, on one line, and the lines after them."""
+    first, second = (number for number, line in enumerate(lines) if line == "=" * 72)
+    return " ".join(" ".join(lines[first + 1 : second]).split()), lines[second + 2 :]
+
+
 def requests_from(api: Api, branch: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = api.get("/projects/:p/merge_requests", source_branch=branch, state="opened")
     return found
@@ -225,18 +231,19 @@ def test_what_cannot_be_done_is_said_before_the_advice_and_the_push_holds(
 ) -> None:
     head = work.commit("one")
     lines = work.push("one", options=options)
-    assert lines[:4] == ["", "WARNINGS:", warning(*options, errors=errors), ""]
-    assert lines[4:6] == ["", "To create a merge request for one, visit:"]
+    warned, advice = boxed(lines)
+    assert warned == f"WARNINGS: {warning(*options, errors=errors)}"
+    assert advice[:2] == ["", "To create a merge request for one, visit:"]
     assert developer.get("/projects/:p/repository/branches/one")["commit"]["id"] == head
     assert requests_from(developer, "one") == []
 
 
-def test_several_errors_stand_apart_by_a_blank_line(work: Work, developer: Api) -> None:
+def test_several_errors_stand_in_one_warning(work: Work, developer: Api) -> None:
     work.commit("one")
     work.commit("two")
     lines = work.push("one", "two", options=("merge_request.label=bug", "ci.variable=A=b"))
     first = warning("merge_request.label=bug", "ci.variable=A=b", errors=f"{NO_CREATE} one")
-    assert lines[:6] == ["", "WARNINGS:", first, "", f"{NO_CREATE} two", ""]
+    assert boxed(lines)[0] == f"WARNINGS: {first} {NO_CREATE} two"
     assert len(developer.get("/projects/:p/merge_requests")) == 1
 
 
@@ -244,7 +251,8 @@ def test_one_push_opens_ten_merge_requests_and_not_eleven(work: Work, developer:
     work.commit("source")
     eleven = [f"source:refs/heads/b{number}" for number in range(11)]
     lines = work.push(*eleven, options=(CREATE,))
-    assert warning(CREATE, errors="Too many branches pushed (11 were pushed, limit is 10)") in lines
+    told = warning(CREATE, errors="Too many branches pushed (11 were pushed, limit is 10)")
+    assert boxed(lines)[0] == f"WARNINGS: {told}"
     assert len(developer.get("/projects/:p/merge_requests")) == 1
     work.commit("source")
     # The default branch and what is deleted do not count, nor do tags.
@@ -348,4 +356,4 @@ def test_a_warning_that_repeats_a_long_option_is_whole(work: Work) -> None:
     work.commit("two")
     # Together longer than the longest packet of git's protocol.
     lines = work.push("one", options=(option, option))
-    assert warning(option, option, errors=f"{NO_CREATE} one") in lines
+    assert boxed(lines)[0] == f"WARNINGS: {warning(option, option, errors=f'{NO_CREATE} one')}"

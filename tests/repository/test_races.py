@@ -1,0 +1,82 @@
+"""Many commits at once, on both roads: each lands once, or its caller is told which path changed."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+
+from gitlab_mcp.sandbox import Sandbox
+from tests.gitlab import get
+from tests.repository.test_conformance import ROADS, settings
+from tests.support import Agent, allow_job_pushes, connect
+
+
+async def commit(agent: Agent, branch: str, path: str, text: str, ref: str = "") -> tuple[bool, str]:
+    """Whether the commit was said to be done, and what was said."""
+    arguments = {"branch": branch, "ref": ref, "message": f"Commit {path} {text}"}
+    actions = [{"path": path, "content": text}]
+    result = await agent.client.call_tool("commit_files", {**arguments, "actions": actions})
+    return not result.is_error, "".join(getattr(block, "text", "") for block in result.content)
+
+
+def landed(sandbox: Sandbox, branch: str) -> list[str]:
+    """The titles of the commits that the branch has and main lacks."""
+    found = get(sandbox, f"/repository/commits?ref_name=main..{branch}&per_page=100")
+    return sorted(each["title"] for each in found)
+
+
+@pytest.mark.parametrize("road", ROADS)
+async def test_a_hundred_commits_to_different_branches_at_once_all_land(fresh_sandbox: Sandbox, road: str) -> None:
+    allow_job_pushes(fresh_sandbox)
+    names = [f"branch-{number}" for number in range(100)]
+    async with connect(settings(fresh_sandbox, road)) as agent:
+        said = await asyncio.gather(*(commit(agent, name, "same.txt", name, "main") for name in names))
+    assert [text for done, text in said if not done] == []
+    assert {name: landed(fresh_sandbox, name) for name in names} == {
+        name: [f"Commit same.txt {name}"] for name in names
+    }
+
+
+@pytest.mark.parametrize("servers", [1, 20], ids=["one server", "a server each"])
+@pytest.mark.parametrize("road", ROADS)
+async def test_twenty_commits_to_one_branch_at_once_all_land_where_their_paths_differ(
+    fresh_sandbox: Sandbox, road: str, servers: int
+) -> None:
+    allow_job_pushes(fresh_sandbox)
+    async with AsyncExitStack() as stack:
+        agents = [await stack.enter_async_context(connect(settings(fresh_sandbox, road))) for _ in range(servers)]
+        await agents[0].call("create_branch", branch="one")
+        tasks = [commit(agents[number % servers], "one", f"{number}.txt", "x") for number in range(20)]
+        said = await asyncio.gather(*tasks)
+    titles = landed(fresh_sandbox, "one")
+    assert [text for done, text in said if not done] == []
+    assert titles == sorted(f"Commit {number}.txt x" for number in range(20))
+
+
+@pytest.mark.parametrize("road", ROADS)
+async def test_of_twenty_commits_to_one_file_at_once_each_lands_or_is_told_that_it_changed(
+    fresh_sandbox: Sandbox, road: str
+) -> None:
+    allow_job_pushes(fresh_sandbox)
+    async with AsyncExitStack() as stack:
+        agents = [await stack.enter_async_context(connect(settings(fresh_sandbox, road))) for _ in range(20)]
+        await agents[0].call("create_branch", branch="one")
+        tasks = [commit(agent, "one", "README.md", str(number)) for number, agent in enumerate(agents)]
+        said = await asyncio.gather(*tasks)
+    done = [number for number, (was_done, _) in enumerate(said) if was_done]
+    assert landed(fresh_sandbox, "one") == sorted(f"Commit README.md {number}" for number in done)
+    assert 1 <= len(done) < 20
+    assert all("README.md" in text for was_done, text in said if not was_done)
+
+
+@pytest.mark.parametrize("road", ROADS)
+async def test_of_twenty_who_create_one_branch_at_once_one_does_and_the_others_are_told(
+    fresh_sandbox: Sandbox, road: str
+) -> None:
+    allow_job_pushes(fresh_sandbox)
+    async with connect(settings(fresh_sandbox, road)) as agent:
+        said = await asyncio.gather(*(commit(agent, "new", f"{number}.txt", "x", "main") for number in range(20)))
+    done = [number for number, (was_done, _) in enumerate(said) if was_done]
+    assert len(done) == 1
+    assert landed(fresh_sandbox, "new") == [f"Commit {done[0]}.txt x"]
+    assert all("already" in text for was_done, text in said if not was_done)
