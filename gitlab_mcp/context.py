@@ -10,13 +10,14 @@ from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.members import Authors, Members
 from gitlab_mcp.api.notes import Notes
-from gitlab_mcp.api.project import Noteable, Noun, Project
+from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.api.session import roots
 from gitlab_mcp.checkout import project_of_remote
 from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.git.own import OwnRepository
 from gitlab_mcp.git.remote import Remote
 from gitlab_mcp.git.run import end_running
+from gitlab_mcp.job import Noun
 from gitlab_mcp.params import REFERENCE, web_reference
 from gitlab_mcp.repository import Repository
 from gitlab_mcp.repository.git import GitRepository
@@ -125,8 +126,11 @@ class Ctx:
     def noteable(self, noun: Noun, reference: str, project: str = "") -> Noteable:
         """The issue or merge request that `reference` (an iid or a web URL) names.
 
-        Raises InvalidArgument when it names another kind of thing, another GitLab, or a project other than `project`.
+        "" stands for what this run is about. Raises InvalidArgument when it names another kind of thing, another
+        GitLab, or a project other than `project`.
         """
+        if not reference:
+            return self._own_noteable(noun, project)
         if match := REFERENCE.fullmatch(reference):
             other = {"#": "issue", "!": "merge request"}.get(reference[0], noun)
             if other != noun:
@@ -145,6 +149,17 @@ class Ctx:
         if project and not self.project(project).is_called(named):
             raise InvalidArgument(f'The URL is of project "{named}", but project says "{project}": leave project out.')
         return Noteable(noun, self.app.project(named), int(found["iid"]), found["note"] or "")
+
+    def _own_noteable(self, noun: Noun, project: str) -> Noteable:
+        """What this run is about, where that is a `noun`."""
+        job = self.settings.job
+        if project or job.noun is None:
+            raise InvalidArgument(f"iid is missing: say which {noun}, such as 7.")
+        if job.noun != noun:
+            raise InvalidArgument(
+                f"iid is missing: this run is about {job.noun} {job.sign}, and this wants {_article(noun)}."
+            )
+        return Noteable(noun, self.project(job.project_id), job.iid)
 
     def _project_of_url(self, url: str) -> str:
         name = project_of_remote(url.split("/-/")[0], self.settings.url)

@@ -24,6 +24,8 @@ def _reference(value: object) -> object:
     if not isinstance(value, str):
         return value
     value = value.strip()
+    if not value:
+        return value  # left out
     if not (match := REFERENCE.fullmatch(value)):
         if value.lower().startswith(("http://", "https://")) and web_reference(value):
             return value
@@ -87,7 +89,9 @@ def web_reference(url: str) -> re.Match[str] | None:
     return WEB_PATH.fullmatch(unquote(parts.path) + (f"#{parts.fragment}" if parts.fragment else ""))
 
 
-Iid = Annotated[str, BeforeValidator(_reference), Field(description="iid (7 or #7) or web URL")]
+Iid = Annotated[
+    str, BeforeValidator(_reference), Field(description="iid (7 or #7) or web URL; left out: what this run is about")
+]
 Project = Annotated[str, BeforeValidator(as_text)]
 Usernames = Annotated[list[str], BeforeValidator(_usernames)]
 Globs = Annotated[list[str], BeforeValidator(_names)]

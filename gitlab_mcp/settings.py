@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from gitlab_mcp.checkout import WorkingDirectory, checkout_around, origin
 from gitlab_mcp.git.changes import Author
+from gitlab_mcp.job import JobContext, read_job
 from gitlab_mcp.variables import SettingsError as SettingsError
 from gitlab_mcp.variables import flag, is_ci, listed, secret, variable
 
@@ -42,7 +43,7 @@ class Settings:
     `url` has no slash at its end; `job_token` is what git pushes with where the credential may not write; `author` is
     who commits are made in the name of, if not the credential's user; `deadline` is in seconds; `own_project` is the
     path and the id of the run's own project, as far as they are known; `trigger` is the handle that starts a run,
-    without its @; `secrets` are values that must not leave.
+    without its @; `job` is what the run is about; `secrets` are values that must not leave.
     """
 
     url: str
@@ -51,6 +52,7 @@ class Settings:
     author: Author | None = None
     project: str = ""
     own_project: tuple[str, ...] = ()
+    job: JobContext = field(default_factory=JobContext)
     merge_request: MergeRequestElsewhere | None = None
     in_ci: bool = False
     ca_files: tuple[Path, ...] = ()
@@ -138,6 +140,7 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
         author=_author(flags, environ, in_ci=in_ci),
         project=project,
         own_project=_own_project(environ, project, in_ci=in_ci),
+        job=read_job(environ),
         merge_request=_merge_request(environ),
         in_ci=in_ci,
         ca_files=_ca_files(environ),

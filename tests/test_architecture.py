@@ -16,12 +16,12 @@ LINES = 300
 ROWS = (
     ("__main__",),
     ("cli",),
-    ("demo", "server", "transport", "logs"),
+    ("demo", "server", "transport", "logs", "instructions"),
     ("tools",),
     ("registry", "context"),
     ("repository", "worktree", "api", "render", "params", "policy", "outgoing", "call", "errors"),
     ("settings",),
-    ("checkout", "variables"),
+    ("checkout", "job", "variables"),
     ("git",),
 )
 RANK = {name: rank for rank, row in enumerate(ROWS) for name in row}

@@ -70,6 +70,7 @@ def entity(chosen: str) -> dict[str, Any]:
 
 
 CALLS: dict[str, dict[str, Any]] = {
+    "get_job_context": {},
     "list_issues": {},
     "get_issue": {"iid": 7, "detail": "full"},
     "create_note": {"iid": "#7", "body": HOSTILE},

@@ -3,16 +3,15 @@
 import re
 import time
 from dataclasses import dataclass
-from typing import Literal
 
 from gitlab_mcp.api.client import GitLab, segment
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.errors import InvalidArgument, NotWithJobToken
+from gitlab_mcp.job import Noun
 
 BRANCH = re.compile(r"[^\x00-\x20\x7f-\x9f~^:?*\[\\]{1,255}")  # what git takes for the name of a branch, roughly
 PROJECT_SECONDS = 300.0
 
-Noun = Literal["issue", "merge request"]
 PATH_OF: dict[Noun, str] = {"issue": "issues", "merge request": "merge_requests"}
 
 

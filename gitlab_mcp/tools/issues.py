@@ -43,7 +43,7 @@ def list_issues(
 
 
 @tool(toolset="issues", always_load=True)
-def get_issue(ctx: Ctx, iid: Iid, page: PageNumber = 1, detail: Detail = "concise", project: Project = "") -> str:
+def get_issue(ctx: Ctx, iid: Iid = "", page: PageNumber = 1, detail: Detail = "concise", project: Project = "") -> str:
     """Read an issue: description, newest 20 comments as threads (page 2 goes back), its merge requests.
 
     detail "full" adds system notes (who changed what).

@@ -52,7 +52,7 @@ def list_merge_requests(
 
 @tool(toolset="merge_requests", always_load=True)
 def get_merge_request(
-    ctx: Ctx, iid: Iid, page: PageNumber = 1, detail: Detail = "concise", project: Project = ""
+    ctx: Ctx, iid: Iid = "", page: PageNumber = 1, detail: Detail = "concise", project: Project = ""
 ) -> str:
     """Read a merge request: state, branches, merge status, description, newest 20 comments (page 2 goes back).
 
@@ -97,7 +97,7 @@ def create_merge_request(
 @tool(toolset="merge_requests", writes=True, destructive=True, idempotent=True)
 def update_merge_request(
     ctx: Ctx,
-    iid: Iid,
+    iid: Iid = "",
     title: str = "",
     description: str = UNCHANGED,
     target_branch: Branch = "",

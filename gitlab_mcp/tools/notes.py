@@ -22,8 +22,8 @@ ReplyTo = Annotated[str, BeforeValidator(as_text), Field(description="note id, d
 @tool(toolset="discussions", writes=True, always_load=True, job_token=False)
 def create_note(
     ctx: Ctx,
-    iid: Iid,
     body: str,
+    iid: Iid = "",
     on: On = "",
     reply_to: ReplyTo = "",
     internal: bool = False,
@@ -31,9 +31,13 @@ def create_note(
 ) -> str:
     """Comment on an issue or merge request, or reply in a thread.
 
-    Say which with on, unless iid shows it (#7, !12, URL). internal: only for project members.
+    Say which with on, unless iid shows it (#7, !12, URL). Without iid and reply_to it answers in the thread that this
+    run is about. internal: only for project members.
     """
-    noun = _noun(on, iid, reply_to)
+    job = ctx.settings.job
+    if not iid and not reply_to:
+        reply_to = job.discussion
+    noun = _noun(on, iid or job.sign, reply_to)
     target = ctx.noteable(noun, iid, project)
     if not body.strip():
         raise InvalidArgument("body is empty: write what the comment says.")
@@ -53,6 +57,8 @@ def _noun(on: On, iid: str, reply_to: str) -> Literal["issue", "merge request"]:
         "merge request" if on == "merge_request" else "issue" if on == "issue" else None
     )
     noun = given or told
+    if noun is None and not iid:
+        raise InvalidArgument("iid is missing: say which issue or merge request, such as #7 or !12.")
     if noun is None:
         raise InvalidArgument(f'Is {iid} an issue or a merge request? Give on: "issue" or on: "merge_request".')
     return noun

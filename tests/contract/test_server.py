@@ -68,6 +68,7 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
     (work / "README.md").write_text("edited\n")
     async with connect(settings_for(sandbox, working_directory=checkout(work))) as agent:
         by = {"author": "maintainer", "labels": ["bug"], "search": "e"}
+        await agent.call("get_job_context")
         await agent.call("list_issues", **by, state="all", assignee="developer", milestone="1.4")
         await agent.call("list_issues", page=1, project="1")
         for iid in (3, 5, 7):
@@ -159,6 +160,7 @@ async def use_every_tool_of_a_job(sandbox: Sandbox, work: Path) -> None:
     one = {"message": "m", "actions": [{"path": "one.txt", "content": "1\n"}]}
     async with connect(job_settings(sandbox, working_directory=checkout(work))) as agent:
         calls: dict[str, dict[str, Any]] = {
+            "get_job_context": {},
             "list_issues": {"search": "e"},
             "get_issue": {"iid": 7, "detail": "full"},
             "list_merge_requests": {"state": "all"},

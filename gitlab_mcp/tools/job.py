@@ -1,0 +1,11 @@
+"""The tool that says what this run is about."""
+
+from gitlab_mcp.context import Ctx
+from gitlab_mcp.registry import tool
+from gitlab_mcp.render import job as render
+
+
+@tool(toolset="job", always_load=True)
+def get_job_context(ctx: Ctx) -> str:
+    """What this run is about: its issue or merge request, what was asked and by whom, its branch and its credential."""
+    return render.job_context(ctx.settings, ctx.gitlab.identity)
