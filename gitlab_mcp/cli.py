@@ -97,11 +97,15 @@ def run(flags: Flags) -> NoReturn:
 
 @main.command(short_help="Play the way from an issue to a merge request.")
 @click.option("--repo", type=click.Path(path_type=Path), help="Play it on a copy of this git repository.")
-def demo(repo: Path | None) -> None:
+@click.option("--job-token", is_flag=True, help="Play it as in a CI job that has nothing but its CI_JOB_TOKEN.")
+@click.option("--push-not-allowed", is_flag=True, help="With --job-token: the project does not let its jobs push.")
+def demo(repo: Path | None, job_token: bool, push_not_allowed: bool) -> None:
     """Play the way from an issue to a merge request on a GitLab that ships inside; needs no account, no network."""
+    if push_not_allowed and not job_token:
+        raise click.UsageError("--push-not-allowed says something about jobs: give --job-token too.")
     from gitlab_mcp.demo import play
 
-    sys.exit(play(repo))
+    sys.exit(play(repo, job_token=job_token, push_allowed=not push_not_allowed))
 
 
 @main.command(short_help="Run the GitLab that ships inside.")

@@ -18,10 +18,8 @@ reach the agent in words; anything else is a bug, logged with its traceback.
 A configuration that cannot be used is `settings.SettingsError`: it ends the command before there is a tool to call.
 """
 
-from mcp.server.mcpserver.exceptions import ToolError
 
-
-class Failure(ToolError):
+class Failure(Exception):
     """An expected failure of a tool call; `str()` is the text for the agent."""
 
 

@@ -37,8 +37,8 @@ def _about(job: JobContext) -> Iterator[str]:
     if job.noun:
         event = f" ({job.event})" if job.event else ""
         yield (
-            f"It is about {job.noun} {job.sign}{event}{asked}: get_job_context has what was asked. iid may be left out for"
-            " it."
+            f"It is about {job.noun} {job.sign}{event}{asked}: get_job_context has what was asked."
+            " iid may be left out for it."
         )
     elif job.input or job.unread:
         yield f"What is asked for is in get_job_context{asked}."

@@ -1,15 +1,26 @@
 """The demo: it plays on real input, and what it says at the end is so."""
 
+import json
 import os
 import subprocess
 import sys
+from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
+from mcp.client.stdio import get_default_environment
 
-from gitlab_mcp.demo import play_on
+from gitlab_mcp.demo import play, play_on
+from gitlab_mcp.demo.job import Job
+from gitlab_mcp.demo.maintainer import SWITCH, Maintainer
+from gitlab_mcp.demo.plan import fix
+from gitlab_mcp.demo.read_back import ReadBack
 from gitlab_mcp.sandbox import Sandbox
-from tests.support import REPOSITORY
+from tests.gitlab import get, writes
+from tests.support import REPOSITORY, allow_job_pushes
 
 QUIET = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_AUTHOR_NAME": "x", "GIT_AUTHOR_EMAIL": "x@example.com"}
 QUIET |= {"GIT_COMMITTER_NAME": "x", "GIT_COMMITTER_EMAIL": "x@example.com"}
@@ -19,10 +30,17 @@ def git(*arguments: str, cwd: Path) -> None:
     subprocess.run(["git", *arguments], cwd=cwd, check=True, capture_output=True, env={**os.environ, **QUIET})
 
 
-def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+def demo(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "gitlab_mcp", "demo", *arguments]
-    env = {"PATH": os.environ["PATH"]}
+    env = {"PATH": os.environ["PATH"], **variables}
     return subprocess.run(command, env=env, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False)
+
+
+def post(sandbox: Sandbox, path: str, **body: object) -> Any:
+    url = f"{sandbox.url}/api/v4/projects/{sandbox.project_id}{path}"
+    answer = requests.post(url, json=body, headers={"PRIVATE-TOKEN": sandbox.tokens["maintainer"]}, timeout=30)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
 
 
 def test_the_journey_ends_with_0_and_plain_text_when_piped() -> None:
@@ -81,26 +99,319 @@ def detached(path: Path) -> None:
     git("branch", "-qD", "main", cwd=path)
 
 
-@pytest.mark.parametrize("make", [empty, one_file_on_another_default_branch, strange_names, detached])
-def test_it_plays_on_a_copy_of_an_unusual_repository_and_leaves_that_as_it_was(make: object, tmp_path: Path) -> None:
+def with_files(path: Path, files: dict[str, bytes]) -> None:
+    git("init", "-q", "-b", "main", cwd=path)
+    for name, content in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content)
+    git("add", "-f", ".", cwd=path)
+    git("commit", "-qm", "files", cwd=path)
+
+
+def binary_only(path: Path) -> None:
+    with_files(path, {"a.bin": bytes(range(256)), "b.bin": bytes(range(255, -1, -1))})
+
+
+def one_binary_file(path: Path) -> None:
+    with_files(path, {"only.bin": bytes(range(256))})
+
+
+def guarded_only(path: Path) -> None:
+    with_files(path, {".gitlab-ci.yml": b"test: {script: 'true'}\n", "CLAUDE.md": b"Be brief.\n"})
+
+
+def awkward_texts(path: Path) -> None:
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+    attributes = b"*.txt text eol=crlf\nREADME.lfs filter=lfs diff=lfs merge=lfs -text\n"
+    with_files(
+        path,
+        {
+            "README.lfs": pointer,
+            "README.latin-1": "Grüße\n".encode("latin-1"),
+            "README.txt": b"Windows\nlines\n",
+            "old.txt": b"no line's end",
+            ".gitattributes": attributes,
+            ".gitignore": b"*\n!*.txt\n",
+        },
+    )
+
+
+def large(path: Path) -> None:
+    files = {f"folder-{number:03}/deep/file.txt": b"x\n" for number in range(120)}
+    with_files(path, {**files, "README.md": b"# Large\n", "MAINTAINERS.md": b"- somebody\n"})
+
+
+def modules_of_our_names(path: Path) -> None:
+    loud = b"raise SystemExit('a module of the repository was run')\n"
+    with_files(path, dict.fromkeys(("json.py", "anyio.py", "gitlab_mcp/__init__.py", "sitecustomize.py"), loud))
+
+
+def contents(path: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
+
+
+Make = Callable[[Path], None]
+ODD = [one_file_on_another_default_branch, strange_names, detached, binary_only, awkward_texts, large]
+
+
+@pytest.mark.parametrize("make", [empty, *ODD])
+def test_it_plays_on_a_copy_of_an_unusual_repository_and_leaves_that_as_it_was(make: Make, tmp_path: Path) -> None:
     path = tmp_path / "a project ü"
     path.mkdir()
-    assert callable(make)
     make(path)
-    before = {file: file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
-    done = demo("--repo", str(path))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert {file: file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()} == before
+    before = contents(path)
+    assert play(path) == 0
+    assert contents(path) == before
 
 
-def test_it_plays_on_this_project() -> None:
+@pytest.mark.parametrize("options", [[], ["--job-token"]])
+def test_it_plays_on_this_project(options: list[str]) -> None:
     if not (REPOSITORY / ".git").exists():
         pytest.skip("this is no git checkout")
-    done = demo("--repo", str(REPOSITORY))
+    done = demo("--repo", str(REPOSITORY), *options)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_path_that_is_no_repository_ends_with_2_and_one_line(tmp_path: Path) -> None:
-    done = demo("--repo", str(tmp_path))
+@pytest.mark.parametrize("options", [[], ["--job-token"]])
+def test_a_path_that_is_no_repository_ends_with_2_and_one_line(options: list[str], tmp_path: Path) -> None:
+    done = demo("--repo", str(tmp_path), *options)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
+
+
+# With a job token
+
+
+def test_the_journey_of_a_job_has_nothing_but_its_token_and_ends_with_0(tmp_path: Path) -> None:
+    """What a person has at their desk would break it: a bad token is taken before the job's, a bad .netrc too."""
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login nobody password nothing\n")
+    (tmp_path / ".gitconfig").write_text("[core]\n\tattributesFile = /nowhere\n[fetch]\n\tfsckObjects = broken\n")
+    desk = {"GITLAB_ACCESS_TOKEN": "glpat-this-is-not-a-real-token", "GITLAB_URL": "https://gitlab.example.com"}
+    done = demo("--job-token", HOME=str(tmp_path), **desk)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    assert SWITCH in done.stdout
+    assert "create_note" not in done.stdout
+    assert "\n   closes: #7\n   notes written: none\n" in done.stdout
+    assert "Author: Developer <developer@example.com>" in done.stdout
+    assert "of which the server altered none\n" in done.stdout
+    assert "Everything read back is as it should be." in done.stdout
+
+
+def test_the_server_of_a_job_is_given_the_variables_of_a_job_an_empty_home_and_no_others(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HOME", "USER", "SHELL", "TERM", "GITLAB_TOKEN"):
+        monkeypatch.setenv(name, "/of/a/person")
+    job = Job(sandbox)
+    clone = job.clone(tmp_path)
+    server = job.server(clone)
+    until = server.args.index(sys.executable)
+    shown = subprocess.run(
+        [
+            server.command,
+            *server.args[:until],
+            sys.executable,
+            "-c",
+            "import json, os; print(json.dumps({**os.environ}))",
+        ],
+        env={**get_default_environment(), **(server.env or {})},  # as the client starts it
+        capture_output=True,
+        check=True,
+    )
+    # Python itself may say in which language it runs.
+    given = json.loads(shown.stdout)
+    names = set(given) - {"LC_CTYPE"}
+    assert {name for name in names if not name.startswith(("CI_", "GITLAB_USER_"))} == {
+        "PATH",
+        "HOME",
+        "CI",
+        "GITLAB_CI",
+    }
+    assert list(Path(given["HOME"]).iterdir()) == []
+    assert names >= {
+        "CI_SERVER_URL",
+        "CI_API_V4_URL",
+        "CI_PROJECT_ID",
+        "CI_PROJECT_PATH",
+        "CI_PROJECT_DIR",
+        "CI_PROJECT_URL",
+        "CI_DEFAULT_BRANCH",
+        "CI_COMMIT_SHA",
+        "CI_COMMIT_REF_NAME",
+        "CI_COMMIT_BRANCH",
+        "CI_PIPELINE_ID",
+        "CI_PIPELINE_SOURCE",
+        "CI_JOB_ID",
+        "CI_JOB_NAME",
+        "CI_JOB_URL",
+        "CI_JOB_TOKEN",
+        "CI_REPOSITORY_URL",
+        "GITLAB_USER_LOGIN",
+        "GITLAB_USER_NAME",
+        "GITLAB_USER_EMAIL",
+        "GITLAB_USER_ID",
+    }
+    assert server.cwd == clone.directory
+    head = (clone.directory / ".git" / "HEAD").read_text().strip()
+    assert head == sandbox.job.pipeline.sha, "a runner checks a commit out, and no branch"
+
+
+def test_a_clone_of_a_job_is_twenty_commits_deep(tmp_path: Path) -> None:
+    path = tmp_path / "long"
+    path.mkdir()
+    with_files(path, {"README.md": b"x\n"})
+    for _ in range(30):
+        git("commit", "-q", "--allow-empty", "-m", "more", cwd=path)
+    with Sandbox(repo=path) as sandbox:
+        directory = Job(sandbox).clone(tmp_path).directory
+        counted = subprocess.run(
+            ["git", "rev-list", "--count", "HEAD"], cwd=directory, capture_output=True, text=True, check=True
+        )
+        assert counted.stdout == "20\n"
+        assert (directory / ".git" / "shallow").exists()
+
+
+def test_a_job_writes_by_one_push_and_is_known_by_its_token_alone(fresh_sandbox: Sandbox) -> None:
+    assert play_on(fresh_sandbox, job_token=True) == 0
+    written = [line for line in writes(fresh_sandbox) if not line.endswith("/git-upload-pack")]
+    assert written == [
+        "PUT /api/v4/projects/acme%2Fapp",  # the maintainer's switch
+        "POST /acme/app.git/git-receive-pack",
+    ]
+    maintainer, job = fresh_sandbox.tokens["maintainer"], fresh_sandbox.tokens["job"]
+    for request in fresh_sandbox.knobs.requests():
+        if request["path"].startswith("/api/"):
+            headers = request["headers"]
+            sent = [headers.get(name) for name in ("private-token", "job-token", "authorization") if name in headers]
+            assert sent in ([maintainer], [f"Bearer {job}"]), request
+
+
+def test_a_push_that_is_not_allowed_ends_with_1_and_the_sentence_that_says_which_switch() -> None:
+    done = demo("--job-token", "--push-not-allowed")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"A maintainer allows it in {SWITCH}")
+    assert len(done.stderr.splitlines()) == 1
+    assert f"{SWITCH} is off." in done.stdout
+    assert "   branch: none\n   change of another branch: none\n   merge request: none\n   note: none\n" in done.stdout
+    assert "of which the server altered none\n" in done.stdout
+    assert "Everything read back" not in done.stdout
+
+
+def test_a_push_that_is_not_allowed_leaves_nothing_half_done(fresh_sandbox: Sandbox) -> None:
+    asked = ("/repository/branches?per_page=100", "/merge_requests?state=all", "/issues/7/notes", "/pipelines")
+    before = [get(fresh_sandbox, path) for path in asked]
+    assert play_on(fresh_sandbox, job_token=True, push_allowed=False) == 1
+    assert [get(fresh_sandbox, path) for path in asked] == before
+
+
+def test_a_push_that_was_to_be_refused_and_is_taken_ends_with_1(
+    fresh_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    allow_job_pushes(fresh_sandbox)
+    assert play_on(fresh_sandbox, job_token=True, push_allowed=False) == 1
+    assert capsys.readouterr().err == "WRONG: the push was taken: the project lets its jobs push\n"
+
+
+def test_a_push_that_fails_for_another_reason_than_was_expected_is_told_whole(
+    fresh_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    allow_job_pushes(fresh_sandbox)
+    fresh_sandbox.knobs.fail("POST", "/git-receive-pack$", status=500, times=1000)
+    assert play_on(fresh_sandbox, job_token=True, push_allowed=False) == 1
+    assert capsys.readouterr().err.startswith("The step failed: commit_files failed: ")
+
+
+@pytest.mark.parametrize("make", [*ODD, one_binary_file, guarded_only, modules_of_our_names])
+def test_a_job_plays_on_a_copy_of_an_unusual_repository_and_leaves_that_as_it_was(make: Make, tmp_path: Path) -> None:
+    path = tmp_path / "a project ü"
+    path.mkdir()
+    make(path)
+    before = contents(path)
+    assert play(path, job_token=True) == 0
+    assert contents(path) == before
+
+
+def test_an_empty_repository_has_no_job_which_is_said_in_one_sentence_with_2(tmp_path: Path) -> None:
+    empty(tmp_path)
+    done = demo("--job-token", "--repo", str(tmp_path))
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == (
+        "gitlab-mcp-server: The repository has no commit, and GitLab starts a job on a commit only: commit something"
+        " first, or leave out --job-token.\n"
+    )
+
+
+def test_that_pushes_are_not_allowed_goes_with_a_job_token_only() -> None:
+    done = demo("--push-not-allowed")
+    assert done.returncode == 2
+    assert "give --job-token too" in done.stderr
+
+
+def rewrite(path: Path) -> None:
+    state = path.stat()
+    path.write_bytes(path.read_bytes().swapcase())
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+
+
+def touch(path: Path) -> None:
+    os.utime(path, ns=(1, 1))
+
+
+def make_executable(path: Path) -> None:
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize("alter", [rewrite, touch, make_executable, Path.unlink])
+@pytest.mark.parametrize("name", ["README.md", ".git/index"])
+def test_whatever_is_altered_in_the_clone_of_a_job_is_told(
+    alter: Callable[[Path], None], name: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    clone = Job(sandbox).clone(tmp_path)
+    clone.look()
+    clone.edit(fix("7"))
+    clone.look()
+    assert clone.check() == []
+    alter(clone.directory / name)
+    clone.look()
+    assert f"the server altered {name} in the job's clone" in clone.check()
+
+
+def test_what_was_done_although_the_push_was_refused_is_told(fresh_sandbox: Sandbox) -> None:
+    read_back, plan = ReadBack(Maintainer(fresh_sandbox)), fix("7")
+    assert read_back.check_unchanged(plan) == []
+    post(fresh_sandbox, "/repository/branches", branch=plan.branch, ref="main")
+    moved = {"branch": "stale/no-commits", "commit_message": "m"}
+    post(
+        fresh_sandbox,
+        "/repository/commits",
+        **moved,
+        actions=[{"action": "create", "file_path": "x", "content": "x"}],
+    )
+    post(
+        fresh_sandbox,
+        "/merge_requests",
+        source_branch="stale/no-commits",
+        target_branch="main",
+        title="Not by the plan",
+    )
+    note = post(fresh_sandbox, "/issues/7/notes", body="Nobody meant to say this")
+    assert read_back.check_unchanged(plan) == [
+        f"the push was refused, and yet there is a branch: {plan.branch}",
+        "the push was refused, and yet there is a change of another branch: stale/no-commits",
+        "the push was refused, and yet there is a merge request: !2",
+        f"the push was refused, and yet there is a note: {note['id']}",
+    ]
+
+
+def test_notes_content_and_an_author_that_nobody_meant_are_told(fresh_sandbox: Sandbox) -> None:
+    read_back, plan = ReadBack(Maintainer(fresh_sandbox)), fix("7")
+    assert play_on(fresh_sandbox, job_token=True) == 0
+    post(fresh_sandbox, "/issues/3/notes", body="Hello")
+    assert read_back.check(plan, defaultdict(str), {}, "Somebody <else@example.com>") == [
+        "there is a note that nobody meant to write, on /issues/3: Hello",
+        "src/app/config.py has other content than was meant",
+        "tests/test_empty_config.py has other content than was meant",
+        "the commit is Developer <developer@example.com>'s, not Somebody <else@example.com>'s",
+    ]

@@ -38,8 +38,12 @@ def test_the_demo_runs_twice_from_a_clean_clone(tmp_path: Path) -> None:
     for _ in range(2):
         done = run(clone, "scripts/demo")
         assert done.returncode == 0, done.stdout + done.stderr
-    done = run(clone, "scripts/demo", "--repo", ".")
-    assert done.returncode == 0, done.stdout + done.stderr
+    for options in (("--repo", "."), ("--job-token",), ("--job-token", "--repo", ".")):
+        done = run(clone, "scripts/demo", *options)
+        assert done.returncode == 0, done.stdout + done.stderr
+    done = run(clone, "scripts/demo", "--job-token", "--push-not-allowed")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Allow Git push requests to the repository" in done.stderr
     changed = subprocess.run(["git", "status", "--porcelain"], cwd=clone, check=True, capture_output=True, text=True)
     assert changed.stdout == ""
 
@@ -55,6 +59,7 @@ def test_an_ordinary_user_plays_the_demo_and_runs_the_tests() -> None:
         clone = clean_clone(Path(folder))
         for path in (Path(folder), clone, *clone.rglob("*")):
             os.lchown(path, ORDINARY, ORDINARY)
-        for command in (("scripts/demo",), ("scripts/test", "tests/tools", "tests/test_settings.py", "-q")):
+        played = (("scripts/demo",), ("scripts/demo", "--job-token"))
+        for command in (*played, ("scripts/test", "tests/tools", "tests/test_settings.py", "-q")):
             done = run(clone, *command, user=ORDINARY)
             assert done.returncode == 0, done.stdout + done.stderr
