@@ -48,9 +48,9 @@ class OwnRepository:
             self._directory = None
 
     def directory(self, patience: Patience) -> Path:
-        """Where it is; made at first need. Raises GitError when git is too old."""
+        """Where it is; made at first need, and again where somebody cleaned up. Raises GitError when git is too old."""
         with self._making:
-            if self._directory is None:
+            if self._directory is None or not self._directory.is_dir():
                 self._directory = self._make(patience)
             return self._directory
 

@@ -4,7 +4,7 @@ from gitlab_mcp.registry import ToolDefinition
 from gitlab_mcp.tools import branches, commits, files, issues, job, merge_requests, notes
 
 # The order in which tools are listed: by module, then as they stand in it.
-MODULES = (job, issues, notes, merge_requests, files, branches, commits)
+MODULES = (issues, notes, merge_requests, files, branches, commits, job)
 
 TOOLS: tuple[ToolDefinition, ...] = tuple(
     value for module in MODULES for value in vars(module).values() if isinstance(value, ToolDefinition)

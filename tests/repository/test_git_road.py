@@ -314,6 +314,17 @@ async def test_a_private_project_is_read_and_written_by_its_own_job(open_sandbox
     assert {each["status"] for each in open_sandbox.knobs.requests() if "/api/" in each["path"]} == {200}
 
 
+async def test_a_temporary_folder_that_was_cleaned_up_is_made_anew(
+    open_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    async with connect(job_settings(open_sandbox)) as agent:
+        await agent.call("list_files")
+        for name in names(tmp_path):
+            shutil.rmtree(tmp_path / name)
+        await agent.call("commit_files", branch="again", ref="main", **ONE)
+
+
 async def test_when_the_server_ends_its_files_are_gone(open_sandbox: Sandbox, tmp_path: Path) -> None:
     environment = {
         "PATH": os.environ["PATH"],
