@@ -148,7 +148,7 @@ def _wait(child: subprocess.Popen[bytes], text: bytes | None, patience: Patience
         try:
             return child.communicate(text, timeout=min(left, LOOK_SECONDS))
         except subprocess.TimeoutExpired:
-            continue  # communicate goes on where it was
+            text = None  # communicate goes on where it was
 
 
 class _Running:

@@ -280,6 +280,26 @@ async def test_a_git_that_is_missing_or_too_old_is_said_to_be(
             assert told in await agent.refused("commit_files", branch="b", ref="main", **ONE)
 
 
+async def test_a_slow_git_is_waited_for_and_told_of_as_progress(
+    open_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str | None] = []
+
+    async def keep(_progress: float, _total: float | None, message: str | None) -> None:
+        told.append(message)
+
+    real = shutil.which("git")
+    slow = tmp_path / "git"
+    slow.write_text(f'#!/bin/sh\ncase " $* " in *" ls-remote "*|*" fetch "*) sleep 6;; esac\nexec {real} "$@"\n')
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    async with connect(job_settings(open_sandbox, deadline=4.0)) as agent:
+        result = await agent.client.call_tool("list_files", {"ref": "main"}, progress_callback=keep)
+    assert not result.is_error
+    assert "git goes on to ask GitLab for its branches: 5 s" in told
+    assert "git goes on to fetch from GitLab: 5 s" in told
+
+
 async def test_a_token_that_only_reads_serves_the_reads_and_git_the_writes(open_sandbox: Sandbox) -> None:
     reading = Credential("access token", "GITLAB_ACCESS_TOKEN", open_sandbox.tokens["read_api"])
     job = Credential("job token", "CI_JOB_TOKEN", open_sandbox.tokens["job"])
