@@ -3,41 +3,16 @@
 import os
 import signal
 import sys
-from collections.abc import Callable
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from gitlab_mcp import __version__
+from gitlab_mcp.cli_options import CONFIGURATION as CONFIGURATION
+from gitlab_mcp.cli_options import configuration, given
+from gitlab_mcp.cli_register import register, unregister
 from gitlab_mcp.settings import Flags, Settings, SettingsError, read_settings
-
-CONFIGURATION = (
-    click.option("--url", default="", metavar="URL", help="The GitLab to talk to, such as https://gitlab.example.com."),
-    click.option("--project", default="", metavar="PATH", help="The project of this run, such as group/app."),
-    click.option("--read-only", is_flag=True, help="List no tool that writes."),
-    click.option("--toolsets", default="", metavar="NAMES", help="Only the tools of these toolsets, comma-separated."),
-    click.option("--tools", default="", metavar="NAMES", help="Only these tools, comma-separated."),
-    click.option("--allow-project", default="", metavar="PATHS", help="Further projects that may be asked about."),
-    click.option("--allow-default-branch", is_flag=True, help="In CI: allow writes to the default branch."),
-    click.option("--allow-files", default="", metavar="GLOBS", help="In CI: allow writes to these guarded files."),
-    click.option(
-        "--trusted-only", is_flag=True, help="Withhold text whose author is not known to be Developer or more."
-    ),
-    click.option("--trigger", default="", metavar="HANDLE", help="The handle that starts a run (claude unless given)."),
-    click.option("--author", default="", metavar="NAME <EMAIL>", help="In whose name commits are made."),
-    click.option(
-        "--deadline", type=float, default=0.0, metavar="SECONDS", help="What one call may take (60 unless given)."
-    ),
-)
-
-
-def configuration(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say which GitLab, project and tools."""
-    for option in reversed(CONFIGURATION):
-        command = option(command)
-    return command
 
 
 class Group(click.Group):
@@ -53,19 +28,37 @@ class Group(click.Group):
 
 @click.group(cls=Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="gitlab-mcp-server")
+@click.option("--trust-project-mcp", is_flag=True, help="Bare in CI: leave the servers of the checkout's .mcp.json on.")
 @configuration
 @click.pass_context
-def main(ctx: click.Context, /, **flags: Any) -> None:
+def main(ctx: click.Context, /, trust_project_mcp: bool, **flags: Any) -> None:
     """An MCP server that takes an agent from a GitLab issue to a merged change.
 
-    Started bare by an MCP client it serves; bare on a terminal it says what it found and how to register it.
+    Started bare by an MCP client it serves; bare on a terminal it says what it found and how to register it; bare in a
+    CI job it registers itself with Claude Code and tells the log what it found.
     """
     ctx.obj = Flags(**flags)
     if ctx.invoked_subcommand is None:
-        if sys.stdin is not None and sys.stdin.isatty():
-            introduce(ctx.obj)
-        else:
-            run(ctx.obj)
+        start_bare(ctx.obj, trust_project=trust_project_mcp)
+
+
+def start_bare(flags: Flags, *, trust_project: bool) -> None:
+    """Serve, introduce or register, by where this is and what standard input holds."""
+    from gitlab_mcp import bare_start
+
+    wanted = bare_start.what_to_do(os.environ)
+    if wanted == "serve":
+        run(flags)
+    elif wanted == "introduce":
+        introduce(flags)
+    else:
+        registered = bare_start.register(flags, os.environ, trust_project=trust_project)
+        if bare_start.waits_for_a_client():
+            run(flags)
+        for line in [*bare_start.report(flags, os.environ), *registered]:
+            click.echo(line)
+        sys.stdout.flush()
+        bare_start.end()
 
 
 @main.command()
@@ -73,14 +66,15 @@ def main(ctx: click.Context, /, **flags: Any) -> None:
 @click.pass_obj
 def serve(before: Flags, /, **flags: Any) -> None:
     """Speak MCP on stdin and stdout until the client ends it."""
-    given = {field.name: flags[field.name] for field in fields(Flags) if flags[field.name]}
-    run(replace(before, **given))
+    run(given(before, flags))
 
 
 def run(flags: Flags) -> NoReturn:
     """Serve on stdin and stdout; ends the process."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))  # until the transport hears them, which is after heavy imports
+    # python-gitlab asks for a home when it is imported, and a container's user may have none.
+    os.environ.setdefault("HOME", os.devnull)
     settings = _settings(flags)
     if sys.stdin is None or sys.stdout is None:
         raise SettingsError("An MCP client speaks on stdin and stdout, and one of them is closed.")
@@ -93,6 +87,10 @@ def run(flags: Flags) -> NoReturn:
     log_to_stderr(settings.hidden)
     server = build_server(settings)
     serve_stdio(server.lowlevel, server.close)
+
+
+main.add_command(register)
+main.add_command(unregister)
 
 
 @main.command(short_help="Play the way from an issue to a merge request.")

@@ -153,7 +153,7 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
         allow_files=listed(flags.allow_files or variable(widening, "GITLAB_MCP_ALLOW_FILES")),
         trusted_only=flags.trusted_only or flag(environ, "GITLAB_MCP_TRUSTED_ONLY"),
         trigger=(flags.trigger or variable(environ, "GITLAB_MCP_TRIGGER") or "claude").removeprefix("@"),
-        secrets=_secrets(environ),
+        secrets=secrets_of(environ),
         deadline=flags.deadline or 60.0,
     )
 
@@ -196,7 +196,7 @@ def _merge_request(environ: Mapping[str, str]) -> MergeRequestElsewhere | None:
     return MergeRequestElsewhere(project, iid)
 
 
-def _secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
+def secrets_of(environ: Mapping[str, str]) -> tuple[str, ...]:
     """The values of the environment that are secrets by their variable's name, longest first."""
     found = {value.strip() for name, value in environ.items() if SECRET_VARIABLE.search(name)}
     return tuple(sorted((value for value in found if len(value) >= SECRET_CHARACTERS), key=len, reverse=True))

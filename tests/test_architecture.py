@@ -15,13 +15,13 @@ LINES = 300
 # A module imports from its own row and from rows below it.
 ROWS = (
     ("__main__",),
-    ("cli",),
-    ("demo", "server", "transport", "logs", "instructions"),
+    ("cli", "cli_doctor", "cli_options", "cli_register"),
+    ("bare_start", "preflight", "demo", "doctor", "claude_code", "server", "transport", "logs", "instructions"),
     ("tools",),
     ("registry", "context"),
     ("repository", "worktree", "api", "render", "params", "policy", "outgoing", "call", "errors"),
     ("settings",),
-    ("checkout", "job", "variables"),
+    ("checkout", "job", "stdin", "variables"),
     ("git",),
 )
 RANK = {name: rank for rank, row in enumerate(ROWS) for name in row}

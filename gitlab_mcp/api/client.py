@@ -107,6 +107,36 @@ class GitLab:
             rows, number, following, header(headers, "x-total"), header(headers, "x-total-pages"), time_of(headers)
         )
 
+    def raw(self, path: str, /, **query: object) -> bytes:
+        """GET something that is no JSON, such as the content of a file."""
+        return self._request("get", path, query=query).content
+
+    def reach(self) -> bool:
+        """Whether GitLab answers at all, whatever it says. Raises Unreachable."""
+        try:
+            self.get("/version" if self.settings.credential.kind == "access token" else "/job")
+        except GitLabRefusal:
+            return True
+        return True
+
+    def may_push(self, project: str) -> bool:
+        """Whether GitLab lets the job token push to the project at this path: what git itself would ask first."""
+        token = self.settings.push_token
+        self.policy.check("get", f"/projects/{segment(project)}/repository", None, self._default_branch)
+        address = f"{self.settings.url}/{quote(project)}.git/info/refs"
+        seconds = current_call.get().remaining()
+        try:
+            answer = self._session.get(
+                address,
+                params={"service": "git-receive-pack"},
+                auth=("gitlab-ci-token", token.token if token else ""),
+                timeout=seconds,
+                allow_redirects=False,
+            )
+        except (requests.RequestException, ValueError) as error:
+            raise unreachable("get", error, self.settings.url) from error
+        return answer.status_code == 200
+
     @cached_property
     def user(self) -> Entity:
         """Whom the credential belongs to."""

@@ -1,0 +1,27 @@
+"""Registration in Claude Code's configuration, and what a checkout can make Claude Code do."""
+
+from gitlab_mcp.claude_code.checkout import acting_files, disable_project_servers, project_servers
+from gitlab_mcp.claude_code.files import RegistrationError
+from gitlab_mcp.claude_code.registration import (
+    Registration,
+    Scope,
+    flag_arguments,
+    own_command,
+    own_registration,
+    register,
+    unregister,
+)
+
+__all__ = [
+    "Registration",
+    "RegistrationError",
+    "Scope",
+    "acting_files",
+    "disable_project_servers",
+    "flag_arguments",
+    "own_command",
+    "own_registration",
+    "project_servers",
+    "register",
+    "unregister",
+]

@@ -1,0 +1,142 @@
+"""The entry of this server in the files from which Claude Code takes its servers."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from gitlab_mcp.claude_code.files import PRIVATE, Document, RegistrationError, change, object_at, user_file
+from gitlab_mcp.git.run import common_directory
+from gitlab_mcp.settings import Flags
+
+Scope = Literal["user", "project", "local"]
+
+NAME = "gitlab"
+SHARED = 0o644  # a project's file is committed, so there is nothing to hide in it
+# Claude runs the server in the checkout: without -P Python would import what lies there.
+MODULE = ("-P", "-m", "gitlab_mcp")
+
+
+@dataclass(frozen=True)
+class Registration:
+    """How the server is started: an absolute command, and the flags that follow `serve`."""
+
+    command: str
+    arguments: tuple[str, ...] = ()
+
+    def entry(self) -> dict[str, Any]:
+        """What stands under the server's name in `mcpServers`."""
+        before = MODULE if self.command == sys.executable else ()
+        # Without alwaysLoad the first turn has no tools while the server is starting, and later only their names.
+        return {
+            "type": "stdio",
+            "command": self.command,
+            "args": [*before, "serve", *self.arguments],
+            "env": {},
+            "alwaysLoad": True,
+        }
+
+
+def own_command() -> str:
+    """The absolute path of the command that runs now; that of Python where it runs as `python -m gitlab_mcp`.
+
+    A link such as /bin/gitlab-mcp-server is not followed: what it leads to may be another one tomorrow.
+    """
+    started = sys.argv[0]
+    if Path(started).name != "__main__.py":
+        found = started if os.sep in started else shutil.which(started)
+        if found and os.access(found, os.X_OK):
+            return str(Path(found).absolute())
+    return sys.executable
+
+
+def own_registration(flags: Flags, hidden: Iterable[str]) -> Registration:
+    """The command that runs now, with `flags`. Raises RegistrationError when a flag holds one of `hidden`."""
+    return Registration(own_command(), flag_arguments(flags, hidden))
+
+
+def flag_arguments(flags: Flags, hidden: Iterable[str]) -> tuple[str, ...]:
+    """`flags` as they are written on a command line.
+
+    Raises RegistrationError when one holds a value of `hidden`, or what Claude Code would take for a variable.
+    """
+    secrets = [value for value in hidden if value]
+    arguments = []
+    for field in fields(flags):
+        value = getattr(flags, field.name)
+        option = f"--{field.name.replace('_', '-')}"
+        if not value:
+            continue
+        text = f"{value:g}" if isinstance(value, float) else str(value)
+        if any(secret in text for secret in secrets):
+            raise RegistrationError(f"{option} holds a secret, which would stand readable in a file: leave it out.")
+        if "${" in text:
+            raise RegistrationError(
+                f"{option} holds ${{...}}, which Claude Code would replace: write the value itself."
+            )
+        arguments.append(option if value is True else f"{option}={text}")
+    return tuple(arguments)
+
+
+def register(registration: Registration, scope: Scope, environ: Mapping[str, str], directory: Path) -> Path:
+    """Write the entry of this server, and return the file that it stands in; an equal one is left untouched.
+
+    Raises RegistrationError when the file is no JSON object, or cannot be read or written.
+    """
+    path, keys = _place(scope, environ, directory)
+    entry = registration.entry()
+
+    def enter(document: Document) -> bool:
+        servers = object_at(path, document, *keys)
+        changed = servers.get(NAME) != entry
+        servers[NAME] = entry
+        return changed
+
+    change(path, enter, SHARED if scope == "project" else PRIVATE)
+    return path
+
+
+def unregister(scope: Scope, environ: Mapping[str, str], directory: Path) -> bool:
+    """Remove the entry of this server; False if there was none. Raises RegistrationError as `register` does."""
+    path, keys = _place(scope, environ, directory)
+
+    def remove(document: Document) -> bool:
+        return object_at(path, document, *keys).pop(NAME, None) is not None
+
+    return change(path, remove)
+
+
+def _place(scope: Scope, environ: Mapping[str, str], directory: Path) -> tuple[Path, tuple[str, ...]]:
+    """The file of a scope, and the keys under which its servers stand."""
+    if scope == "user":
+        return user_file(environ), ("mcpServers",)
+    if scope == "local":
+        return user_file(environ), ("projects", str(_project(directory)), "mcpServers")
+    path = directory.absolute() / ".mcp.json"
+    if not _is_below(path, directory):
+        raise RegistrationError(f"{path} is a link that leads out of its folder: put a file in its place.")
+    return path, ("mcpServers",)
+
+
+def _is_below(path: Path, directory: Path) -> bool:
+    # A checkout may come from a stranger, who is not to say which file is written.
+    try:
+        return path.resolve().is_relative_to(directory.resolve())
+    except (OSError, RuntimeError):
+        return False
+
+
+def _project(directory: Path) -> Path:
+    """What Claude Code calls the project of a directory: its checkout, and of a linked work tree the main one's."""
+    here = directory.resolve()
+    for folder in (here, *here.parents):
+        if os.path.lexists(folder / ".git"):
+            try:
+                common = common_directory(folder)
+            except OSError:
+                return folder
+            return common.parent if common.name == ".git" else folder
+    return here

@@ -1,0 +1,113 @@
+"""The commands that write this server into the configuration of Claude Code, or take it out."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gitlab_mcp.cli_options import configuration, given
+from gitlab_mcp.settings import NO_CREDENTIAL, SECRET_CHARACTERS, SECRET_VARIABLE, Flags, SettingsError, read_settings
+from gitlab_mcp.variables import is_ci
+
+SHOWN_NAMES = 10
+
+
+def scope_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option that says in which of Claude Code's scopes the entry stands."""
+    return click.option(
+        "--scope",
+        type=click.Choice(["user", "project", "local"]),
+        default="user",
+        show_default=True,
+        help="For all your projects, in the project's .mcp.json, or for you in this project.",
+    )(command)
+
+
+@click.command(short_help="Register this server in Claude Code.")
+@scope_option
+@click.option("--print", "only_print", is_flag=True, help="Print the entry for another client; write nothing.")
+@click.option("--trust-project-mcp", is_flag=True, help="In CI: let the servers of the checkout's .mcp.json start.")
+@configuration
+@click.pass_obj
+def register(before: Flags | None, /, scope: Any, only_print: bool, trust_project_mcp: bool, **flags: Any) -> None:
+    """Register this server in Claude Code under the name gitlab, with the flags given here.
+
+    No credential is written: the server finds it in its environment. In a CI job, the servers that the checkout's
+    .mcp.json names are disabled in the user's settings, since Claude Code would start them unasked.
+    """
+    with _one_line_of_failure():
+        from gitlab_mcp import claude_code
+
+        directory = _working_directory()
+        wanted = given(before, flags)
+        registration = claude_code.own_registration(wanted, _hidden(wanted, directory))
+        if only_print:
+            click.echo(json.dumps({"mcpServers": {"gitlab": registration.entry()}}, indent=2, ensure_ascii=False))
+            return
+        path = claude_code.register(registration, scope, os.environ, directory)
+        click.echo(f"Registered gitlab in {_shown(str(path))} ({scope} scope): `claude mcp list` shows it.")
+        if is_ci(os.environ) and scope != "project" and not trust_project_mcp:
+            names = claude_code.disable_project_servers(claude_code.project_servers(directory), os.environ)
+            if names:
+                click.echo(
+                    f"Disabled what the checkout's .mcp.json would start: {_quoted(names)};"
+                    " --trust-project-mcp leaves it enabled."
+                )
+
+
+@click.command(short_help="Remove this server from Claude Code.")
+@scope_option
+def unregister(scope: Any) -> None:
+    """Remove the entry of this server from the configuration of Claude Code."""
+    with _one_line_of_failure():
+        from gitlab_mcp import claude_code
+
+        removed = claude_code.unregister(scope, os.environ, _working_directory())
+        click.echo(f"Removed gitlab ({scope} scope)." if removed else f"Nothing to remove: no gitlab in {scope} scope.")
+
+
+@contextmanager
+def _one_line_of_failure() -> Iterator[None]:
+    try:
+        yield
+    except SettingsError as error:
+        click.echo(f"gitlab-mcp-server: {_shown(str(error))}", err=True)
+        sys.exit(2)
+
+
+def _hidden(flags: Flags, directory: Path) -> tuple[str, ...]:
+    """What must not be written. Raises SettingsError when the flags or variables cannot be used."""
+    try:
+        return read_settings(flags, os.environ, directory).hidden
+    except SettingsError as error:
+        if str(error) != NO_CREDENTIAL:
+            raise
+        # At a desk the credential may be set only where Claude Code is started.
+        click.echo("No GitLab credential is set here: set one where Claude Code is started.", err=True)
+        secrets = (value.strip() for name, value in os.environ.items() if SECRET_VARIABLE.search(name))
+        return tuple(value for value in secrets if len(value) >= SECRET_CHARACTERS)
+
+
+def _working_directory() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path("/")
+
+
+def _quoted(names: list[str]) -> str:
+    shown = ", ".join(f'"{_shown(name, 60)}"' for name in names[:SHOWN_NAMES])
+    more = len(names) - SHOWN_NAMES
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _shown(text: str, characters: int = 1000) -> str:
+    """Text that a stranger may have written, such as the name of a folder or a server, on one line."""
+    from gitlab_mcp.render.sanitise import one_line
+
+    return one_line(text, characters)

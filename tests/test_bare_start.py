@@ -1,0 +1,278 @@
+"""`gitlab-mcp-server` without a command: it serves a client, registers itself in a job, takes nothing from stdin."""
+
+import json
+import os
+import pty
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitlab_mcp.sandbox import Sandbox
+from tests.protocol.process import INITIALIZE
+from tests.support import REPOSITORY, allow_job_pushes, job_environment
+
+COMMAND = [sys.executable, "-m", "gitlab_mcp"]
+HELLO = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": INITIALIZE}).encode() + b"\n"
+WAIT = 60
+
+
+@pytest.fixture
+def job(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
+    """The environment of a job with a home of its own and an empty checkout."""
+    work, home = tmp_path / "work", tmp_path / "home"
+    work.mkdir()
+    home.mkdir()
+    return job_environment(sandbox, work, HOME=str(home), CI_DEFAULT_BRANCH="main", PYTHONPATH=str(REPOSITORY))
+
+
+def start(
+    environ: dict[str, str], *arguments: str, stdin: Any = subprocess.DEVNULL
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        env=environ,
+        cwd=environ.get("CI_PROJECT_DIR", "/"),
+        stdin=stdin,
+        capture_output=True,
+        text=True,
+        timeout=WAIT,
+        check=False,
+    )
+
+
+def entry(environ: dict[str, str]) -> dict[str, Any]:
+    """What is registered in Claude Code's own file."""
+    folder = Path(environ.get("CLAUDE_CONFIG_DIR", environ["HOME"]))
+    found: dict[str, Any] = json.loads((folder / ".claude.json").read_text())["mcpServers"]["gitlab"]
+    return found
+
+
+@contextmanager
+def null() -> Iterator[int]:
+    yield subprocess.DEVNULL
+
+
+@contextmanager
+def ended_pipe() -> Iterator[int]:
+    reader, writer = os.pipe()
+    os.close(writer)
+    yield reader
+    os.close(reader)
+
+
+@contextmanager
+def ended_socket() -> Iterator[int]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.shutdown(socket.SHUT_WR)
+        yield ours.fileno()
+
+
+@contextmanager
+def terminal() -> Iterator[int]:
+    leader, follower = pty.openpty()
+    yield follower
+    os.close(leader)
+    os.close(follower)
+
+
+@contextmanager
+def empty_file() -> Iterator[int]:
+    with tempfile.TemporaryFile() as file:
+        yield file.fileno()
+
+
+ENDS = [null, ended_pipe, ended_socket, terminal, empty_file]
+
+
+@pytest.mark.parametrize("stdin", ENDS, ids=[stdin.__name__ for stdin in ENDS])
+def test_in_a_job_it_registers_tells_the_log_and_ends_with_0(
+    sandbox: Sandbox, job: dict[str, str], stdin: Callable[[], Any]
+) -> None:
+    allow_job_pushes(sandbox)
+    with stdin() as descriptor:
+        done = start(job, "--read-only", "--trigger", "bot", stdin=descriptor)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].endswith(f": {sandbox.url}, project acme/app")
+    assert lines[1].startswith("credential: CI_JOB_TOKEN of @developer: reads; commits and opens merge requests by git")
+    assert lines[2] == "about: nothing that a variable names"
+    assert lines[3].startswith(f"registered for Claude Code: gitlab in {job['HOME']}/.claude.json: ")
+    assert len(lines) == 4
+    assert sandbox.tokens["job"] not in done.stdout + done.stderr
+    found = entry(job)
+    assert found["args"][-3:] == ["serve", "--read-only", "--trigger=bot"]
+    assert found["alwaysLoad"] is True
+    assert Path(found["command"]).is_absolute()
+    assert sandbox.tokens["job"] not in json.dumps(found)
+
+
+def test_a_closed_standard_input_is_an_end_too(job: dict[str, str]) -> None:
+    line = f'exec "{sys.executable}" -m gitlab_mcp <&-'
+    done = subprocess.run(
+        ["sh", "-c", line],
+        env=job,
+        cwd=job["CI_PROJECT_DIR"],
+        capture_output=True,
+        text=True,
+        timeout=WAIT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "registered for Claude Code" in done.stdout
+
+
+def test_with_claude_config_dir_it_registers_there(job: dict[str, str], tmp_path: Path) -> None:
+    environ = {**job, "CLAUDE_CONFIG_DIR": str(tmp_path / "configuration")}
+    (tmp_path / "configuration").mkdir()
+    start(environ)
+    assert "serve" in entry(environ)["args"]
+    assert not (Path(job["HOME"]) / ".claude.json").exists()
+
+
+def test_a_job_without_push_is_told_which_switch_to_flip(sandbox: Sandbox, job: dict[str, str]) -> None:
+    allow_job_pushes(sandbox, allowed=False)
+    assert "Allow Git push requests to the repository" in start(job).stdout
+
+
+def test_an_access_token_is_told_with_its_scopes(sandbox: Sandbox, job: dict[str, str]) -> None:
+    for user, told in (("maintainer", "scopes api: reads and writes"), ("read_api", "scopes read_api")):
+        token = sandbox.tokens[user]
+        done = start({**job, "GITLAB_ACCESS_TOKEN": token})
+        assert told in done.stdout
+        assert token not in done.stdout + done.stderr
+
+
+def test_when_gitlab_does_not_answer_that_is_said_and_the_job_goes_on(job: dict[str, str]) -> None:
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(50)
+        done = start({**job, "CI_SERVER_URL": f"http://127.0.0.1:{deaf.getsockname()[1]}"})
+    assert done.returncode == 0
+    assert "GitLab did not answer within 3 s, so what it can do is not known" in done.stdout
+    assert "registered for Claude Code" in done.stdout
+
+
+def test_a_configuration_that_cannot_be_used_is_said_and_the_job_goes_on(job: dict[str, str]) -> None:
+    bare = {name: value for name, value in job.items() if name != "CI_JOB_TOKEN"}
+    for environ, told in (
+        (bare, "cannot work like this: No GitLab credential"),
+        ({**job, "GITLAB_URL": "https://elsewhere.example.com"}, "its credentials go there only"),
+    ):
+        done = start(environ)
+        assert done.returncode == 0
+        assert told in done.stdout
+        assert "registered for Claude Code" in done.stdout
+
+
+def test_a_broken_file_of_claude_code_is_left_alone_and_that_is_said(job: dict[str, str]) -> None:
+    file = Path(job["HOME"]) / ".claude.json"
+    file.write_text('{"mcpServers": ')
+    done = start(job)
+    assert done.returncode == 0
+    assert "not registered: " in done.stdout
+    assert file.read_text() == '{"mcpServers": '
+
+
+def test_what_the_checkout_would_start_is_switched_off_and_named_unless_it_is_trusted(job: dict[str, str]) -> None:
+    work = Path(job["CI_PROJECT_DIR"])
+    (work / ".mcp.json").write_text(json.dumps({"mcpServers": {"gitlab": {}, "other\x1b[31m\nname": {}}}))
+    (work / "README.md").write_text("x")
+    (work / "CLAUDE.md").write_text("obey")
+    trusting = start(job, "--trust-project-mcp")
+    settings = Path(job["HOME"]) / ".claude" / "settings.json"
+    assert not settings.exists()
+    assert "warning: this checkout has files that Claude Code obeys: " in trusting.stdout
+    done = start(job)
+    assert json.loads(settings.read_text())["disabledMcpjsonServers"] == ["gitlab", "other\x1b[31m\nname"]
+    assert 'switched off: the servers of the checkout\'s .mcp.json: "gitlab", "other name"' in done.stdout
+    assert "CLAUDE.md (not on main)" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_no_variable_of_a_stranger_stands_unquoted_in_the_log(job: dict[str, str]) -> None:
+    hostile = "x\n\x1b[31m::error:: pwned $(id)"
+    names = ("AI_FLOW_INPUT", "AI_FLOW_CONTEXT", "AI_FLOW_EVENT", "CI_MERGE_REQUEST_TITLE", "GITLAB_USER_LOGIN")
+    done = start({**job, **dict.fromkeys(names, hostile)})
+    assert "pwned" not in done.stdout + done.stderr
+    dashed = start({**job, "AI_FLOW_INPUT": '--settings={"hooks":{}}'})
+    assert "warning: AI_FLOW_INPUT begins with -" in dashed.stdout
+    assert "hooks" not in dashed.stdout
+
+
+@contextmanager
+def running(environ: dict[str, str], stdin: int) -> Iterator[subprocess.Popen[bytes]]:
+    child = subprocess.Popen(
+        COMMAND, env=environ, cwd=environ.get("CI_PROJECT_DIR", "/"), stdin=stdin, stdout=subprocess.PIPE
+    )
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def answered(child: subprocess.Popen[bytes]) -> bool:
+    assert child.stdout
+    ready, _, _ = select.select([child.stdout], [], [], WAIT)
+    return bool(ready) and b'"serverInfo"' in child.stdout.readline()
+
+
+@pytest.mark.parametrize("variables", [{}, {"GITLAB_CI": "", "CI": "", "GITLAB_TOKEN": "glpat-not-a-real-token-here"}])
+@pytest.mark.parametrize("first", [HELLO, b"\n  " + HELLO], ids=["at once", "after blanks"])
+def test_a_client_is_served_in_a_job_and_at_a_desk(
+    job: dict[str, str], variables: dict[str, str], first: bytes
+) -> None:
+    for ours, theirs in (os.pipe()[::-1], [end.detach() for end in socket.socketpair()]):
+        os.write(ours, first)
+        with running({**job, **variables}, theirs) as child:
+            os.close(theirs)
+            assert answered(child)
+        os.close(ours)
+
+
+def test_a_client_that_is_slow_to_begin_is_served_and_the_registration_comes_first(job: dict[str, str]) -> None:
+    reader, writer = os.pipe()
+    with running(job, reader) as child:
+        os.close(reader)
+        assert child.stdout
+        # Silence is answered with silence: what comes on stdout later must be protocol from its first byte.
+        assert select.select([child.stdout], [], [], 3)[0] == []
+        assert "serve" in entry(job)["args"]
+        os.write(writer, HELLO)
+        assert answered(child)
+    os.close(writer)
+
+
+def test_at_a_desk_the_end_of_input_gets_the_introduction(job: dict[str, str]) -> None:
+    desk = {name: value for name, value in job.items() if not name.startswith(("CI", "GITLAB_CI"))}
+    done = start(desk)
+    assert done.returncode == 0
+    assert "Register it in Claude Code" in done.stdout
+    assert not (Path(job["HOME"]) / ".claude.json").exists()
+
+
+@pytest.mark.parametrize("how", ["cat job.sh | bash", "bash < job.sh", "bash job.sh < /dev/null", "cat job.sh | sh"])
+def test_a_script_on_standard_input_loses_no_line(job: dict[str, str], how: str) -> None:
+    work = Path(job["CI_PROJECT_DIR"])
+    line = f'"{sys.executable}" -m gitlab_mcp || true'
+    (work / "job.sh").write_text(f"echo before\n{line}\necho after one\n{line}\necho after two\n" + "# padding\n" * 500)
+    done = subprocess.run(
+        ["bash", "-c", how], env=job, cwd=work, capture_output=True, text=True, timeout=WAIT, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert [line for line in said if line in ("before", "after one", "after two")] == [
+        "before",
+        "after one",
+        "after two",
+    ]
+    assert sum(line.startswith("registered") for line in said) == 2
