@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from gitlab_mcp import __version__
+from gitlab_mcp.cli_doctor import doctor
 from gitlab_mcp.cli_options import CONFIGURATION as CONFIGURATION
 from gitlab_mcp.cli_options import configuration, given
 from gitlab_mcp.cli_register import register, unregister
@@ -91,6 +92,7 @@ def run(flags: Flags) -> NoReturn:
 
 main.add_command(register)
 main.add_command(unregister)
+main.add_command(doctor)
 
 
 @main.command(short_help="Play the way from an issue to a merge request.")
@@ -150,7 +152,10 @@ def introduce(flags: Flags) -> None:
         click.echo(f"files from   {directory.path if directory else 'no working directory: give their content'}")
         click.echo(f"tools        {'only those that read' if settings.read_only else 'reading and writing'}")
         click.echo("GitLab was not asked yet: the first call of a tool shows whether the credential is good.\n")
-    click.echo("Register it in Claude Code:  claude mcp add gitlab -- gitlab-mcp-server serve")
+    click.echo("Register it in Claude Code:  gitlab-mcp-server register")
+    click.echo("                         or  claude mcp add gitlab -- gitlab-mcp-server serve")
+    click.echo("For another client:          gitlab-mcp-server register --print")
+    click.echo("See what is amiss:           gitlab-mcp-server doctor")
     click.echo("Try it without an account:   gitlab-mcp-server demo")
     click.echo("All commands:                gitlab-mcp-server --help")
 

@@ -12,7 +12,7 @@ from gitlab_mcp import __version__
 from tests.support import REPOSITORY
 
 HEAVY = ("mcp", "gitlab", "requests", "pydantic", "starlette", "uvicorn")
-COMMANDS = ["serve", "register", "unregister", "demo", "sandbox", "tools"]
+COMMANDS = ["serve", "register", "unregister", "doctor", "demo", "sandbox", "tools"]
 
 
 def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:

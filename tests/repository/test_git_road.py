@@ -285,7 +285,7 @@ async def test_a_slow_git_is_waited_for_and_told_of_as_progress(
 ) -> None:
     told: list[str | None] = []
 
-    async def keep(_progress: float, _total: float | None, message: str | None) -> None:
+    async def keep(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001
         told.append(message)
 
     real = shutil.which("git")

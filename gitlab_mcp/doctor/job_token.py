@@ -1,0 +1,82 @@
+"""The job token: is it good, whose job is it, and may it push?"""
+
+from urllib.parse import quote
+from uuid import uuid4
+
+from gitlab_mcp.api.project import Project
+from gitlab_mcp.api.session import roots
+from gitlab_mcp.call import current_call
+from gitlab_mcp.doctor.configuration import HOW_TO_GET_ONE
+from gitlab_mcp.doctor.surroundings import Surroundings
+from gitlab_mcp.doctor.verdict import Check, Untold, Verdict, failed, named, passed
+from gitlab_mcp.errors import GitLabRefusal
+from gitlab_mcp.git.changes import Author
+from gitlab_mcp.git.own import OwnRepository
+from gitlab_mcp.git.push import build
+from gitlab_mcp.git.remote import NAME, Remote, RemoteError, Trouble, remote_error
+from gitlab_mcp.git.run import Ended, GitError, Patience
+from gitlab_mcp.repository.git_failures import ALLOW_PUSH, failure_of
+from gitlab_mcp.repository.git_failures import quoted as said
+
+NOBODY = Author("gitlab-mcp-server doctor", "doctor@gitlab-mcp.invalid")
+
+
+def good(around: Surroundings) -> Verdict | None:
+    if not (gitlab := around.of_job()):
+        return None
+    try:
+        job = gitlab.get("/job")
+    except GitLabRefusal as refused:
+        if refused.status != 401:
+            raise
+        return failed(
+            "GitLab does not know CI_JOB_TOKEN: the job has ended, or the token is another GitLab's",
+            f"Run it in a job that is running. {HOW_TO_GET_ONE}",
+        )
+    return passed(f"CI_JOB_TOKEN is good: job {job.number('id')} of user {named(job.text('user', 'username'))}")
+
+
+def push(around: Surroundings) -> Verdict | None:
+    """Whether GitLab would take a push. git asks, as before every push, and then sends nothing."""
+    settings = around.usable()
+    gitlab, token = around.of_job(), settings.push_token
+    if gitlab is None or token is None or settings.read_only:
+        return None
+    around.project_path()  # raises where there is none
+    project = Project(gitlab, settings.project)
+    remote = Remote(f"{settings.url}/{quote(project.full_path)}.git", token.token)
+    directory = settings.working_directory
+    clone = directory.path if directory and project.is_called(directory.project) else None
+    own = OwnRepository(remote, clone, roots(settings.ca_files))
+    try:
+        ended = _ask(own, current_call.get().remaining)
+    except GitError as error:
+        raise Untold(str(error), "See what is said of git.") from error
+    finally:
+        own.close()
+    if ended.status == 0:
+        return passed("GitLab lets this job push with CI_JOB_TOKEN (asked without pushing anything)")
+    return _refused(remote_error(ended), remote.url)
+
+
+def _ask(own: OwnRepository, patience: Patience) -> Ended:
+    # git wants something that it could push: an empty commit that stays in our own repository.
+    commit = build(own, "", "Nothing", [], {}, NOBODY, 0, patience)
+    target = f"{commit}:refs/heads/gitlab-mcp-doctor-{uuid4().hex}"
+    return own.speak("push", "--dry-run", "--porcelain", "--no-verify", NAME, target, patience=patience)
+
+
+def _refused(error: RemoteError, url: str) -> Verdict:
+    if error.trouble is Trouble.FORBIDDEN and any("archived" in line for line in error.said):
+        what = "The project is archived, and takes no writes"
+        return failed(what, "An owner unarchives it: Settings > General > Advanced > Unarchive project.")
+    if error.trouble is Trouble.FORBIDDEN:
+        return failed(f"GitLab does not let this job push with CI_JOB_TOKEN{said(error.said)}", ALLOW_PUSH)
+    what, colon, remedy = str(failure_of(error, url, pushes=True)).rpartition(": ")
+    return failed(what, f"{remedy[0].upper()}{remedy[1:]}") if colon and remedy else failed(remedy, "Run it again.")
+
+
+CHECKS = (
+    Check("job-token", "whether CI_JOB_TOKEN is good", good),
+    Check("push", "whether the job may push", push),
+)

@@ -1,0 +1,88 @@
+"""Child processes that end: each in its own group, which is killed when its time is over."""
+
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+OUTPUT_BYTES = 4096
+
+
+class NotStarted(Exception):
+    """A program could not be started; the text says why."""
+
+
+class Child:
+    """A program that runs, spoken to through pipes."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", said: IO[bytes]) -> None:
+        self._process = process
+        self._said = said
+
+    @property
+    def stdin(self) -> IO[bytes]:
+        assert self._process.stdin is not None  # noqa: S101  # it was started with a pipe
+        return self._process.stdin
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        assert self._process.stdout is not None  # noqa: S101  # it was started with a pipe
+        return self._process.stdout
+
+    def last_words(self) -> str:
+        """The last line that it wrote to stderr."""
+        end = self._said.seek(0, os.SEEK_END)
+        self._said.seek(max(0, end - OUTPUT_BYTES))
+        lines = self._said.read().decode("utf-8", "replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+@contextmanager
+def started(command: Sequence[str], environ: Mapping[str, str], directory: Path, seconds: float) -> Iterator[Child]:
+    """Run a program for at most `seconds`: then it is killed with all that it started, and its output ends.
+
+    Raises NotStarted.
+    """
+    with tempfile.TemporaryFile() as said:
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                env=environ,
+                cwd=directory,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:  # ValueError: a NUL byte in an argument
+            raise NotStarted(getattr(error, "strerror", None) or "its command line cannot be used") from error
+        timer = threading.Timer(seconds, _end, [process])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield Child(process, said)
+        finally:
+            timer.cancel()
+            _end(process)
+            for pipe in (process.stdin, process.stdout):
+                with suppress(OSError):
+                    if pipe:
+                        pipe.close()
+            process.wait()
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def output(command: Sequence[str], environ: Mapping[str, str], directory: Path, seconds: float) -> str:
+    """The beginning of what a program prints. Raises NotStarted."""
+    with started(command, environ, directory, seconds) as child:
+        child.stdin.close()
+        return child.stdout.read(OUTPUT_BYTES).decode("utf-8", "replace")

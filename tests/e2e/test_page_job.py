@@ -1,0 +1,151 @@
+"""The page's first job, word for word: the real Claude Code CLI finds the server, and the change lands on GitLab."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from gitlab_mcp.sandbox import Sandbox
+from tests.e2e.ci_local import QUICK_SETUP, Job, installed_server, needs_ci_local, run_job
+from tests.e2e.claude import ORDINARY, USERS, Place, fresh_place, needs_root
+from tests.e2e.model import Call, Model, Turn
+from tests.gitlab import get
+from tests.support import allow_job_pushes
+
+RUNS_UNDER_LOAD = 20
+TOOLS = {f"mcp__gitlab__{name}" for name in ("get_issue", "commit_files", "get_merge_request", "get_job_context")}
+ASKED = "@claude fix this"
+CHANGED = 'def load_config(path):\n    return {}  # "quoted" ü\n'
+NEW = "# Notes\n\nNew.\n"
+
+
+def clone(place: Place, sandbox: Sandbox) -> None:
+    """What the runner does before a job's first line."""
+    scheme, _, host = sandbox.url.partition("://")
+    place.git("init", "--quiet")
+    place.git("remote", "add", "origin", f"{scheme}://{host}/{sandbox.project}.git")
+    url = f"{scheme}://gitlab-ci-token:{sandbox.tokens['job']}@{host}/{sandbox.project}.git"
+    place.git("fetch", "--quiet", "--depth=20", url, "+refs/heads/main:refs/remotes/origin/main")
+    place.git("checkout", "--quiet", "--detach", "origin/main")
+
+
+def variables(sandbox: Sandbox, *, access_token: bool) -> dict[str, str]:
+    """What GitLab gives a job beside what the runner of the bench knows."""
+    given = {
+        "CI_PROJECT_ID": str(sandbox.project_id),
+        "CI_JOB_TOKEN": sandbox.tokens["job"],
+        "CI_PIPELINE_ID": "501",
+        "GITLAB_USER_LOGIN": "developer",
+        "GITLAB_USER_NAME": "Developer",
+        "GITLAB_USER_EMAIL": "developer@example.com",
+        "AI_FLOW_INPUT": ASKED,
+        "AI_FLOW_CONTEXT": '{"iid": 7, "title": "Crash when the config file is empty", "issue_comments": ""}',
+        "AI_FLOW_EVENT": "mention",
+    }
+    return {**given, **({"GITLAB_ACCESS_TOKEN": sandbox.tokens["developer"]} if access_token else {})}
+
+
+def script(place: Place, *, note: bool) -> list[Turn]:
+    """What the model does: read, edit with its own tools, commit from disk, answer."""
+    config, new = place.work / "src/app/config.py", place.work / "docs/notes.md"
+    commit = {
+        "branch": "7-empty-config",
+        "ref": "main",
+        "message": "Handle an empty configuration file",
+        "paths": ["src/**", "docs/**"],
+        "merge_request": {"title": "Handle an empty configuration file", "description": "Closes #7"},
+    }
+    edit = {"file_path": str(config), "content": CHANGED}
+    turns: list[Turn] = [
+        [
+            Call("mcp__gitlab__get_job_context"),
+            Call("mcp__gitlab__get_issue"),
+            Call("Read", {"file_path": str(config)}),
+        ],
+        [Call("Write", edit), Call("Write", {"file_path": str(new), "content": NEW})],
+        Call("Edit", {"file_path": str(new), "old_string": "New.", "new_string": "New and edited."}),
+        Call("mcp__gitlab__commit_files", commit),
+    ]
+    return [*turns, Call("mcp__gitlab__create_note", {"body": "I opened a merge request."})] if note else turns
+
+
+def play(place: Place, sandbox: Sandbox, model: Model, *, access_token: bool) -> Job:
+    clone(place, sandbox)
+    with installed_server(place.user):
+        return run_job(place, model, variables(sandbox, access_token=access_token), text=QUICK_SETUP)
+
+
+@pytest.fixture(params=USERS)
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    with fresh_place(request.param) as fresh:
+        yield fresh
+
+
+@needs_ci_local
+@pytest.mark.parametrize("access_token", [True, False], ids=["with an access token", "with the job token alone"])
+def test_the_job_of_the_page_takes_an_issue_to_a_merge_request(
+    fresh_sandbox: Sandbox, place: Place, access_token: bool
+) -> None:
+    allow_job_pushes(fresh_sandbox)
+    with Model(script(place, note=access_token), final="It is done.") as model:
+        job = play(place, fresh_sandbox, model, access_token=access_token)
+    assert job.returncode == 0, job.done
+    assert "It is done." in job.log
+
+    first, *_, last = model.requests
+    assert first.tools_in_full >= TOOLS
+    assert ("mcp__gitlab__create_note" in first.tools_in_full) == access_token
+    assert "It is about issue #7 (mention), asked by @developer" in first.said("system")
+    assert [result.name for result in last.results if result.is_error] == []
+    told = {result.name: result.text for result in last.results}
+    assert f"> {ASKED}" in told["mcp__gitlab__get_job_context"]
+    assert told["mcp__gitlab__get_issue"].startswith("# #7 Crash when the config file is empty (open)")
+
+    [opened] = get(fresh_sandbox, "/merge_requests?source_branch=7-empty-config")
+    assert (opened["title"], opened["description"]) == ("Handle an empty configuration file", "Closes #7")
+    for path, text in (("src/app/config.py", CHANGED), ("docs/notes.md", "# Notes\n\nNew and edited.\n")):
+        held = get(fresh_sandbox, f"/repository/files/{path.replace('/', '%2F')}?ref=7-empty-config")
+        assert held["content_sha256"] == hashlib.sha256(text.encode()).hexdigest()
+    [commit] = get(fresh_sandbox, "/repository/commits?ref_name=main..7-empty-config")
+    assert commit["author_name"] == "Developer"
+    notes = [note["body"] for note in get(fresh_sandbox, "/issues/7/notes?per_page=100")]
+    assert ("I opened a merge request." in notes) == access_token
+
+    lines = job.log.splitlines()
+    credential = "GITLAB_ACCESS_TOKEN" if access_token else "CI_JOB_TOKEN"
+    assert any(line.startswith(f"credential: {credential} of @developer") for line in lines)
+    assert "about: issue #7 (mention), asked by @developer" in lines
+    assert any(line.startswith("registered for Claude Code: gitlab in ") for line in lines)
+    for secret in (fresh_sandbox.tokens["job"], fresh_sandbox.tokens["developer"]):
+        assert secret not in job.log
+        assert secret not in (place.home / ".claude.json").read_text()
+
+
+@contextmanager
+def spinning(number: int) -> Iterator[None]:
+    """Processes that do nothing, as fast as they can."""
+    spinners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)]
+    try:
+        yield
+    finally:
+        for each in spinners:
+            each.kill()
+            each.wait()
+
+
+@needs_ci_local
+@needs_root
+def test_on_a_machine_that_is_busy_the_first_request_has_the_tools_20_times_of_20(sandbox: Sandbox) -> None:
+    had: list[bool] = []
+
+    with spinning(2 * (os.cpu_count() or 1)):
+        for _ in range(RUNS_UNDER_LOAD):
+            with fresh_place(ORDINARY) as place, Model() as model:
+                job = play(place, sandbox, model, access_token=True)
+                assert job.returncode == 0, job.done
+                had.append(model.requests[0].tools_in_full >= TOOLS)
+    assert had == [True] * RUNS_UNDER_LOAD

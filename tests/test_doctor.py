@@ -1,0 +1,827 @@
+"""The command `doctor`: each point of a run that can be wrong, and what is said of it."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import chdir
+from dataclasses import dataclass
+from datetime import date, timedelta
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from gitlab_mcp.cli_doctor import doctor
+from gitlab_mcp.doctor.running import run
+from gitlab_mcp.doctor.surroundings import Surroundings
+from gitlab_mcp.doctor.verdict import Check, Verdict
+from gitlab_mcp.sandbox import Sandbox
+from gitlab_mcp.settings import Flags
+from tests import gitlab
+from tests.network.certificates import private_ca
+from tests.network.servers import answering, json_answer
+from tests.support import REPOSITORY, allow_job_pushes, job_environment
+
+TOKEN = "glpat-this-is-not-a-real-token"
+SWITCH = "Settings > CI/CD > Job token permissions > Allow Git push requests to the repository"
+CONFIGURATION = """\
+claude:
+  script:
+    - /bin/gitlab-mcp-server || true
+    - >
+      claude
+      -p "hi"
+      --allowedTools "Bash(*) Read(*) mcp__gitlab"
+      --debug
+"""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the command printed as JSON, by check."""
+
+    checks: dict[str, dict[str, str]]
+    code: int
+    text: str
+
+    def of(self, check: str) -> tuple[str, str]:
+        """The status of a check, and its words with the remedy."""
+        found = self.checks[check]
+        assert bool(found["remedy"]) is (found["status"] != "pass"), "a remedy where it is not well, and only there"
+        return found["status"], f"{found['what']} | {found['remedy']}"
+
+    def ids(self, status: str) -> list[str]:
+        return [name for name, check in self.checks.items() if check["status"] == status]
+
+
+class Place:
+    """A home, a working directory and programs, and nothing else of where the tests run."""
+
+    def __init__(self, root: Path) -> None:
+        self.home, self.directory, self.programs = root / "home", root / "work", root / "bin"
+        for folder in (self.home, self.directory, self.programs):
+            folder.mkdir()
+        (self.programs / "git").symlink_to(str(shutil.which("git")))
+
+    @property
+    def own(self) -> dict[str, str]:
+        return {"HOME": str(self.home), "PATH": str(self.programs)}
+
+    def desk(self, url: str, token: str = TOKEN, **more: str) -> dict[str, str]:
+        """An environment outside CI."""
+        given = {"GITLAB_URL": url, "GITLAB_ACCESS_TOKEN": token, "GITLAB_PROJECT": "acme/app"}
+        return {**given, **self.own, **more}
+
+    def job(self, sandbox: Sandbox, **more: str) -> dict[str, str]:
+        """The environment of a job on a protected ref."""
+        usual = {"CI_SERVER_VERSION": "19.2.0-ee", "CI_DEFAULT_BRANCH": "main", "CI_COMMIT_REF_PROTECTED": "true"}
+        return {**job_environment(sandbox, self.directory), **usual, **self.own, **more}
+
+    def has_claude(self, script: str = "echo '2.1.330 (Claude Code)'", folder: Path | None = None) -> None:
+        """A stand-in for claude on PATH, or in `folder`."""
+        path = (folder or self.programs) / "claude"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    def registers(self, folder: Path | None = None, **changes: Any) -> None:
+        """The entry of this server in Claude Code's configuration, with changes; None leaves a key out."""
+        entry = {"type": "stdio", "command": sys.executable, "args": ["-m", "gitlab_mcp", "serve"], "alwaysLoad": True}
+        entry = {key: value for key, value in {**entry, **changes}.items() if value is not None}
+        text = json.dumps({"numStartups": 3, "mcpServers": {"gitlab": entry}})
+        ((folder or self.home) / ".claude.json").write_text(text)
+
+    def is_complete(self) -> None:
+        """Everything on this side is well."""
+        self.has_claude()
+        self.registers()
+        (self.directory / ".gitlab-ci.yml").write_text(CONFIGURATION)
+
+    def examine(self, environ: dict[str, str], *arguments: str, flags: Flags | None = None) -> Report:
+        """Run the command here, with nothing but `environ`; that no token is printed is held each time."""
+        output, code = self.prints(environ, "--json", *arguments, flags=flags)
+        told = json.loads(output)
+        checks = {check["id"]: check for check in told["checks"]}
+        assert len(checks) == len(told["checks"])
+        assert all(check.keys() == {"id", "status", "what", "remedy"} for check in checks.values())
+        report = Report(checks, code, output)
+        assert told["failed"] == len(report.ids("fail"))
+        assert code == (1 if told["failed"] else 0)
+        assert "Traceback" not in output
+        return report
+
+    def prints(
+        self, environ: dict[str, str], *arguments: str, flags: Flags | None = None, color: bool = False
+    ) -> tuple[str, int]:
+        with pytest.MonkeyPatch.context() as patch, chdir(self.directory):
+            for name in list(os.environ):
+                patch.delenv(name)
+            for name, value in environ.items():
+                patch.setenv(name, value)
+            done = CliRunner().invoke(doctor, arguments, obj=flags, color=color)
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        secrets = [value for name, value in environ.items() if name.endswith(("_TOKEN", "_KEY"))]
+        assert not [secret for secret in secrets if secret and secret in done.output]
+        return done.output, done.exit_code
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+@pytest.fixture
+def nowhere() -> Iterator[str]:
+    """An address at which nobody listens, and nobody else can."""
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{deaf.getsockname()[1]}"
+
+
+def only(place: Place, environ: dict[str, str], check: str) -> tuple[str, str]:
+    return place.examine(environ).of(check)
+
+
+# All well
+
+
+def test_with_an_access_token_and_everything_in_place_all_checks_pass(sandbox: Sandbox, place: Place) -> None:
+    place.is_complete()
+    report = place.examine(place.desk(sandbox.url, sandbox.tokens["developer"], ANTHROPIC_API_KEY="sk-ant-made-up-0"))
+    assert report.ids("pass") == list(report.checks), report.text
+    assert report.code == 0
+    assert "GITLAB_ACCESS_TOKEN" in report.of("credential")[1]
+    assert "19.2.0" in report.of("version")[1]
+    assert "scope api" in report.of("scopes")[1]
+    assert "role Developer" in report.of("role")[1]
+    assert "2.1.330" in report.of("claude-version")[1]
+    assert " tools" in report.of("connected")[1]
+
+
+def test_in_a_job_that_may_push_all_checks_pass_and_nothing_is_written(fresh_sandbox: Sandbox, place: Place) -> None:
+    allow_job_pushes(fresh_sandbox)
+    fresh_sandbox.knobs.clear()
+    before = gitlab.get(fresh_sandbox, "/repository/branches")
+    place.is_complete()
+    merge_request = {"CI_MERGE_REQUEST_IID": "12", "CI_PIPELINE_SOURCE": "merge_request_event"}
+    report = place.examine(place.job(fresh_sandbox, ANTHROPIC_API_KEY="sk-ant-made-up-0", **merge_request))
+    assert report.ids("pass") == list(report.checks), report.text
+    assert "job 602" in report.of("job-token")[1]
+    assert "without pushing" in report.of("push")[1]
+    assert "merge request !12 (pipeline source merge_request_event)" in report.of("context")[1]
+    assert gitlab.get(fresh_sandbox, "/repository/branches") == before
+    assert gitlab.writes(fresh_sandbox) == []
+    asked = [each for each in fresh_sandbox.knobs.requests() if each["path"].endswith("/info/refs")]
+    assert [each["query"] for each in asked] == ["service=git-receive-pack"]
+
+
+def test_without_json_each_check_is_a_line_with_its_remedy_below_and_a_sum_at_the_end(
+    sandbox: Sandbox, place: Place
+) -> None:
+    output, code = place.prints(place.job(sandbox))
+    assert code == 1
+    lines = output.splitlines()
+    assert lines[0].startswith("pass  The configuration can be read")
+    [remedy] = [number for number, line in enumerate(lines) if SWITCH in line]
+    assert lines[remedy].startswith("      ")
+    assert lines[remedy - 1].startswith("fail  GitLab does not let this job push")
+    assert " failed, " in lines[-1]
+    assert "\x1b[" not in output
+    assert "\x1b[" in place.prints(place.job(sandbox), color=True)[0]
+
+
+def test_the_command_runs_as_a_process_of_its_own_with_a_working_directory_that_is_gone(
+    sandbox: Sandbox, place: Place
+) -> None:
+    script = (
+        "import os, sys; sys.path.insert(0, sys.argv.pop(1)); os.rmdir(os.getcwd())\n"
+        "from gitlab_mcp.cli_doctor import doctor; doctor()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(REPOSITORY), "--json"],
+        env={**place.own, "GITLAB_URL": sandbox.url, "PYTHONIOENCODING": "ascii"},
+        cwd=place.directory,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert json.loads(done.stdout)["checks"][0]["status"] == "fail"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    script = (
+        "import sys\nfrom gitlab_mcp.cli_doctor import doctor\n"
+        "try: doctor(['--help'])\n"
+        "except SystemExit: print([name for name in ('mcp', 'gitlab', 'requests', 'pydantic') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert "--read-only" in done.stdout
+    assert done.stdout.strip().endswith("[]")
+
+
+# The configuration
+
+
+def test_without_a_credential_the_rest_is_checked_all_the_same(sandbox: Sandbox, place: Place) -> None:
+    report = place.examine({**place.own, "GITLAB_URL": sandbox.url})
+    status, told = report.of("configuration")
+    assert status == "fail"
+    assert "GITLAB_ACCESS_TOKEN" in told
+    assert "scope api" in told
+    assert next(iter(report.checks)) == "configuration"
+    assert report.of("reachable")[0] == "pass"
+    assert report.of("version")[0] == "cannot tell from here"
+    assert report.of("git")[0] == "pass"
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"GITLAB_URL": "nowhere"}, "no address of a GitLab"),
+        ({"GITLAB_CA_FILE": "/not/there.pem"}, "GITLAB_CA_FILE"),
+        ({"GITLAB_MCP_TOOLS": "get_isue"}, "Unknown tool get_isue"),
+        ({"GITLAB_ACCESS_TOKEN": "", "GITLAB_ACCESS_TOKEN_FILE": "/not/there"}, "GITLAB_ACCESS_TOKEN_FILE"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used_is_a_failed_check_and_not_another_exit_code(
+    place: Place, nowhere: str, variables: dict[str, str], named: str
+) -> None:
+    report = place.examine({**place.desk(nowhere), **variables})
+    assert report.code == 1
+    assert report.ids("fail") == ["configuration"]
+    assert named in report.of("configuration")[1]
+    assert "configuration" in report.of("reachable")[1]
+
+
+def test_flags_count_also_where_they_stand_before_the_command(sandbox: Sandbox, place: Place) -> None:
+    environ = place.desk(sandbox.url, sandbox.tokens["developer"])
+    del environ["GITLAB_PROJECT"]
+    assert place.examine(environ).of("project")[0] == "cannot tell from here"
+    assert place.examine(environ, "--project", "acme/app").of("project")[0] == "pass"
+    assert place.examine(environ, flags=Flags(project="acme/app")).of("project")[0] == "pass"
+
+
+def test_tokens_that_are_set_and_not_used_are_named(sandbox: Sandbox, place: Place) -> None:
+    status, told = only(place, place.job(sandbox, GITLAB_TOKEN="glpat-somebody-elses-token"), "ignored-tokens")
+    assert status == "warn"
+    assert "GITLAB_TOKEN is set, and not used" in told
+    desk = place.desk(sandbox.url, sandbox.tokens["developer"], GITLAB_TOKEN="glpat-somebody-elses-token")
+    assert only(place, desk, "ignored-tokens")[0] == "pass"
+    assert "ignored-tokens" not in place.examine(place.job(sandbox)).checks
+
+
+def test_a_job_token_in_the_access_tokens_variable_is_pointed_out(sandbox: Sandbox, place: Place) -> None:
+    status, told = only(place, place.job(sandbox, GITLAB_ACCESS_TOKEN=sandbox.tokens["job"]), "credential")
+    assert status == "warn"
+    assert "GITLAB_ACCESS_TOKEN holds a job token" in told
+
+
+def test_what_an_unprotected_ref_may_lack_is_said_only_where_it_lacks_it(sandbox: Sandbox, place: Place) -> None:
+    unprotected = place.job(sandbox, CI_COMMIT_REF_PROTECTED="false")
+    status, told = only(place, unprotected, "protected-variables")
+    assert status == "warn"
+    assert "GITLAB_ACCESS_TOKEN and the model's key (ANTHROPIC_API_KEY) are not set" in told
+    assert "merge requests from forks" in told
+    complete = {**unprotected, "GITLAB_ACCESS_TOKEN": sandbox.tokens["developer"], "ANTHROPIC_API_KEY": "sk-ant-x-0000"}
+    assert "protected-variables" not in place.examine(complete).checks
+    assert "protected-variables" not in place.examine(place.job(sandbox)).checks
+
+
+# The way to GitLab
+
+
+def test_where_no_gitlab_answers_that_is_the_failure_and_the_rest_cannot_be_told(place: Place, nowhere: str) -> None:
+    report = place.examine(place.desk(nowhere))
+    status, told = report.of("reachable")
+    assert status == "fail"
+    assert "Connection refused" in told
+    assert "NO_PROXY" in told
+    assert report.ids("fail") == ["reachable"]
+    for check in ("version", "clock", "token", "scopes", "role", "default-branch"):
+        assert report.of(check)[0] == "cannot tell from here"
+        assert "GitLab was not reached" in report.of(check)[1]
+
+
+def test_a_proxy_that_does_not_answer_is_named(place: Place, nowhere: str) -> None:
+    status, told = only(place, place.desk("http://gitlab.invalid", HTTP_PROXY=nowhere), "reachable")
+    assert status == "fail"
+    assert "proxy" in told
+    assert "HTTPS_PROXY" in told
+
+
+def test_a_private_ca_that_is_not_configured_is_named_with_the_variable(tmp_path: Path, place: Place) -> None:
+    ca, certificate, key = private_ca(tmp_path)
+    with Sandbox(ssl=(str(certificate), str(key))) as behind_tls:
+        environ = place.desk(behind_tls.url, behind_tls.tokens["developer"])
+        status, told = only(place, environ, "reachable")
+        trusted = place.examine({**environ, "GITLAB_CA_FILE": str(ca)})
+    assert status == "fail"
+    assert "TLS certificate" in told
+    assert "GITLAB_CA_FILE" in told
+    assert trusted.of("reachable")[0] == trusted.of("token")[0] == "pass"
+
+
+def test_git_too_trusts_the_private_ca_that_is_configured(tmp_path: Path, place: Place) -> None:
+    ca, certificate, key = private_ca(tmp_path)
+    with Sandbox(ssl=(str(certificate), str(key))) as behind_tls:
+        job = place.job(behind_tls, CI_SERVER_TLS_CA_FILE=str(ca))
+        assert "Job token permissions" in only(place, job, "push")[1]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "told"),
+    [(200, "text/html", "text/html"), (404, "application/json", "404"), (502, "text/html", "answers 502")],
+)
+def test_what_answers_and_is_not_gitlabs_api_fails(place: Place, status: int, kind: str, told: str) -> None:
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        json_answer(handler, b"<html>Sign in</html>", status, {"Content-Type": kind})
+
+    with answering(respond) as other:
+        found = only(place, place.desk(other.url), "reachable")
+    assert found[0] == "fail"
+    assert told in found[1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "status"), [(5, "pass"), (100, "warn"), (-100, "warn"), (400, "fail"), (-86400, "fail")]
+)
+def test_the_clock_is_held_against_gitlabs(place: Place, seconds: int, status: str) -> None:
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        shown = handler.date_time_string(int(time.time()) - seconds)
+        handler.date_time_string = lambda timestamp=None: shown  # type: ignore[method-assign]  # noqa: ARG005
+        json_answer(handler, b"{}", 401)
+
+    with answering(respond) as other:
+        found = only(place, place.desk(other.url), "clock")
+    assert found[0] == status
+    if status != "pass":
+        assert ("ahead of" if seconds > 0 else "behind") in found[1]
+        assert "NTP" in found[1]
+
+
+@pytest.mark.parametrize(("version", "status"), [("18.3.5", "fail"), ("18.4.0-ee", "warn"), ("18.5.0", "pass")])
+def test_a_gitlab_that_is_too_old_for_job_tokens_is_named(
+    sandbox: Sandbox, place: Place, version: str, status: str
+) -> None:
+    found = only(place, place.job(sandbox, CI_SERVER_VERSION=version), "version")
+    assert found[0] == status
+    if status != "pass":
+        assert "GITLAB_ACCESS_TOKEN" in found[1]
+
+
+def test_for_an_access_token_an_older_gitlab_does(sandbox: Sandbox, place: Place) -> None:
+    job = place.job(sandbox, CI_SERVER_VERSION="17.0.0", GITLAB_ACCESS_TOKEN=sandbox.tokens["developer"])
+    assert only(place, job, "version")[0] == "pass"
+
+
+# The access token
+
+
+@pytest.mark.parametrize("name", ["expired", "revoked"])
+def test_a_token_that_is_spent_fails_and_says_so(sandbox: Sandbox, place: Place, name: str) -> None:
+    report = place.examine(place.desk(sandbox.url, sandbox.tokens[name]))
+    status, told = report.of("token")
+    assert status == "fail"
+    assert f"GITLAB_ACCESS_TOKEN is {name}" in told
+    assert report.ids("fail") == ["token"]
+    assert report.of("scopes")[0] == report.of("role")[0] == "cannot tell from here"
+
+
+def test_a_token_that_gitlab_does_not_know_fails(sandbox: Sandbox, place: Place) -> None:
+    status, told = only(place, place.desk(sandbox.url), "token")
+    assert status == "fail"
+    assert "does not know the token in GITLAB_ACCESS_TOKEN" in told
+
+
+def test_a_token_that_can_only_read_fails_unless_the_run_only_reads_or_a_job_token_pushes(
+    fresh_sandbox: Sandbox, place: Place
+) -> None:
+    allow_job_pushes(fresh_sandbox)
+    token = fresh_sandbox.tokens["read_api"]
+    desk = place.desk(fresh_sandbox.url, token)
+    status, told = only(place, desk, "scopes")
+    assert status == "fail"
+    assert "read_api: it reads, and cannot write" in told
+    assert "scope api" in told
+    assert place.examine(desk, "--read-only").of("scopes")[0] == "pass"
+    job = place.examine(place.job(fresh_sandbox, GITLAB_ACCESS_TOKEN=token))
+    assert job.of("scopes")[0] == job.of("push")[0] == job.of("job-token")[0] == "pass"
+
+
+def test_a_token_with_neither_api_nor_read_api_fails(sandbox: Sandbox, place: Place) -> None:
+    status, told = only(place, place.desk(sandbox.url, sandbox.tokens["write_repository"]), "scopes")
+    assert status == "fail"
+    assert "neither read nor write" in told
+
+
+def test_a_token_that_ends_within_two_weeks_is_pointed_out(fresh_sandbox: Sandbox, place: Place) -> None:
+    user = fresh_sandbox.world.user_by_name("developer")
+    assert user is not None
+    for days, status in ((3, "warn"), (30, "pass")):
+        ends = date.today() + timedelta(days=days)  # noqa: DTZ011  # near enough to UTC's
+        token = f"glpat-ends-in-{days}-days-0000"
+        fresh_sandbox.world.add_token(token, "soon", user, ("api",), expires_at=ends)
+        found = only(place, place.desk(fresh_sandbox.url, token), "expiry")
+        assert found[0] == status
+        assert ends.isoformat() in found[1]
+
+
+@pytest.mark.parametrize(("user", "told"), [("reporter", "role Reporter"), ("stranger", "no role")])
+def test_a_role_below_developer_fails(sandbox: Sandbox, place: Place, user: str, told: str) -> None:
+    found = only(place, place.desk(sandbox.url, sandbox.tokens[user]), "role")
+    assert found[0] == "fail"
+    assert told in found[1]
+    assert "need Developer" in found[1]
+
+
+def test_a_reporter_may_run_what_only_reads(sandbox: Sandbox, place: Place) -> None:
+    report = place.examine(place.desk(sandbox.url, sandbox.tokens["reporter"]), "--read-only")
+    assert report.of("role")[0] == "pass"
+
+
+def test_a_project_that_is_not_there_or_archived_fails(sandbox: Sandbox, place: Place) -> None:
+    environ = place.desk(sandbox.url, sandbox.tokens["maintainer"])
+    assert place.examine(environ, "--project", "acme/none").of("project")[0] == "fail"
+    archived = place.examine(environ, "--project", "acme/archive").of("project")
+    assert archived[0] == "fail"
+    assert "Unarchive project" in archived[1]
+
+
+def test_the_token_of_a_flow_is_good_and_has_no_scopes_to_show(sandbox: Sandbox, place: Place) -> None:
+    flow = {**place.own, "GITLAB_URL": sandbox.url, "GITLAB_PROJECT": "acme/app"}
+    report = place.examine({**flow, "AI_FLOW_GITLAB_TOKEN": sandbox.tokens["flow"]})
+    assert report.of("token")[0] == report.of("role")[0] == "pass"
+    assert "scopes" not in report.checks
+
+
+# The job token and the branches
+
+
+def test_a_project_that_lets_no_job_push_is_told_with_the_exact_switch(sandbox: Sandbox, place: Place) -> None:
+    status, told = only(place, place.job(sandbox), "push")
+    assert status == "fail"
+    assert SWITCH in told
+    assert '"You are not allowed to push code to this project"' in told
+
+
+def test_a_job_that_has_ended_is_told(sandbox: Sandbox, place: Place) -> None:
+    report = place.examine(place.job(sandbox, CI_JOB_TOKEN=sandbox.tokens["job_ended"]))
+    assert report.of("job-token")[0] == report.of("push")[0] == "fail"
+    assert "the job has ended" in report.of("job-token")[1]
+
+
+def test_a_job_with_an_access_token_or_that_only_reads_is_not_asked_for_pushes(sandbox: Sandbox, place: Place) -> None:
+    assert "push" not in place.examine(place.job(sandbox), "--read-only").checks
+    report = place.examine(place.job(sandbox, GITLAB_ACCESS_TOKEN=sandbox.tokens["developer"]))
+    assert "push" not in report.checks
+    assert "job-token" not in report.checks
+
+
+def test_a_default_branch_that_is_not_protected_is_pointed_out(fresh_sandbox: Sandbox, place: Place) -> None:
+    project = fresh_sandbox.world.projects[fresh_sandbox.project_id]
+    project.protected.clear()
+    status, told = only(place, place.job(fresh_sandbox), "default-branch")
+    assert status == "warn"
+    assert "Settings > Repository > Protected branches" in told
+
+
+def test_a_branch_of_the_run_that_cannot_be_pushed_to_is_pointed_out(fresh_sandbox: Sandbox, place: Place) -> None:
+    project = fresh_sandbox.world.projects[fresh_sandbox.project_id]
+    names = [branch["name"] for branch in gitlab.get(fresh_sandbox, "/repository/branches")]
+    name = next(name for name in names if name != "main")
+    job = place.job(fresh_sandbox, CI_COMMIT_BRANCH=name)
+    assert "branch" not in place.examine(job).checks
+    project.protected[name] = 40
+    status, told = only(place, job, "branch")
+    assert status == "warn"
+    assert "Allowed to push and merge" in told
+
+
+# What the run is about
+
+
+def test_a_run_that_is_about_nothing_is_pointed_out_in_a_job_only(sandbox: Sandbox, place: Place) -> None:
+    status, told = only(place, place.job(sandbox), "context")
+    assert status == "warn"
+    assert "AI_FLOW_CONTEXT" in told
+    assert "merge_request_event" in told
+    assert "context" not in place.examine(place.desk(sandbox.url)).checks
+
+
+def test_the_words_of_a_flow_are_never_printed(sandbox: Sandbox, place: Place) -> None:
+    context = json.dumps({"iid": 7, "title": "HOSTILE title", "issue_comments": "HOSTILE comment"})
+    flow = {"AI_FLOW_INPUT": "HOSTILE input", "AI_FLOW_EVENT": "HOSTILE", "AI_FLOW_CONTEXT": context}
+    job = place.job(sandbox, **flow, TRIGGER_PAYLOAD="HOSTILE payload", CI_COMMIT_BRANCH="HOSTILE branch")
+    report = place.examine(job)
+    status, told = report.of("context")
+    assert status == "pass"
+    assert "issue #7" in told
+    assert "AI_FLOW_INPUT, AI_FLOW_CONTEXT" in told
+    assert "HOSTILE" not in report.text
+    assert "HOSTILE" not in place.prints(job)[0]
+
+
+def test_a_merge_request_from_a_fork_is_pointed_out(sandbox: Sandbox, place: Place) -> None:
+    fork = {"CI_MERGE_REQUEST_IID": "12", "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "999"}
+    status, told = only(place, place.job(sandbox, **fork), "context")
+    assert status == "warn"
+    assert "forks" in told
+
+
+def test_an_input_that_claude_would_take_for_options_is_pointed_out(sandbox: Sandbox, place: Place) -> None:
+    status, told = only(place, place.job(sandbox, AI_FLOW_INPUT="--settings={}"), "flow-input")
+    assert status == "warn"
+    assert "standard input" in told
+    assert "--settings" not in told
+    assert "flow-input" not in place.examine(place.job(sandbox, AI_FLOW_INPUT="fix it")).checks
+
+
+# Programs
+
+
+def test_without_git_a_job_with_nothing_but_its_token_fails(sandbox: Sandbox, place: Place) -> None:
+    (place.programs / "git").unlink()
+    status, told = only(place, place.job(sandbox), "git")
+    assert status == "fail"
+    assert "Install git" in told
+    assert only(place, place.desk(sandbox.url, sandbox.tokens["developer"]), "git")[0] == "warn"
+
+
+def test_claude_is_looked_for_on_path_and_where_its_installer_puts_it(place: Place, nowhere: str) -> None:
+    environ = place.desk(nowhere)
+    report = place.examine(environ)
+    assert report.of("claude")[0] == "warn"
+    assert "https://claude.ai/install.sh" in report.of("claude")[1]
+    assert "claude-version" not in report.checks
+    place.has_claude(folder=place.home / ".local" / "bin")
+    report = place.examine(environ)
+    assert report.of("claude")[0] == "warn"
+    assert 'export PATH="$HOME/.local/bin:$PATH"' in report.of("claude")[1]
+    assert report.of("claude-version")[0] == "pass"
+    place.has_claude()
+    assert place.examine(environ).of("claude")[0] == "pass"
+
+
+def test_in_a_job_claude_must_be_there(sandbox: Sandbox, place: Place) -> None:
+    assert only(place, place.job(sandbox), "claude")[0] == "fail"
+
+
+@pytest.mark.parametrize(
+    ("script", "status"),
+    [
+        ("echo '2.0.76 (Claude Code)'", "warn"),
+        ("echo '2.1.0 (Claude Code)'", "pass"),
+        ("echo broken; exit 1", "cannot tell from here"),
+        ('echo "$GITLAB_ACCESS_TOKEN 1.2.3"', "warn"),
+    ],
+)
+def test_the_version_of_claude_is_asked(place: Place, nowhere: str, script: str, status: str) -> None:
+    place.has_claude(script)
+    assert only(place, place.desk(nowhere), "claude-version")[0] == status
+
+
+# The registration
+
+
+def test_a_server_that_is_not_registered_fails_in_a_job(sandbox: Sandbox, place: Place) -> None:
+    report = place.examine(place.job(sandbox))
+    assert report.of("registered")[0] == "fail"
+    assert "/bin/gitlab-mcp-server || true" in report.of("registered")[1]
+    assert "connected" not in report.checks
+    assert only(place, place.desk(sandbox.url), "registered")[0] == "warn"
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "told"),
+    [
+        ({"command": "/not/there"}, "fail", "cannot be run"),
+        ({"command": "/etc/passwd"}, "fail", "cannot be run"),
+        ({"command": None}, "fail", "cannot be run"),
+        ({"args": ["-c", "raise SystemExit(3)"]}, "warn", 'lack "serve"'),
+        ({"alwaysLoad": None}, "warn", "alwaysLoad"),
+        ({"url": "https://mcp.example.com"}, "cannot tell from here", "by URL"),
+        ({}, "pass", "is registered"),
+    ],
+)
+def test_the_registered_entry_is_held_against_what_works(
+    sandbox: Sandbox, place: Place, changes: dict[str, Any], status: str, told: str
+) -> None:
+    place.registers(**changes)
+    found = only(place, place.desk(sandbox.url), "registered")
+    assert found[0] == status
+    assert told in found[1]
+
+
+@pytest.mark.parametrize("text", ["{", "", "[" * 100_000])
+def test_a_configuration_of_claude_that_is_no_json_fails(place: Place, nowhere: str, text: str) -> None:
+    (place.home / ".claude.json").write_text(text)
+    report = place.examine(place.desk(nowhere))
+    assert report.of("registered")[0] == "fail"
+    assert "no JSON" in report.of("registered")[1]
+    assert "connected" not in report.checks
+
+
+@pytest.mark.parametrize("text", ["[]", "null", '{"mcpServers": 3}', '{"mcpServers": {"gitlab": "x"}}'])
+def test_a_configuration_of_claude_in_another_form_has_no_server(place: Place, nowhere: str, text: str) -> None:
+    (place.home / ".claude.json").write_text(text)
+    assert only(place, place.desk(nowhere), "registered")[0] == "warn"
+
+
+def test_the_entry_for_this_directory_comes_before_the_users(place: Place, nowhere: str) -> None:
+    entry = {"command": "/not/there", "args": ["serve"]}
+    local = {"projects": {str(place.directory): {"mcpServers": {"gitlab": entry}}}}
+    (place.home / ".claude.json").write_text(json.dumps(local))
+    assert only(place, place.desk(nowhere), "registered")[0] == "fail"
+
+
+def test_a_folder_of_claudes_own_is_where_the_entry_is_looked_for(sandbox: Sandbox, place: Place) -> None:
+    place.registers(folder=place.programs)
+    environ = place.desk(sandbox.url, CLAUDE_CONFIG_DIR=str(place.programs))
+    assert only(place, environ, "registered")[0] == "pass"
+
+
+def test_variables_in_the_entry_are_put_in_as_claude_does(sandbox: Sandbox, place: Place) -> None:
+    arguments = ["-m", "${PACKAGE:-gitlab_mcp}", "serve"]
+    place.registers(command="${PYTHON}", args=arguments, env={"GITLAB_ACCESS_TOKEN": "${ELSEWHERE_TOKEN}"})
+    environ = place.desk(sandbox.url, PYTHON=sys.executable, ELSEWHERE_TOKEN=sandbox.tokens["developer"])
+    assert only(place, environ, "connected")[0] == "pass"
+
+
+def test_a_registered_server_that_does_not_start_is_told_with_its_last_words_but_no_secret(
+    sandbox: Sandbox, place: Place
+) -> None:
+    script = "import os, sys; print('no', os.environ['GITLAB_ACCESS_TOKEN'], file=sys.stderr); sys.exit(3)"
+    place.registers(args=["-c", script, "serve"])
+    status, told = only(place, place.desk(sandbox.url), "connected")
+    assert status == "fail"
+    assert '("no [token removed]")' in told
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "print('hello')",
+        'input(); print(\'{"id": 1, "error": {}}\')',
+        'input(); print(\'{"id": 1, "result": {}}\'); input(); input(); print(\'{"id": 2, "result": {"tools": 3}}\')',
+    ],
+)
+def test_a_registered_program_that_is_no_mcp_server_fails(sandbox: Sandbox, place: Place, script: str) -> None:
+    place.registers(args=["-c", script, "serve"])
+    assert only(place, place.desk(sandbox.url), "connected")[0] == "fail"
+
+
+# The checkout
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        (CONFIGURATION, "pass"),
+        ('x:\n  script: claude -p hi --allowedTools "Bash(*)" mcp__gitlab__get_issue', "pass"),
+        ('x:\n  script: claude -p hi --allowedTools "Bash(*)"', "warn"),
+        ('x:\n  script: claude -p hi --allowedTools "Bash(*)" # mcp_gitlab', "warn"),
+        ("x:\n  # --allowedTools mcp__gitlab\n  script: printf hi | claude -p", "warn"),
+        ("claude:\n  stage: claude\n  script:\n    - npm install @anthropic-ai/claude-code", "cannot tell from here"),
+        ('x:\n  script: claude -p hi --allowedTools "Bash(*)" --model mcp__gitlab', "cannot tell from here"),
+    ],
+)
+def test_the_job_in_the_checkout_is_read_for_the_tools_that_it_allows(
+    place: Place, nowhere: str, text: str, status: str
+) -> None:
+    (place.directory / ".gitlab-ci.yml").write_text(text)
+    found = only(place, place.desk(nowhere), "allowed-tools")
+    assert found[0] == status
+    if status != "pass":
+        assert "mcp__gitlab" in found[1]
+
+
+def test_files_that_claude_obeys_are_named(place: Place, nowhere: str) -> None:
+    assert "obeyed-files" not in place.examine(place.desk(nowhere)).checks
+    (place.directory / ".claude").mkdir()
+    (place.directory / ".claude" / "settings.json").write_text("{}")
+    (place.directory / ".mcp.json").write_text("{}")
+    status, told = only(place, place.desk(nowhere), "obeyed-files")
+    assert status == "warn"
+    assert ".mcp.json, .claude/settings.json" in told
+    assert "--setting-sources user" in told
+
+
+# The model's credentials
+
+
+@pytest.mark.parametrize(
+    ("variables", "status", "told"),
+    [
+        ({}, "fail", "ANTHROPIC_API_KEY"),
+        ({"ANTHROPIC_API_KEY": "${ANTHROPIC_API_KEY}"}, "fail", "ANTHROPIC_API_KEY"),
+        ({"ANTHROPIC_API_KEY": "sk-ant-made-up-0"}, "pass", "ANTHROPIC_API_KEY is set"),
+        ({"ANTHROPIC_AUTH_TOKEN": "made-up-0"}, "pass", "ANTHROPIC_AUTH_TOKEN is set"),
+        ({"CLAUDE_CODE_OAUTH_TOKEN": "made-up-0"}, "pass", "CLAUDE_CODE_OAUTH_TOKEN is set"),
+        ({"AWS_ROLE_TO_ASSUME": "arn"}, "fail", "CLAUDE_CODE_USE_BEDROCK=1"),
+        ({"CLAUDE_CODE_USE_BEDROCK": "1"}, "fail", "AWS_REGION"),
+        ({"CLAUDE_CODE_USE_BEDROCK": "1", "AWS_REGION": "us-west-2", "AWS_PROFILE": "x"}, "pass", "Bedrock"),
+        (
+            {"CLAUDE_CODE_USE_BEDROCK": "1", "AWS_REGION": "x", "AWS_ROLE_TO_ASSUME": "arn"},
+            "fail",
+            "AWS_ROLE_TO_ASSUME is exchanged for",
+        ),
+        (
+            {
+                "CLAUDE_CODE_USE_BEDROCK": "1",
+                "AWS_REGION": "x",
+                "AWS_ROLE_ARN": "arn",
+                "AWS_WEB_IDENTITY_TOKEN_FILE": "/not/there",
+            },
+            "fail",
+            "the file that AWS_WEB_IDENTITY_TOKEN_FILE names",
+        ),
+        ({"GCP_WORKLOAD_IDENTITY_PROVIDER": "x"}, "fail", "CLAUDE_CODE_USE_VERTEX=1"),
+        ({"CLAUDE_CODE_USE_VERTEX": "1", "CLOUD_ML_REGION": "x"}, "fail", "ANTHROPIC_VERTEX_PROJECT_ID"),
+        (
+            {
+                "CLAUDE_CODE_USE_VERTEX": "1",
+                "CLOUD_ML_REGION": "x",
+                "ANTHROPIC_VERTEX_PROJECT_ID": "x",
+                "GOOGLE_APPLICATION_CREDENTIALS": __file__,
+            },
+            "pass",
+            "Vertex",
+        ),
+    ],
+)
+def test_the_models_credentials_are_looked_for(
+    sandbox: Sandbox, place: Place, variables: dict[str, str], status: str, told: str
+) -> None:
+    found = only(place, place.job(sandbox, **variables), "model")
+    assert found[0] == status
+    assert told in found[1]
+
+
+def test_at_a_desk_claude_may_be_logged_in(place: Place, nowhere: str) -> None:
+    assert only(place, place.desk(nowhere), "model")[0] == "cannot tell from here"
+
+
+# Whatever happens
+
+
+@pytest.mark.parametrize("path", ["", "(?<!/version)$"])
+def test_everything_ends_in_time_whatever_hangs(fresh_sandbox: Sandbox, place: Place, path: str) -> None:
+    hangs = f"{shutil.which('sleep')} 60 & wait"
+    place.has_claude(hangs)
+    place.registers(command="/bin/sh", args=["-c", hangs, "serve"])
+    fresh_sandbox.knobs.delay(path=path, seconds=60, times=100)
+    began = time.monotonic()
+    report = place.examine(place.job(fresh_sandbox))
+    assert time.monotonic() - began < 22
+    assert report.of("reachable")[0] == ("pass" if path else "fail")
+    assert report.of("push")[0] == report.of("default-branch")[0] == "cannot tell from here"
+    assert report.of("claude-version")[0] == "cannot tell from here"
+    assert report.of("connected")[0] == "fail"
+
+
+def test_a_check_that_breaks_is_one_sentence_and_hides_no_other(place: Place) -> None:
+    def breaks(around: Surroundings) -> Verdict:
+        raise KeyError(around.environ["GITLAB_URL"])
+
+    surroundings = Surroundings(Flags(), place.desk("http://127.0.0.1:9"), place.directory)
+    other = Check("other", "whether others go on", lambda _: Verdict("pass", "They do"))
+    [(_, broken), (_, well)] = run([Check("broken", "whether it works", breaks), other], surroundings)
+    assert broken.status == "cannot tell from here"
+    assert broken.what.startswith("whether it works: this check broke (KeyError)")
+    assert broken.remedy
+    assert well.status == "pass"
+
+
+def test_what_gitlab_and_variables_say_is_shown_without_what_cannot_be_seen(place: Place) -> None:
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        bodies: dict[str, Any] = {
+            "/api/v4/user": {"id": 1, "username": "evil\u202e\x1b[31m\nfail  forged line"},
+            "/api/v4/version": {"version": "19.2.0\nfail  forged line"},
+            "/api/v4/personal_access_tokens/self": {"scopes": ["api", "x\nfail  forged line"], "active": True},
+        }
+        json_answer(handler, json.dumps(bodies.get(handler.path, {"default_branch": "\u202emain"})).encode())
+
+    with answering(respond) as other:
+        output, _ = place.prints(place.desk(other.url, GITLAB_PROJECT="acme/app\nfail  forged line"))
+    assert not [line for line in output.splitlines() if line.startswith("fail  forged")]
+    assert "\u202e" not in output
+    assert "\x1b" not in output
+
+
+def test_no_thread_of_a_check_is_left_over_when_all_went_well(sandbox: Sandbox, place: Place) -> None:
+    before = set(threading.enumerate())
+    place.examine(place.desk(sandbox.url, sandbox.tokens["developer"]))
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+    assert set(threading.enumerate()) - before == set()
