@@ -1,34 +1,27 @@
 """A repository over git, with a job token: everything is read from objects, and written by pushes."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
 
-from gitlab_mcp.api.client import Page, segment
+from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.merge_requests import Update, Wanted
-from gitlab_mcp.api.project import BRANCH, Noteable, Project
-from gitlab_mcp.api.retrying import wait_to_retry
+from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.api.writes import Written
-from gitlab_mcp.call import current_call
 from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
 from gitlab_mcp.git import history, objects
 from gitlab_mcp.git.changes import Change
 from gitlab_mcp.git.objects import FOLDER, SUBMODULE, TreeEntry
 from gitlab_mcp.git.own import OwnRepository
-from gitlab_mcp.git.run import GitError, Patience
 from gitlab_mcp.repository import BlamedLines, Committed, Comparison, File, NewCommit, Opened
 from gitlab_mcp.repository import git_entities as entities
-from gitlab_mcp.repository.git_failures import failure_of
+from gitlab_mcp.repository.git_access import GitAccess
 from gitlab_mcp.repository.merge_request_pushes import MergeRequestPushes
 from gitlab_mcp.repository.paths import folders_above
 from gitlab_mcp.repository.push_options import WITH_ACCESS_TOKEN
 from gitlab_mcp.repository.pushes import Pushes
 
-T = TypeVar("T")
-
 FILE_BYTES = 9_000_000  # what GitLab's own answer for a file could hold in ours
-LOCAL_SECONDS = 120.0
 ORDER = {FOLDER: 0, SUBMODULE: 2}  # folders, files, submodules: as GitLab lists them
 
 
@@ -41,78 +34,29 @@ class GitRepository:
         self._project = project
         self._gitlab = project.gitlab
         self._own = own
-        self._pushes = Pushes(self, project, own)
+        self._git = GitAccess(project, own)
+        self._pushes = Pushes(project, self._git)
         self._merge_requests = MergeRequestPushes(project, self._pushes)
 
     def close(self) -> None:
         """Remove what is on the disk."""
         self._own.close()
 
-    # Asking git, and GitLab through git
-
-    def ask(self, what: str, do: Callable[[Patience], T]) -> T:
-        """Do something that speaks with GitLab, again after a passing failure; `what` says it to the client."""
-        self._gitlab.policy.check("get", f"{self._project.path}/repository", None, lambda _project: "")
-        call, attempt = current_call.get(), 0
-        while True:
-            attempt += 1
-            try:
-                with call.transfer(what) as patience:
-                    return do(patience)
-            except GitError as error:
-                wait_to_retry(call, attempt, failure_of(error, self._own.remote.url, pushes=False))
-
-    def local(self, do: Callable[[Patience], T]) -> T:
-        """Do something with what is here."""
-        call = current_call.get()
-        try:
-            return do(lambda: min(call.remaining(), LOCAL_SECONDS))
-        except GitError as error:
-            raise failure_of(error, self._own.remote.url, pushes=False) from error
-
-    def refs(self, *names: str) -> dict[str, str]:
-        """What GitLab's refs of these whole names point at now."""
-        return self.ask("ask GitLab for its branches", lambda patience: self._own.refs(names, patience))
-
-    def tip(self, branch: str) -> str:
-        """The commit that a branch points at now, "" where there is none."""
-        return self.refs(f"refs/heads/{branch}").get(f"refs/heads/{branch}", "")
-
-    def resolve(self, ref: str) -> str:
-        """The commit that a ref names now, with its trees here. Raises NotFound."""
-        commit = ref if objects.WHOLE_ID.fullmatch(ref) else self._named(ref)
-        if not commit:
-            raise NotFound(f"GitLab has no branch, tag or commit {ref}.", status=404, reason="404 Commit Not Found")
-        self.ask("fetch from GitLab", lambda patience: self._own.fetch([commit], patience))
-        return commit
-
-    def _named(self, ref: str) -> str:
-        if ref == "HEAD":
-            return self.refs("HEAD").get("HEAD", "")
-        names = (f"refs/heads/{ref}", f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}")
-        found = self.refs(*names)
-        named = next((found[name] for name in names if name in found), "")
-        if named or not objects.SHORT_ID.fullmatch(ref):
-            return named
-        # Git does not ask for a commit by the beginning of its id.
-        return self._gitlab.get(f"{self._project.path}/repository/commits/{segment(ref)}").sha("id")
-
     # Branches
 
     @property
     def default_branch(self) -> str:
-        name = self.refs("HEAD").get("symref", "")
-        return name if BRANCH.fullmatch(name) else "main"
+        return self._git.default_branch
 
     def is_empty(self) -> bool:
-        return not self.refs("refs/heads/*")
+        return not self._git.refs("refs/heads/*")
 
     def branches(self, search: str, page: int, per_page: int) -> Page:
         path = f"{self._project.path}/repository/branches"
         return self._gitlab.page(path, page, per_page, search=search)
 
     def branch(self, name: str) -> Entity:
-        if not (tip := self.tip(name)):
+        if not (tip := self._git.tip(name)):
             raise NotFound(f"GitLab has no branch {name}.", status=404, reason="404 Branch Not Found")
         return entities.branch(self._project.web_url, name, tip)
 
@@ -122,41 +66,41 @@ class GitRepository:
     # Commits
 
     def commit(self, ref: str) -> Entity:
-        return self._commit(self.resolve(ref))
+        return self._commit(self._git.resolve(ref))
 
     def _commit(self, identity: str) -> Entity:
         """The commit of an id that is here."""
-        return self._shown(self.local(lambda patience: objects.commit_of(self._own, identity, patience)))
+        return self._shown(self._git.local(lambda patience: objects.commit_of(self._own, identity, patience)))
 
     def _shown(self, one: objects.Commit) -> Entity:
         return entities.commit(self._project.web_url, one)
 
     def history(self, ref: str, path: str, page: int, per_page: int) -> Page:
-        tip, skip = self.resolve(ref), (page - 1) * per_page
-        found = self.ask(
+        tip, skip = self._git.resolve(ref), (page - 1) * per_page
+        found = self._git.ask(
             "fetch the history", lambda patience: history.newest(self._own, tip, path, skip, per_page + 1, patience)
         )
         rows = [self._shown(one) for one in found[:per_page]]
         return Page(rows, page, page + 1 if len(found) > per_page else None, None, None, time.time())
 
     def compare(self, base: str, head: str) -> Comparison:
-        old, new = self.resolve(base), self.resolve(head)
-        parted = self.ask("fetch the history", lambda patience: history.merge_base(self._own, old, new, patience))
-        commits = self.local(lambda patience: history.between(self._own, old, new, patience))
+        old, new = self._git.resolve(base), self._git.resolve(head)
+        parted = self._git.ask("fetch the history", lambda patience: history.merge_base(self._own, old, new, patience))
+        commits = self._git.local(lambda patience: history.between(self._own, old, new, patience))
         if not parted:
             return Comparison([self._shown(one) for one in commits], [])
-        plain = self.local(lambda patience: objects.diff_trees(self._own, parted, new, patience))
-        self.ask("fetch the files that differ", lambda patience: history.fetch_files(self._own, plain, patience))
-        found = self.local(lambda patience: objects.diff_trees(self._own, parted, new, patience, renames=True))
-        hunks = self.local(lambda patience: history.patches(self._own, found, parted, new, patience))
+        plain = self._git.local(lambda patience: objects.diff_trees(self._own, parted, new, patience))
+        self._git.ask("fetch the files that differ", lambda patience: history.fetch_files(self._own, plain, patience))
+        found = self._git.local(lambda patience: objects.diff_trees(self._own, parted, new, patience, renames=True))
+        hunks = self._git.local(lambda patience: history.patches(self._own, found, parted, new, patience))
         return Comparison(
             [self._shown(one) for one in commits], [entities.diff(one, hunks[one.new_path]) for one in found]
         )
 
     def blame(self, path: str, ref: str, first: int, last: int) -> list[BlamedLines]:
-        tip = self.resolve(ref)
+        tip = self._git.resolve(ref)
         self._entry(path, tip, ref)
-        found = self.ask(
+        found = self._git.ask(
             "fetch the history", lambda patience: history.blame(self._own, tip, path, first, last, patience)
         )
         return [BlamedLines(self._shown(one.commit), one.first, one.lines) for one in found]
@@ -164,11 +108,11 @@ class GitRepository:
     # Files
 
     def folder(self, ref: str, path: str, *, recursive: bool, page: int, per_page: int) -> Page:
-        tip = self.resolve(ref)
+        tip = self._git.resolve(ref)
         if path and self._entry(path, tip, ref, folders=True).mode != FOLDER:
             raise NotFound(f"{path} is no folder at {ref}.", status=404)
         if recursive:
-            entries = self.local(lambda patience: objects.list_all(self._own, tip, patience, path, folders=True))
+            entries = self._git.local(lambda patience: objects.list_all(self._own, tip, patience, path, folders=True))
         else:
             below = f"{path}/" if path else ""
             entries = [entry for entry in self._listed(tip, below) if entry.path.startswith(below)]
@@ -180,14 +124,16 @@ class GitRepository:
 
     def all_files(self, ref: str) -> dict[str, TreeEntry]:
         try:
-            tip = self.resolve(ref)
+            tip = self._git.resolve(ref)
         except NotFound:
             return {}
-        return {entry.path: entry for entry in self.local(lambda patience: objects.list_all(self._own, tip, patience))}
+        return {
+            entry.path: entry for entry in self._git.local(lambda patience: objects.list_all(self._own, tip, patience))
+        }
 
     def entries(self, ref: str, paths: Iterable[str]) -> dict[str, TreeEntry]:
         try:
-            tip = self.resolve(ref)
+            tip = self._git.resolve(ref)
         except NotFound:
             return {}
         folders = sorted({folder for path in paths for folder in folders_above(path)})
@@ -198,14 +144,14 @@ class GitRepository:
         return {entry.path: entry for entry in listed}
 
     def file(self, path: str, ref: str) -> File:
-        tip = self.resolve(ref)
+        tip = self._git.resolve(ref)
         entry = self._entry(path, tip, ref)
-        self.ask("fetch the file", lambda patience: self._own.fetch_blobs([entry.id], patience))
-        size = self.local(lambda patience: objects.size(self._own, entry.id, patience))
+        self._git.ask("fetch the file", lambda patience: self._own.fetch_blobs([entry.id], patience))
+        size = self._git.local(lambda patience: objects.size(self._own, entry.id, patience))
         if size > FILE_BYTES:
             raise Refused(f"{path} has {size:,} bytes, and {FILE_BYTES:,} can be read here.")
-        content = self.local(lambda patience: objects.blobs(self._own, [entry.id], patience))[entry.id]
-        changed = self.local(lambda patience: history.last_change(self._own, tip, path, patience))
+        content = self._git.local(lambda patience: objects.blobs(self._own, [entry.id], patience))[entry.id]
+        changed = self._git.local(lambda patience: history.last_change(self._own, tip, path, patience))
         return File(path, content, size, entry.mode == objects.EXECUTABLE, changed)
 
     def _entry(self, path: str, tip: str, ref: str, *, folders: bool = False) -> TreeEntry:
@@ -216,7 +162,7 @@ class GitRepository:
         return entry
 
     def _listed(self, tip: str, *paths: str) -> list[TreeEntry]:
-        return self.local(lambda patience: objects.list_tree(self._own, tip, paths, patience))
+        return self._git.local(lambda patience: objects.list_tree(self._own, tip, paths, patience))
 
     # Writes
 
@@ -225,7 +171,7 @@ class GitRepository:
             path = change.previous_path or change.path
             if not change.last_commit_id or path not in tree:
                 continue
-            seen = self.resolve(change.last_commit_id)
+            seen = self._git.resolve(change.last_commit_id)
             if tree[path] not in self._listed(seen, path):
                 raise Conflict(f"{path} has changed since {change.last_commit_id[:12]}: read it again.")
         return list(changes)
@@ -244,11 +190,11 @@ class GitRepository:
         if source == target:
             raise InvalidArgument(f"source_branch and target_branch are both {source}: commit to another branch first.")
         names = (f"refs/heads/{source}", f"refs/heads/{target}")
-        tips = self.refs(*names)
+        tips = self._git.refs(*names)
         if missing := [name for name in names if name not in tips]:
             raise NotFound(f"GitLab has no branch {missing[0].removeprefix('refs/heads/')}.", status=404)
         own, into = tips[names[0]], tips[names[1]]
-        if self.ask("fetch the history", lambda patience: history.is_in(self._own, own, into, patience)):
+        if self._git.ask("fetch the history", lambda patience: history.is_in(self._own, own, into, patience)):
             raise Refused(f"{source} has no commits that {target} lacks.")
         return self._merge_requests.open(source, target, own, wanted)
 
@@ -262,5 +208,5 @@ class GitRepository:
             raise Refused(
                 f"!{target.iid} comes from another project, which this job cannot push to. {WITH_ACCESS_TOKEN}"
             )
-        source = self.resolve(now.text("source_branch"))
+        source = self._git.resolve(now.text("source_branch"))
         return self._merge_requests.update(target, update, now, source)

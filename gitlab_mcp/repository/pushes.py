@@ -2,9 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import Project
@@ -15,16 +13,13 @@ from gitlab_mcp.errors import Conflict, NotFound, Unreachable
 from gitlab_mcp.git import history, objects
 from gitlab_mcp.git.changes import Author, Change
 from gitlab_mcp.git.objects import TreeEntry
-from gitlab_mcp.git.own import OwnRepository
 from gitlab_mcp.git.push import Fate, Pushed, build, push
 from gitlab_mcp.git.run import GitError, Patience
 from gitlab_mcp.repository import NewCommit
 from gitlab_mcp.repository import git_entities as entities
+from gitlab_mcp.repository.git_access import GitAccess
 from gitlab_mcp.repository.git_failures import failure_of, refused
 from gitlab_mcp.repository.paths import touching
-
-if TYPE_CHECKING:
-    from gitlab_mcp.repository.git import GitRepository
 
 TIMES_REBUILT = 5
 PATHS_NAMED = 10
@@ -34,11 +29,11 @@ NEWEST = 20  # commits of a branch that moved, among which one of ours must be i
 class Pushes:
     """The pushes of a run to one repository. Calls come from many threads at once."""
 
-    def __init__(self, repository: "GitRepository", project: Project, own: OwnRepository) -> None:
-        self._repository = repository
+    def __init__(self, project: Project, access: GitAccess) -> None:
         self._project = project
         self._gitlab = project.gitlab
-        self._own = own
+        self._git = access
+        self._own = access.own
         self._branches: dict[str, threading.RLock] = {}
         self._lock = threading.Lock()
 
@@ -46,7 +41,7 @@ class Pushes:
         """Create a branch at `ref`. Raises Conflict when there is one of that name."""
         self._check(name, "", [])
         try:
-            start = self._repository.resolve(ref)
+            start = self._git.resolve(ref)
         except NotFound as missing:
             raise NotFound(f"Invalid reference name: {ref}. {missing}", status=404) from missing
         pushed = self._push(name, start, "", [])
@@ -94,14 +89,14 @@ class Pushes:
 
     def _tip_of(self, branch: str) -> str:
         """Where a branch is now, with its newest commits here. Raises Conflict when it is gone."""
-        tip = self._repository.tip(branch)
+        tip = self._git.tip(branch)
         if not tip:
             raise Conflict(f"The branch {branch} was deleted meanwhile: nothing was committed.")
-        self._repository.ask("fetch the branch", lambda patience: self._own.fetch([tip], patience, NEWEST))
+        self._git.ask("fetch the branch", lambda patience: self._own.fetch([tip], patience, NEWEST))
         return tip
 
     def _is_below(self, commit: str, tip: str) -> bool:
-        return self._repository.local(lambda patience: history.is_ancestor(self._own, commit, tip, patience))
+        return self._git.local(lambda patience: history.is_ancestor(self._own, commit, tip, patience))
 
     def _check_moved(self, new: NewCommit, tip: str) -> None:
         """Raise Conflict for a branch that was to be created and is there."""
@@ -112,13 +107,11 @@ class Pushes:
             )
 
     def _changed_between(self, old: str, new: str) -> list[str]:
-        return sorted(self._repository.local(lambda patience: objects.changed_paths(self._own, old, new, patience)))
+        return sorted(self._git.local(lambda patience: objects.changed_paths(self._own, old, new, patience)))
 
     def _is_in(self, commit: str, tip: str) -> bool:
         """Whether a commit of ours that was pushed is in a branch, also below what others pushed since."""
-        return self._repository.ask(
-            "look for the commit", lambda patience: history.is_in(self._own, commit, tip, patience)
-        )
+        return self._git.ask("look for the commit", lambda patience: history.is_in(self._own, commit, tip, patience))
 
     def _build(
         self,
@@ -132,7 +125,7 @@ class Pushes:
         def make(patience: Patience) -> str:
             return build(self._own, parent, message, changes, tree, author, made_at, patience)
 
-        return self._repository.ask("build the commit", make)
+        return self._git.ask("build the commit", make)
 
     def _push(self, branch: str, commit: str, expected: str, options: Sequence[str]) -> Written[Pushed]:
         """Push once; after a lost answer look whether the branch has the commit."""
@@ -150,7 +143,7 @@ class Pushes:
 
         def find() -> Pushed | None:
             nonlocal confirmed
-            tip = self._repository.tip(branch)
+            tip = self._git.tip(branch)
             confirmed = bool(tip) and (tip == commit or self._holds(tip, commit, expected))
             return Pushed(Fate.DONE) if confirmed else None
 
@@ -180,5 +173,7 @@ class Pushes:
         return Author(user.text("name") or name, email or f"{user.number('id')}-{name}@users.noreply.{host}")
 
     def _check(self, branch: str, message: str, changes: Sequence[Change]) -> None:
-        default: Callable[[], str] = partial(getattr, self._repository, "default_branch")
-        self._gitlab.policy.check_push(self._project.path, branch, message, changes, default)
+        def default_branch() -> str:
+            return self._git.default_branch
+
+        self._gitlab.policy.check_push(self._project.path, branch, message, changes, default_branch)

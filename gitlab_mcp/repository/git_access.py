@@ -1,0 +1,80 @@
+"""Speaking by git with one repository on GitLab: again after passing failures, the others said in words."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from gitlab_mcp.api.client import segment
+from gitlab_mcp.api.project import BRANCH, Project
+from gitlab_mcp.api.retrying import wait_to_retry
+from gitlab_mcp.call import current_call
+from gitlab_mcp.errors import NotFound
+from gitlab_mcp.git import objects
+from gitlab_mcp.git.own import OwnRepository
+from gitlab_mcp.git.run import GitError, Patience
+from gitlab_mcp.repository.git_failures import failure_of
+
+T = TypeVar("T")
+
+LOCAL_SECONDS = 120.0
+
+
+class GitAccess:
+    """A project's repository by way of `own`, the repository of ours that git works in. Methods raise a Failure."""
+
+    def __init__(self, project: Project, own: OwnRepository) -> None:
+        self._project = project
+        self._gitlab = project.gitlab
+        self.own = own
+
+    def ask(self, what: str, do: Callable[[Patience], T]) -> T:
+        """Do something that speaks with GitLab, again after a passing failure; `what` says it to the client."""
+        self._gitlab.policy.check("get", f"{self._project.path}/repository", None, lambda _project: "")
+        call, attempt = current_call.get(), 0
+        while True:
+            attempt += 1
+            try:
+                with call.transfer(what) as patience:
+                    return do(patience)
+            except GitError as error:
+                wait_to_retry(call, attempt, failure_of(error, self.own.remote.url, pushes=False))
+
+    def local(self, do: Callable[[Patience], T]) -> T:
+        """Do something with what is here."""
+        call = current_call.get()
+        try:
+            return do(lambda: min(call.remaining(), LOCAL_SECONDS))
+        except GitError as error:
+            raise failure_of(error, self.own.remote.url, pushes=False) from error
+
+    def refs(self, *names: str) -> dict[str, str]:
+        """What GitLab's refs of these whole names point at now."""
+        return self.ask("ask GitLab for its branches", lambda patience: self.own.refs(names, patience))
+
+    def tip(self, branch: str) -> str:
+        """The commit that a branch points at now, "" where there is none."""
+        return self.refs(f"refs/heads/{branch}").get(f"refs/heads/{branch}", "")
+
+    def resolve(self, ref: str) -> str:
+        """The commit that a ref names now, with its trees here. Raises NotFound."""
+        commit = ref if objects.WHOLE_ID.fullmatch(ref) else self._named(ref)
+        if not commit:
+            raise NotFound(f"GitLab has no branch, tag or commit {ref}.", status=404, reason="404 Commit Not Found")
+        self.ask("fetch from GitLab", lambda patience: self.own.fetch([commit], patience))
+        return commit
+
+    def _named(self, ref: str) -> str:
+        if ref == "HEAD":
+            return self.refs("HEAD").get("HEAD", "")
+        names = (f"refs/heads/{ref}", f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}")
+        found = self.refs(*names)
+        named = next((found[name] for name in names if name in found), "")
+        if named or not objects.SHORT_ID.fullmatch(ref):
+            return named
+        # Git does not ask for a commit by the beginning of its id.
+        return self._gitlab.get(f"{self._project.path}/repository/commits/{segment(ref)}").sha("id")
+
+    @property
+    def default_branch(self) -> str:
+        """The branch that HEAD names; "main" where GitLab does not say."""
+        name = self.refs("HEAD").get("symref", "")
+        return name if BRANCH.fullmatch(name) else "main"
