@@ -114,6 +114,8 @@ def _payload(environ: Mapping[str, str]) -> object:
     given = variable(environ, "TRIGGER_PAYLOAD")
     if given and not given.startswith(("{", "[")):
         try:
+            if not Path(given).is_file():  # a pipe would be waited for
+                return None
             with Path(given).open(encoding="utf-8", errors="replace") as file:
                 given = file.read(LONGEST)
         except (OSError, ValueError):

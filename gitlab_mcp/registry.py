@@ -45,6 +45,7 @@ class ToolDefinition:
     idempotent: bool
     always_load: bool
     job_token: bool
+    opt_in: bool
 
     @property
     def name(self) -> str:
@@ -65,16 +66,19 @@ def tool(
     idempotent: bool = False,
     always_load: bool = False,
     job_token: bool = True,
+    opt_in: bool = False,
 ) -> Callable[[Callable[..., str]], ToolDefinition]:
     """Make a tool of a function whose first parameter is the Ctx and whose docstring is for the model.
 
     `destructive`: it can undo or overwrite something. `idempotent`: a second equal call changes nothing more.
     `always_load`: every run needs it, so clients that defer tool definitions should not defer this one. `job_token`:
-    GitLab lets a job token do it, over REST or git; else a run that has nothing more does not list it.
+    GitLab lets a job token do it, over REST or git; else a run that has nothing more does not list it. `opt_in`: listed
+    only where its name or its toolset is asked for.
     """
 
     def define(function: Callable[..., str]) -> ToolDefinition:
-        return ToolDefinition(function, toolset, writes, destructive, idempotent or not writes, always_load, job_token)
+        repeatable = idempotent or not writes
+        return ToolDefinition(function, toolset, writes, destructive, repeatable, always_load, job_token, opt_in)
 
     return define
 

@@ -19,6 +19,9 @@ from gitlab_mcp.render.text import ERROR_BYTES, cut
 from gitlab_mcp.settings import Settings, known
 from gitlab_mcp.tools import TOOLS
 
+# What --toolsets calls all that is listed unasked, and the toolset that is of no use to a job.
+DEFAULT, DESK = "default", "desk"
+
 
 class GitLabServer(MCPServer[Any]):
     """The SDK's server with our own words for a wrong call.
@@ -83,6 +86,9 @@ class GitLabServer(MCPServer[Any]):
                 f"{name} needs GITLAB_ACCESS_TOKEN with scope api: this run has only CI_JOB_TOKEN, with which GitLab"
                 " does not allow it."
             )
+        opt_in = next((definition for definition in TOOLS if definition.name == name and definition.opt_in), None)
+        if opt_in:
+            return f"{name} is not listed in this run: --toolsets default,{opt_in.toolset} brings it."
         if any(definition.name == name for definition in TOOLS):
             return f"{name} is switched off in this run (--read-only, --toolsets or --tools)."
         near = difflib.get_close_matches(name, self._bound, n=1)
@@ -111,15 +117,21 @@ def selected(settings: Settings) -> list[ToolDefinition]:
 
     Raises SettingsError for an unknown toolset or tool name.
     """
-    toolsets = known(settings.toolsets, sorted({definition.toolset for definition in TOOLS}), "toolset")
+    toolsets = known(settings.toolsets, [*sorted({definition.toolset for definition in TOOLS}), DEFAULT], "toolset")
     names = known(settings.tools, [definition.name for definition in TOOLS], "tool")
+    missing = needing_access_token(settings)
+
+    def is_chosen(definition: ToolDefinition) -> bool:
+        is_default = not definition.opt_in and not (definition.toolset == DESK and settings.in_ci)
+        in_toolsets = definition.toolset in toolsets or (DEFAULT in toolsets and is_default)
+        if (names and definition.name not in names) or (toolsets and not in_toolsets):
+            return False
+        return is_default or bool((names or toolsets) and settings.opens_tools and definition.toolset != DESK)
+
     return [
         definition
         for definition in TOOLS
-        if (not toolsets or definition.toolset in toolsets)
-        and (not names or definition.name in names)
-        and not (settings.read_only and definition.writes)
-        and definition not in needing_access_token(settings)
+        if is_chosen(definition) and not (settings.read_only and definition.writes) and definition not in missing
     ]
 
 
