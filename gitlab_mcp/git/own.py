@@ -35,7 +35,6 @@ class OwnRepository:
         self._roots = roots
         self._settings: list[tuple[str, str]] = []
         self._directory: Path | None = None
-        self._digits = 40
         self._making = threading.Lock()
         # Two fetches at once would quarrel about the file that says where history ends.
         self._fetching = threading.Lock()
@@ -67,7 +66,6 @@ class OwnRepository:
     def _fill(self, directory: Path, patience: Patience) -> None:
         theirs = common_directory(self._clone) if self._clone else None
         form = _object_format(theirs, patience) if theirs else "sha1"
-        self._digits = 64 if form == "sha256" else 40
         arguments = ("init", "-q", "--bare", "--template=", f"--object-format={form}", str(directory))
         checked(attempt(*arguments, environment=environment(), patience=patience, directory=directory), "init")
         self._settings = self._users_way(directory, patience)

@@ -19,10 +19,10 @@ def branch_row(branch: Entity) -> str:
     )
 
 
-def branch_created(written: Written[Entity], start: str) -> str:
-    """What create_branch answers."""
+def branch_created(written: Written[Entity], start: str, pipelines: str) -> str:
+    """What create_branch answers, and what starts for it."""
     branch = written.result
-    return f"Created branch {_name(branch)} from {start}.{confirmed(written)}\n{branch.url('web_url')}"
+    return f"Created branch {_name(branch)} from {start}.{confirmed(written)} {pipelines}\n{branch.url('web_url')}"
 
 
 def branch_there(branch: Entity, start: str) -> str:

@@ -31,7 +31,7 @@ def create_branch(ctx: Ctx, branch: Branch, ref: Ref = "", project: Project = ""
         if "already exists" not in refused.reason:
             raise
         return _already_there(repository, branch, start)
-    return render.branch_created(created, start)
+    return render.branch_created(created, start, repository.pipelines)
 
 
 def _already_there(repository: Repository, branch: str, start: str) -> str:
