@@ -20,6 +20,10 @@ async def test_200_writes_with_faults_in_their_way_happen_once(lines: list[str])
     assert await faults.prove(200, 5000, lines.append) == []
 
 
+async def test_100_pushes_with_faults_in_their_way_happen_once(lines: list[str]) -> None:
+    assert await faults.prove(100, 9000, lines.append, "git") == []
+
+
 async def test_10000_generated_inputs_break_nothing(lines: list[str]) -> None:
     assert await fuzz.prove(10_000, 7, lines.append) == []
 
