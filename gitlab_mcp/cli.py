@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -39,6 +40,8 @@ def main(ctx: click.Context, /, trust_project_mcp: bool, **flags: Any) -> None:
     CI job it registers itself with Claude Code and tells the log what it found.
     """
     ctx.obj = Flags(**flags)
+    if ctx.invoked_subcommand is not None and trust_project_mcp:
+        raise click.UsageError("--trust-project-mcp goes with a bare start: give it behind register itself.")
     if ctx.invoked_subcommand is None:
         start_bare(ctx.obj, trust_project=trust_project_mcp)
 
@@ -53,13 +56,24 @@ def start_bare(flags: Flags, *, trust_project: bool) -> None:
     elif wanted == "introduce":
         introduce(flags)
     else:
-        registered = bare_start.register(flags, os.environ, trust_project=trust_project)
-        if bare_start.waits_for_a_client():
-            run(flags)
-        for line in [*bare_start.report(flags, os.environ), *registered]:
+        try:
+            register_bare(flags, trust_project=trust_project)
+        except Exception as error:  # noqa: BLE001  # a job goes on whatever happens here
+            click.echo(f"gitlab-mcp-server failed because of a fault of its own: {type(error).__name__}.", err=True)
+        bare_start.end()
+
+
+def register_bare(flags: Flags, *, trust_project: bool) -> None:
+    """Register with Claude Code, and tell the job's log what there is; serve a client that begins late."""
+    from gitlab_mcp import bare_start
+
+    registered = bare_start.register(flags, os.environ, trust_project=trust_project)
+    if bare_start.waits_for_a_client():
+        run(flags)
+    with suppress(OSError):  # nobody reads it any more
+        for line in bare_start.shown([*bare_start.report(flags, os.environ), *registered], os.environ):
             click.echo(line)
         sys.stdout.flush()
-        bare_start.end()
 
 
 @main.command()
@@ -74,8 +88,6 @@ def run(flags: Flags) -> NoReturn:
     """Serve on stdin and stdout; ends the process."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))  # until the transport hears them, which is after heavy imports
-    # python-gitlab asks for a home when it is imported, and a container's user may have none.
-    os.environ.setdefault("HOME", os.devnull)
     settings = _settings(flags)
     if sys.stdin is None or sys.stdout is None:
         raise SettingsError("An MCP client speaks on stdin and stdout, and one of them is closed.")

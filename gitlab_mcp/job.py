@@ -20,11 +20,22 @@ Noun = Literal["issue", "merge request"]
 # GitLab gives at most 100,000 characters of context; a webhook's body may hold a description of a million.
 LONGEST = 4_000_000
 
-USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
-BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}")
+USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,99}")
 NUMBER = re.compile(r"\d{1,18}")
 DISCUSSION = re.compile(r"[0-9a-f]{40}")
-WORD = re.compile(r"[a-z_]{1,40}")
+
+# Words that stand for themselves, so that a variable cannot bring others.
+# https://docs.gitlab.com/ci/jobs/job_rules/#ci_pipeline_source-predefined-variable
+SOURCES = (
+    *("api", "chat", "external", "external_pull_request_event", "merge_request_event", "ondemand_dast_scan"),
+    *("ondemand_dast_validation", "parent_pipeline", "pipeline", "push", "schedule", "security_orchestration_policy"),
+    *("trigger", "web", "webide"),
+)
+EVENTS = (
+    *("mention", "assign", "assign_reviewer", "merge_request_ready", "conflict", "approved", "work_item_created"),
+    "status_changed",
+)
 
 
 @dataclass(frozen=True)
@@ -66,15 +77,19 @@ def read_job(environ: Mapping[str, str]) -> JobContext:
     if not is_ci(environ):
         return JobContext()
     job = _pipeline(environ)
-    job = _of_payload(job, _payload(environ))
-    job = _of_flow_context(job, variable(environ, "AI_FLOW_CONTEXT")[:LONGEST])
-    discussion = variable(environ, "AI_FLOW_DISCUSSION_ID").rpartition("/")[2]
+    guessed = job.noun and not variable(environ, "CI_MERGE_REQUEST_IID")
+    told = _of_payload(job, _payload(environ), environ)
+    told = _of_flow_context(told, variable(environ, "AI_FLOW_CONTEXT")[:LONGEST], environ)
+    event = variable(environ, "AI_FLOW_EVENT").lower()
+    discussion = _fitting(DISCUSSION, variable(environ, "AI_FLOW_DISCUSSION_ID").rpartition("/")[2])
+    if told.noun is None or (guessed and told is job):
+        discussion = ""  # it is not known what it is a discussion of
     return replace(
-        job,
-        event=_fitting(WORD, variable(environ, "AI_FLOW_EVENT").lower()) or job.event,
-        discussion=_fitting(DISCUSSION, discussion) or job.discussion,
-        asked_by=job.asked_by or _fitting(USERNAME, variable(environ, "GITLAB_USER_LOGIN")),
-        input=environ.get("AI_FLOW_INPUT", "")[:LONGEST] or job.input,
+        told,
+        event=event if event in EVENTS else told.event,
+        discussion=discussion or told.discussion,
+        asked_by=told.asked_by or _fitting(USERNAME, variable(environ, "GITLAB_USER_LOGIN")),
+        input=environ.get("AI_FLOW_INPUT", "")[:LONGEST] or told.input,
     )
 
 
@@ -86,12 +101,12 @@ def _pipeline(environ: Mapping[str, str]) -> JobContext:
 
     job = JobContext(
         pipeline=_fitting(NUMBER, variable(environ, "CI_PIPELINE_ID")),
-        source=_fitting(WORD, variable(environ, "CI_PIPELINE_SOURCE")),
+        source=source if (source := variable(environ, "CI_PIPELINE_SOURCE")) in SOURCES else "",
         branch=branch("CI_COMMIT_BRANCH"),
     )
     if iid := _number(variable(environ, "CI_MERGE_REQUEST_IID")):
         project = _fitting(NUMBER, variable(environ, "CI_MERGE_REQUEST_PROJECT_ID"))
-        source = variable(environ, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID")
+        origin = variable(environ, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID")
         return replace(
             job,
             noun="merge request",
@@ -99,7 +114,7 @@ def _pipeline(environ: Mapping[str, str]) -> JobContext:
             project_id=project if project != variable(environ, "CI_PROJECT_ID") else "",
             branch=branch("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME"),
             target_branch=branch("CI_MERGE_REQUEST_TARGET_BRANCH_NAME"),
-            foreign=bool(source) and source != variable(environ, "CI_PROJECT_ID"),
+            foreign=bool(origin) and origin != variable(environ, "CI_PROJECT_ID"),
             title=variable(environ, "CI_MERGE_REQUEST_TITLE"),
         )
     listed = variable(environ, "CI_OPEN_MERGE_REQUESTS").split(",")
@@ -123,60 +138,78 @@ def _payload(environ: Mapping[str, str]) -> object:
     return _parsed(given[:LONGEST])
 
 
-def _of_payload(job: JobContext, payload: object) -> JobContext:
+def _of_payload(job: JobContext, payload: object, environ: Mapping[str, str]) -> JobContext:
     """The comment that a Note Hook tells of, and what it was written on."""
     note = _inside(payload, "object_attributes")
     if not isinstance(payload, dict) or payload.get("object_kind") != "note" or not note:
         return job
     noun: Noun = "merge request" if note.get("noteable_type") == "MergeRequest" else "issue"
     subject = _inside(payload, "merge_request" if noun == "merge request" else "issue")
-    if not (iid := _number(subject.get("iid"))):
-        return job
+    project = {"project_id": payload.get("project_id"), "web_url": note.get("url")}
+    told = _about(job, noun, {**project, **_inside(payload, "project"), **subject}, environ)
     return replace(
-        job,
+        told,
         event="mention",
-        noun=noun,
-        iid=iid,
-        discussion=_fitting(DISCUSSION, _text(note.get("discussion_id"))),
+        discussion=_fitting(DISCUSSION, _text(note.get("discussion_id"))) if told.noun else "",
         asked_by=_fitting(USERNAME, _text(_inside(payload, "user").get("username"))),
-        branch=_fitting(BRANCH, _text(subject.get("source_branch"))) or job.branch,
-        target_branch=_fitting(BRANCH, _text(subject.get("target_branch"))) or job.target_branch,
-        title=_text(subject.get("title")),
-        description=_text(subject.get("description")),
         input=_text(note.get("note")),
     )
 
 
-def _of_flow_context(job: JobContext, text: str) -> JobContext:
+def _of_flow_context(job: JobContext, text: str, environ: Mapping[str, str]) -> JobContext:
     """The issue or merge request in AI_FLOW_CONTEXT: a flat object as GitLab sends it, or one inside another."""
     if not text:
         return job
     parsed = _parsed(text)
     subject = parsed if isinstance(parsed, dict) else {}
     noun = _noun(subject)
-    for name, inside in (("issue", "issue"), ("merge_request", "merge request"), ("work_item", "issue")):
+    for name in ("issue", "merge_request", "work_item"):
         if wrapped := _inside(subject, name):
-            subject, noun = {**subject, **wrapped}, "merge request" if inside == "merge request" else "issue"
+            subject, noun = {**subject, **wrapped}, "merge request" if name == "merge_request" else "issue"
             break
-    iid = _number(subject.get("iid"))
-    if noun is None or not iid:
+    if noun is None or not _number(subject.get("iid")):
         return replace(job, unread=text)
-    told = replace(
-        job,
+    told = _about(job, noun, {**subject, "full_path": variable(environ, "AI_FLOW_PROJECT_PATH")}, environ)
+    comments = _words(subject.get("mr_comments" if noun == "merge request" else "issue_comments"))
+    return replace(told, comments=comments, diff=_text(subject.get("diff")))
+
+
+def _about(job: JobContext, noun: Noun, subject: Mapping[str, Any], environ: Mapping[str, str]) -> JobContext:
+    """A run about `subject`, of which nothing remains that the pipeline alone would have been about.
+
+    What is in another project than the job's own is only told of: its number means another thing here.
+    """
+    iid, own = _number(subject.get("iid")), job.noun == noun and job.iid == _number(subject.get("iid"))
+    told = replace(job, title=_text(subject.get("title")), description=_text(subject.get("description")))
+    if own and job.project_id:
+        return told  # the merge request of this pipeline, which is in the project that it was forked from
+    bare = replace(told, noun=None, iid=0, project_id="", discussion="", foreign=False)
+    bare = replace(bare, branch=variable(environ, "CI_COMMIT_BRANCH") and bare.branch, target_branch="")
+    if not iid or _is_elsewhere(subject, environ):
+        return bare
+    if noun == "issue":
+        return replace(bare, noun=noun, iid=iid)
+    source, target = subject.get("source_project_id"), subject.get("target_project_id")
+    return replace(
+        bare,
         noun=noun,
         iid=iid,
-        title=_text(subject.get("title")),
-        description=_text(subject.get("description")),
-        comments=_words(subject.get("mr_comments" if noun == "merge request" else "issue_comments")),
-        diff=_text(subject.get("diff")),
+        branch=_fitting(BRANCH, _text(subject.get("source_branch"))) or (job.branch if own else ""),
+        target_branch=_fitting(BRANCH, _text(subject.get("target_branch"))) or (job.target_branch if own else ""),
+        foreign=(own and job.foreign) or (source is not None and source != target),
     )
-    if noun == "issue":
-        return told
-    return replace(
-        told,
-        branch=_fitting(BRANCH, _text(subject.get("source_branch"))) or job.branch,
-        target_branch=_fitting(BRANCH, _text(subject.get("target_branch"))) or job.target_branch,
-    )
+
+
+def _is_elsewhere(subject: Mapping[str, Any], environ: Mapping[str, str]) -> bool:
+    """Whether something is in another project than the job's own, by any of the names that it comes with."""
+    path, identity = variable(environ, "CI_PROJECT_PATH").lower(), variable(environ, "CI_PROJECT_ID")
+    ids = [_number(subject.get(name)) for name in ("target_project_id", "project_id")]
+    paths = [_text(subject.get(name)) for name in ("full_path", "path_with_namespace")]
+    if found := re.search(r"^(?:https?://[^/]+)?/?(.+?)/-/", _text(subject.get("web_url"))):
+        paths.append(found[1])
+    other_id = any(number and str(number) != identity for number in ids)
+    # Below a relative URL a web address has more before the project's path.
+    return other_id or any(path and named and not f"/{named.lower()}".endswith(f"/{path}") for named in paths)
 
 
 def _noun(subject: Mapping[str, Any]) -> Noun | None:

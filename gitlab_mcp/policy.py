@@ -61,7 +61,9 @@ class Policy:
     ) -> None:
         """Raise Refused for a push that this run may not make. `path` is the project's below /api/v4."""
         self.check("post", f"{path}/repository", None, lambda _project: default_branch())
-        contents = [message.encode(), *(change.content for change in changes if change.content)]
+        texts = (branch, message, *(path for change in changes for path in change.paths))
+        contents = [text.encode("utf-8", "replace") for text in texts]
+        contents += [change.content for change in changes if change.content]
         if any(secret.encode() in content for secret in self.settings.hidden for content in contents):
             raise Refused(SECRET_INSIDE)
         if self.settings.in_ci:

@@ -3,15 +3,16 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import copy_context
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from gitlab_mcp import __version__
 from gitlab_mcp.api.client import GitLab, segment
 from gitlab_mcp.api.credential import WRITING_SCOPES
 from gitlab_mcp.call import Call, current_call
-from gitlab_mcp.errors import Failure, NotFound
-from gitlab_mcp.job import JobContext
+from gitlab_mcp.errors import Failure, GitLabRefusal, NotFound
+from gitlab_mcp.job import BRANCH
 from gitlab_mcp.render.people import mention
 from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.settings import Settings
@@ -20,7 +21,22 @@ from gitlab_mcp.variables import variable
 T = TypeVar("T")
 
 SECONDS = 3.0  # for all that GitLab is asked, together
+SILENT = f"GitLab did not answer within {SECONDS:.0f} s"
 BUTTON = "Settings > CI/CD > Job token permissions > Allow Git push requests to the repository"
+COMPARED_BYTES = 2_000_000
+
+
+@dataclass
+class Answer(Generic[T]):
+    """What became of a question: its answer, or the failure; neither when there was no time."""
+
+    value: T | None = None
+    failure: Failure | None = None
+
+    @property
+    def said(self) -> str:
+        """Why there is no answer."""
+        return one_line(str(self.failure), 200) if self.failure else SILENT
 
 
 class Asked:
@@ -30,99 +46,111 @@ class Asked:
         self._call = Call(SECONDS, lambda _message: None)
         current_call.set(self._call)
 
-    def ask(self, question: Callable[[], T]) -> Callable[[], T | None]:
-        """Begin to ask. The answer, or None where there is none in time or GitLab refuses, is got by calling."""
-        found: list[T] = []
+    def ask(self, question: Callable[[], T]) -> Callable[[], Answer[T]]:
+        """Begin to ask; the answer is got by calling."""
+        found: Answer[T] = Answer()
         context = copy_context()
 
         def run() -> None:
             try:
-                found.append(context.run(question))
-            except Failure:
-                return
+                found.value = context.run(question)
+            except Failure as failure:
+                found.failure = failure
 
         thread = threading.Thread(target=run, name="preflight", daemon=True)
         thread.start()
 
-        def answer() -> T | None:
+        def answer() -> Answer[T]:
             thread.join(max(0.0, self._call.left()))
-            return found[0] if found else None
+            return Answer() if thread.is_alive() else found
 
         return answer
 
 
-def preflight(settings: Settings, environ: Mapping[str, str], files: list[str]) -> Iterator[str]:
-    """The lines for the job's log. `files` are those of the checkout that Claude Code obeys."""
+def preflight(settings: Settings, environ: Mapping[str, str], files: Mapping[str, Path]) -> Iterator[str]:
+    """The lines for the job's log on GitLab and the credential, then one on `files` that Claude Code obeys, by name."""
     gitlab, asked = GitLab(settings), Asked()
-    who = asked.ask(lambda: gitlab.identity.user.text("username"))
-    scopes = asked.ask(lambda: gitlab.identity.scopes)
+    kind = settings.credential.kind
+    who = asked.ask(lambda: gitlab.get("/job").entity("user") if kind == "job token" else gitlab.get("/user"))
+    scopes = asked.ask(lambda: gitlab.get("/personal_access_tokens/self").texts("scopes") if _has_scopes(kind) else [])
     pushes = asked.ask(lambda: gitlab.may_push(settings.own_project[0]) if gitlab.identity.pushes() else None)
-    reached = asked.ask(gitlab.reach)
-    changed = {name: asked.ask(_comparison(gitlab, settings, environ, name)) for name in files}
+    changed = {name: asked.ask(_comparison(gitlab, settings, environ, path)) for name, path in files.items()}
 
-    version = one_line(variable(environ, "CI_SERVER_VERSION"), 40)
-    yield (
-        f"gitlab-mcp-server {__version__}: {settings.url}{f' (GitLab {version})' if version else ''},"
-        f" project {one_line(settings.project, 255)}"
-    )
-    yield f"credential: {_credential(settings, who(), scopes(), pushes(), is_reached=bool(reached()))}"
-    yield f"about: {_about(settings.job)}"
-    yield from _warnings(settings.job, environ, {name: answer() for name, answer in changed.items()})
-
-
-def _credential(
-    settings: Settings, username: str | None, scopes: list[str] | None, pushes: bool | None, *, is_reached: bool
-) -> str:
-    credential = settings.credential
-    named = f"{credential.variable}{f' of {mention(username)}' if username else ''}"
-    if not is_reached:
-        return f"{named}; GitLab did not answer within {SECONDS:.0f} s, so what it can do is not known"
-    if not username:
-        return f"{named}; GitLab does not know it: the job has ended, or the token is wrong or expired"
-    if scopes:
-        named += f", scopes {', '.join(one_line(scope, 40) for scope in scopes)}"
-    if pushes is None:
-        writes = not scopes or WRITING_SCOPES & set(scopes)
-        return f"{named}: {'reads and writes' if writes else 'reads only; scope api would let it write'}"
-    lacks = "" if settings.credential.kind == "access token" else "; comments need GITLAB_ACCESS_TOKEN (scope api)"
-    if pushes:
-        return f"{named}: reads; commits and opens merge requests by git push{lacks}"
-    return f"{named}: reads only; a maintainer lets jobs push in {BUTTON}{lacks}"
-
-
-def _about(job: JobContext) -> str:
-    asked = f", asked by {mention(job.asked_by)}" if job.asked_by else ""
-    if job.noun:
-        return f"{job.noun} {job.sign}{f' ({job.event})' if job.event else ''}{asked}"
-    return f"what AI_FLOW_INPUT says{asked}" if job.input else f"nothing that a variable names{asked}"
-
-
-def _warnings(job: JobContext, environ: Mapping[str, str], changed: Mapping[str, str | None]) -> Iterator[str]:
-    if environ.get("AI_FLOW_INPUT", "").startswith("-"):
-        yield "warning: AI_FLOW_INPUT begins with -, which claude takes for an option: give it on standard input."
-    if changed:
-        told = ", ".join(f"{name} ({state or 'not compared'})" for name, state in changed.items())
+    version = variable(environ, "CI_SERVER_VERSION")
+    shown = f" (GitLab {version})" if version and BRANCH.fullmatch(version) else ""
+    yield f"gitlab-mcp-server {__version__}: {settings.url}{shown}, project {_plain(settings.project)}"
+    named = settings.credential.variable
+    told = who()
+    if told.value is None:
+        yield f"credential: {named}; {_unknown(told)}, so what it can do is not known"
+    else:
+        yield f"credential: {named} of {mention(told.value.text('username'))}{_power(settings, scopes(), pushes())}"
+    if files:
+        listed = ", ".join(f"{name} ({answer().value or 'not compared'})" for name, answer in changed.items())
+        where = "a checkout of another project" if settings.job.foreign else "this checkout"
         yield (
-            f"warning: this checkout{' of another project' if job.foreign else ''} has files that Claude Code obeys:"
-            f" {told}; claude --setting-sources user leaves them out."
+            f"warning: {where} has files that Claude Code obeys: {listed};"
+            " claude --setting-sources user leaves them out."
         )
 
 
-def _comparison(gitlab: GitLab, settings: Settings, environ: Mapping[str, str], name: str) -> Callable[[], str]:
+def _has_scopes(kind: str) -> bool:
+    return kind == "access token"
+
+
+def _unknown(told: Answer[T]) -> str:
+    if isinstance(told.failure, GitLabRefusal) and told.failure.status == 401:
+        return "GitLab does not know it: the job has ended, or the token is wrong, expired or another GitLab's"
+    return told.said.rstrip(".")
+
+
+def _power(settings: Settings, scopes: Answer[list[str]], pushes: Answer[bool | None]) -> str:
+    """What the credential lets the run do, as far as GitLab told; nothing is said that it did not tell."""
+    known = scopes.value or []
+    listed = f", scopes {', '.join(_plain(scope) for scope in known)}" if known else ""
+    comments = "" if _has_scopes(settings.credential.kind) else "; comments need GITLAB_ACCESS_TOKEN (scope api)"
+    if settings.read_only:
+        return f"{listed}: reads, and writes nothing (--read-only)"
+    if settings.push_token and not WRITING_SCOPES & set(known):
+        if pushes.value:
+            return f"{listed}: reads; commits and opens merge requests by git push{comments}"
+        if pushes.value is False:
+            return f"{listed}: reads only; a maintainer lets jobs push in {BUTTON}{comments}"
+        if not _has_scopes(settings.credential.kind) or known:
+            return f"{listed}: reads; whether it may push is not known ({pushes.said.rstrip('.')}){comments}"
+    if _has_scopes(settings.credential.kind) and not known:
+        return f"; its scopes are not known ({scopes.said.rstrip('.')})"
+    if known and not WRITING_SCOPES & set(known):
+        return f"{listed}: reads as far as these go; scope api would let it write"
+    return f"{listed}: reads and writes as far as its role in the project goes"
+
+
+def _plain(text: str) -> str:
+    """A name as it is where it is a plain one, else in quotes."""
+    if BRANCH.fullmatch(text):
+        return text
+    return '"{}"'.format(one_line(text, 100).replace('"', "'"))
+
+
+def _comparison(gitlab: GitLab, settings: Settings, environ: Mapping[str, str], path: Path) -> Callable[[], str]:
     """How a file of the checkout is to the one of the branch that it is to be merged into."""
     target = variable(environ, "CI_MERGE_REQUEST_TARGET_BRANCH_NAME") or variable(environ, "CI_DEFAULT_BRANCH")
-    directory, shown = settings.working_directory, one_line(target, 100)
+    root = settings.working_directory.path if settings.working_directory else Path.cwd()
 
     def compare() -> str:
-        here = directory.path / name if directory else Path(name)
-        if here.is_symlink() or not here.is_file():
-            return "a folder or link"
+        try:
+            inside = path.resolve().is_relative_to(root.resolve()) and path.is_file()
+            if not inside or path.stat().st_size > COMPARED_BYTES:
+                return "not compared"
+            here, name = path.read_bytes(), path.resolve().relative_to(root.resolve()).as_posix()
+        except OSError:
+            return "not readable"
         try:
             there = gitlab.raw(
                 f"/projects/{segment(settings.project)}/repository/files/{segment(name)}/raw", ref=target
             )
         except NotFound:
-            return f"not on {shown}"
-        return f"as on {shown}" if there == here.read_bytes() else f"differs from {shown}"
+            return f"not on {_plain(target)}"
+        return f"as on {_plain(target)}" if there == here else f"differs from {_plain(target)}"
 
     return compare

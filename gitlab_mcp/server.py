@@ -38,7 +38,7 @@ class GitLabServer(MCPServer[Any]):
             "gitlab",
             title="GitLab",
             version=__version__,
-            instructions=instructions(settings, sorted(self._needing_access_token)),
+            instructions=instructions(settings, list(self._bound), sorted(self._needing_access_token)),
             tools=list(self._bound.values()),
             log_level="WARNING",
         )

@@ -11,7 +11,7 @@ from gitlab_mcp.checkout import WorkingDirectory, checkout_around, origin
 from gitlab_mcp.git.changes import Author
 from gitlab_mcp.job import JobContext, read_job
 from gitlab_mcp.variables import SettingsError as SettingsError
-from gitlab_mcp.variables import flag, is_ci, listed, secret, variable
+from gitlab_mcp.variables import flag, is_ci, is_file, is_folder, listed, secret, variable
 
 READS = ("get", "head")  # the HTTP methods that change nothing
 DEFAULT_URL = "https://gitlab.com"
@@ -104,6 +104,10 @@ ACCESS_TOKEN_VARIABLES = ("GITLAB_ACCESS_TOKEN", "GITLAB_TOKEN", "GITLAB_PERSONA
 SECRET_VARIABLE = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|API_KEY|ACCESS_KEY|PRIVATE_KEY)$")
 # Shorter values are no secrets, and taking them out of a text would take words apart.
 SECRET_CHARACTERS = 8
+LONGEST_DEADLINE = 3600
+
+# An address is told to the model and the job's log: it holds what one needs, and no sentence.
+ADDRESS = re.compile(r"https?://[A-Za-z0-9._:\[\]-]{1,253}(/[A-Za-z0-9._~%+-]{1,60}){0,4}/?", re.IGNORECASE)
 AUTHOR = re.compile(r"([^<>\x00-\x1f\x7f]{1,255}?) *<([^<>\s\x00-\x1f\x7f]{1,255})>")
 CA_VARIABLES = ("CI_SERVER_TLS_CA_FILE", "GITLAB_CA_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
@@ -157,8 +161,14 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
         trusted_only=flags.trusted_only or flag(environ, "GITLAB_MCP_TRUSTED_ONLY"),
         trigger=(flags.trigger or variable(environ, "GITLAB_MCP_TRIGGER") or "claude").removeprefix("@"),
         secrets=secrets_of(environ),
-        deadline=flags.deadline or 60.0,
+        deadline=_deadline(flags),
     )
+
+
+def _deadline(flags: Flags) -> float:
+    if not 0 <= flags.deadline <= LONGEST_DEADLINE:
+        raise SettingsError(f"--deadline is {flags.deadline:g}: give seconds, {LONGEST_DEADLINE} at most.")
+    return flags.deadline or 60.0
 
 
 def _job_token(environ: Mapping[str, str]) -> Credential | None:
@@ -218,8 +228,8 @@ def _address(url: str) -> str:
         bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
     except ValueError:  # a port that is no number, a broken IPv6 address
         bad = True
-    if bad or parts.username or parts.query or parts.fragment:
-        shown = re.split(r"[?#]", _without_userinfo(url))[0]
+    if bad or parts.username or parts.query or parts.fragment or not ADDRESS.fullmatch(url):
+        shown = re.sub(r"[^\x21-\x7e]+", " ", re.split(r"[?#]", _without_userinfo(url))[0])[:200]
         raise SettingsError(f'"{shown}" is no address of a GitLab: write it as https://gitlab.example.com.')
     return url.rstrip("/")
 
@@ -248,7 +258,7 @@ def _ca_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
     for name in CA_VARIABLES:
         if value := variable(environ, name):
             path = Path(value)
-            if not path.exists():
+            if not (is_file(path) or is_folder(path)):
                 raise SettingsError(f"{name} names {value}, which is not there: correct it or remove it.")
             files.append(path)
     return tuple(files)
@@ -257,7 +267,7 @@ def _ca_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
 def _working_directory(environ: Mapping[str, str], directory: Path, url: str) -> WorkingDirectory | None:
     """The job's checkout, or the checkout around `directory` whose `origin` is a project of this GitLab."""
     job_directory = variable(environ, "CI_PROJECT_DIR")
-    if is_ci(environ) and job_directory and Path(job_directory).is_dir():
+    if is_ci(environ) and job_directory and is_folder(Path(job_directory)):
         project = variable(environ, "CI_PROJECT_PATH") or variable(environ, "CI_PROJECT_ID")
         return WorkingDirectory(Path(job_directory).resolve(), project, variable(environ, "CI_COMMIT_SHA"))
     return checkout_around(directory, url)

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import select
 import socket
 import stat
@@ -9,7 +10,8 @@ import time
 from enum import Enum
 
 PEEKED = 64  # bytes, of which the first that is no blank is looked at
-BLANKS = b" \t\r\n"
+# An object, or no more than its beginning: a shell's { is followed by something else.
+OBJECT = re.compile(rb'\s*\{\s*("|\Z)')
 SPLICE_F_NONBLOCK = 2  # splice(2), <fcntl.h>
 
 
@@ -32,7 +34,10 @@ def look(descriptor: int = 0) -> Input:
     if os.isatty(descriptor):
         return Input.TERMINAL
     if stat.S_ISREG(mode):
-        return _of(os.pread(descriptor, PEEKED, os.lseek(descriptor, 0, os.SEEK_CUR)))
+        try:
+            return _of(os.pread(descriptor, PEEKED, os.lseek(descriptor, 0, os.SEEK_CUR)))
+        except OSError:  # open for writing only
+            return Input.ENDED
     if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
         return Input.ENDED  # the null device, a folder: no client is there
     poller = select.poll()
@@ -57,7 +62,7 @@ def wait(seconds: float, descriptor: int = 0) -> Input:
 def _of(peeked: bytes) -> Input:
     if not peeked:
         return Input.ENDED
-    return Input.CLIENT if peeked.lstrip(BLANKS)[:1] == b"{" else Input.OTHER
+    return Input.CLIENT if OBJECT.match(peeked) else Input.OTHER
 
 
 def _peek_socket(descriptor: int) -> bytes:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+LONGEST_SECRET = 65_536
+
 
 class SettingsError(Exception):
     """The configuration cannot be used; the text says what is wrong and which variable or flag mends it."""
@@ -46,7 +48,26 @@ def secret(environ: Mapping[str, str], name: str) -> str:
     file = variable(environ, f"{name}_FILE")
     if not file:
         return ""
+    if not is_file(Path(file)):
+        raise SettingsError(f"{name}_FILE names no file that can be read: correct it or remove it.")
     try:
-        return Path(file).read_text(encoding="utf-8-sig").strip()
+        with Path(file).open(encoding="utf-8-sig") as opened:
+            return opened.read(LONGEST_SECRET).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"The file that {name}_FILE names cannot be read: {type(error).__name__}.") from error
+
+
+def is_file(path: Path) -> bool:
+    """Whether this is a file, not a pipe that would be waited for; what cannot be looked at is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether this is a folder; what cannot be looked at is none."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False

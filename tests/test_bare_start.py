@@ -99,7 +99,7 @@ def test_in_a_job_it_registers_tells_the_log_and_ends_with_0(
 ) -> None:
     allow_job_pushes(sandbox)
     with stdin() as descriptor:
-        done = start(job, "--read-only", "--trigger", "bot", stdin=descriptor)
+        done = start(job, "--trusted-only", "--trigger", "bot", stdin=descriptor)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0].endswith(f": {sandbox.url}, project acme/app")
@@ -109,7 +109,7 @@ def test_in_a_job_it_registers_tells_the_log_and_ends_with_0(
     assert len(lines) == 4
     assert sandbox.tokens["job"] not in done.stdout + done.stderr
     found = entry(job)
-    assert found["args"][-3:] == ["serve", "--read-only", "--trigger=bot"]
+    assert found["args"][-3:] == ["serve", "--trusted-only", "--trigger=bot"]
     assert found["alwaysLoad"] is True
     assert Path(found["command"]).is_absolute()
     assert sandbox.tokens["job"] not in json.dumps(found)
@@ -198,14 +198,120 @@ def test_what_the_checkout_would_start_is_switched_off_and_named_unless_it_is_tr
     assert "\x1b" not in done.stdout
 
 
+def test_what_a_subfolder_would_start_is_switched_off_where_the_line_is_run_there(job: dict[str, str]) -> None:
+    below = Path(job["CI_PROJECT_DIR"]) / "frontend"
+    below.mkdir()
+    (below / ".mcp.json").write_text(json.dumps({"mcpServers": {"evil": {}}}))
+    done = subprocess.run(
+        COMMAND, env=job, cwd=below, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=WAIT, check=False
+    )
+    assert 'switched off: the servers of the checkout\'s .mcp.json: "evil"' in done.stdout
+
+
+SECRET = "glpat-a-secret-in-an-odd-place"
+ODD_PLACES: list[tuple[tuple[str, ...], dict[str, str]]] = [
+    (("--trigger", SECRET), {}),
+    (("--author", f"x <{SECRET}>"), {}),
+    (("--url", f"http://oauth2:{SECRET}@127.0.0.1:9"), {}),
+    ((), {"CI_SERVER_VERSION": SECRET}),
+    ((), {"CI_DEFAULT_BRANCH": SECRET}),
+    ((), {"GITLAB_USER_LOGIN": SECRET}),
+    ((), {"GITLAB_URL": SECRET}),
+    ((), {"GITLAB_MCP_READ_ONLY": SECRET}),
+    ((), {"GITLAB_CA_FILE": SECRET}),
+    ((), {"GITLAB_PROJECT": SECRET}),
+]
+
+
+@pytest.mark.parametrize(("flags", "variables"), ODD_PLACES)
+def test_a_secret_in_an_odd_place_is_neither_told_nor_written(
+    job: dict[str, str], flags: tuple[str, ...], variables: dict[str, str]
+) -> None:
+    done = start({**job, **variables}, *flags)
+    assert done.returncode == 0
+    written = "".join(path.read_text() for path in Path(job["HOME"]).rglob("*.json"))
+    assert SECRET not in done.stdout + done.stderr + written
+
+
+def pipe_for_ca(job: dict[str, str]) -> dict[str, str]:
+    os.mkfifo(Path(job["HOME"]) / "pipe")
+    return {"CI_SERVER_TLS_CA_FILE": str(Path(job["HOME"]) / "pipe")}
+
+
+def pipe_for_token(job: dict[str, str]) -> dict[str, str]:
+    os.mkfifo(Path(job["HOME"]) / "pipe")
+    return {"GITLAB_ACCESS_TOKEN_FILE": str(Path(job["HOME"]) / "pipe")}
+
+
+def no_certificate(job: dict[str, str]) -> dict[str, str]:
+    (Path(job["HOME"]) / "ca.pem").write_text("nothing")
+    return {"CI_SERVER_TLS_CA_FILE": str(Path(job["HOME"]) / "ca.pem")}
+
+
+def endless(_job: dict[str, str]) -> dict[str, str]:
+    return {"GITLAB_ACCESS_TOKEN_FILE": "/dev/zero"}
+
+
+def long_name(_job: dict[str, str]) -> dict[str, str]:
+    return {"GITLAB_CA_FILE": "/" + "x" * 300}
+
+
+def unknown_tool(_job: dict[str, str]) -> dict[str, str]:
+    return {"GITLAB_MCP_TOOLS": "nope"}
+
+
+TROUBLES = [pipe_for_ca, pipe_for_token, no_certificate, endless, long_name, unknown_tool]
+
+
+@pytest.mark.parametrize("make", TROUBLES, ids=[make.__name__ for make in TROUBLES])
+def test_whatever_is_wrong_is_one_line_and_the_job_goes_on(
+    job: dict[str, str], make: Callable[[dict[str, str]], dict[str, str]]
+) -> None:
+    done = start({**job, **make(job), "AI_FLOW_INPUT": "--settings={}"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "cannot work like this: " in done.stdout
+    assert "warning: AI_FLOW_INPUT begins with -" in done.stdout
+    assert "registered for Claude Code: " in done.stdout
+
+
+def test_in_a_folder_that_was_deleted_it_registers_all_the_same(job: dict[str, str], tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    line = f'rmdir "{gone}"; exec "{sys.executable}" -m gitlab_mcp </dev/null'
+    done = subprocess.run(
+        ["sh", "-c", line], env=job, cwd=gone, capture_output=True, text=True, timeout=WAIT, check=False
+    )
+    assert (done.returncode, "serve" in entry(job)["args"]) == (0, True), done.stderr
+
+
+def test_a_refusal_of_gitlab_is_told_as_what_it_is(sandbox: Sandbox, job: dict[str, str]) -> None:
+    cases = [(401, "GitLab does not know it"), (503, "GitLab answered 503"), (403, "GitLab answered 403")]
+    for status, told in cases:
+        sandbox.knobs.clear()
+        sandbox.knobs.fail("GET", "/job$", status=status, times=20)
+        done = start(job)
+        assert f"credential: CI_JOB_TOKEN; {told}" in done.stdout
+        assert "what it can do is not known" in done.stdout
+    sandbox.knobs.clear()
+    sandbox.knobs.fail("GET", "/info/refs$", status=503, times=20)
+    allow_job_pushes(sandbox)
+    assert "whether it may push is not known" in start(job).stdout
+    sandbox.knobs.clear()
+
+
 def test_no_variable_of_a_stranger_stands_unquoted_in_the_log(job: dict[str, str]) -> None:
     hostile = "x\n\x1b[31m::error:: pwned $(id)"
     names = ("AI_FLOW_INPUT", "AI_FLOW_CONTEXT", "AI_FLOW_EVENT", "CI_MERGE_REQUEST_TITLE", "GITLAB_USER_LOGIN")
-    done = start({**job, **dict.fromkeys(names, hostile)})
+    more = ("CI_SERVER_VERSION", "CI_PIPELINE_SOURCE", "CI_COMMIT_BRANCH", "TRIGGER_PAYLOAD", "CI_COMMIT_REF_NAME")
+    done = start({**job, **dict.fromkeys((*names, *more), hostile)})
     assert "pwned" not in done.stdout + done.stderr
     dashed = start({**job, "AI_FLOW_INPUT": '--settings={"hooks":{}}'})
     assert "warning: AI_FLOW_INPUT begins with -" in dashed.stdout
     assert "hooks" not in dashed.stdout
+    for name in ("CI_SERVER_URL", "GITLAB_URL", "CI_PROJECT_PATH", "GITLAB_PROJECT", "CI_DEFAULT_BRANCH"):
+        told = start({**job, name: f'http://127.0.0.1:9/{hostile}" x'})
+        assert "\x1b" not in told.stdout
+        assert not [line for line in told.stdout.splitlines() if line.startswith("::error")]
 
 
 @contextmanager
@@ -258,6 +364,21 @@ def test_at_a_desk_the_end_of_input_gets_the_introduction(job: dict[str, str]) -
     assert done.returncode == 0
     assert "Register it in Claude Code" in done.stdout
     assert not (Path(job["HOME"]) / ".claude.json").exists()
+
+
+def test_a_line_of_a_script_that_begins_with_a_brace_is_no_client(job: dict[str, str]) -> None:
+    work = Path(job["CI_PROJECT_DIR"])
+    (work / "job.sh").write_text(f'"{sys.executable}" -m gitlab_mcp || true\n{{ echo two; }}\necho three\n')
+    done = subprocess.run(
+        ["bash", "-c", "cat job.sh | bash"],
+        env=job,
+        cwd=work,
+        capture_output=True,
+        text=True,
+        timeout=WAIT,
+        check=False,
+    )
+    assert done.stdout.splitlines()[-2:] == ["two", "three"]
 
 
 @pytest.mark.parametrize("how", ["cat job.sh | bash", "bash < job.sh", "bash job.sh < /dev/null", "cat job.sh | sh"])

@@ -1,12 +1,14 @@
 """Requests to GitLab's REST API: one python-gitlab client, with every failure turned into words."""
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from urllib.parse import quote
 
@@ -69,10 +71,7 @@ class GitLab:
 
     @cached_property
     def _gitlab(self) -> "gitlab.Gitlab":
-        # python-gitlab takes a quarter of a second to import: not before the client has its list of tools.
-        import gitlab
-
-        return gitlab.Gitlab(
+        return python_gitlab().Gitlab(
             self.settings.url,
             oauth_token=self.settings.credential.token,  # Bearer serves every kind of token
             session=self._session,
@@ -111,14 +110,6 @@ class GitLab:
         """GET something that is no JSON, such as the content of a file."""
         return self._request("get", path, query=query).content
 
-    def reach(self) -> bool:
-        """Whether GitLab answers at all, whatever it says. Raises Unreachable."""
-        try:
-            self.get("/version" if self.settings.credential.kind == "access token" else "/job")
-        except GitLabRefusal:
-            return True
-        return True
-
     def may_push(self, project: str) -> bool:
         """Whether GitLab lets the job token push to the project at this path: what git itself would ask first."""
         token = self.settings.push_token
@@ -135,6 +126,8 @@ class GitLab:
             )
         except (requests.RequestException, ValueError) as error:
             raise unreachable("get", error, self.settings.url) from error
+        if answer.status_code not in (200, 401, 403):
+            raise refusal("get", answer.status_code, answer.content, answer.headers, self.settings)
         return answer.status_code == 200
 
     @cached_property
@@ -217,8 +210,7 @@ class GitLab:
     def _send(
         self, method: str, path: str, query: Mapping[str, object], body: Mapping[str, object] | None, seconds: float
     ) -> requests.Response:
-        import gitlab.exceptions
-
+        exceptions = python_gitlab().exceptions
         self.policy.check(method, path, body, self._default_branch)
         if self.settings.credential.kind == "job token" and not job_token.takes(method, path):
             raise job_token.not_taken(method, path)
@@ -236,7 +228,7 @@ class GitLab:
                 retry_transient_errors=False,
                 max_retries=0,
             )
-        except (gitlab.exceptions.GitlabHttpError, gitlab.exceptions.GitlabAuthenticationError) as error:
+        except (exceptions.GitlabHttpError, exceptions.GitlabAuthenticationError) as error:
             headers = self._session.last_headers
             failure = refusal(method, error.response_code or 0, error.response_body, headers, self.settings)
             raise explained(self, failure, method, path) from error
@@ -275,6 +267,18 @@ def _parsed(response: requests.Response, method: str, path: str) -> object:
         kind = response.headers.get("content-type", "no content type").split(";")[0]
         raise unreachable(method, error, path, found=f"{kind}, {len(response.content)} bytes") from error
     return parsed
+
+
+def python_gitlab() -> Any:
+    """The module gitlab, which takes a quarter of a second to import: not before the client has its list of tools."""
+    if "HOME" not in os.environ:
+        try:
+            Path.home()
+        except RuntimeError:  # a container's user without a line in passwd; the import would fail on that
+            os.environ["HOME"] = os.devnull
+    import gitlab.exceptions
+
+    return gitlab
 
 
 def segment(text: str) -> str:

@@ -8,6 +8,7 @@ from gitlab_mcp.claude_code.registration import (
     flag_arguments,
     own_command,
     own_registration,
+    project_folder,
     register,
     unregister,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "flag_arguments",
     "own_command",
     "own_registration",
+    "project_folder",
     "project_servers",
     "register",
     "unregister",

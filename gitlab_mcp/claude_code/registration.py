@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from gitlab_mcp.claude_code.files import PRIVATE, Document, RegistrationError, change, object_at, user_file
 from gitlab_mcp.git.run import common_directory
+from gitlab_mcp.render.redact import redact
 from gitlab_mcp.settings import Flags
 
 Scope = Literal["user", "project", "local"]
@@ -71,7 +72,7 @@ def flag_arguments(flags: Flags, hidden: Iterable[str]) -> tuple[str, ...]:
         if not value:
             continue
         text = f"{value:g}" if isinstance(value, float) else str(value)
-        if any(secret in text for secret in secrets):
+        if any(secret in text for secret in secrets) or redact(text) != text or "@" in text.partition("//")[2]:
             raise RegistrationError(f"{option} holds a secret, which would stand readable in a file: leave it out.")
         if "${" in text:
             raise RegistrationError(
@@ -114,7 +115,7 @@ def _place(scope: Scope, environ: Mapping[str, str], directory: Path) -> tuple[P
     if scope == "user":
         return user_file(environ), ("mcpServers",)
     if scope == "local":
-        return user_file(environ), ("projects", str(_project(directory)), "mcpServers")
+        return user_file(environ), ("projects", str(project_folder(directory)), "mcpServers")
     path = directory.absolute() / ".mcp.json"
     if not _is_below(path, directory):
         raise RegistrationError(f"{path} is a link that leads out of its folder: put a file in its place.")
@@ -129,7 +130,7 @@ def _is_below(path: Path, directory: Path) -> bool:
         return False
 
 
-def _project(directory: Path) -> Path:
+def project_folder(directory: Path) -> Path:
     """What Claude Code calls the project of a directory: its checkout, and of a linked work tree the main one's."""
     here = directory.resolve()
     for folder in (here, *here.parents):

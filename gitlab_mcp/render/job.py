@@ -10,6 +10,11 @@ from gitlab_mcp.settings import Settings
 # Together they stay below what one answer may have.
 WORDS_BYTES = {"input": 10_000, "description": 8_000, "comments": 12_000, "unread": 6_000}
 
+WITHHELD = (
+    "\nWhat was asked, and what the issue or merge request said then, is withheld (--trusted-only): it does not come"
+    " with its authors. get_issue and get_merge_request show the words of those who are known."
+)
+
 
 def job_context(settings: Settings, identity: Identity) -> str:
     """What the run is about, with whom the credential belongs to."""
@@ -27,7 +32,7 @@ def job_context(settings: Settings, identity: Identity) -> str:
         ),
         _credential(settings, identity),
     ]
-    return "\n".join([*head, *_words(job)])
+    return "\n".join([*head, *([WITHHELD] if settings.trusted_only else _words(job))])
 
 
 def _heading(job: JobContext) -> str:

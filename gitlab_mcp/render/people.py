@@ -14,7 +14,7 @@ def mention(username: str) -> str:
     """`@username`; a name that GitLab could not have is quoted instead (it comes from outside)."""
     if re.fullmatch(r"[A-Za-z0-9_.-]{1,255}", username):
         return f"@{username}"
-    return f'"{one_line(username, 60)}"' if username else "(unknown)"
+    return '"{}"'.format(one_line(username, 60).replace('"', "'")) if username else "(unknown)"
 
 
 def byline(text: Entity, authors: Authors) -> str:

@@ -18,7 +18,6 @@ from gitlab_mcp.repository import git_entities as entities
 from gitlab_mcp.repository.git_access import GitAccess
 from gitlab_mcp.repository.merge_request_pushes import MergeRequestPushes
 from gitlab_mcp.repository.paths import folders_above
-from gitlab_mcp.repository.push_options import WITH_ACCESS_TOKEN
 from gitlab_mcp.repository.pushes import Pushes
 
 FILE_BYTES = 9_000_000  # what GitLab's own answer for a file could hold in ours
@@ -36,7 +35,7 @@ class GitRepository:
         self._own = own
         self._git = GitAccess(project, own)
         self._pushes = Pushes(project, self._git)
-        self._merge_requests = MergeRequestPushes(project, self._pushes)
+        self._merge_requests = MergeRequestPushes(project, self._git, self._pushes)
 
     def close(self) -> None:
         """Remove what is on the disk."""
@@ -199,14 +198,4 @@ class GitRepository:
         return self._merge_requests.open(source, target, own, wanted)
 
     def update_merge_request(self, target: Noteable, update: Update) -> Opened:
-        now = self._gitlab.get(target.path)
-        if now.text("state") != "opened":
-            raise Refused(
-                f"!{target.iid} is {now.text('state')}, and a push changes open ones only. {WITH_ACCESS_TOKEN}"
-            )
-        if now.number("source_project_id") != now.number("target_project_id"):
-            raise Refused(
-                f"!{target.iid} comes from another project, which this job cannot push to. {WITH_ACCESS_TOKEN}"
-            )
-        source = self._git.resolve(now.text("source_branch"))
-        return self._merge_requests.update(target, update, now, source)
+        return self._merge_requests.update(target, update)

@@ -2,14 +2,14 @@
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import Project
 from gitlab_mcp.api.retrying import backoff
 from gitlab_mcp.api.writes import Written, write_once
 from gitlab_mcp.call import current_call
-from gitlab_mcp.errors import Conflict, NotFound, Unreachable
+from gitlab_mcp.errors import AnswerLost, Conflict, NotFound, Unreachable
 from gitlab_mcp.git import history, objects
 from gitlab_mcp.git.changes import Author, Change
 from gitlab_mcp.git.objects import TreeEntry
@@ -49,10 +49,13 @@ class Pushes:
             raise Conflict(f"The branch {name} is already there.", status=400, reason="Branch already exists")
         return Written(entities.branch(self._project.web_url, name, start), pushed.confirmed)
 
-    def commit(self, new: NewCommit, options: Sequence[str]) -> tuple[Written[str], Pushed]:
+    def commit(
+        self, new: NewCommit, options: Sequence[str], before_again: Callable[[], None] | None = None
+    ) -> tuple[Written[str], Pushed]:
         """Commit on top of a branch, or to a new one, with push options: the commit's id, and what GitLab said.
 
-        A branch that moved meanwhile is built on anew where nothing moved at the paths of this commit.
+        A branch that moved meanwhile is built on anew where nothing moved at the paths of this commit, and once
+        `before_again` raises nothing.
         """
         message = self._gitlab.outgoing(new.message)
         self._check(new.branch, message, new.changes)
@@ -72,6 +75,8 @@ class Pushes:
                     # curl sends a request again by itself when its connection was dead: the first one had arrived.
                     return Written(commit, confirmed=True), pushed.result
                 self._check_moved(new, parent)
+                if before_again:
+                    before_again()
                 changed = self._changed_between(moved, parent)
                 if clash := touching((path for change in new.changes for path in change.paths), changed):
                     raise Conflict(
@@ -137,6 +142,8 @@ class Pushes:
                     pushed = push(self._own, branch, commit, expected, options, patience)
             except GitError as error:
                 raise failure_of(error, self._own.remote.url, pushes=True) from error
+            except Unreachable as failure:  # out of time, and it may have arrived
+                raise AnswerLost(str(failure)) from failure
             if pushed.fate is Fate.REFUSED:
                 raise refused(pushed)
             return pushed

@@ -100,7 +100,7 @@ def test_the_job_of_the_page_takes_an_issue_to_a_merge_request(
     first, *_, last = model.requests
     assert first.tools_in_full >= TOOLS
     assert ("mcp__gitlab__create_note" in first.tools_in_full) == access_token
-    assert "It is about issue #7 (mention), asked by @developer" in first.said("system")
+    assert 'It is about issue #7 (mention), asked by the user "@developer"' in first.said("system")
     assert [result.name for result in last.results if result.is_error] == []
     told = {result.name: result.text for result in last.results}
     assert f"> {ASKED}" in told["mcp__gitlab__get_job_context"]
