@@ -27,11 +27,9 @@ def doctor(ctx: click.Context, /, as_json: bool, **flags: Any) -> None:
 
     Nothing is changed anywhere, and no secret is printed. Ends with code 1 when a check failed.
     """
-    environ = dict(os.environ)
-    # python-gitlab asks for a home when it is imported, and a container's user may have none.
-    os.environ.setdefault("HOME", os.devnull)
     from gitlab_mcp.doctor import examine
 
+    environ = dict(os.environ)
     before = ctx.obj if isinstance(ctx.obj, Flags) else None
     found = examine(given(before, flags), environ, _working_directory())
     if isinstance(sys.stdout, io.TextIOWrapper):

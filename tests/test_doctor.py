@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -14,11 +15,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from gitlab_mcp import claude_code
+from gitlab_mcp.claude_code import Registration, Scope
 from gitlab_mcp.cli_doctor import doctor
 from gitlab_mcp.doctor.running import run
 from gitlab_mcp.doctor.surroundings import Surroundings
@@ -98,6 +102,10 @@ class Place:
         entry = {key: value for key, value in {**entry, **changes}.items() if value is not None}
         text = json.dumps({"numStartups": 3, "mcpServers": {"gitlab": entry}})
         ((folder or self.home) / ".claude.json").write_text(text)
+
+    def enters(self, scope: Scope, directory: Path | None = None, command: str = sys.executable) -> None:
+        """The entry that `register` writes."""
+        claude_code.register(Registration(command), scope, self.own, directory or self.directory)
 
     def is_complete(self) -> None:
         """Everything on this side is well."""
@@ -481,6 +489,45 @@ def test_a_job_that_has_ended_is_told(sandbox: Sandbox, place: Place) -> None:
     assert "the job has ended" in report.of("job-token")[1]
 
 
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_gitlab_that_is_busy_leaves_open_whether_the_job_may_push(
+    fresh_sandbox: Sandbox, place: Place, status: int
+) -> None:
+    fresh_sandbox.knobs.fail(path="/info/refs", status=status, times=9)
+    checks = place.examine(place.job(fresh_sandbox)).checks
+    assert checks["push"]["status"] == "cannot tell from here"
+    assert checks["push"]["what"].startswith("whether the job may push: GitLab did not answer git")
+    assert f"error: {status})" in checks["push"]["what"]
+    assert checks["push"]["remedy"] == "Run it again in a few minutes."
+
+
+def test_a_connection_of_git_that_breaks_leaves_open_whether_the_job_may_push(
+    fresh_sandbox: Sandbox, place: Place
+) -> None:
+    fresh_sandbox.knobs.drop(path="/info/refs", times=9)
+    checks = place.examine(place.job(fresh_sandbox)).checks
+    assert checks["push"]["status"] == "cannot tell from here"
+    assert checks["push"]["remedy"] == "Run it again in a few minutes."
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "remedy"),
+    [
+        ({"status": 200, "body": "<html>Sign in</html>"}, "cannot tell from here", "Run it again in a few minutes."),
+        ({"status": 404}, "fail", "Check the project: GITLAB_PROJECT, or --project."),
+        ({"status": 302, "headers": {"Location": "http://127.0.0.1:9/"}}, "fail", "Check GITLAB_URL."),
+    ],
+)
+def test_no_piece_of_an_address_is_taken_for_a_remedy(
+    fresh_sandbox: Sandbox, place: Place, fault: dict[str, Any], status: str, remedy: str
+) -> None:
+    fresh_sandbox.knobs.fail(path="/info/refs", times=9, **fault)
+    check = place.examine(place.job(fresh_sandbox)).checks["push"]
+    assert check["status"] == status, check
+    assert check["remedy"].startswith(remedy)
+    assert fresh_sandbox.url in check["what"]
+
+
 def test_a_job_with_an_access_token_or_that_only_reads_is_not_asked_for_pushes(sandbox: Sandbox, place: Place) -> None:
     assert "push" not in place.examine(place.job(sandbox), "--read-only").checks
     report = place.examine(place.job(sandbox, GITLAB_ACCESS_TOKEN=sandbox.tokens["developer"]))
@@ -651,6 +698,127 @@ def test_a_folder_of_claudes_own_is_where_the_entry_is_looked_for(sandbox: Sandb
     assert only(place, environ, "registered")[0] == "pass"
 
 
+def test_without_home_the_entry_is_looked_for_where_a_bare_start_writes_it(
+    sandbox: Sandbox, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: SimpleNamespace(pw_dir=str(place.home)))
+    job = place.job(sandbox)
+    del job["HOME"]
+    assert f"{place.home}/.claude.json has no server gitlab" in only(place, job, "registered")[1]
+    place.registers()
+    status, told = only(place, job, "registered")
+    assert status == "pass"
+    assert f"{place.home}/.claude.json" in told
+
+
+def test_a_user_who_has_no_home_at_all_is_told_to_set_one(
+    sandbox: Sandbox, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    job = place.job(sandbox)
+    del job["HOME"]
+    report = place.examine(job)
+    status, told = report.of("registered")
+    assert status == "fail"
+    assert "set HOME to a folder that it owns" in told
+    assert "connected" not in report.checks
+
+
+def test_a_file_of_claudes_old_name_is_looked_into_as_long_as_it_is_in_use(sandbox: Sandbox, place: Place) -> None:
+    legacy = place.home / ".claude" / ".config.json"
+    legacy.parent.mkdir()
+    legacy.write_text("{}")
+    desk = place.desk(sandbox.url)
+    assert "~/.claude/.config.json has no server gitlab" in only(place, desk, "registered")[1]
+    place.enters("user")
+    assert "gitlab" in legacy.read_text()
+    report = place.examine(desk)
+    assert report.of("registered") == ("pass", "gitlab is registered in ~/.claude/.config.json | ")
+    assert "connected" in report.checks
+
+
+def test_an_entry_for_the_checkout_is_found_from_a_folder_inside_it(sandbox: Sandbox, place: Place) -> None:
+    inside = place.directory / "packages" / "one"
+    inside.mkdir(parents=True)
+    subprocess.run(["git", "init", "-q", str(place.directory)], check=True)
+    place.enters("local", inside)
+    desk = place.desk(sandbox.url)
+    assert only(place, desk, "registered")[0] == "pass"
+    place.directory = inside
+    assert only(place, desk, "registered")[0] == "pass"
+
+
+def test_a_remedy_at_a_desk_names_the_scope_of_the_entry_that_is_wrong(sandbox: Sandbox, place: Place) -> None:
+    desk = place.desk(sandbox.url)
+    for scope in ("project", "local"):
+        place.enters(scope, command="/not/there")
+        status, told = only(place, desk, "registered")
+        assert status == "fail"
+        assert f"gitlab-mcp-server register --scope {scope}" in told
+
+
+def test_an_entry_in_the_projects_mcp_json_passes_at_a_desk_with_a_remark(sandbox: Sandbox, place: Place) -> None:
+    place.enters("project", command=claude_code.own_command())
+    desk = place.desk(sandbox.url)
+    report = place.examine(desk)
+    status, told = report.of("registered")
+    assert status == "pass"
+    assert "gitlab is registered in the project's .mcp.json: claude -p takes it" in told
+    assert " tools" in report.of("connected")[1]
+    inside = place.directory / "packages"
+    inside.mkdir()
+    place.directory = inside
+    assert only(place, desk, "registered")[0] == "pass"
+
+
+def test_an_entry_in_the_projects_mcp_json_is_pointed_out_in_a_job_until_the_server_registers_itself(
+    sandbox: Sandbox, place: Place
+) -> None:
+    place.enters("project")
+    job = place.job(sandbox)
+    status, told = only(place, job, "registered")
+    assert status == "warn"
+    assert "switches off the servers of the checkout's .mcp.json" in told
+    assert "/bin/gitlab-mcp-server || true" in told
+    place.enters("user")
+    assert only(place, job, "registered")[0] == "warn", "the checkout's comes first"
+    claude_code.disable_project_servers(["gitlab"], job)
+    assert only(place, job, "registered") == ("pass", "gitlab is registered in ~/.claude.json | ")
+
+
+@pytest.mark.parametrize("settings", [".claude/settings.json", ".claude/settings.local.json"])
+def test_a_server_of_the_project_that_was_declined_does_not_count(
+    sandbox: Sandbox, place: Place, settings: str
+) -> None:
+    place.enters("project")
+    (place.directory / ".claude").mkdir()
+    (place.directory / settings).write_text(json.dumps({"disabledMcpjsonServers": ["gitlab"]}))
+    assert only(place, place.desk(sandbox.url), "registered")[0] == "warn"
+
+
+def test_what_somebody_else_wrote_into_the_projects_mcp_json_is_not_started(sandbox: Sandbox, place: Place) -> None:
+    mark = place.home / "started"
+    entry = {"command": "/bin/sh", "args": ["-c", f"touch {mark}", "serve"], "alwaysLoad": True}
+    own = Registration(claude_code.own_command()).entry()
+    for stranger in (entry, {**own, "args": [*own["args"], "--url=http://127.0.0.1:9"]}):
+        (place.directory / ".mcp.json").write_text(json.dumps({"mcpServers": {"gitlab": stranger}}))
+        for environ in (place.desk(sandbox.url), place.job(sandbox)):
+            status, told = only(place, environ, "connected")
+            assert status == "cannot tell from here"
+            assert "is not started here" in told
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "[]", '{"mcpServers": {"gitlab": 3}}'])
+def test_a_projects_mcp_json_that_names_no_server_is_passed_over(sandbox: Sandbox, place: Place, text: str) -> None:
+    (place.directory / ".mcp.json").write_text(text)
+    place.enters("user")
+    assert only(place, place.job(sandbox), "registered")[0] == "pass"
+
+
 def test_variables_in_the_entry_are_put_in_as_claude_does(sandbox: Sandbox, place: Place) -> None:
     arguments = ["-m", "${PACKAGE:-gitlab_mcp}", "serve"]
     place.registers(command="${PYTHON}", args=arguments, env={"GITLAB_ACCESS_TOKEN": "${ELSEWHERE_TOKEN}"})
@@ -684,26 +852,83 @@ def test_a_registered_program_that_is_no_mcp_server_fails(sandbox: Sandbox, plac
 # The checkout
 
 
-@pytest.mark.parametrize(
-    ("text", "status"),
-    [
-        (CONFIGURATION, "pass"),
-        ('x:\n  script: claude -p hi --allowedTools "Bash(*)" mcp__gitlab__get_issue', "pass"),
-        ('x:\n  script: claude -p hi --allowedTools "Bash(*)"', "warn"),
-        ('x:\n  script: claude -p hi --allowedTools "Bash(*)" # mcp_gitlab', "warn"),
-        ("x:\n  # --allowedTools mcp__gitlab\n  script: printf hi | claude -p", "warn"),
-        ("claude:\n  stage: claude\n  script:\n    - npm install @anthropic-ai/claude-code", "cannot tell from here"),
-        ('x:\n  script: claude -p hi --allowedTools "Bash(*)" --model mcp__gitlab', "cannot tell from here"),
-    ],
-)
+LACKS, UNTOLD = "warn", "cannot tell from here"
+SCRIPTS = [
+    # Which line runs claude.
+    (CONFIGURATION, "pass"),
+    (CONFIGURATION.replace("mcp__gitlab", "") + "other:\n  script: echo --allowedTools mcp__gitlab\n", LACKS),
+    ("x:\n  script: echo claude -p hi --allowedTools mcp__gitlab", UNTOLD),
+    ("x:\n  # --allowedTools mcp__gitlab\n  script: printf hi | claude -p", LACKS),
+    ("x:\n  script:\n    - |\n      # claude -p --allowedTools mcp__gitlab\n      claude -p hi", LACKS),
+    ("x:\n  variables: {A: claude}\n  environment: claude -p --allowedTools mcp__gitlab", UNTOLD),
+    ("claude:\n  stage: claude\n  script:\n    - npm install @anthropic-ai/claude-code", UNTOLD),
+    ("x:\n  script:\n    - claude --version\n    - claude mcp list", UNTOLD),
+    ("x:\n  script: bash -c 'claude -p hi --allowedTools mcp__gitlab'", UNTOLD),
+    ("x:\n  script: A=b ~/.local/bin/claude -p hi --allowedTools mcp__gitlab", "pass"),
+    ("x:\n  script: timeout 9m npx -y @anthropic-ai/claude-code -p hi --allowedTools mcp__gitlab", "pass"),
+    ("x:\n  script:\n  - if ! out=$(claude -p hi --allowedTools mcp__gitlab 2>&1); then exit 1; fi", "pass"),
+    ("x:\n  script: cat in | claude -p > out --allowedTools mcp__gitlab", "pass"),
+    ("x:\n  script:\n  - |\n    cat <<'E' | claude -p\n    it's claude -p --allowedTools mcp__gitlab\n    E", LACKS),
+    ("x:\n  script:\n  - |\n    cat >in <<E\n    it's\n    E\n    claude -p --allowedTools mcp__gitlab <in", "pass"),
+    # How its words are written in YAML.
+    (".run: &run\n  - claude -p hi --allowedTools mcp__gitlab\nx:\n  script: *run", "pass"),
+    ('x:\n  script: ["claude -p hi", "claude -p --allowedTools mcp__gitlab"]', "pass"),
+    ('x:\n  script: [\n    "claude -p hi, you --allowedTools mcp__gitlab",\n  ]', "pass"),
+    ("x:\n  script:\n    - claude -p hi\n      --allowedTools mcp__gitlab", "pass"),
+    ("x:\n  script:\n    - 'claude -p ''hi''\n      --allowedTools mcp__gitlab'", "pass"),
+    ('x:\n  script:\n    - "claude -p \\"hi: you\\"\n      --allowedTools mcp__gitlab"', "pass"),
+    ("x:\n  script:\n    - |\n      claude -p hi \\\n        --allowedTools mcp__gitlab", "pass"),
+    ("x:\n  script:\n    - |\n      claude -p hi\n      --allowedTools mcp__gitlab", LACKS),
+    ("x:\n  script:\n    - >-\n      claude -p hi\n        --allowedTools mcp__gitlab", LACKS),
+    ("x:\n  script:\n    - !reference [.x, script]\n    - claude -p --allowedTools mcp__gitlab", "pass"),
+    ("x:\n  script: claude -p 'hi", UNTOLD),
+    # What it is given.
+    ('x:\n  script: claude -p hi --allowedTools "Bash(*)" mcp__gitlab__get_issue', "pass"),
+    ("x:\n  script: claude -p hi --allowed-tools=Bash,mcp__gitlab", "pass"),
+    ("x:\n  script: claude -p hi --allowedTools Bash --allowedTools mcp__gitlab", "pass"),
+    ('x:\n  script: claude -p hi --allowedTools "Bash(*)"', LACKS),
+    ('x:\n  script: claude -p hi --allowedTools "Bash(*)" # mcp__gitlab', LACKS),
+    ('x:\n  script:\n    - >\n      claude -p hi --allowedTools "Bash"  # mcp__gitlab later', LACKS),
+    ("x:\n  script: claude -p hi --allowedTools mcp__gitlabfoo", LACKS),
+    ('x:\n  script: claude -p hi --allowedTools "Bash(echo mcp__gitlab)"', LACKS),
+    ('x:\n  script: claude -p hi --disallowedTools "mcp__gitlab" --allowedTools "Bash"', LACKS),
+    ('x:\n  script: claude -p hi --allowedTools "Bash(*)" --model mcp__gitlab', LACKS),
+    ('x:\n  script: claude -p "$AI_FLOW_INPUT" --allowedTools "Bash"', LACKS),
+    ('x:\n  script: claude -p "${A:-\'be kind\'}" --allowedTools "$TOOLS"', UNTOLD),
+    ('x:\n  script:\n    - set -- -p --allowedTools mcp__gitlab\n    - claude "$@"', UNTOLD),
+]
+
+
+@pytest.mark.parametrize(("text", "status"), SCRIPTS)
 def test_the_job_in_the_checkout_is_read_for_the_tools_that_it_allows(
     place: Place, nowhere: str, text: str, status: str
 ) -> None:
     (place.directory / ".gitlab-ci.yml").write_text(text)
     found = only(place, place.desk(nowhere), "allowed-tools")
-    assert found[0] == status
+    assert found[0] == status, found
     if status != "pass":
         assert "mcp__gitlab" in found[1]
+
+
+def test_lines_that_run_claude_without_the_tools_are_counted_beside_one_with_some(place: Place, nowhere: str) -> None:
+    text = "x:\n  script:\n    - claude -p hi --allowedTools mcp__gitlab__get_issue\n    - claude -p other\n"
+    (place.directory / ".gitlab-ci.yml").write_text(text)
+    status, told = only(place, place.desk(nowhere), "allowed-tools")
+    assert status == "pass"
+    assert "some of them, by name" in told
+    assert "1 of the 2 lines that run it" in told
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["a: [", "- '", '- "', "x: |\n", "- <<A\n", "- ${", "- \\", "  " * 99, "a:", "- - ", "&a !b ", "#", "(", "'\""],
+)
+def test_a_large_configuration_that_is_none_is_read_in_no_time(place: Place, nowhere: str, piece: str) -> None:
+    for before in ("script:\n", "script: |\n  claude -p "):
+        (place.directory / ".gitlab-ci.yml").write_text(before + piece * (1_000_000 // len(piece)))
+        began = time.process_time()
+        assert only(place, place.desk(nowhere), "allowed-tools")[0] in (LACKS, UNTOLD)
+        assert time.process_time() - began < 15
 
 
 def test_files_that_claude_obeys_are_named(place: Place, nowhere: str) -> None:

@@ -7,8 +7,8 @@ from gitlab_mcp.api.project import Project
 from gitlab_mcp.api.session import roots
 from gitlab_mcp.call import current_call
 from gitlab_mcp.doctor.configuration import HOW_TO_GET_ONE
-from gitlab_mcp.doctor.surroundings import Surroundings
-from gitlab_mcp.doctor.verdict import Check, Untold, Verdict, failed, named, passed
+from gitlab_mcp.doctor.surroundings import NETWORK, Surroundings
+from gitlab_mcp.doctor.verdict import Check, Untold, Verdict, failed, named, passed, unknown
 from gitlab_mcp.errors import GitLabRefusal
 from gitlab_mcp.git.changes import Author
 from gitlab_mcp.git.own import OwnRepository
@@ -72,8 +72,25 @@ def _refused(error: RemoteError, url: str) -> Verdict:
         return failed(what, "An owner unarchives it: Settings > General > Advanced > Unarchive project.")
     if error.trouble is Trouble.FORBIDDEN:
         return failed(f"GitLab does not let this job push with CI_JOB_TOKEN{said(error.said)}", ALLOW_PUSH)
-    what, colon, remedy = str(failure_of(error, url, pushes=True)).rpartition(": ")
-    return failed(what, f"{remedy[0].upper()}{remedy[1:]}") if colon and remedy else failed(remedy, "Run it again.")
+    if error.trouble is Trouble.UNAUTHORIZED:
+        what = f"GitLab refused CI_JOB_TOKEN for {url}{said(error.said)}"
+        return failed(
+            f"{what}: the job has ended, or the token is not this project's",
+            f"Run it in a job of this project that is running. {HOW_TO_GET_ONE}",
+        )
+    if error.trouble is Trouble.MISSING:
+        what = f"GitLab has no repository {url} that this job may see{said(error.said)}"
+        return failed(what, "Check the project: GITLAB_PROJECT, or --project.")
+    if error.trouble is Trouble.NOT_TRUSTED:
+        what = f"git did not accept the TLS certificate of {url}"
+        return failed(what, "For a private CA set GITLAB_CA_FILE to its PEM file.")
+    if error.trouble is Trouble.REDIRECTED:
+        return failed(f"{url} redirects, which git does not follow with a token", "Check GITLAB_URL.")
+    if error.trouble is Trouble.NOT_REACHED:
+        return unknown(f"whether the job may push: git cannot reach {url}", NETWORK)
+    # An outage says nothing of what is allowed when it is over.
+    why = str(failure_of(error, url, pushes=True)).removesuffix(".")
+    return unknown(f"whether the job may push: {why}", "Run it again in a few minutes.")
 
 
 CHECKS = (
