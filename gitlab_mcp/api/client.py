@@ -71,13 +71,14 @@ class GitLab:
 
     @cached_property
     def _gitlab(self) -> "gitlab.Gitlab":
-        return python_gitlab().Gitlab(
+        client: gitlab.Gitlab = python_gitlab().Gitlab(
             self.settings.url,
             oauth_token=self.settings.credential.token,  # Bearer serves every kind of token
             session=self._session,
             keep_base_url=True,
             user_agent=f"gitlab-mcp-server/{__version__}",
         )
+        return client
 
     def get(self, path: str, /, **query: object) -> Entity:
         """GET one object."""
