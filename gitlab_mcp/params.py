@@ -11,6 +11,14 @@ WEB_PATH = re.compile(
     r"/(?P<project>.+?)/-/(?P<noun>issues|work_items|merge_requests)/(?P<iid>\d{1,18})(?:/\w*)*(?:#note_(?P<note>\d{1,18}))?"
 )
 
+NO_TEXT = "half of a surrogate pair, which is no character: leave it out"
+BRANCH_BYTES = 249  # git's lock file of a branch has ".lock" behind its name, and file names end at 255 bytes
+
+
+def is_text(value: str) -> bool:
+    """Whether a text can be sent at all: half of a surrogate pair has no UTF-8."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
 
 def as_text(value: object) -> object:
     """Numbers are taken where text is expected: agents write 7 as often as "7"."""
@@ -66,6 +74,8 @@ def _path(value: object) -> object:
         raise ValueError("no path in a repository goes through .git")
     if any(ord(character) < 32 or ord(character) == 127 for character in path):
         raise ValueError("a path cannot hold control characters")
+    if not is_text(path):
+        raise ValueError(f"a path cannot hold {NO_TEXT}")
     return path.rstrip("/")
 
 
@@ -73,11 +83,28 @@ def _ref(value: object) -> object:
     if not isinstance(value, str):
         return value
     ref = value.strip()
+    if not is_text(ref):
+        raise ValueError(f"a name cannot hold {NO_TEXT}")
     # What `git check-ref-format` refuses, plus ranges, which GitLab's list of commits would follow.
     if re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.lock(/|$)|^[-/.]|/\.|[/.]$", ref):
         suggestion = re.sub(r"[^\w/.]+", "-", ref).strip("-/.").replace("..", ".")
         raise ValueError(f'git refuses "{ref}" as a name{f"; try {suggestion!r}" if suggestion else ""}')
     return ref
+
+
+def _branch(value: object) -> object:
+    name = _ref(value)
+    if not isinstance(name, str):
+        return name
+    if name in ("HEAD", "@"):
+        raise ValueError(f"git keeps {name} for itself: give the name of a branch")
+    if whole := re.match(r"refs/(heads|remotes|tags)/", name):
+        raise ValueError(f'give the plain name of the branch, "{name.removeprefix(whole[0])}"')
+    if (length := len(name.encode())) > BRANCH_BYTES:
+        raise ValueError(
+            f"it has {length} bytes, and the name of a branch at most {BRANCH_BYTES}: choose a shorter one"
+        )
+    return name
 
 
 def web_reference(url: str) -> re.Match[str] | None:
@@ -98,7 +125,7 @@ Globs = Annotated[list[str], BeforeValidator(_names)]
 Labels = Annotated[list[str], BeforeValidator(_names)]
 Username = Annotated[str, BeforeValidator(_username)]
 Path = Annotated[str, BeforeValidator(_path)]
-Branch = Annotated[str, BeforeValidator(_ref)]
+Branch = Annotated[str, BeforeValidator(_branch)]
 Ref = Annotated[str, BeforeValidator(_ref)]
 PageNumber = Annotated[int, Field(ge=1)]
 Detail = Literal["concise", "full"]

@@ -84,7 +84,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "create_branch": {"branch": "b", "ref": "main"},
     "list_commits": {"ref": "main"},
     "compare_refs": {"base": "main", "head": "b"},
-    "commit_files": {"branch": "b", "message": HOSTILE, "actions": [{"path": "x", "content": "y"}]},
+    "commit_files": {"branch": "b", "message": HOSTILE.replace("\0", ""), "actions": [{"path": "x", "content": "y"}]},
 }
 
 

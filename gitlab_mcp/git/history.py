@@ -1,18 +1,23 @@
 """What only a longer history tells: who is whose ancestor, what changed a path, who wrote a line."""
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from gitlab_mcp.git import objects
 from gitlab_mcp.git.objects import Commit, FileDiff
 from gitlab_mcp.git.own import EVERYTHING, OwnRepository
-from gitlab_mcp.git.remote import RemoteError
-from gitlab_mcp.git.run import Patience
+from gitlab_mcp.git.run import Patience, checked
+
+T = TypeVar("T")
 
 # A history is fetched in steps, since most questions are answered by its newest part, or by what is here already.
 DEPTHS = (1, 50, 1000, EVERYTHING)
 RENAMES = 20
+NOWHERE = -math.inf  # earlier than any commit
+CLOCKS = 86_400  # seconds by which the clocks of those who commit may differ
 
 
 @dataclass(frozen=True)
@@ -34,14 +39,13 @@ def is_in(repository: OwnRepository, commit: str, branch: str, patience: Patienc
     if commit == branch:
         return True
     repository.fetch([commit, branch], patience)
-    if is_ancestor(repository, commit, branch, patience):
-        return True
-    since = objects.commit_of(repository, commit, patience).committed_at
-    try:
-        repository.fetch_since(branch, since, patience)
-    except RemoteError:
-        return False  # GitLab has no commit of this branch that is as new
-    return is_ancestor(repository, commit, branch, patience)
+    [made] = _dates(repository, ["--no-walk", commit], patience).values()
+    for depth in DEPTHS:
+        repository.fetch([branch], patience, depth)
+        found, cut = _within(repository, [branch], patience, lambda: is_ancestor(repository, commit, branch, patience))
+        if found or cut < made - CLOCKS:
+            return found
+    return False
 
 
 def newest(
@@ -49,53 +53,56 @@ def newest(
 ) -> list[Commit]:
     """Up to `limit` commits in the history of `commit` after the first `skip`, those that changed `path` if given."""
     found: list[Commit] = []
+    arguments = [f"--skip={skip}", f"--max-count={limit}", commit, "--", *([path] if path else [])]
     for depth in DEPTHS:
         repository.fetch([commit], patience, depth)
-        arguments = [f"--skip={skip}", f"--max-count={limit}", commit, "--", *([path] if path else [])]
-        found = objects.log(repository, arguments, patience)
-        if len(found) == limit or not _is_cut(repository, commit, patience):
+        found, cut = _within(repository, [commit], patience, lambda: objects.log(repository, arguments, patience))
+        if cut == NOWHERE:
             break
-    cut = _edge(repository, patience)
-    # Where history is cut off, everything looks as if it had been made there.
-    return [one for one in found if not (path and one.id in cut)]
+        # What is older than a cut could be preceded by something beyond it.
+        if len(found) == limit and cut < _oldest(repository, ["--no-walk", found[-1].id], patience):
+            break
+    return found
 
 
 def last_change(repository: OwnRepository, commit: str, path: str, patience: Patience) -> str:
     """The newest commit that changed `path`, as far as the history that is here goes; "" where it is older."""
     found = objects.log(repository, ["--max-count=1", commit, "--", path], patience)
-    return found[0].id if found and found[0].id not in _edge(repository, patience) else ""
+    # Where history is cut off, everything looks as if it had been made there.
+    return found[0].id if found and found[0].id not in repository.edge(patience) else ""
 
 
 def merge_base(repository: OwnRepository, old: str, new: str, patience: Patience) -> str:
-    """The best common ancestor of two commits, "" where they have none."""
+    """The best common ancestor of two commits, "" where they have none.
+
+    So much history is fetched as it takes to be sure of it, and of which commits only one of the two has.
+    """
+    bases: list[str] = []
     for depth in DEPTHS:
         repository.fetch([old, new], patience, depth)
-        ended = repository.attempt("merge-base", old, new, patience=patience)
-        if ended.status == 0:
-            return ended.output.decode().strip()
-        if not (_is_cut(repository, old, patience) or _is_cut(repository, new, patience)):
+        (bases, oldest), cut = _within(repository, [old, new], patience, lambda: _bases(repository, old, new, patience))
+        # Nothing is an ancestor of a cut, beyond which it could be the other's too, if it is newer.
+        if cut < oldest:
             break
-    return ""
+    return bases[0] if bases else ""
+
+
+def _bases(repository: OwnRepository, old: str, new: str, patience: Patience) -> tuple[list[str], float]:
+    """The best common ancestors, and when the oldest commit was made that only one of the two has.
+
+    An ancestor counts too where there are several, of which one could be the other's.
+    """
+    ended = repository.attempt("merge-base", "--all", old, new, patience=patience)
+    bases = (b"" if ended.status == 1 else checked(ended, "merge-base")).decode().split()
+    oldest = _oldest(repository, [f"{old}...{new}"], patience)
+    if len(bases) > 1:
+        oldest = min(oldest, _oldest(repository, ["--no-walk", *bases], patience))
+    return bases, oldest
 
 
 def between(repository: OwnRepository, old: str, new: str, patience: Patience) -> list[Commit]:
-    """The commits of `new` that `old` lacks, oldest first; their common ancestor is here."""
+    """The commits of `new` that `old` lacks, oldest first; `merge_base` was asked before."""
     return objects.log(repository, ["--reverse", f"{old}..{new}", "--"], patience)
-
-
-def patches(
-    repository: OwnRepository, differences: Sequence[FileDiff], old: str, new: str, patience: Patience
-) -> dict[str, str]:
-    """The hunks of each file that differs between two commits, by its new path; "" for a binary one."""
-    found = {}
-    options = ("--no-ext-diff", "--no-textconv", "--no-color", "--find-renames", "-U3", "-r", "-p")
-    for one in differences:
-        paths = dict.fromkeys((one.old_path, one.new_path))
-        printed = repository.run("diff-tree", *options, old, new, "--", *paths, patience=patience)
-        text = printed.decode("utf-8", "replace")
-        start = re.search(r"^@@ ", text, re.MULTILINE)
-        found[one.new_path] = text[start.start() :] if start else ""
-    return found
 
 
 def fetch_files(repository: OwnRepository, differences: Sequence[FileDiff], patience: Patience) -> None:
@@ -112,9 +119,7 @@ def blame(
     repository: OwnRepository, commit: str, path: str, first: int, last: int, patience: Patience
 ) -> list[BlamedLines]:
     """Who wrote the lines `first` to `last` (0: the end) of a file. Fetches all versions that it ever had."""
-    repository.fetch([commit], patience)
-    if _is_cut(repository, commit, patience):
-        repository.fetch([commit], patience, EVERYTHING)
+    repository.fetch([commit], patience, EVERYTHING)
     _fetch_versions(repository, commit, path, patience)
     lines = f"-L{first},{last}" if last else f"-L{first},"
     printed = repository.run("blame", "--porcelain", lines, commit, "--", path, patience=patience)
@@ -151,16 +156,37 @@ def _fetch_versions(repository: OwnRepository, commit: str, path: str, patience:
         commit, path = begun.parents[0], before[0]
 
 
-def _edge(repository: OwnRepository, patience: Patience) -> set[str]:
-    """The commits at which the history that is here is cut off."""
-    path = repository.directory(patience) / "shallow"
-    return set(path.read_text().split()) if path.exists() else set()
+def _within(
+    repository: OwnRepository, commits: Sequence[str], patience: Patience, ask: Callable[[], T]
+) -> tuple[T, float]:
+    """What `ask` finds, and when the newest commit was made at which the history of `commits` was cut off meanwhile."""
+    edge = repository.edge(patience)
+    cut = _newest_cut(repository, commits, patience)
+    found = ask()
+    if not repository.edge(patience) <= edge:
+        # It was found in the midst of it that a clone's history ends sooner.
+        cut = max(cut, _newest_cut(repository, commits, patience))
+    return found, cut
 
 
-def _is_cut(repository: OwnRepository, commit: str, patience: Patience) -> bool:
-    """Whether the history of `commit` goes on beyond what is here."""
-    edge = _edge(repository, patience)
-    if not edge:
-        return False
-    listed = repository.run("rev-list", commit, patience=patience).decode().split()
-    return not edge.isdisjoint(listed)
+def _newest_cut(repository: OwnRepository, commits: Sequence[str], patience: Patience) -> float:
+    """When the newest of the commits was made at which their history is cut off; NOWHERE where all of it is here.
+
+    What is asked afterwards is cut off no nearer: while others fetch, history here grows.
+    """
+    if not (edge := repository.edge(patience)):
+        return NOWHERE
+    ends = _dates(repository, ["--max-parents=0", *commits], patience)
+    edge |= repository.edge(patience)
+    return max((made for commit, made in ends.items() if commit in edge), default=NOWHERE)
+
+
+def _oldest(repository: OwnRepository, arguments: Sequence[str], patience: Patience) -> float:
+    """When the oldest of the commits was made that `git rev-list ARGUMENTS` lists; infinity where it lists none."""
+    return min(_dates(repository, arguments, patience).values(), default=math.inf)
+
+
+def _dates(repository: OwnRepository, arguments: Sequence[str], patience: Patience) -> dict[str, int]:
+    """When the commits were made that `git rev-list ARGUMENTS` lists, in seconds since the epoch."""
+    listed = repository.run("rev-list", "--timestamp", *arguments, patience=patience).decode().splitlines()
+    return {commit: int(made) for made, commit in (line.split() for line in listed)}

@@ -13,6 +13,8 @@ LINK, SUBMODULE, FOLDER, EXECUTABLE = "120000", "160000", "040000", "100755"
 WHOLE_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 SHORT_ID = re.compile(r"[0-9a-f]{4,63}")
 
+PATHS_NAMED = 200  # more of them might not fit on a command line
+
 _COMMIT_FIELDS = "%H%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B"
 
 
@@ -67,8 +69,26 @@ def list_tree(repository: OwnRepository, commit: str, paths: Sequence[str], pati
     "" stands for what is in the root, and goes with no other path.
     """
     named = [path for path in paths if path]
+    if len(named) > PATHS_NAMED:
+        return _chosen(list_all(repository, commit, patience, folders=True), named)
     listed = repository.run("ls-tree", "-t", "-z", "--full-tree", commit, "--", *named, patience=patience)
     return list(_tree_entries(listed))
+
+
+def _chosen(entries: Iterable[TreeEntry], named: Iterable[str]) -> list[TreeEntry]:
+    """What git would list of all `entries` for these paths."""
+    whole, inside, above = set[str](), set[str](), set[str]()
+    for path in named:
+        parts = path.rstrip("/").split("/")
+        (inside if path.endswith("/") else whole).add("/".join(parts))
+        above.update("/".join(parts[:count]) for count in range(1, len(parts) + path.endswith("/")))
+    return [
+        entry
+        for entry in entries
+        if entry.path in whole
+        or entry.path.rpartition("/")[0] in inside
+        or (entry.mode == FOLDER and entry.path in above)
+    ]
 
 
 def list_all(
@@ -136,8 +156,16 @@ def log(repository: OwnRepository, arguments: Sequence[str], patience: Patience)
 
 
 def commit_of(repository: OwnRepository, identity: str, patience: Patience) -> Commit:
-    """One commit that is here."""
-    return log(repository, ["--no-walk", identity], patience)[0]
+    """One commit that is here. Raises GitError for another object's id, but for a tag's."""
+    found = log(repository, ["--no-walk", identity], patience)
+    if not found:
+        raise GitError(f"bad object {identity}: it is no commit")
+    return found[0]
+
+
+def commit_id(repository: OwnRepository, identity: str, patience: Patience) -> str:
+    """The id of the commit that is here under its own id or a tag's. Raises GitError."""
+    return repository.run("rev-parse", "--verify", f"{identity}^{{commit}}", patience=patience).decode().strip()
 
 
 def diff_trees(

@@ -9,16 +9,39 @@ import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from gitlab_mcp.git.remote import NAME, Remote, remote_error
-from gitlab_mcp.git.run import Ended, GitError, Patience, attempt, checked, common_directory, environment
+from gitlab_mcp.git.edge import Edge
+from gitlab_mcp.git.remote import NAME, SPOKEN_BYTES, Remote, RemoteError, Trouble, remote_error
+from gitlab_mcp.git.run import (
+    PRINTED_BYTES,
+    Ended,
+    GitError,
+    Patience,
+    attempt,
+    checked,
+    common_directory,
+    environment,
+    in_turn,
+    on_disk,
+)
 
 OLDEST = (2, 31)  # configuration by environment variables, fetch without FETCH_HEAD
-LOCAL_SECONDS = 120.0
+FETCHES = 4  # of files, at once
 EVERYTHING = 2147483647  # a depth that git takes for "all of it": https://git-scm.com/docs/shallow
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where it is on the disk, where history ends in it, whether it borrows objects, and which commits are whole."""
+
+    directory: Path
+    edge: Edge
+    borrows: bool
+    whole: set[str] = field(default_factory=set)
 
 
 class OwnRepository:
@@ -34,49 +57,59 @@ class OwnRepository:
         self._clone = clone
         self._roots = roots
         self._settings: list[tuple[str, str]] = []
-        self._directory: Path | None = None
+        self._place: _Place | None = None
         self._making = threading.Lock()
-        # Two fetches at once would quarrel about the file that says where history ends.
+        # Two fetches at once would quarrel about the file that says where history ends; those of files leave it alone.
         self._fetching = threading.Lock()
+        self._fetching_files = threading.BoundedSemaphore(FETCHES)
 
     def close(self) -> None:
         """Remove it from the disk."""
         with self._making:
-            if self._directory:
-                shutil.rmtree(self._directory, ignore_errors=True)
-            self._directory = None
+            if self._place:
+                shutil.rmtree(self._place.directory, ignore_errors=True)
+            self._place = None
 
     def directory(self, patience: Patience) -> Path:
         """Where it is; made at first need, and again where somebody cleaned up. Raises GitError when git is too old."""
-        with self._making:
-            if self._directory is None or not self._directory.is_dir():
-                self._directory = self._make(patience)
-            return self._directory
+        return self._where(patience).directory
 
-    def _make(self, patience: Patience) -> Path:
+    def edge(self, patience: Patience) -> set[str]:
+        """The commits at which history ends here although it goes on."""
+        return self._where(patience).edge.ids()
+
+    def _where(self, patience: Patience) -> _Place:
+        with in_turn(self._making, patience), on_disk():
+            if self._place is None or not self._place.directory.is_dir():
+                self._place = self._make(patience)
+            self._place.edge.follow(patience)
+            return self._place
+
+    def _make(self, patience: Patience) -> _Place:
         require_version(patience)
         directory = Path(tempfile.mkdtemp(prefix="gitlab-mcp-"))  # for our user only
         try:
-            self._fill(directory, patience)
+            theirs = self._fill(directory, patience)
+            return _Place(directory, Edge(directory, theirs), theirs is not None)
         except BaseException:
             shutil.rmtree(directory, ignore_errors=True)
             raise
-        return directory
 
-    def _fill(self, directory: Path, patience: Patience) -> None:
+    def _fill(self, directory: Path, patience: Patience) -> Path | None:
+        """Make it; the repository that it borrows from is returned."""
         theirs = common_directory(self._clone) if self._clone else None
-        form = _object_format(theirs, patience) if theirs else "sha1"
+        told = _told(theirs, patience) if theirs else {}
+        form = "sha256" if told.get("extensions.objectformat", "").lower() == "sha256" else "sha1"
         arguments = ("init", "-q", "--bare", "--template=", f"--object-format={form}", str(directory))
         checked(attempt(*arguments, environment=environment(), patience=patience, directory=directory), "init")
         self._settings = self._users_way(directory, patience)
-        if theirs is None or not (theirs / "objects").is_dir():
-            return
+        # A clone without folders would have to be asked for each of them: whatever is in it is fetched anew.
+        if theirs is None or not (theirs / "objects").is_dir() or any("tree:" in value for value in told.values()):
+            return None
         # Borrowed by name: nothing is copied, and nothing is written there.
         (directory / "objects" / "info").mkdir(parents=True, exist_ok=True)
         (directory / "objects" / "info" / "alternates").write_bytes(os.fsencode(theirs / "objects") + b"\n")
-        with suppress(FileNotFoundError):
-            # Without it, git would look for the parents of the clone's oldest commits, which are not there.
-            (directory / "shallow").write_bytes((theirs / "shallow").read_bytes())
+        return theirs
 
     def _users_way(self, directory: Path, patience: Patience) -> list[tuple[str, str]]:
         """The proxy and the certificates that lead to GitLab: the user's own for git, and the roots that were given."""
@@ -99,73 +132,137 @@ class OwnRepository:
 
     def attempt(self, *arguments: str, patience: Patience, stdin: bytes = b"", settings: Sequence[str] = ()) -> Ended:
         """Run a git command that needs no network, and say how it ended."""
-        directory = self.directory(patience)
-        return attempt(
-            f"--git-dir={directory}",
-            "--literal-pathspecs",
-            *arguments,
-            environment=environment(),
-            patience=patience,
-            directory=directory,
-            stdin=stdin,
-            settings=settings,
-        )
+        place = self._where(patience)
+
+        def run() -> Ended:
+            return attempt(
+                f"--git-dir={place.directory}",
+                "--literal-pathspecs",
+                *arguments,
+                environment={**environment(), **place.edge.variables},
+                patience=patience,
+                directory=place.directory,
+                stdin=stdin,
+                settings=settings,
+            )
+
+        ended = run()
+        return run() if place.edge.mend(ended.lines, arguments, patience) else ended
 
     def run(self, *arguments: str, patience: Patience, stdin: bytes = b"") -> bytes:
         """What a git command that needs no network prints."""
         return checked(self.attempt(*arguments, patience=patience, stdin=stdin), arguments[0])
 
-    def speak(self, *arguments: str, patience: Patience, stdin: bytes = b"") -> Ended:
-        """Run a git command that speaks with GitLab, and say how it ended."""
-        directory = self.directory(patience)
-        return self.remote.run(*arguments, directory=directory, settings=self._settings, patience=patience, stdin=stdin)
+    def speak(self, *arguments: str, patience: Patience, stdin: bytes = b"", most: int = SPOKEN_BYTES) -> Ended:
+        """Run a git command that speaks with GitLab, and say how it ended. It may print `most` bytes."""
+        return self._spoken(arguments, patience, stdin, most, self._where(patience).edge.variables)
 
-    def refs(self, patterns: Iterable[str], patience: Patience) -> dict[str, str]:
-        """The ids that GitLab's refs have now, by their whole name; "HEAD" has the name of the default branch too.
+    def _spoken(
+        self, arguments: Sequence[str], patience: Patience, stdin: bytes, most: int, variables: Mapping[str, str]
+    ) -> Ended:
+        return self.remote.run(
+            *arguments,
+            directory=self.directory(patience),
+            settings=self._settings,
+            patience=patience,
+            stdin=stdin,
+            most=most,
+            variables=variables,
+        )
 
-        A ref is named whole (refs/heads/main); an annotated tag's commit is under its name with ^{} behind it.
+    def refs(self, patterns: Collection[str], patience: Patience) -> dict[str, str]:
+        """The ids that GitLab's refs have now, by their whole name; "symref" is the name of the default branch.
+
+        A ref is named whole (refs/heads/main), or as HEAD, which brings the name of the default branch along; an
+        annotated tag's commit is under its name with ^{} behind it.
         """
-        ended = self.speak("ls-remote", "--symref", NAME, *patterns, patience=patience)
+        most = PRINTED_BYTES if any("*" in pattern for pattern in patterns) else SPOKEN_BYTES
+        ended = self.speak("ls-remote", "--symref", NAME, *patterns, patience=patience, most=most)
         if ended.status:
             raise remote_error(ended)
         found: dict[str, str] = {}
         for line in ended.output.decode("utf-8", "surrogateescape").splitlines():
             left, _, name = line.partition("\t")
-            found["symref" if left.startswith("ref: ") else name] = left.removeprefix("ref: refs/heads/")
+            if not left.startswith("ref: "):
+                found[name] = left
+            elif name == "HEAD":  # other symbolic refs are listed too
+                found["symref"] = left.removeprefix("ref: ").removeprefix("refs/heads/")
         return found
 
     def missing(self, objects: Collection[str], patience: Patience) -> list[str]:
         """Those of `objects` (ids) that are not here."""
-        if not objects:
-            return []
-        asked = "".join(f"{identity}\n" for identity in objects).encode()
-        listed = self.run("cat-file", "--batch-check=%(objectname)", patience=patience, stdin=asked)
-        return [line.split()[0] for line in listed.decode().splitlines() if line.endswith(" missing")]
+        listed = self._told_of("%(objectname)", objects, patience)
+        return [line.split()[0] for line in listed if line.endswith(" missing")]
+
+    def _told_of(self, form: str, names: Collection[str], patience: Patience) -> list[str]:
+        """What `git cat-file --batch-check` says of each name, in order."""
+        asked = "".join(f"{name}\n" for name in names).encode()
+        listed = self.run("cat-file", f"--batch-check={form}", patience=patience, stdin=asked) if names else b""
+        return listed.decode().splitlines()
 
     def fetch(self, commits: Collection[str], patience: Patience, depth: int = 1) -> None:
-        """Fetch commits with their trees, as deep as `depth`, without the content of files."""
-        with self._fetching:
-            if depth == 1 and not self.missing([f"{commit}^{{tree}}" for commit in commits], patience):
-                return
-            self._fetch([f"--depth={depth}", "--update-shallow"], commits, patience)
+        """Fetch what is missing of commits and their trees, without the content of files, and where `depth` is more
+        than 1, of so much of their history.
 
-    def fetch_since(self, commit: str, moment: str, patience: Patience) -> None:
-        """Fetch a commit and what came before it, back to `moment` (a date as git prints it)."""
-        with self._fetching:
-            self._fetch([f"--shallow-since={moment}", "--update-shallow"], [commit], patience)
+        Raises RemoteError, with git's words for a commit that is not there, for what is no commit.
+        """
+        options = (f"--depth={depth}", "--update-shallow")
+        self._fetch_lacking(lambda: self._lacking(commits, depth, patience), options, patience)
+        place = self._where(patience)
+        if unknown := [commit for commit in commits if commit not in place.whole]:
+            self._check_commits(unknown, patience)
+            if place.borrows:
+                self._fetch_lacking(lambda: self._missing_trees(unknown, patience), (), patience)
+            place.whole.update(unknown)
+
+    def _lacking(self, commits: Collection[str], depth: int, patience: Patience) -> list[str]:
+        """Those of `commits` that are not here, and if more than one deep is asked for, whose history is cut off."""
+        missing = self.missing(commits, patience)
+        if depth == 1 or not (edge := self.edge(patience)):
+            return missing
+        here = [commit for commit in commits if commit not in missing]
+        return missing + [one for one in here if not edge.isdisjoint(self._ends(one, patience))]
+
+    def _ends(self, commit: str, patience: Patience) -> list[str]:
+        return self.run("rev-list", "--max-parents=0", commit, patience=patience).decode().split()
+
+    def _check_commits(self, commits: Collection[str], patience: Patience) -> None:
+        listed = self._told_of("%(objecttype)", [f"{commit}^{{}}" for commit in commits], patience)
+        for commit, kind in zip(commits, listed, strict=True):
+            if kind != "commit":
+                said = f"bad object {commit}: it is no commit"
+                raise RemoteError(said, Trouble.OTHER, [said], None)
+
+    def _missing_trees(self, commits: Sequence[str], patience: Patience) -> list[str]:
+        """The trees of commits that are here, as far as they are not: a clone may have come without some."""
+        options = ("--objects", "--no-object-names", "--no-walk", "--filter=blob:none", "--missing=print")
+        listed = self.run("rev-list", *options, *commits, patience=patience).decode().splitlines()
+        return [line.removeprefix("?") for line in listed if line.startswith("?")]
 
     def fetch_blobs(self, blobs: Iterable[str], patience: Patience) -> None:
         """Fetch the content of files, as far as it is not here."""
-        with self._fetching:
-            if wanted := self.missing(sorted(set(blobs)), patience):
-                self._fetch([], wanted, patience)
+        asked = sorted(set(blobs))
+        self._fetch_lacking(lambda: self.missing(asked, patience), (), patience)
+
+    def _fetch_lacking(self, look: Callable[[], list[str]], options: Sequence[str], patience: Patience) -> None:
+        """Fetch what `look` finds to be lacking. Who lacks nothing waits for nobody."""
+        if wanted := look():
+            with in_turn(self._fetching if options else self._fetching_files, patience) as waited:
+                if wanted := look() if waited else wanted:
+                    self._fetch(options, wanted, patience)
 
     def _fetch(self, options: Sequence[str], wanted: Collection[str], patience: Patience) -> None:
+        edge = self._where(patience).edge
         arguments = ("fetch", "-q", "--no-tags", "--no-write-fetch-head", *options, "--stdin", NAME)
         listed = "".join(f"{identity}\n" for identity in wanted).encode()
-        # Telling GitLab what is here would cost more than it saves: all that is asked for is missing.
-        settings = ("-c", "fetch.negotiationAlgorithm=noop") if not options else ()
-        ended = self.speak(*settings, *arguments, patience=patience, stdin=listed)
+        if options:
+            edge.lend()
+            ended = self._spoken(arguments, patience, listed, SPOKEN_BYTES, {})
+            edge.settle(patience)
+        else:
+            # Telling GitLab what is here would cost more than it saves: all that is asked for is missing.
+            settings = ("-c", "fetch.negotiationAlgorithm=noop")
+            ended = self._spoken((*settings, *arguments), patience, listed, SPOKEN_BYTES, edge.variables)
         if ended.status:
             raise remote_error(ended)
 
@@ -185,8 +282,10 @@ def _certificates(roots: Iterable[Path]) -> Iterator[bytes]:
                 yield file.read_bytes()
 
 
-def _object_format(theirs: Path, patience: Patience) -> str:
-    """The object format of a repository: sha1 or sha256."""
-    arguments = ("config", "--file", str(theirs / "config"), "--get", "extensions.objectFormat")
+def _told(theirs: Path, patience: Patience) -> dict[str, str]:
+    """What the configuration of a clone says of its objects: their format, and the filters that they came through."""
+    asked = r"^(extensions\.objectformat|remote\..*\.partialclonefilter)$"
+    arguments = ("config", "--file", str(theirs / "config"), "-z", "--get-regexp", asked)
     ended = attempt(*arguments, environment=environment(), patience=patience)
-    return "sha256" if ended.output.strip().lower() == b"sha256" else "sha1"
+    records = ended.output.decode("utf-8", "surrogateescape").split("\0")
+    return dict(record.split("\n", 1) for record in records if "\n" in record)

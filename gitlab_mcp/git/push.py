@@ -124,20 +124,28 @@ class Pushed:
     """GitLab's answer to a push.
 
     `unchanged` is whether the branch was there already. `reason` is git's word for a refusal, `said` what GitLab's side
-    said, line by line.
+    said, line by line. `clash` has the branch that could not be made and the one in its way, where that was the reason.
     """
 
     fate: Fate
     unchanged: bool = False
     reason: str = ""
     said: list[str] = field(default_factory=list)
+    clash: tuple[str, str] | None = None
 
 
-# What the same race is called, by which side notices it first.
+class RefLocked(RemoteError):
+    """GitLab did not move the branch, and not because it is elsewhere: nothing was changed, and it may work later."""
+
+
+# What the same race is called, by which side notices it first: here, there, and there while the ref is written
+# (refs/files-backend.c; in git 2.50 and newer the words of ref_transaction_error_msg).
 _MOVED = re.compile(
-    r"stale info|non-fast-forward|fetch first|failed to update ref|cannot lock ref|remote ref updated"
-    r"|incorrect old value|already exists"
+    r"stale info|non-fast-forward|fetch first|remote ref updated|incorrect old value|already exists"
+    r"|is at [0-9a-f]+ but expected|is missing but expected|reference does not exist|unable to resolve reference"
 )
+_CLASH = re.compile(r"'refs/heads/([^:]+)' exists; cannot create")  # no name of a ref has a colon
+_NOT_WRITTEN = re.compile(r"failed to update ref|cannot lock ref|refname conflict")
 
 
 def push(
@@ -147,7 +155,8 @@ def push(
 
     `commit` must be `expected` or be built on it: a lease that fits would push anything else by force.
 
-    Raises RemoteError when GitLab gave no answer, or did not let us in.
+    Raises RefLocked when the branch could not be written just now, another RemoteError when GitLab gave no answer, or
+    did not let us in.
     """
     ref = f"refs/heads/{branch}"
     given = [part for option in options for part in ("-o", option)]
@@ -165,4 +174,12 @@ def push(
     reason = row[2]
     if "remote failed to report" in reason or "remote failure" in reason:
         raise RemoteError(reason, Trouble.BROKEN, ended.lines, ended.status)
-    return Pushed(Fate.MOVED if _MOVED.search(reason) else Fate.REFUSED, reason=reason, said=said)
+    # What the other side says counts only where it could not write the ref: a hook could say anything.
+    told = "\n".join([reason, *said]) if _NOT_WRITTEN.search(reason) else reason
+    if clash := _CLASH.search(told):
+        return Pushed(Fate.REFUSED, reason=reason, said=said, clash=(branch, clash[1]))
+    if _MOVED.search(told):
+        return Pushed(Fate.MOVED, reason=reason, said=said)
+    if _NOT_WRITTEN.search(reason) and "refname conflict" not in reason:
+        raise RefLocked(reason, Trouble.BUSY, ended.lines, ended.status)
+    return Pushed(Fate.REFUSED, reason=reason, said=said)

@@ -16,6 +16,7 @@ NAME = "origin"
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY")
 
 SILENCE_SECONDS = 60
+SPOKEN_BYTES = 1_048_576  # more than git prints of what it did, or of refs that were named
 
 TRANSPORT = (
     ("protocol.http.allow", "always"),
@@ -72,18 +73,22 @@ class Remote:
         settings: Sequence[tuple[str, str]],
         patience: Patience,
         stdin: bytes = b"",
+        most: int = SPOKEN_BYTES,
+        variables: Mapping[str, str] | None = None,
     ) -> Ended:
         """Run a git command that speaks with this remote, which it knows as `origin`, in the repository `directory`.
 
-        `settings` are further ones of git's, such as a proxy. Raises GitError.
+        `settings` are further ones of git's, such as a proxy, and `variables` of its environment. Raises GitError, also
+        when git prints more than `most` bytes.
         """
         return attempt(
             f"--git-dir={directory}",
             *arguments,
-            environment=self._environment(directory, settings),
+            environment={**self._environment(directory, settings), **(variables or {})},
             patience=patience,
             directory=directory,
             stdin=stdin,
+            most=most,
         )
 
     def _environment(self, home: Path, settings: Sequence[tuple[str, str]]) -> dict[str, str]:

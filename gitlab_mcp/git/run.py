@@ -5,11 +5,13 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from gitlab_mcp.git.pipes import LOOK_SECONDS, TooMuch, talk
 
 # Nothing else of the environment reaches git: no token, no GIT_TRACE that could print one, no GIT_DIR of a caller.
 PASSED_ON = ("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "LANG", "SYSTEMROOT")
@@ -18,7 +20,7 @@ USERS_OWN = ("HOME", "XDG_CONFIG_HOME")
 # A checkout's own configuration may name programs that git runs while it only looks at files.
 SAFE_CONFIGURATION = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "credential.helper=", "protocol.allow=never")
 
-LOOK_SECONDS = 0.5  # how often a running git is held against the time that is left
+PRINTED_BYTES = 512 * 1024 * 1024
 
 Patience = Callable[[], float]
 """Seconds that git may still take; raises when nobody waits for it any more."""
@@ -97,6 +99,28 @@ def until(seconds: float) -> Patience:
     return left
 
 
+@contextmanager
+def on_disk() -> Iterator[None]:
+    """Do something with files; where the disk refuses, GitError says so."""
+    try:
+        yield
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
+        raise GitError(f"the files that git works with cannot be read or written ({what})") from error
+
+
+@contextmanager
+def in_turn(lock: "threading.Lock | threading.Semaphore", patience: Patience) -> Iterator[bool]:
+    """Hold a lock, and say whether others held it first; then `patience` is asked, and what it raises is raised."""
+    waited = False
+    while not lock.acquire(timeout=min(patience(), LOOK_SECONDS) if waited else 0):
+        waited = True
+    try:
+        yield waited
+    finally:
+        lock.release()
+
+
 def attempt(
     *arguments: str,
     environment: Mapping[str, str],
@@ -104,16 +128,18 @@ def attempt(
     directory: Path | None = None,
     settings: Sequence[str] = (),
     stdin: bytes | BinaryIO = b"",
+    most: int = PRINTED_BYTES,
 ) -> Ended:
     """Run `git ARGUMENTS` in `directory` with just this environment, and say how it ended.
 
     `stdin` is what git reads: bytes, or an open file. While git runs, `patience` is asked how long it still may; what
-    that raises ends git and all that it started, and is raised here. Raises GitError when git cannot be started.
+    that raises ends git and all that it started, and is raised here. Of what it says on stderr, the middle is left out
+    where it is long. Raises GitError when git cannot be started, or prints more than `most` bytes.
     """
     command = ["git"]
     for setting in (*SAFE_CONFIGURATION, *settings):
         command += ["-c", setting]
-    text, source = (stdin, subprocess.PIPE) if isinstance(stdin, bytes) else (None, stdin)
+    text, source = (stdin, subprocess.PIPE) if isinstance(stdin, bytes) else (b"", stdin)
     try:
         child = subprocess.Popen(
             [*command, *arguments],
@@ -124,31 +150,28 @@ def attempt(
             cwd=directory,
             start_new_session=True,
         )
-    except ValueError as error:  # a NUL byte in an argument
+    except ValueError as error:  # a NUL byte or half a character in an argument
         raise GitError(f"git was given what no command line can hold: {error}") from error
     except OSError as error:
         raise GitError(f"git could not be started: {error.strerror}") from error
     _running.add(child)
     try:
-        output, said = _wait(child, text, patience)
+        output, said = talk(child, text, patience, most)
+    except TooMuch as error:
+        _end(child)
+        raise GitError(f"git printed more than {most:,} bytes, which is more than this server holds") from error
     except BaseException:
         _end(child)
-        child.communicate()
         raise
     finally:
+        for pipe in (child.stdin, child.stdout, child.stderr):
+            if pipe:
+                pipe.close()
+        child.wait()
         _running.discard(child)
     # What the other side says arrives padded with blanks.
     lines = [line.rstrip() for line in said.decode("utf-8", "replace").replace("\r", "\n").split("\n") if line.strip()]
     return Ended(child.returncode, output, lines)
-
-
-def _wait(child: subprocess.Popen[bytes], text: bytes | None, patience: Patience) -> tuple[bytes, bytes]:
-    while True:
-        left = patience()
-        try:
-            return child.communicate(text, timeout=min(left, LOOK_SECONDS))
-        except subprocess.TimeoutExpired:
-            text = None  # communicate goes on where it was
 
 
 class _Running:
@@ -190,8 +213,7 @@ def git_directory(checkout: Path) -> Path:
     """The git directory of a checkout; in a linked work tree `.git` is a file that names it."""
     path = checkout / ".git"
     if path.is_file():
-        named = path.read_text(encoding="utf-8", errors="replace").removeprefix("gitdir:").strip()
-        return (checkout / named).resolve()
+        return (checkout / _named_in(path).removeprefix("gitdir:").strip()).resolve()
     return path
 
 
@@ -200,8 +222,13 @@ def common_directory(checkout: Path) -> Path:
     own = git_directory(checkout)
     common = own / "commondir"
     if common.is_file():
-        return (own / common.read_text(encoding="utf-8", errors="replace").strip()).resolve()
+        return (own / _named_in(common).strip()).resolve()
     return own
+
+
+def _named_in(file: Path) -> str:
+    """The path that a file of git's holds; without NUL bytes, which no path has."""
+    return file.read_text(encoding="utf-8", errors="replace").replace("\0", "")
 
 
 def environment(*, user_configuration: bool = False) -> dict[str, str]:

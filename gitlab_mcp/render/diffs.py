@@ -1,44 +1,63 @@
 """Differences between commits as an agent reads them."""
 
+import re
 from collections.abc import Sequence
+from itertools import accumulate
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.render.commits import commit_row
 from gitlab_mcp.render.sanitise import one_line, visible
-from gitlab_mcp.render.text import ANSWER_BYTES, count, fence, size
+from gitlab_mcp.render.text import ANSWER_BYTES, count, cut, fence, size
 from gitlab_mcp.repository import Comparison
 
 COMMITS_SHOWN = 30
 DIFF_BYTES = ANSWER_BYTES - 6_000
 
 
-def comparison(found: Comparison, chosen: Sequence[Entity], base: str, head: str) -> str:
-    """What `head` has that `base` lacks: the commits, and the hunks of the `chosen` files, as many as fit."""
-    if not found.commits and not found.diffs:
+def comparison(found: Comparison, base: str, head: str) -> str:
+    """What `head` has that `base` lacks: the commits, and the hunks of the chosen files, as many as fit."""
+    if not found.commits and not found.files:
         return f"# {head} has nothing that {base} lacks"
     commits = list(reversed(found.commits))
     rows = [commit_row(commit) for commit in commits[:COMMITS_SHOWN]]
     if len(commits) > COMMITS_SHOWN:
         rows.append(f"({len(commits) - COMMITS_SHOWN} older ones are not listed)")
-    title = f"# {base}...{head}: {count(len(commits), 'commit')}, {count(len(found.diffs), 'file')} changed"
-    return "\n".join([title, *rows, *_files(chosen)])
+    title = f"# {base}...{head}: {count(len(commits), 'commit')}, {count(found.files, 'file')} changed"
+    return "\n".join([title, *rows, *_files(found.diffs, base, head)])
 
 
-def _files(diffs: Sequence[Entity]) -> list[str]:
+def _files(diffs: Sequence[Entity], base: str, head: str) -> list[str]:
     shown: list[str] = []
-    left: list[str] = []
+    left: list[Entity] = []
     used = 0
     for diff in diffs:
         text = f"\n## {_heading(diff)}\n{_hunks(diff)}"
         if used + size(text) > DIFF_BYTES:
-            left.append(one_line(diff.text("new_path"), 300))
+            left.append(diff)
             continue
         used += size(text)
         shown.append(text)
+    if left and not shown:
+        shown.append(_beginning(left.pop(0), base, head))
     if left:
-        named = one_line(", ".join(left), 3_000)
+        named = one_line(", ".join(one_line(diff.text("new_path"), 300) for diff in left), 3_000)
         shown.append(f"\n{count(len(left), 'file')} more did not fit: {named}\nnext: the same call with paths")
     return shown
+
+
+def _beginning(diff: Entity, base: str, head: str) -> str:
+    """As many hunks of a file as fit alone; where not even the first one does, the beginning of it."""
+    hunks = re.split(r"^(?=@@ )", visible(diff.text("diff").rstrip("\n")), flags=re.MULTILINE)[1:]
+    kept = list(accumulate(map(size, hunks)))
+    number = sum(used <= DIFF_BYTES for used in kept)
+    told = f"{number} of {count(len(hunks), 'hunk')} shown" if number else "only the beginning is shown"
+    code = "".join(hunks[:number]).rstrip("\n") or cut(hunks[0], DIFF_BYTES)
+    sides = [
+        "" if diff.flag("new_file") else f"{one_line(diff.text('old_path'), 300)} at {base}",
+        "" if diff.flag("deleted_file") else f"{one_line(diff.text('new_path'), 300)} at {head}",
+    ]
+    read = f"get_file reads {' and '.join(side for side in sides if side)}"
+    return f"\n## {_heading(diff)}\n{fence(code)}\nThe diff is cut: {told}. {read}."
 
 
 def _heading(diff: Entity) -> str:

@@ -9,7 +9,7 @@ from gitlab_mcp.render.lists import listing
 from gitlab_mcp.render.sanitise import one_line, visible
 from gitlab_mcp.render.text import ANSWER_BYTES, bytes_of, count, cut, facts, fence, size
 from gitlab_mcp.repository import BlamedLines, File
-from gitlab_mcp.repository.attributes import is_lfs_pointer
+from gitlab_mcp.repository.attributes import is_binary, is_lfs_pointer
 
 # A file over this size is shown only in the lines that were asked for.
 WHOLE_BYTES = 1_000_000
@@ -44,7 +44,7 @@ def file(found: File, ref: str, start: int, end: int, blame: Sequence[BlamedLine
     )
     if is_lfs_pointer(found.content):
         head += "\nstored by LFS: what follows is its pointer, not its content."
-    if b"\0" in found.content[:8000]:
+    if is_binary(found.content):
         return f"{head}\nA binary file: its content is not shown."
     text = found.content.decode("utf-8", "replace")
     lines = text.split("\n")

@@ -29,10 +29,14 @@ class File:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `head` has that `base` lacks: commits, oldest first, and GitLab's Diff of each file since they parted."""
+    """What `head` has that `base` lacks: commits, oldest first, and GitLab's Diff of each file since they parted.
+
+    `diffs` are those that were chosen, `files` is how many files differ at all.
+    """
 
     commits: Sequence[Entity]
     diffs: Sequence[Entity]
+    files: int
 
 
 @dataclass(frozen=True)
@@ -123,8 +127,8 @@ class Repository(Protocol):
     def history(self, ref: str, path: str, page: int, per_page: int) -> Page:
         """A page of commits, newest first; those that changed `path` (a file or folder) if given. Raises NotFound."""
 
-    def compare(self, base: str, head: str) -> Comparison:
-        """What `head` has that `base` lacks. Raises NotFound."""
+    def compare(self, base: str, head: str, globs: Sequence[str] = ()) -> Comparison:
+        """What `head` has that `base` lacks; with `globs` the diffs of the files they match only. Raises NotFound."""
 
     def blame(self, path: str, ref: str, first: int, last: int) -> list[BlamedLines]:
         """Which commits the lines `first` to `last` (0: the end) of a file came from. Raises NotFound."""

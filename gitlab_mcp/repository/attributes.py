@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from gitlab_mcp.errors import Refused
 from gitlab_mcp.git.beside import filtered_in
-from gitlab_mcp.git.objects import LINK, TreeEntry
+from gitlab_mcp.git.objects import FOLDER, LINK, SUBMODULE, TreeEntry
 from gitlab_mcp.git.run import GitError, git
 from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.repository import Repository
@@ -20,7 +20,7 @@ LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 def refuse_filtered(repository: Repository, ref: str, tree: Mapping[str, TreeEntry], paths: Sequence[str]) -> None:
     """Raise Refused for paths whose content goes through a filter. `tree` has what is in every folder above them."""
     above = {str(folder / ATTRIBUTES) for path in paths for folder in PurePosixPath(path).parents}
-    present = sorted(path for path in above if path in tree and tree[path].mode != LINK)
+    present = sorted(path for path in above if path in tree and tree[path].mode not in (FOLDER, LINK, SUBMODULE))
     if not present:
         return
     contents = {path: repository.file(path, ref).content for path in present}
@@ -48,3 +48,8 @@ def filtered(attributes: Mapping[str, bytes], paths: Iterable[str]) -> set[str]:
 def is_lfs_pointer(content: bytes) -> bool:
     """Whether this is what LFS stores instead of a file."""
     return content.startswith(LFS_POINTER) and len(content) < 1024
+
+
+def is_binary(content: bytes) -> bool:
+    """Whether git would take this for a binary file."""
+    return b"\0" in content[:8000]

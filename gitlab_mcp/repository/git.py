@@ -1,5 +1,6 @@
 """A repository over git, with a job token: everything is read from objects, and written by pushes."""
 
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -8,19 +9,21 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.merge_requests import Update, Wanted
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.api.writes import Written
-from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
+from gitlab_mcp.errors import Conflict, GitLabRefusal, InvalidArgument, NotFound, Refused, Unreachable
 from gitlab_mcp.git import history, objects
 from gitlab_mcp.git.changes import Change
 from gitlab_mcp.git.objects import FOLDER, SUBMODULE, TreeEntry
 from gitlab_mcp.git.own import OwnRepository
+from gitlab_mcp.git.patches import patches
 from gitlab_mcp.repository import BlamedLines, Committed, Comparison, File, NewCommit, Opened
 from gitlab_mcp.repository import git_entities as entities
 from gitlab_mcp.repository.git_access import GitAccess
 from gitlab_mcp.repository.merge_request_pushes import MergeRequestPushes
-from gitlab_mcp.repository.paths import folders_above
+from gitlab_mcp.repository.paths import folders_above, matcher
 from gitlab_mcp.repository.pushes import Pushes
 
 FILE_BYTES = 9_000_000  # what GitLab's own answer for a file could hold in ours
+INCOMPLETE = "did not send all necessary objects"  # what git says when a commit was asked for by a file's id
 ORDER = {FOLDER: 0, SUBMODULE: 2}  # folders, files, submodules: as GitLab lists them
 
 
@@ -60,12 +63,43 @@ class GitRepository:
         return entities.branch(self._project.web_url, name, tip)
 
     def create_branch(self, name: str, ref: str) -> Written[Entity]:
-        return self._pushes.create_branch(name, ref)
+        try:
+            start = self._resolve(ref)
+        except NotFound as missing:
+            raise NotFound(f"Invalid reference name: {ref}. {missing}", status=404) from missing
+        return self._pushes.create_branch(name, start)
 
     # Commits
 
     def commit(self, ref: str) -> Entity:
-        return self._commit(self._git.resolve(ref))
+        return self._commit(self._resolve(ref))
+
+    def _resolve(self, ref: str) -> str:
+        """The id of the commit that a ref names now, with its trees here. Raises NotFound."""
+        try:
+            named = self._git.resolve(self._whole_name(ref))
+        except Unreachable as failure:
+            if INCOMPLETE not in str(failure):
+                raise
+            # Not NotFound, which would stand for an empty tree: it may be a commit after all.
+            raise GitLabRefusal(
+                f"GitLab has no commit {ref}: that is the id of something else, or GitLab did not send all of it.",
+                status=404,
+            ) from failure
+        # An id may be a tag's, or that of no commit at all.
+        found = self._git.local(lambda patience: objects.log(self._own, ["--no-walk", named], patience))
+        if not found:
+            raise NotFound(f"GitLab has no branch, tag or commit {ref}.", status=404, reason="404 Commit Not Found")
+        return found[0].id
+
+    def _whole_name(self, ref: str) -> str:
+        """What a ref that is named from "refs/", "heads/" or "tags/" on points at; any other as it is."""
+        if not re.match(r"(refs/)?(heads|tags|merge-requests)/", ref):
+            return ref
+        whole = f"refs/{ref.removeprefix('refs/')}"
+        names = (f"refs/heads/{ref}", f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}", f"{whole}^{{}}", whole)
+        found = self._git.refs(*names)
+        return next((found[name] for name in names if name in found), ref)
 
     def _commit(self, identity: str) -> Entity:
         """The commit of an id that is here."""
@@ -75,29 +109,32 @@ class GitRepository:
         return entities.commit(self._project.web_url, one)
 
     def history(self, ref: str, path: str, page: int, per_page: int) -> Page:
-        tip, skip = self._git.resolve(ref), (page - 1) * per_page
+        tip, skip = self._resolve(ref), (page - 1) * per_page
         found = self._git.ask(
             "fetch the history", lambda patience: history.newest(self._own, tip, path, skip, per_page + 1, patience)
         )
         rows = [self._shown(one) for one in found[:per_page]]
         return Page(rows, page, page + 1 if len(found) > per_page else None, None, None, time.time())
 
-    def compare(self, base: str, head: str) -> Comparison:
-        old, new = self._git.resolve(base), self._git.resolve(head)
+    def compare(self, base: str, head: str, globs: Sequence[str] = ()) -> Comparison:
+        old, new, matches = self._resolve(base), self._resolve(head), matcher(globs)
         parted = self._git.ask("fetch the history", lambda patience: history.merge_base(self._own, old, new, patience))
-        commits = self._git.local(lambda patience: history.between(self._own, old, new, patience))
+        between = self._git.local(lambda patience: history.between(self._own, old, new, patience))
+        commits = [self._shown(one) for one in between]
         if not parted:
-            return Comparison([self._shown(one) for one in commits], [])
+            return Comparison(commits, [], 0)
         plain = self._git.local(lambda patience: objects.diff_trees(self._own, parted, new, patience))
-        self._git.ask("fetch the files that differ", lambda patience: history.fetch_files(self._own, plain, patience))
+        # Whether something was renamed is seen by its content, where something is gone and something new.
+        kinds = {one.status for one in plain}
+        read = [one for one in plain if matches(one.new_path) or (one.status in "AD" and {"A", "D"} <= kinds)]
+        self._git.ask("fetch the files that differ", lambda patience: history.fetch_files(self._own, read, patience))
         found = self._git.local(lambda patience: objects.diff_trees(self._own, parted, new, patience, renames=True))
-        hunks = self._git.local(lambda patience: history.patches(self._own, found, parted, new, patience))
-        return Comparison(
-            [self._shown(one) for one in commits], [entities.diff(one, hunks[one.new_path]) for one in found]
-        )
+        chosen = [one for one in found if matches(one.old_path, one.new_path)]
+        hunks = self._git.local(lambda patience: patches(self._own, chosen, patience))
+        return Comparison(commits, list(map(entities.diff, chosen, hunks)), len(found))
 
     def blame(self, path: str, ref: str, first: int, last: int) -> list[BlamedLines]:
-        tip = self._git.resolve(ref)
+        tip = self._resolve(ref)
         self._entry(path, tip, ref)
         found = self._git.ask(
             "fetch the history", lambda patience: history.blame(self._own, tip, path, first, last, patience)
@@ -107,7 +144,7 @@ class GitRepository:
     # Files
 
     def folder(self, ref: str, path: str, *, recursive: bool, page: int, per_page: int) -> Page:
-        tip = self._git.resolve(ref)
+        tip = self._resolve(ref)
         if path and self._entry(path, tip, ref, folders=True).mode != FOLDER:
             raise NotFound(f"{path} is no folder at {ref}.", status=404)
         if recursive:
@@ -123,7 +160,7 @@ class GitRepository:
 
     def all_files(self, ref: str) -> dict[str, TreeEntry]:
         try:
-            tip = self._git.resolve(ref)
+            tip = self._resolve(ref)
         except NotFound:
             return {}
         return {
@@ -132,7 +169,7 @@ class GitRepository:
 
     def entries(self, ref: str, paths: Iterable[str]) -> dict[str, TreeEntry]:
         try:
-            tip = self._git.resolve(ref)
+            tip = self._resolve(ref)
         except NotFound:
             return {}
         folders = sorted({folder for path in paths for folder in folders_above(path)})
@@ -143,7 +180,7 @@ class GitRepository:
         return {entry.path: entry for entry in listed}
 
     def file(self, path: str, ref: str) -> File:
-        tip = self._git.resolve(ref)
+        tip = self._resolve(ref)
         entry = self._entry(path, tip, ref)
         self._git.ask("fetch the file", lambda patience: self._own.fetch_blobs([entry.id], patience))
         size = self._git.local(lambda patience: objects.size(self._own, entry.id, patience))
@@ -170,7 +207,7 @@ class GitRepository:
             path = change.previous_path or change.path
             if not change.last_commit_id or path not in tree:
                 continue
-            seen = self._git.resolve(change.last_commit_id)
+            seen = self._resolve(change.last_commit_id)
             if tree[path] not in self._listed(seen, path):
                 raise Conflict(f"{path} has changed since {change.last_commit_id[:12]}: read it again.")
         return list(changes)

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from gitlab_mcp.errors import AnswerLost, Failure, GitLabRefusal, NotFound, Unreachable
-from gitlab_mcp.git.push import Pushed
+from gitlab_mcp.errors import AnswerLost, Conflict, Failure, GitLabRefusal, NotFound, Unreachable
+from gitlab_mcp.git.push import Pushed, RefLocked
 from gitlab_mcp.git.remote import RemoteError, Trouble
 from gitlab_mcp.git.run import GitError
 from gitlab_mcp.render.sanitise import one_line
@@ -26,7 +26,16 @@ def failure_of(error: GitError, url: str, *, pushes: bool) -> Failure:
     AnswerLost where a push may have taken effect.
     """
     if not isinstance(error, RemoteError):
+        if any(mark in str(error) for mark in UNKNOWN_COMMIT):
+            return NotFound("GitLab has no such commit.", status=404)
         return Unreachable(f"{one_line(str(error), 300)}.")
+    if isinstance(error, RefLocked):
+        told = quoted(error.said) or quoted([str(error)])
+        return Unreachable(
+            f"GitLab could not move the branch{told}, and nothing was changed: another push holds it, or one that broke"
+            " off left it locked. Try again in a minute; if it stays so, somebody who runs this GitLab must look.",
+            passing=True,
+        )
     trouble, said = error.trouble, quoted(error.said)
     if trouble is Trouble.UNAUTHORIZED:
         return GitLabRefusal(
@@ -59,9 +68,23 @@ def failure_of(error: GitError, url: str, *, pushes: bool) -> Failure:
 
 def refused(pushed: Pushed) -> GitLabRefusal:
     """The failure for a push that GitLab let in and then refused."""
+    if pushed.clash:
+        return not_beside(*pushed.clash)
+    if "refname conflict" in pushed.reason:
+        return Conflict("git cannot have this branch beside another: choose another name.", status=400)
     told = " ".join(pushed.said).removeprefix("GitLab: ")
     reason = one_line(told or pushed.reason, 600)
     return GitLabRefusal(f"GitLab refused the push: {reason.rstrip('.')}. {ROLE}", status=403, reason=reason)
+
+
+def not_beside(branch: str, there: str) -> Conflict:
+    """The failure for a branch that cannot be, since git keeps names with "/" as files in folders."""
+    there, branch = one_line(there, 300), one_line(branch, 300)
+    return Conflict(
+        f"git cannot have both the branch {there}, which is there, and {branch}: one would be a file where the other"
+        " needs a folder. Choose another name.",
+        status=409,
+    )
 
 
 def _remedy(error: RemoteError, pushes: bool) -> str:

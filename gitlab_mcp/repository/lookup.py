@@ -1,12 +1,19 @@
-"""Reading one file, and saying what is there instead when there is none."""
+"""Looking closer: what is there instead of a file, who wrote its lines, what stands in a new branch's way."""
 
 import posixpath
+from collections.abc import Callable
+from typing import TypeVar
 
 from gitlab_mcp.api.client import Page
-from gitlab_mcp.errors import NotFound, Refused
+from gitlab_mcp.errors import Failure, GitLabRefusal, NotFound, Refused
 from gitlab_mcp.git.objects import FOLDER, LINK, SUBMODULE, TreeEntry
 from gitlab_mcp.render.sanitise import one_line
-from gitlab_mcp.repository import File, Repository
+from gitlab_mcp.repository import BlamedLines, File, Repository
+from gitlab_mcp.repository.attributes import is_binary
+from gitlab_mcp.repository.git_failures import not_beside
+from gitlab_mcp.repository.paths import folders_above
+
+T = TypeVar("T")
 
 
 def read_folder(repository: Repository, path: str, ref: str, *, recursive: bool, page: int, per_page: int) -> Page:
@@ -38,6 +45,43 @@ def read_file(repository: Repository, path: str, ref: str) -> File:
             there = posixpath.normpath(posixpath.join(posixpath.dirname(path), points))
             raise Refused(f'{path} is a symbolic link to "{points}": read {there} instead.')
     return file
+
+
+def blamed(repository: Repository, file: File, ref: str, first: int, last: int) -> list[BlamedLines]:
+    """Which commits those of the lines `first` to `last` (0: the end) that a text file has came from."""
+    lines = file.content.count(b"\n") + (not file.content.endswith(b"\n"))
+    if first > lines or not file.content or is_binary(file.content):
+        return []
+    return repository.blame(file.path, ref, first, min(last, lines))
+
+
+def creating(repository: Repository, branch: str, create: Callable[[], T]) -> T:
+    """What `create` makes, which begins a branch.
+
+    Raises Conflict where another branch stands in its way, else the failure of `create`.
+    """
+    try:
+        return create()
+    except GitLabRefusal as refused:
+        if refused.status == 400 and "already exists" not in refused.reason:
+            there = _in_the_way(repository, branch)
+            if there:
+                raise not_beside(branch, there) from refused
+        raise
+
+
+def _in_the_way(repository: Repository, branch: str) -> str:
+    """A branch whose name is a folder of this one's, or the other way round; "" as far as none is found."""
+    try:
+        for above in folders_above(branch)[1:]:
+            try:
+                return repository.branch(above).text("name")
+            except NotFound:
+                continue
+        below = repository.branches(f"^{branch}/", 1, 1).rows
+    except Failure:
+        return ""
+    return below[0].text("name") if below else ""
 
 
 def _instead(repository: Repository, path: str, ref: str, *, wanted: str) -> NotFound:

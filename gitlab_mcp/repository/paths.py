@@ -1,6 +1,8 @@
 """Paths inside a repository."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+
+from pathspec import GitIgnoreSpec
 
 
 def folders_above(path: str) -> list[str]:
@@ -16,3 +18,9 @@ def touching(paths: Iterable[str], changed: Iterable[str]) -> list[str]:
     return sorted(
         path for path in set(changed) if path in own or path in above or not own.isdisjoint(folders_above(path))
     )
+
+
+def matcher(globs: Sequence[str]) -> Callable[..., bool]:
+    """Whether any of some paths matches one of `globs`; every path does where there are none."""
+    spec = GitIgnoreSpec.from_lines(globs)
+    return lambda *paths: not globs or any(spec.match_file(path) for path in paths)

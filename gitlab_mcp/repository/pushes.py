@@ -69,7 +69,7 @@ class Pushes:
                     return Written(commit, pushed.confirmed or pushed.result.unchanged), pushed.result
                 if attempt > 1:
                     # Whoever read the branch last and pushes first wins: the others come back at different times.
-                    current_call.get().wait(backoff(attempt), self._kept_moving(new.branch, changed))
+                    current_call.get().wait(backoff(attempt + 1), self._kept_moving(new.branch, changed))
                 moved, parent = parent, self._tip_of(new.branch)
                 if self._is_below(commit, parent):
                     # curl sends a request again by itself when its connection was dead: the first one had arrived.

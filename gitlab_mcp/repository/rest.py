@@ -15,7 +15,7 @@ from gitlab_mcp.errors import Failure, NotFound
 from gitlab_mcp.git.changes import Change
 from gitlab_mcp.git.objects import FOLDER, TreeEntry
 from gitlab_mcp.repository import BlamedLines, Committed, Comparison, File, NewCommit, Opened
-from gitlab_mcp.repository.paths import folders_above
+from gitlab_mcp.repository.paths import folders_above, matcher
 
 # So many folders are listed one by one; for more, the whole tree costs fewer requests.
 FOLDERS_ONE_BY_ONE = 24
@@ -110,9 +110,11 @@ class RestRepository:
     def history(self, ref: str, path: str, page: int, per_page: int) -> Page:
         return self._gitlab.page(f"{self._path}/commits", page, per_page, ref_name=ref, path=path)
 
-    def compare(self, base: str, head: str) -> Comparison:
+    def compare(self, base: str, head: str, globs: Sequence[str] = ()) -> Comparison:
         found = self._gitlab.get(f"{self._path}/compare", **{"from": base, "to": head})
-        return Comparison(found.entities("commits"), found.entities("diffs"))
+        diffs, matches = found.entities("diffs"), matcher(globs)
+        chosen = [each for each in diffs if matches(each.text("old_path"), each.text("new_path"))]
+        return Comparison(found.entities("commits"), chosen, len(diffs))
 
     def blame(self, path: str, ref: str, first: int, last: int) -> list[BlamedLines]:
         chosen = {"range[start]": first, "range[end]": last} if last else {}

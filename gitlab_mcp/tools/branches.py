@@ -7,6 +7,7 @@ from gitlab_mcp.registry import tool
 from gitlab_mcp.render import branches as render
 from gitlab_mcp.render.lists import listing
 from gitlab_mcp.repository import Repository
+from gitlab_mcp.repository.lookup import creating
 
 ROWS = 50
 
@@ -26,7 +27,7 @@ def create_branch(ctx: Ctx, branch: Branch, ref: Ref = "", project: Project = ""
     repository = ctx.repository(target)
     start = ref or repository.default_branch
     try:
-        created = repository.create_branch(branch, start)
+        created = creating(repository, branch, lambda: repository.create_branch(branch, start))
     except GitLabRefusal as refused:
         if "already exists" not in refused.reason:
             raise

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Annotated, Any
 
-from pathspec import GitIgnoreSpec
 from pydantic import BaseModel, ConfigDict, Field
 
 from gitlab_mcp.api import merge_requests
@@ -16,7 +15,8 @@ from gitlab_mcp.render.diffs import comparison
 from gitlab_mcp.render.lists import listing
 from gitlab_mcp.render.merge_requests import merge_request_written
 from gitlab_mcp.repository import Repository
-from gitlab_mcp.repository.commit import FileAction, Request, commit
+from gitlab_mcp.repository.actions import FileAction
+from gitlab_mcp.repository.commit import Request, commit
 
 ROWS = 20
 
@@ -109,7 +109,4 @@ def compare_refs(
     project: Project = "",
 ) -> str:
     """What head has that base lacks: commits, and the diff since they parted."""
-    found = ctx.repository(ctx.project(project)).compare(base, head)
-    spec = GitIgnoreSpec.from_lines(paths)
-    chosen = [diff for diff in found.diffs if not paths or spec.match_file(diff.text("new_path"))]
-    return comparison(found, chosen, base, head)
+    return comparison(ctx.repository(ctx.project(project)).compare(base, head, paths), base, head)

@@ -9,7 +9,7 @@ from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.params import Detail, PageNumber, Path, Project, Ref
 from gitlab_mcp.registry import tool
 from gitlab_mcp.render import files as render
-from gitlab_mcp.repository.lookup import read_file, read_folder
+from gitlab_mcp.repository.lookup import blamed, read_file, read_folder
 
 ROWS = 100
 
@@ -51,5 +51,5 @@ def get_file(
     repository = ctx.repository(ctx.project(project))
     ref = ref or repository.default_branch
     file = read_file(repository, path, ref)
-    blame = repository.blame(path, ref, start_line, end_line) if detail == "full" and file.content else []
+    blame = blamed(repository, file, ref, start_line, end_line) if detail == "full" else []
     return render.file(file, ref, start_line, end_line, blame, numbers=line_numbers)
