@@ -163,11 +163,6 @@ def commit_of(repository: OwnRepository, identity: str, patience: Patience) -> C
     return found[0]
 
 
-def commit_id(repository: OwnRepository, identity: str, patience: Patience) -> str:
-    """The id of the commit that is here under its own id or a tag's. Raises GitError."""
-    return repository.run("rev-parse", "--verify", f"{identity}^{{commit}}", patience=patience).decode().strip()
-
-
 def diff_trees(
     repository: OwnRepository, old: str, new: str, patience: Patience, path: str = "", *, renames: bool = False
 ) -> list[FileDiff]:

@@ -12,7 +12,7 @@ from gitlab_mcp.git.changes import Author, Change
 from gitlab_mcp.git.objects import EXECUTABLE, TreeEntry
 from gitlab_mcp.git.own import OwnRepository
 from gitlab_mcp.git.remote import NAME, RemoteError, Trouble, remote_error, said_by_remote
-from gitlab_mcp.git.run import Patience, attempt, checked, environment
+from gitlab_mcp.git.run import Patience, attempt, checked, environment, on_disk
 
 # Compressing what is larger takes longer than sending it.
 COMPRESSED_BYTES = 1_000_000
@@ -39,7 +39,7 @@ def build(
     compression = ("-c", "core.compression=0", "-c", "pack.compression=0") if big else ()
     directory = repository.directory(patience)
     who = f"{_name(author.name)} <{_name(author.email)}> {made_at} +0000"
-    with tempfile.TemporaryFile(dir=directory) as stream:
+    with on_disk(), tempfile.TemporaryFile(dir=directory) as stream:
         _write(stream, parent, message, changes, tree, who)
         stream.seek(0)
         ended = attempt(

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import shutil
 import subprocess
 import threading
@@ -367,11 +368,13 @@ def test_a_fetch_that_was_ended_in_the_middle_does_not_stand_in_the_way_of_the_n
 
 async def test_the_default_branch_is_what_head_names_and_no_other_symbolic_ref(open_sandbox: Sandbox) -> None:
     folder = stored(open_sandbox)
+    run(folder, "branch", "trunk", "main")
+    run(folder, "symbolic-ref", "HEAD", "refs/heads/trunk")
     run(folder, "update-ref", "refs/remotes/origin/other", "main")
     run(folder, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/other")
     async with connect(job_settings(open_sandbox)) as agent:
-        assert "# Files in the root at main" in await agent.call("list_files")
-        assert "nothing is written to main" in await agent.refused("commit_files", branch="main", **ONE)
+        assert "# Files in the root at trunk" in await agent.call("list_files")
+        assert "nothing is written to trunk" in await agent.refused("commit_files", branch="trunk", **ONE)
 
 
 async def test_an_id_that_is_no_commits_names_none_and_a_tags_names_its_commit(open_sandbox: Sandbox) -> None:
@@ -386,16 +389,21 @@ async def test_an_id_that_is_no_commits_names_none_and_a_tags_names_its_commit(o
             assert "no such commit" in await agent.refused("create_branch", branch="b", ref=identity)
         assert f" {commit[:8]} " in f" {(await agent.call('list_commits', ref=tag)).splitlines()[1]} "
         assert "src/" in await agent.call("list_files", ref=tag)
-    own = own_repository(open_sandbox)
-    try:
-        own.fetch([tag], until(60))
-        assert objects.commit_id(own, tag, until(60)) == commit
-        assert objects.commit_of(own, tag, until(60)).id == commit
-        for identity in (tree, blob):
-            with pytest.raises(GitError):
-                objects.commit_id(own, identity, until(60))
-    finally:
-        own.close()
+        await agent.call("create_branch", branch="from-a-tag", ref=tag)
+    assert run(folder, "rev-parse", "from-a-tag") == commit
+
+
+async def test_a_commit_for_which_the_disk_has_no_room_is_refused_in_one_sentence(open_sandbox: Sandbox) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    big = [{"path": "big.txt", "content": "0123456789abcde\n" * 500_000}]
+    async with connect(job_settings(open_sandbox)) as agent:
+        await agent.call("list_files")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000, limits[1]))
+        try:
+            told = await agent.refused("commit_files", branch="big", ref="main", message="m", actions=big)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "the files that git works with cannot be read or written (File too large)" in told
 
 
 async def test_what_the_disk_refuses_is_said_in_one_sentence(
