@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
+from gitlab_mcp.git.batch import objects_in
 from gitlab_mcp.git.run import Ended, Patience, attempt, checked, environment, in_turn, on_disk
 
 ROUNDS = 200
@@ -104,17 +105,11 @@ class Edge:
 
     def _parents(self, commits: Iterable[str], patience: Patience) -> dict[str, list[str]]:
         """The parents of each commit that is here, as the commit itself names them."""
-        printed = self._asked("--batch", commits, patience)
         found: dict[str, list[str]] = {}
-        at = 0
-        while at < len(printed):
-            end = printed.index(b"\n", at)
-            fields = printed[at:end].decode().split()
-            at = end + 1
-            if len(fields) == 3:
-                head = printed[at : at + int(fields[2])].partition(b"\n\n")[0].decode("utf-8", "replace")
-                at += int(fields[2]) + 1
-                found[fields[0]] = re.findall(r"^parent ([0-9a-f]+)$", head, re.MULTILINE)
+        for commit, content in objects_in(self._asked("--batch", commits, patience)):
+            if content is not None:
+                head = content.partition(b"\n\n")[0].decode("utf-8", "replace")
+                found[commit] = re.findall(r"^parent ([0-9a-f]+)$", head, re.MULTILINE)
         return found
 
     def _here(self, commits: Iterable[str], patience: Patience) -> set[str]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from gitlab_mcp.git.batch import objects_in
 from gitlab_mcp.git.own import OwnRepository
 from gitlab_mcp.git.run import GitError, Patience
 
@@ -120,15 +121,10 @@ def blobs(repository: OwnRepository, ids: Iterable[str], patience: Patience) -> 
     asked = "".join(f"{identity}\n" for identity in wanted).encode()
     printed = repository.run("cat-file", "--batch", patience=patience, stdin=asked) if wanted else b""
     found: dict[str, bytes] = {}
-    at = 0
-    while at < len(printed):
-        end = printed.index(b"\n", at)
-        fields = printed[at:end].decode().split()
-        if len(fields) != 3:
-            raise GitError(f"the object {fields[0]} is not there")
-        size = int(fields[2])
-        found[fields[0]] = printed[end + 1 : end + 1 + size]
-        at = end + 1 + size + 1
+    for identity, content in objects_in(printed):
+        if content is None:
+            raise GitError(f"the object {identity} is not there")
+        found[identity] = content
     return found
 
 

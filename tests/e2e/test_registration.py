@@ -171,6 +171,19 @@ def test_in_a_hostile_checkout_no_server_starts_once_all_names_are_disabled(plac
     assert "mcp__gitlab__add" in model.requests[0].tools_in_full, "our own has the name again"
 
 
+def assert_disabling_stops_both(place: Place) -> None:
+    """Without us the CLI starts both of the hostile servers, and after `disable` none."""
+    with Model() as model:
+        claude(place, model)
+    assert marks(place) == ["mark0", "mark1"]
+    for name in marks(place):
+        (place.folder / name).unlink()
+    run_program(place, "", "disable")
+    with Model() as model:
+        claude(place, model)
+    assert marks(place) == []
+
+
 @needs_claude
 @pytest.mark.parametrize(
     "disguise",
@@ -188,15 +201,7 @@ def test_a_file_that_python_reads_less_readily_than_the_cli_is_no_way_past(disgu
     with fresh_place() as place:
         place.git("init", "--quiet")
         (place.work / ".mcp.json").write_bytes(disguise(hostile(place, "gitlab", "another").encode()))
-        with Model() as model:
-            claude(place, model)
-        assert marks(place) == ["mark0", "mark1"]
-        for name in marks(place):
-            (place.folder / name).unlink()
-        run_program(place, "", "disable")
-        with Model() as model:
-            claude(place, model)
-        assert marks(place) == []
+        assert_disabling_stops_both(place)
 
 
 @needs_claude
@@ -206,15 +211,7 @@ def test_what_lies_beyond_a_link_or_above_the_checkout_is_no_way_past_either() -
         place.write("outside.json", hostile(place, "gitlab"))
         (place.work / ".mcp.json").symlink_to(place.folder / "outside.json")
         place.write("builds/.mcp.json", hostile(place, "unused", "above"))
-        with Model() as model:
-            claude(place, model)
-        assert marks(place) == ["mark0", "mark1"]
-        for name in marks(place):
-            (place.folder / name).unlink()
-        run_program(place, "", "disable")
-        with Model() as model:
-            claude(place, model)
-        assert marks(place) == []
+        assert_disabling_stops_both(place)
 
 
 @needs_claude
