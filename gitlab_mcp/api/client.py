@@ -2,8 +2,9 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -19,7 +20,7 @@ from gitlab_mcp.api.entity import Entity, entities
 from gitlab_mcp.api.explanations import explained
 from gitlab_mcp.api.refusals import refusal, unreachable
 from gitlab_mcp.api.retrying import time_of, wait_to_retry
-from gitlab_mcp.api.session import CONNECTIONS, BodyTooLarge, GitLabSession, header
+from gitlab_mcp.api.session import CHUNK_BYTES, CONNECTIONS, BodyTooLarge, GitLabSession, header
 from gitlab_mcp.call import current_call
 from gitlab_mcp.errors import Failure, GitLabRefusal, InvalidArgument
 from gitlab_mcp.outgoing import TEXT_FIELDS, inert
@@ -110,6 +111,10 @@ class GitLab:
     def raw(self, path: str, /, **query: object) -> bytes:
         """GET something that is no JSON, such as the content of a file."""
         return self._request("get", path, query=query).content
+
+    def stream(self, path: str) -> Iterator[bytes]:
+        """GET the log of a job, in pieces."""
+        return _pieces(self._request("get", path))
 
     def reach(self) -> bool:
         """Whether GitLab answers at all, whatever it says. Raises Unreachable."""
@@ -231,6 +236,7 @@ class GitLab:
                 query_data={name: value for name, value in query.items() if value not in (None, "")},
                 post_data=self._inert(body) if body is not None else None,
                 timeout=seconds,
+                streamed=path.endswith("/trace"),  # a log may be larger than what is kept in memory
                 # Its own repeats are blind: it sends a POST again on 429, and would on any lost answer.
                 obey_rate_limit=False,
                 retry_transient_errors=False,
@@ -275,6 +281,11 @@ def _parsed(response: requests.Response, method: str, path: str) -> object:
         kind = response.headers.get("content-type", "no content type").split(";")[0]
         raise unreachable(method, error, path, found=f"{kind}, {len(response.content)} bytes") from error
     return parsed
+
+
+def _pieces(response: requests.Response) -> Iterator[bytes]:
+    with closing(response):
+        yield from response.iter_content(CHUNK_BYTES)
 
 
 def segment(text: str) -> str:
