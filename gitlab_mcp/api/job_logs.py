@@ -18,6 +18,7 @@ from gitlab_mcp.render.sanitise import ANSI
 SECTION = re.compile(r"section_(start|end):\d+:([\w.-]+)(?:\[[^\]\r]*\])?\r")
 # The runner's FF_TIMESTAMPS: time, stream, and whether the line goes on where the one before stopped.
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z [0-9a-f]{2}[EO]([+ ])")
+CONCEALED = re.compile(r"\x1b\[0?8m[^\x1b]*")  # what terminals, and GitLab's page, do not show
 LINE_BYTES = 8_000
 LOOK = 8  # lines after which the clock is looked at
 LINE_CHARACTERS = 2_000
@@ -111,7 +112,7 @@ def _plain(raw: str) -> str:
     if "section_" in raw:
         raw = SECTION.sub("", raw)
     if "\x1b" in raw or "\x9b" in raw:
-        raw = ANSI.sub("", raw)
+        raw = ANSI.sub("", CONCEALED.sub("", raw))
     if "\r" in raw:
         raw = next((part for part in reversed(raw.split("\r")) if part.strip()), "")
     return raw.rstrip()[:LINE_CHARACTERS]

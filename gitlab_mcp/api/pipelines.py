@@ -94,7 +94,14 @@ def run(project: Project, ref: str, variables: Mapping[str, str], inputs: Mappin
         body["inputs"] = dict(inputs)
     began = time.monotonic()
     send = partial(project.gitlab.post, f"{project.path}/pipeline", body)
-    return write_once(send, partial(_begun, project, ref, began), "Look with list_pipelines before starting it again.")
+    check = "Look with list_pipelines before starting it again."
+    try:
+        return write_once(send, partial(_begun, project, ref, began), check)
+    except GitLabRefusal as refused:
+        if variables and "pipeline variables" in refused.reason:
+            whose = "A maintainer says who may give some (Settings > CI/CD > Variables); inputs need no such leave."
+            refused.args = (f"{refused} {whose}",)
+        raise
 
 
 def _begun(project: Project, ref: str, began: float) -> Entity | None:

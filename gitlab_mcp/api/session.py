@@ -1,5 +1,6 @@
 """The HTTP session under python-gitlab: TLS, proxies, limits on time and size, and where a credential may go."""
 
+import io
 import ssl
 import threading
 import time
@@ -99,7 +100,9 @@ class LimitedAdapter(HTTPAdapter):
 
 def _read(answer: requests.Response, ends: float, limit: int) -> IO[bytes]:
     """The body of an answer, read to its end."""
-    body = SpooledTemporaryFile(MEMORY_BYTES if limit > BODY_BYTES else 0)  # noqa: SIM115  # the caller's, who reads it
+    body: IO[bytes] = io.BytesIO()
+    if limit > BODY_BYTES:
+        body = SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115  # whoever reads the answer closes it
     try:
         _copy(answer, body, ends, limit)
     except BaseException:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.pipelines import PipelinePath, Report
 from gitlab_mcp.render.pipelines import duration
-from gitlab_mcp.render.sanitise import ANSI, one_line, visible
-from gitlab_mcp.render.text import count, cut, facts, fence, share
+from gitlab_mcp.render.sanitise import ANSI, one_line
+from gitlab_mcp.render.text import count, cut, facts, quote, share
 
 CASES = 20
 OUTPUT_BYTES = 24_000
@@ -58,12 +58,12 @@ def _cases(where: PipelinePath, suites: Sequence[Entity], search: str, page: int
     shown = chosen[(page - 1) * CASES : page * CASES]
     if not chosen:
         return [f'No failed case contains "{one_line(search, 100)}".' if search else "No case failed."]
-    outputs = share([visible(_output(case)) for _, case in shown], OUTPUT_BYTES)
+    outputs = share([quote(_output(case)) if _output(case) else "" for _, case in shown], OUTPUT_BYTES)
     lines = [f"\n## {count(len(chosen), 'failed case')}{f', page {page}' if page > 1 else ''}"]
     for (suite, case), output in zip(shown, outputs, strict=True):
         lines.append(_case_row(suite, case))
         if output:
-            lines.append(fence(cut(output, CASE_BYTES, "get_job_log has the rest")))
+            lines.append(cut(output, CASE_BYTES, "get_job_log has the rest"))
     if page * CASES < len(chosen):
         given = {"pipeline_id": where.id, **({"search": search} if search else {}), "page": page + 1}
         lines.append(f"next: get_test_report {json.dumps(given, ensure_ascii=False)}")
