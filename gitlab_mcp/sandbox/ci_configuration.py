@@ -52,7 +52,8 @@ def read_configuration(text: str) -> Configuration:
             if inside == "stages":
                 stages += _listed(match[2] or "")
             elif inside not in _KEYWORDS and not inside.startswith("."):
-                jobs.append(ConfiguredJob(inside))
+                inline = re.findall(r"[{,]\s*(\w+):\s*([^,}]*)", match[2] or "")
+                jobs.append(ConfiguredJob(inside, {key: value.strip("\"' ") for key, value in inline}))
         elif inside == "stages" and (item := re.match(r"\s*- (.+)", line)):
             stages.append(item[1].strip("\"' "))
         elif jobs and inside == jobs[-1].name and (keyword := re.match(r"  (\w+):\s*(.*)", line)):
