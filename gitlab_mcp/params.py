@@ -129,6 +129,8 @@ Branch = Annotated[str, BeforeValidator(_branch)]
 Ref = Annotated[str, BeforeValidator(_ref)]
 PageNumber = Annotated[int, Field(ge=1)]
 Detail = Literal["concise", "full"]
+PipelineId = Annotated[int, Field(ge=1)]
+JobId = Annotated[int, Field(ge=1)]
 
 # A right value for each parameter, for the error that a wrong one gets.
 EXAMPLES: dict[str, object] = {
@@ -171,4 +173,12 @@ EXAMPLES: dict[str, object] = {
     "state": "opened",
     "target_branch": "main",
     "title": "Handle an empty configuration file",
+    "content": "test: {script: pytest}",
+    "context": 3,
+    "grep": "error|failed",
+    "inputs": {"environment": "staging"},
+    "job_id": 602,
+    "pipeline_id": 501,
+    "status": "failed",
+    "variables": {"RELEASE": "1.4.0"},
 }

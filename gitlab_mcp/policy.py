@@ -17,6 +17,9 @@ from gitlab_mcp.settings import READS, Settings
 # What GitLab is asked beside projects: who this is, and what the token can do.
 ABOUT_THE_RUN = re.compile(r"/(user|personal_access_tokens/self|version|metadata|job)")
 
+# A POST that changes nothing: GitLab looks over a configuration.
+ONLY_LOOKS = re.compile(r"/projects/[^/]+/ci/lint")
+
 SECRET_INSIDE = "The text holds the value of a secret of this run: nothing was sent. Leave the secret out."  # noqa: S105  # no secret
 
 # Files that run in pipelines, decide who must approve, or instruct the next agent.
@@ -35,7 +38,7 @@ class Policy:
         self, method: str, path: str, body: Mapping[str, object] | None, default_branch: Callable[[str], str]
     ) -> None:
         """Raise Refused for a request that this run may not send. `path` is below /api/v4, as it is sent."""
-        writes = method not in READS
+        writes = method not in READS and not ONLY_LOOKS.fullmatch(path)
         if writes and self.settings.read_only:
             raise Refused("This run is read-only (--read-only).")
         project = project_of(path)
@@ -48,13 +51,14 @@ class Policy:
                 f"This run is confined to {', '.join(self._confined())}: {project} is another project."
                 " A maintainer opens it with --allow-project."
             )
-        if writes and body is not None:
-            self._check_secrets(body)
-            if self.settings.in_ci and "/repository/" in path:
-                actions = body.get("actions")
-                listed = actions if isinstance(actions, list) else []
-                paths = (str(action.get(key) or "") for action in listed for key in ("file_path", "previous_path"))
-                self._check_repository_write(str(body.get("branch", "")), paths, lambda: default_branch(project))
+        if body is None:
+            return
+        self._check_secrets(body)
+        if writes and self.settings.in_ci and "/repository/" in path:
+            actions = body.get("actions")
+            listed = actions if isinstance(actions, list) else []
+            paths = (str(action.get(key) or "") for action in listed for key in ("file_path", "previous_path"))
+            self._check_repository_write(str(body.get("branch", "")), paths, lambda: default_branch(project))
 
     def check_push(
         self, path: str, branch: str, message: str, changes: Sequence[Change], default_branch: Callable[[], str]

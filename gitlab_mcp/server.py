@@ -33,12 +33,15 @@ class GitLabServer(MCPServer[Any]):
         self._app = App(settings)
         self._secrets = settings.hidden
         self._bound = {definition.name: bind(definition, self._app) for definition in selected(settings)}
-        self._needing_access_token = {definition.name for definition in needing_access_token(settings)}
+        needing = needing_access_token(settings)
+        self._needing_access_token = {definition.name for definition in needing}
         super().__init__(
             "gitlab",
             title="GitLab",
             version=__version__,
-            instructions=instructions(settings, list(self._bound), sorted(self._needing_access_token)),
+            instructions=instructions(
+                settings, list(self._bound), sorted(each.name for each in needing if not each.opt_in)
+            ),
             tools=list(self._bound.values()),
             log_level="WARNING",
         )

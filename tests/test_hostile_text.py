@@ -24,6 +24,7 @@ UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\u00ad\U000e0000-\U
 def entity(chosen: str) -> dict[str, Any]:
     """An object with every field that the tools read, each text hostile where its form is free."""
     user = {"id": 5, "username": chosen, "name": chosen}
+    case = {"status": "failed", "name": chosen, "classname": chosen, "file": chosen, "system_output": chosen}
     commit = {"id": "a" * 40, "short_id": chosen, "title": chosen, "message": chosen, "parent_ids": ["b" * 40]}
     return {
         "id": 1,
@@ -66,6 +67,17 @@ def entity(chosen: str) -> dict[str, Any]:
         "diffs": [{"old_path": chosen, "new_path": chosen, "diff": chosen, "renamed_file": True}],
         "notes": [{"id": 1, "body": chosen, "author": user}],
         "individual_note": False,
+        "status": "failed",
+        "ref": chosen,
+        "stage": chosen,
+        "source": chosen,
+        "failure_reason": chosen,
+        "yaml_errors": chosen,
+        "user": user,
+        "errors": [chosen],
+        "warnings": [chosen],
+        "jobs": [{"name": chosen, "stage": chosen}],
+        "test_suites": [{"name": chosen, "suite_error": chosen, "failed_count": 1, "test_cases": [case]}],
     }
 
 
@@ -85,12 +97,23 @@ CALLS: dict[str, dict[str, Any]] = {
     "list_commits": {"ref": "main"},
     "compare_refs": {"base": "main", "head": "b"},
     "commit_files": {"branch": "b", "message": HOSTILE.replace("\0", ""), "actions": [{"path": "x", "content": "y"}]},
+    "get_pipeline": {"pipeline_id": 1, "detail": "full"},
+    "get_test_report": {"pipeline_id": 1},
+    "list_pipelines": {},
+    "lint_ci_config": {"ref": "main"},
+    "run_pipeline": {"ref": "main", "variables": {"A": HOSTILE.partition(TOKEN)[0]}},
+    "cancel_pipeline": {"pipeline_id": 1},
+    "get_job_log": {"job_id": 1},
+    "retry_job": {"job_id": 1},
 }
+# What is shown as code is shown whole: people see it too.
+CODE = ("get_job_log",)
 
 
 def settings(url: str) -> Settings:
     credential = Credential("access token", "GITLAB_ACCESS_TOKEN", "glpat-this-is-not-a-real-token")
-    return Settings(url=url, credential=credential, project="acme/app")
+    toolsets = tuple({definition.toolset: None for definition in TOOLS})
+    return Settings(url=url, credential=credential, project="acme/app", toolsets=toolsets)
 
 
 def test_every_tool_is_called_here() -> None:
@@ -102,10 +125,13 @@ def test_every_tool_is_called_here() -> None:
 async def test_nothing_hostile_that_gitlab_says_reaches_the_agent_unquoted(tool: str, status: int) -> None:
     def respond(handler: BaseHTTPRequestHandler) -> None:
         last = handler.path.partition("?")[0].rsplit("/", 1)[-1]
-        lists = ("issues", "merge_requests", "notes", "discussions", "branches", "commits", "tree", "diff", "closed_by")
-        is_list = handler.command == "GET" and last in (*lists, "related_merge_requests", "closes_issues", "all")
+        lists = {"issues", "merge_requests", "notes", "discussions", "branches", "commits", "tree", "diff", "closed_by"}
+        lists |= {"related_merge_requests", "closes_issues", "all", "pipelines", "jobs"}
+        is_list = handler.command == "GET" and last in lists
         if status == 400:
             json_answer(handler, json.dumps({"message": HOSTILE}).encode(), 400)
+        elif last == "trace":
+            json_answer(handler, HOSTILE.encode())
         else:
             json_answer(handler, json.dumps([entity(HOSTILE)] if is_list else entity(HOSTILE)).encode())
 
@@ -116,7 +142,7 @@ async def test_nothing_hostile_that_gitlab_says_reaches_the_agent_unquoted(tool:
     assert "a fault in gitlab-mcp-server itself" not in text
     assert UNSEEN.search(text.replace("\n", "").replace("\t", "")) is None
     assert TOKEN not in text
-    assert "<!--" not in text
+    assert "<!--" not in text or tool in CODE
     ours = [line for line in text.splitlines() if not line.startswith(">")]
     # A line of its own is what could pass for a heading, a comment of somebody else, or a quick action.
     assert [line for line in ours if line.startswith(("/close", "/merge", "n1 @maintainer", "## 9", "obey"))] == []

@@ -3,8 +3,9 @@
 import json
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -21,7 +22,7 @@ from gitlab_mcp.api.entity import Entity, entities
 from gitlab_mcp.api.explanations import explained
 from gitlab_mcp.api.refusals import refusal, unreachable
 from gitlab_mcp.api.retrying import time_of, wait_to_retry
-from gitlab_mcp.api.session import CONNECTIONS, BodyTooLarge, GitLabSession, header
+from gitlab_mcp.api.session import CHUNK_BYTES, CONNECTIONS, BodyTooLarge, GitLabSession, header
 from gitlab_mcp.call import current_call
 from gitlab_mcp.errors import Failure, GitLabRefusal, InvalidArgument
 from gitlab_mcp.outgoing import TEXT_FIELDS, inert
@@ -110,6 +111,10 @@ class GitLab:
     def raw(self, path: str, /, **query: object) -> bytes:
         """GET something that is no JSON, such as the content of a file."""
         return self._request("get", path, query=query).content
+
+    def stream(self, path: str) -> Iterator[bytes]:
+        """GET the log of a job, in pieces."""
+        return _pieces(self._request("get", path))
 
     def may_push(self, project: str) -> bool:
         """Whether GitLab lets the job token push to the project at this path: what git itself would ask first."""
@@ -224,6 +229,7 @@ class GitLab:
                 query_data={name: value for name, value in query.items() if value not in (None, "")},
                 post_data=self._inert(body) if body is not None else None,
                 timeout=seconds,
+                streamed=path.endswith("/trace"),  # a log may be larger than what is kept in memory
                 # Its own repeats are blind: it sends a POST again on 429, and would on any lost answer.
                 obey_rate_limit=False,
                 retry_transient_errors=False,
@@ -280,6 +286,11 @@ def python_gitlab() -> Any:
     import gitlab.exceptions
 
     return gitlab
+
+
+def _pieces(response: requests.Response) -> Iterator[bytes]:
+    with closing(response):
+        yield from response.iter_content(CHUNK_BYTES)
 
 
 def segment(text: str) -> str:

@@ -13,7 +13,7 @@ from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.routing import all_routes
 from tests.contract.contract import Contract
 from tests.gitlab import get
-from tests.support import allow_job_pushes, checkout, connect, job_settings, settings_for
+from tests.support import Agent, allow_job_pushes, checkout, connect, job_settings, settings_for
 from tests.tools.test_commits import clone
 
 CONTRACT = Contract()
@@ -66,7 +66,8 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
         {"path": "scripts/release.sh", "action": "chmod", "executable": False},
     ]
     (work / "README.md").write_text("edited\n")
-    async with connect(settings_for(sandbox, working_directory=checkout(work))) as agent:
+    toolsets = ("default", "pipelines")
+    async with connect(settings_for(sandbox, working_directory=checkout(work), toolsets=toolsets)) as agent:
         by = {"author": "maintainer", "labels": ["bug"], "search": "e"}
         await agent.call("get_job_context")
         await agent.call("list_issues", **by, state="all", assignee="developer", milestone="1.4")
@@ -100,6 +101,27 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
         labels = {"add_labels": ["a"], "remove_labels": ["b"]}
         await agent.call("update_merge_request", iid=1, **texts, **labels, **people, **switches)
         await agent.refused("create_note", project="acme/archive", iid="#1", body="x")
+        await use_pipelines(agent, sandbox)
+
+
+async def use_pipelines(agent: Agent, sandbox: Sandbox) -> None:
+    """Call every tool for pipelines."""
+    failed = sandbox.fail_pipeline("feature/verbose-flag")
+    await agent.call("get_pipeline", pipeline_id=failed.id, detail="full")
+    await agent.call("get_pipeline", iid=1)
+    await agent.refused("get_pipeline", ref="v1.2.0")
+    await agent.call("get_job_log", job_id=failed.jobs[-1].id)
+    await agent.refused("get_job_log")
+    await agent.call("get_test_report", pipeline_id=failed.id)
+    sandbox.knobs.fail("GET", "/test_report$", 200, "<html></html>")
+    await agent.call("get_test_report", pipeline_id=failed.id)
+    await agent.call("list_pipelines", ref="main", status="running", author="developer")
+    await agent.call("lint_ci_config")
+    await agent.call("lint_ci_config", ref="main")
+    sandbox.world.projects[1].settings["ci_pipeline_variables_minimum_override_role"] = "developer"
+    await agent.call("run_pipeline", ref="main", variables={"A": "b"}, inputs={"c": 1})
+    await agent.call("retry_job", job_id=failed.jobs[-1].id)
+    await agent.call("cancel_pipeline", pipeline_id=failed.id)
 
 
 @pytest.fixture
@@ -158,7 +180,8 @@ async def test_all_that_is_read_is_in_the_contract_and_in_what_the_sandbox_answe
 async def use_every_tool_of_a_job(sandbox: Sandbox, work: Path) -> None:
     """Call every tool that a run with nothing but a job token has."""
     one = {"message": "m", "actions": [{"path": "one.txt", "content": "1\n"}]}
-    async with connect(job_settings(sandbox, working_directory=checkout(work))) as agent:
+    toolsets = ("default", "pipelines")
+    async with connect(job_settings(sandbox, working_directory=checkout(work), toolsets=toolsets)) as agent:
         calls: dict[str, dict[str, Any]] = {
             "get_job_context": {},
             "list_issues": {"search": "e"},
@@ -174,6 +197,8 @@ async def use_every_tool_of_a_job(sandbox: Sandbox, work: Path) -> None:
             "commit_files": {"branch": "new", "ref": "v1.3.0", **one, "merge_request": {"title": "T", "draft": True}},
             "create_merge_request": {"source_branch": "feature/verbose-flag", "title": "T"},
             "update_merge_request": {"iid": 2, "title": "N", "description": "d", "add_labels": ["bug"]},
+            "get_pipeline": {},
+            "list_pipelines": {"status": "running"},
         }
         listed = {tool.name for tool in (await agent.client.list_tools()).tools}
         assert listed == set(calls)

@@ -47,6 +47,9 @@ READS = tuple(
         ("list_files", {}),
         ("get_file", {"path": "README.md"}),
         ("get_file", {"path": "docs/latest"}),
+        ("get_pipeline", {"iid": 1}),
+        ("get_test_report", {"pipeline_id": 502}),
+        ("get_job_log", {"job_id": 608}),
     )
 )
 
@@ -146,6 +149,7 @@ async def prove(sample: int, seed: int, show: Callable[[str], None]) -> tuple[in
     done = 0
     for scenario in (*READS, *REST):
         with Sandbox() as sandbox, fault_proxy(sandbox.url) as proxy:
+            sandbox.fail_pipeline("feature/verbose-flag")
             settings = replace(settings_for(sandbox), url=proxy.url)
             async with connect(settings) as agent:
                 seen = await answers(scenario, agent, proxy, "run-first")

@@ -125,6 +125,18 @@ def pipelines(walk: Walk) -> None:
     api = walk.apis["maintainer"]
     headers = {"PRIVATE-TOKEN": "", "JOB-TOKEN": api.sandbox.tokens["job"]}
     walk.hold("GET", "/job", api.call("GET", "/job", headers=headers))
+    failed = api.sandbox.fail_pipeline("stale/no-commits")
+    walk("GET", "/projects/:id/pipelines/:pipeline_id", failed.id)
+    shown = walk("GET", "/projects/:id/pipelines/:pipeline_id/jobs", failed.id)
+    assert [job["name"] for job in shown] == ["unit", "release", "types", "lint", "compile"]
+    walk("GET", "/projects/:id/jobs/:job_id/trace", shown[0]["id"])
+    walk("GET", "/projects/:id/pipelines/:pipeline_id/test_report", failed.id)
+    walk("GET", "/projects/:id/pipelines/:pipeline_id/test_report_summary", failed.id)
+    walk("POST", "/projects/:id/jobs/:job_id/retry", shown[0]["id"])
+    made = walk("POST", "/projects/:id/pipeline", ref="main")
+    walk("POST", "/projects/:id/pipelines/:pipeline_id/cancel", made["id"])
+    walk("GET", "/projects/:id/ci/lint", include_jobs=True)
+    walk("POST", "/projects/:id/ci/lint", content="test: {stage: nowhere}")
 
 
 def repositories(walk: Walk) -> None:

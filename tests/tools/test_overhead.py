@@ -61,3 +61,18 @@ async def test_an_answer_keeps_to_40000_bytes_whatever_people_wrote(sandbox: San
         answer = await agent.call("get_issue", iid=8)
     assert len(answer.encode()) <= 40_000
     assert answer.count("(cut: ") == 5
+
+
+async def test_a_pipeline_keeps_to_350_bytes_and_120_a_failed_job_and_a_log_and_a_report_to_300_beside_what_they_say(
+    fresh_sandbox: Sandbox,
+) -> None:
+    failed = fresh_sandbox.fail_pipeline("feature/verbose-flag")
+    async with connect(settings_for(fresh_sandbox, toolsets=("default", "pipelines"))) as agent:
+        answer = await agent.call("get_pipeline", pipeline_id=failed.id)
+        log = await agent.call("get_job_log", job_id=failed.jobs[-1].id)
+        report = await agent.call("get_test_report", pipeline_id=failed.id)
+        rows = (await agent.call("list_pipelines")).split("\n")[1:]
+    assert len(answer.encode()) <= 350 + 120 * 2
+    assert overhead(log, *(line for line in log.splitlines() if line[:1].isdigit())) <= 350
+    assert overhead(report, *(line for line in report.splitlines() if line.startswith(">"))) <= 300
+    assert [row for row in rows if len(row.encode()) > 120] == []

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from gitlab_mcp.sandbox import access
+from gitlab_mcp.sandbox.entities import pipelines
 from gitlab_mcp.sandbox.entities.issues import references, tasks, time_stats, votes
 from gitlab_mcp.sandbox.entities.projects import label, milestone, web_url
 from gitlab_mcp.sandbox.entities.users import maybe_user, stamp, user_basic
 from gitlab_mcp.sandbox.merge_status import MergeStatus, merge_status
 from gitlab_mcp.sandbox.model import DiffVersion, MergeRequest, User
+from gitlab_mcp.sandbox.pipeline_creation import pipelines_of
 from gitlab_mcp.sandbox.repositories.diffs import changed_files
 from gitlab_mcp.sandbox.world import World
 
@@ -97,6 +99,7 @@ def merge_request(
     repository = one.project.repository
     version = one.version
     files = changed_files(repository, version.base, version.head)
+    newest = [each for each in pipelines_of(one) if each.sha == version.head]
     shown = {
         **_basic(world, one, merge_status(one)),
         "subscribed": user is one.author or user in one.assignees,
@@ -104,8 +107,8 @@ def merge_request(
         "latest_build_started_at": None,
         "latest_build_finished_at": None,
         "first_deployed_to_production_at": None,
-        "pipeline": None,
-        "head_pipeline": None,
+        "pipeline": pipelines.pipeline_basic(world, newest[0]) if newest else None,
+        "head_pipeline": pipelines.pipeline(world, newest[0]) if newest else None,
         "diff_refs": {"base_sha": version.base, "head_sha": version.head, "start_sha": version.start},
         "merge_error": one.merge_error,
         "first_contribution": False,

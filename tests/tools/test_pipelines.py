@@ -1,0 +1,170 @@
+"""Reading pipelines and test reports, called as an agent calls it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gitlab_mcp.job import JobContext
+from gitlab_mcp.sandbox import Sandbox
+from gitlab_mcp.sandbox.ci import Job, Pipeline, ReportedTest
+from gitlab_mcp.settings import Settings
+from tests.support import connect, job_settings, settings_for
+
+BRANCH = "feature/verbose-flag"
+
+
+@pytest.fixture(scope="module")
+def failed(sandbox: Sandbox) -> Pipeline:
+    return sandbox.fail_pipeline(BRANCH)
+
+
+def about(sandbox: Sandbox, **job: Any) -> Settings:
+    """The settings of a run that is about something."""
+    return replace(settings_for(sandbox), job=JobContext(**job))
+
+
+async def test_a_pipeline_says_what_failed_and_why_then_its_other_jobs_by_stage(
+    sandbox: Sandbox, failed: Pipeline
+) -> None:
+    compiled, tried, lint, types, release, unit = (job.id for job in failed.jobs)
+    async with connect(settings_for(sandbox)) as agent:
+        answer = await agent.call("get_pipeline", pipeline_id=failed.id)
+    assert answer.splitlines() == [
+        f"# Pipeline {failed.id} of {BRANCH} (failed)",
+        f"push by @developer 2026-11-23 · commit {failed.sha[:8]} · 6 min 0 s · jobs: 2 failed, 1 skipped, 2 success",
+        f"{sandbox.url}/acme/app/-/pipelines/{failed.id}",
+        "## Failed",
+        f"{unit} unit (test) · script failure · 2 min 0 s",
+        f"{lint} lint (test) · script failure · allowed to fail · 2 min 0 s",
+        "## Other jobs",
+        f"build: success {compiled} compile",
+        f"test: success {types} types",
+        f"deploy: skipped {release} release",
+        f'next: get_job_log {{"job_id": {unit}}} or get_test_report {{"pipeline_id": {failed.id}}}',
+    ]
+    assert str(tried) not in answer  # it was tried again
+
+
+async def test_the_latest_pipeline_is_that_of_the_branch_the_merge_request_or_the_default_branch(
+    sandbox: Sandbox, failed: Pipeline
+) -> None:
+    whole = f"# Pipeline {failed.id} of {BRANCH}"
+    async with connect(settings_for(sandbox)) as agent:
+        assert (await agent.call("get_pipeline", ref=BRANCH)).startswith(whole)
+        assert (await agent.call("get_pipeline", iid="!1")).startswith(whole)
+        assert (await agent.call("get_pipeline")).startswith(f"# Pipeline {sandbox.job.pipeline.id} of main (running)")
+        told = await agent.refused("get_pipeline", ref="stale/no-commits")
+        assert "stale/no-commits has no pipeline" in told
+        assert "exclude each other" in await agent.refused("get_pipeline", ref="main", iid="!1")
+
+
+@pytest.mark.parametrize(
+    ("job", "found"),
+    [
+        ({"noun": "merge request", "iid": 1}, BRANCH),
+        ({"noun": "issue", "iid": 7, "branch": BRANCH}, BRANCH),
+        ({"noun": "issue", "iid": 7}, "main"),
+    ],
+)
+async def test_without_arguments_it_is_the_latest_of_what_the_run_is_about(
+    sandbox: Sandbox, failed: Pipeline, job: dict[str, Any], found: str
+) -> None:
+    assert failed.ref == BRANCH
+    async with connect(about(sandbox, **job)) as agent:
+        assert f" of {found} (" in await agent.call("get_pipeline")
+
+
+async def test_the_pipeline_that_the_run_is_in_is_called_that(sandbox: Sandbox) -> None:
+    own = sandbox.job.pipeline.id
+    async with connect(about(sandbox, pipeline=str(own))) as agent:
+        assert "the one that this run is in" in await agent.call("get_pipeline", pipeline_id=own)
+
+
+async def test_a_branch_whose_pipelines_are_those_of_its_merge_request_is_found(fresh_sandbox: Sandbox) -> None:
+    made = fresh_sandbox.fail_pipeline(BRANCH)
+    made.ref = "refs/merge-requests/1/head"
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        answer = await agent.call("get_pipeline", ref=BRANCH)
+    assert answer.startswith(f"# Pipeline {made.id} of refs/merge-requests/1/head")
+
+
+async def test_a_job_token_reads_pipelines_and_is_told_what_logs_need(sandbox: Sandbox, failed: Pipeline) -> None:
+    async with connect(job_settings(sandbox)) as agent:
+        assert "allowed to fail" in await agent.call("get_pipeline", pipeline_id=failed.id)
+        assert "allowed to fail" in await agent.call("get_pipeline", iid=1)
+        for tool in ("get_job_log", "get_test_report"):
+            assert f"{tool} needs GITLAB_ACCESS_TOKEN" in await agent.refused(tool)
+
+
+async def test_a_pipeline_and_its_jobs_are_asked_for_at_the_same_time(fresh_sandbox: Sandbox) -> None:
+    failed = fresh_sandbox.fail_pipeline(BRANCH)
+    fresh_sandbox.knobs.clear()
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        await agent.call("get_pipeline", pipeline_id=failed.id)
+    assert sorted(each["path"].rpartition("/")[2] for each in fresh_sandbox.knobs.requests()) == [
+        str(failed.id),
+        "jobs",
+    ]
+
+
+async def test_a_thousand_jobs_are_counted_and_the_rest_is_named_when_asked_for(fresh_sandbox: Sandbox) -> None:
+    failed = fresh_sandbox.fail_pipeline(BRANCH)
+    world = fresh_sandbox.world
+    start = failed.created_at
+    for number in range(1_000):
+        failed.jobs.append(Job(world.next_id("job"), f"shard {number}/1000", "test", failed, start, start))
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        concise = await agent.call("get_pipeline", pipeline_id=failed.id)
+        full = await agent.call("get_pipeline", pipeline_id=failed.id, detail="full")
+    assert len(concise.encode()) < 2_000
+    assert 'and 981 more (detail: "full")' in concise
+    assert len(full.encode()) <= 40_000
+    assert all(f"shard {number}/1000" in full for number in range(1_000))
+
+
+async def test_a_test_report_has_the_failed_cases_with_what_they_said(sandbox: Sandbox, failed: Pipeline) -> None:
+    async with connect(settings_for(sandbox)) as agent:
+        answer = await agent.call("get_test_report", pipeline_id=failed.id)
+        without = await agent.call("get_test_report")
+        other = await agent.call("get_test_report", pipeline_id=failed.id, search="nowhere")
+    head, _, output = answer.partition("### test_an_empty_file · tests/test_config.py · unit\n")
+    assert head.splitlines() == [
+        f"# Tests of pipeline {failed.id}: 4 cases",
+        "unit: 1 failed, 2 success, 1 skipped",
+        "",
+        "## 1 failed case",
+    ]
+    assert output.splitlines()[3] == "> E       IndexError: list index out of range"
+    assert "no job of it gave one" in without
+    assert 'No failed case contains "nowhere".' in other
+
+
+async def test_many_failed_cases_come_in_pages_that_all_can_be_got(fresh_sandbox: Sandbox) -> None:
+    failed = fresh_sandbox.fail_pipeline(BRANCH)
+    failed.jobs[-1].tests = [
+        ReportedTest(f"test_{number:03}", f"suite{number % 3}", "failed", output="é" * 5_000) for number in range(150)
+    ]
+    seen = ""
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        for page in range(1, 9):
+            answer = await agent.call("get_test_report", pipeline_id=failed.id, page=page)
+            assert len(answer.encode()) <= 40_000
+            following = f'next: get_test_report {{"pipeline_id": {failed.id}, "page": {page + 1}}}'
+            assert (following in answer) == (page < 8)
+            seen += answer
+        one = await agent.call("get_test_report", pipeline_id=failed.id, search="test_149")
+    assert all(f"### test_{number:03} " in seen for number in range(150))
+    assert "## 1 failed case" in one
+
+
+async def test_a_report_too_large_to_read_is_counted(fresh_sandbox: Sandbox) -> None:
+    failed = fresh_sandbox.fail_pipeline(BRANCH)
+    failed.jobs[-1].tests = [ReportedTest(f"t{number}", "c") for number in range(60_000)]
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        answer = await agent.call("get_test_report", pipeline_id=failed.id)
+    assert answer.splitlines()[:2] == [
+        f"# Tests of pipeline {failed.id}: 60,000 cases",
+        "unit: 60000 success · 10 min 0 s",
+    ]
+    assert "too many to be read: get_job_log" in answer
