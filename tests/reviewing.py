@@ -25,8 +25,9 @@ def send(sandbox: Sandbox, method: str, path: str, who: str = "developer", **bod
 
 def commit(sandbox: Sandbox, branch: str, start: str, *actions: dict[str, Any]) -> Any:
     """Commit actions to a new branch, or with start "" to one that is there."""
-    more = {"start_branch": start} if start else {}
-    body = {"branch": branch, "commit_message": f"Change {branch}", "actions": list(actions), **more}
+    body: dict[str, Any] = {"branch": branch, "commit_message": f"Change {branch}", "actions": list(actions)}
+    if start:
+        body["start_branch"] = start
     return send(sandbox, "POST", "/repository/commits", **body)
 
 
@@ -41,7 +42,8 @@ def open_for_review(sandbox: Sandbox, name: str, *more: dict[str, Any]) -> int:
     move = {"action": "move", "file_path": NEW, "previous_path": OLD, "content": text(AFTER)}
     add = {"action": "create", "file_path": ADDED, "content": "# Sheets\n\nOne a page.\n"}
     commit(sandbox, name, base, move, add, *more)
-    body = {"source_branch": name, "target_branch": base, "title": f"Review {name}", "reviewer_ids": [2]}
+    body: dict[str, Any] = {"source_branch": name, "target_branch": base, "title": f"Review {name}"}
+    body["reviewer_ids"] = [2]
     number = send(sandbox, "POST", "/merge_requests", **body)["iid"]
     assert isinstance(number, int)
     return number

@@ -66,6 +66,12 @@ def entity(chosen: str) -> dict[str, Any]:
         "diffs": [{"old_path": chosen, "new_path": chosen, "diff": chosen, "renamed_file": True}],
         "notes": [{"id": 1, "body": chosen, "author": user}],
         "individual_note": False,
+        "old_path": chosen,
+        "new_path": "x",
+        "diff": f"@@ -1 +1,3 @@ {chosen}\n+{chosen}\n+end",
+        "diff_refs": {"base_sha": "a" * 40, "start_sha": "a" * 40, "head_sha": chosen},
+        "user": user,
+        "line_code": chosen,
     }
 
 
@@ -84,6 +90,12 @@ CALLS: dict[str, dict[str, Any]] = {
     "create_branch": {"branch": "b", "ref": "main"},
     "list_commits": {"ref": "main"},
     "compare_refs": {"base": "main", "head": "b"},
+    "get_merge_request_diff": {"iid": 7},
+    "review_merge_request": {
+        "iid": 7,
+        "summary": HOSTILE,
+        "comments": [{"path": "x", "line": 1, "body": HOSTILE, "suggestion": "y"}, {"path": HOSTILE[:5], "line": 1}],
+    },
     "commit_files": {"branch": "b", "message": HOSTILE, "actions": [{"path": "x", "content": "y"}]},
 }
 
@@ -103,6 +115,7 @@ async def test_nothing_hostile_that_gitlab_says_reaches_the_agent_unquoted(tool:
     def respond(handler: BaseHTTPRequestHandler) -> None:
         last = handler.path.partition("?")[0].rsplit("/", 1)[-1]
         lists = ("issues", "merge_requests", "notes", "discussions", "branches", "commits", "tree", "diff", "closed_by")
+        lists += ("diffs", "draft_notes", "reviewers")
         is_list = handler.command == "GET" and last in (*lists, "related_merge_requests", "closes_issues", "all")
         if status == 400:
             json_answer(handler, json.dumps({"message": HOSTILE}).encode(), 400)
@@ -128,7 +141,8 @@ async def test_nothing_that_an_agent_sends_is_live_on_gitlab(tool: str) -> None:
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
         last = handler.path.partition("?")[0].rsplit("/", 1)[-1]
-        is_list = handler.command == "GET" and last in ("merge_requests", "commits", "tree", "all")
+        lists = ("merge_requests", "commits", "tree", "all", "diffs", "draft_notes", "notes", "reviewers")
+        is_list = handler.command == "GET" and last in lists
         found = [] if last == "merge_requests" else [entity("x")]
         json_answer(handler, json.dumps(found if is_list else entity("x")).encode())
 

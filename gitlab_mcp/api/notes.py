@@ -62,7 +62,7 @@ class Notes:
                 posted.at = began
                 raise
             posted.at, posted.note = began, written.result
-        _alarm(written.result)
+        alarm(written.result)
         return written, False
 
     def _forget(self) -> None:
@@ -82,7 +82,7 @@ class Notes:
         since = page.at - (time.monotonic() - began) - CLOCK_SECONDS
         allowed = self._thread_notes(noteable, thread) if thread else None
         for note in page.rows:
-            mine = note.number("author", "id") == me and not note.flag("system") and _seconds(note) >= since
+            mine = note.number("author", "id") == me and not note.flag("system") and seconds_of(note) >= since
             in_place = allowed is None or note.number("id") in allowed
             if mine and in_place and _words(note.text("body")) == _words(self._gitlab.outgoing(body)):
                 return note
@@ -93,7 +93,7 @@ class Notes:
         return {note.number("id") for note in discussion.entities("notes")}
 
 
-def _alarm(note: Entity) -> None:
+def alarm(note: Entity) -> None:
     """GitLab executed a quick action, although none was to be live: somebody has to know."""
     executed = note.names("commands_changes")
     if executed or (not note.number("id") and note.texts("summary")):
@@ -108,7 +108,8 @@ def _words(body: str) -> str:
     return body.replace("\r\n", "\n").strip()
 
 
-def _seconds(note: Entity) -> float:
+def seconds_of(note: Entity) -> float:
+    """When a note was made, in seconds since the epoch; 0 where GitLab does not say."""
     try:
         return datetime.fromisoformat(note.text("created_at")).timestamp()
     except ValueError:

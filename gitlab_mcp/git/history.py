@@ -86,16 +86,26 @@ def between(repository: OwnRepository, old: str, new: str, patience: Patience) -
 def patches(
     repository: OwnRepository, differences: Sequence[FileDiff], old: str, new: str, patience: Patience
 ) -> dict[str, str]:
-    """The hunks of each file that differs between two commits, by its new path; "" for a binary one."""
-    found = {}
+    """The hunks of each file that differs between two commits, by its new path; "" for a binary one.
+
+    `differences` are all of them, in git's order, with renames found.
+    """
     options = ("--no-ext-diff", "--no-textconv", "--no-color", "--find-renames", "-U3", "-r", "-p")
+    printed = repository.run("diff-tree", *options, old, new, patience=patience).decode("utf-8", "replace")
+    # Lines of files begin with a blank, + or -, so that only git's own headings can begin like this.
+    parts = re.split(r"^diff --git ", printed, flags=re.MULTILINE)[1:]
+    found: dict[str, str] = {}
     for one in differences:
-        paths = dict.fromkeys((one.old_path, one.new_path))
-        printed = repository.run("diff-tree", *options, old, new, "--", *paths, patience=patience)
-        text = printed.decode("utf-8", "replace")
-        start = re.search(r"^@@ ", text, re.MULTILINE)
-        found[one.new_path] = text[start.start() :] if start else ""
+        # A file that became a link, or the other way round, has two patches: one that deletes it, one that creates it.
+        count = 2 if one.status == "T" else 1
+        found[one.new_path] = "".join(map(_hunks, parts[:count]))
+        parts = parts[count:]
     return found
+
+
+def _hunks(patch: str) -> str:
+    start = re.search(r"^@@ ", patch, re.MULTILINE)
+    return patch[start.start() :] if start else ""
 
 
 def fetch_files(repository: OwnRepository, differences: Sequence[FileDiff], patience: Patience) -> None:

@@ -13,6 +13,7 @@ from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.routing import all_routes
 from tests.contract.contract import Contract
 from tests.gitlab import get
+from tests.reviewing import NEW, open_for_review, send
 from tests.support import allow_job_pushes, checkout, connect, job_settings, settings_for
 from tests.tools.test_commits import clone
 
@@ -100,6 +101,14 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
         labels = {"add_labels": ["a"], "remove_labels": ["b"]}
         await agent.call("update_merge_request", iid=1, **texts, **labels, **people, **switches)
         await agent.refused("create_note", project="acme/archive", iid="#1", body="x")
+        number = open_for_review(sandbox, "reviewed")
+        await agent.call("get_merge_request_diff", iid=number, paths=["**"], page=1)
+        comment = {"path": NEW, "line": 5, "start_line": 4, "body": "x", "suggestion": "y"}
+        for verdict in ("comment", "request_changes", "approve"):
+            comment["body"] = verdict
+            await agent.call("review_merge_request", iid=number, summary=verdict, comments=[comment], verdict=verdict)
+        send(sandbox, "POST", f"/merge_requests/{number}/draft_notes", "maintainer", note="left")
+        await agent.call("review_merge_request", iid=number, comments=[{**comment, "body": "one by one"}])
 
 
 @pytest.fixture
@@ -165,6 +174,7 @@ async def use_every_tool_of_a_job(sandbox: Sandbox, work: Path) -> None:
             "get_issue": {"iid": 7, "detail": "full"},
             "list_merge_requests": {"state": "all"},
             "get_merge_request": {"iid": 1, "detail": "full"},
+            "get_merge_request_diff": {"iid": 1},
             "list_branches": {},
             "create_branch": {"branch": "made"},
             "list_files": {"recursive": True},
