@@ -158,4 +158,8 @@ EXAMPLES: dict[str, object] = {
     "sha": "1a2b3c4d5e6f",
     "summary": "Two small things, else fine.",
     "verdict": "approve",
+    "note": "101",
+    "resolved": False,
+    "thread": "101",
+    "unresolved": True,
 }

@@ -23,7 +23,7 @@ UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\u00ad\U000e0000-\U
 
 def entity(chosen: str) -> dict[str, Any]:
     """An object with every field that the tools read, each text hostile where its form is free."""
-    user = {"id": 5, "username": chosen, "name": chosen}
+    user = {"id": 1, "username": chosen, "name": chosen}
     commit = {"id": "a" * 40, "short_id": chosen, "title": chosen, "message": chosen, "parent_ids": ["b" * 40]}
     return {
         "id": 1,
@@ -96,13 +96,17 @@ CALLS: dict[str, dict[str, Any]] = {
         "summary": HOSTILE,
         "comments": [{"path": "x", "line": 1, "body": HOSTILE, "suggestion": "y"}, {"path": HOSTILE[:5], "line": 1}],
     },
+    "list_discussions": {"iid": "!7"},
+    "resolve_discussion": {"iid": "!7", "thread": "1"},
+    "update_note": {"iid": "!7", "note": "1", "body": HOSTILE},
     "commit_files": {"branch": "b", "message": HOSTILE, "actions": [{"path": "x", "content": "y"}]},
 }
 
 
 def settings(url: str) -> Settings:
     credential = Credential("access token", "GITLAB_ACCESS_TOKEN", "glpat-this-is-not-a-real-token")
-    return Settings(url=url, credential=credential, project="acme/app")
+    toolsets = ("default", *{definition.toolset for definition in TOOLS})
+    return Settings(url=url, credential=credential, project="acme/app", toolsets=toolsets)
 
 
 def test_every_tool_is_called_here() -> None:
@@ -115,8 +119,8 @@ async def test_nothing_hostile_that_gitlab_says_reaches_the_agent_unquoted(tool:
     def respond(handler: BaseHTTPRequestHandler) -> None:
         last = handler.path.partition("?")[0].rsplit("/", 1)[-1]
         lists = ("issues", "merge_requests", "notes", "discussions", "branches", "commits", "tree", "diff", "closed_by")
-        lists += ("diffs", "draft_notes", "reviewers")
-        is_list = handler.command == "GET" and last in (*lists, "related_merge_requests", "closes_issues", "all")
+        more = ("related_merge_requests", "closes_issues", "all", "diffs", "draft_notes", "reviewers")
+        is_list = handler.command == "GET" and last in (*lists, *more)
         if status == 400:
             json_answer(handler, json.dumps({"message": HOSTILE}).encode(), 400)
         else:
@@ -141,7 +145,17 @@ async def test_nothing_that_an_agent_sends_is_live_on_gitlab(tool: str) -> None:
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
         last = handler.path.partition("?")[0].rsplit("/", 1)[-1]
-        lists = ("merge_requests", "commits", "tree", "all", "diffs", "draft_notes", "notes", "reviewers")
+        lists = (
+            "merge_requests",
+            "commits",
+            "tree",
+            "all",
+            "diffs",
+            "draft_notes",
+            "notes",
+            "reviewers",
+            "discussions",
+        )
         is_list = handler.command == "GET" and last in lists
         found = [] if last == "merge_requests" else [entity("x")]
         json_answer(handler, json.dumps(found if is_list else entity("x")).encode())

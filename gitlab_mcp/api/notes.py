@@ -1,5 +1,6 @@
 """Posting notes, each once."""
 
+import re
 import threading
 import time
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.writes import Written, write_once
 from gitlab_mcp.call import current_call
-from gitlab_mcp.errors import AnswerLost, Partial
+from gitlab_mcp.errors import AnswerLost, InvalidArgument, Partial, Refused
 
 # An agent that goes round in a circle posts the same words again; after this long, in seconds, they are meant anew.
 SAME_NOTE_SECONDS = 600.0
@@ -91,6 +92,28 @@ class Notes:
     def _thread_notes(self, noteable: str, thread: str) -> set[int]:
         discussion = self._gitlab.get(f"{noteable}/discussions/{thread}")
         return {note.number("id") for note in discussion.entities("notes")}
+
+
+def note_id(given: str) -> int:
+    """The id of a note by itself or in its URL. Raises InvalidArgument for anything else."""
+    if not (match := re.fullmatch(r"(?:\S*#)?(?:note_|n)?(\d{1,18})", given.strip())):
+        raise InvalidArgument(f'note is "{given}": give the id of a comment, such as 101, or its URL (…#note_101).')
+    return int(match[1])
+
+
+def change_note(gitlab: GitLab, path: str, body: str) -> Written[Entity]:
+    """Change the words of a note of this user's, at its API path. Raises Refused for what somebody else wrote."""
+    note, me = gitlab.start(gitlab.get, path), gitlab.user.number("id")
+    if note.result().flag("system") or note.result().number("author", "id") != me:
+        raise Refused("This comment is not by the user of this run, and only its author changes it: write a new one.")
+
+    def find() -> Entity | None:
+        found = gitlab.get(path)
+        return found if _words(found.text("body")) == _words(gitlab.outgoing(body)) else None
+
+    written = write_once(partial(gitlab.put, path, {"body": body}), find, "Look with list_discussions.")
+    alarm(written.result)
+    return written
 
 
 def alarm(note: Entity) -> None:

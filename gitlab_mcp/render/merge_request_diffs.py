@@ -1,10 +1,10 @@
 """What a merge request changes, as an agent reads it: lines with the numbers that a review takes, in pages."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from gitlab_mcp.api.diff import ChangedFile, Line
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.render.lists import following
 from gitlab_mcp.render.sanitise import one_line, visible
 from gitlab_mcp.render.text import ANSWER_BYTES, count, cut, facts, fence, size
 
@@ -67,11 +67,8 @@ def _page(title: str, about: str, pieces: Sequence[str], number: int, given: Map
     if number > len(pages):
         return f"{title}\nThere is no page {number}: the last is {len(pages)}."
     said = facts(title, f"page {number} of {len(pages)}" if len(pages) > 1 else "")
-    following = ""
-    if number < len(pages):
-        call = {**{key: value for key, value in given.items() if value}, "page": number + 1}
-        following = f"next: {CALL} {json.dumps(call, ensure_ascii=False)}"
-    return "\n".join(part for part in (said, about, *pages[number - 1], following) if part)
+    shown = "\n".join(part for part in (said, about, *pages[number - 1]) if part)
+    return shown + following(CALL, given, number + 1 if number < len(pages) else None)
 
 
 def _pieces(file: ChangedFile) -> Iterator[str]:

@@ -1,10 +1,21 @@
 """The tools, one module per GitLab noun."""
 
 from gitlab_mcp.registry import ToolDefinition
-from gitlab_mcp.tools import branches, commits, files, issues, job, merge_request_diffs, merge_requests, notes, reviews
+from gitlab_mcp.tools import (
+    branches,
+    commits,
+    discussions,
+    files,
+    issues,
+    job,
+    merge_request_diffs,
+    merge_requests,
+    notes,
+    reviews,
+)
 
 # The order in which tools are listed: by module, then as they stand in it.
-MODULES = (issues, notes, merge_requests, files, branches, commits, job, merge_request_diffs, reviews)
+MODULES = (issues, notes, merge_requests, files, branches, commits, job, merge_request_diffs, reviews, discussions)
 
 TOOLS: tuple[ToolDefinition, ...] = tuple(
     value for module in MODULES for value in vars(module).values() if isinstance(value, ToolDefinition)

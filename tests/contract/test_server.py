@@ -11,6 +11,7 @@ import pytest
 from gitlab_mcp.api import client, job_token
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.routing import all_routes
+from gitlab_mcp.tools import TOOLS
 from tests.contract.contract import Contract
 from tests.gitlab import get
 from tests.reviewing import NEW, open_for_review, send
@@ -23,6 +24,7 @@ ADDITIONS = json.loads((Path(__file__).parent / "additions.json").read_text())["
 # There only where CI ran, or only on a comment on a line of a diff.
 CONDITIONAL = ("head_pipeline.status", "head_pipeline.id", "position", "position.new_line", "position.old_line")
 WRITES_FILES = ("POST", "/projects/{id}/repository/commits")
+TOOLSETS = ("default", *{definition.toolset for definition in TOOLS})
 
 
 class Read(dict[str, Any]):
@@ -67,7 +69,7 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
         {"path": "scripts/release.sh", "action": "chmod", "executable": False},
     ]
     (work / "README.md").write_text("edited\n")
-    async with connect(settings_for(sandbox, working_directory=checkout(work))) as agent:
+    async with connect(settings_for(sandbox, working_directory=checkout(work), toolsets=TOOLSETS)) as agent:
         by = {"author": "maintainer", "labels": ["bug"], "search": "e"}
         await agent.call("get_job_context")
         await agent.call("list_issues", **by, state="all", assignee="developer", milestone="1.4")
@@ -104,6 +106,10 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
         number = open_for_review(sandbox, "reviewed")
         await agent.call("get_merge_request_diff", iid=number, paths=["**"], page=1)
         comment = {"path": NEW, "line": 5, "start_line": 4, "body": "x", "suggestion": "y"}
+        await agent.call("list_discussions", iid="!1", unresolved=True)
+        await agent.call("list_discussions", iid="#7", page=1)
+        await agent.call("resolve_discussion", iid="!1", thread="153")
+        await agent.call("update_note", iid="!1", note="153", body="Changed.")
         for verdict in ("comment", "request_changes", "approve"):
             comment["body"] = verdict
             await agent.call("review_merge_request", iid=number, summary=verdict, comments=[comment], verdict=verdict)
