@@ -162,4 +162,5 @@ EXAMPLES: dict[str, object] = {
     "resolved": False,
     "thread": "101",
     "unresolved": True,
+    "auto_merge": True,
 }

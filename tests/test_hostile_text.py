@@ -96,6 +96,8 @@ CALLS: dict[str, dict[str, Any]] = {
         "summary": HOSTILE,
         "comments": [{"path": "x", "line": 1, "body": HOSTILE, "suggestion": "y"}, {"path": HOSTILE[:5], "line": 1}],
     },
+    "merge_merge_request": {"iid": 7, "sha": "a" * 40},
+    "rebase_merge_request": {"iid": 7},
     "list_discussions": {"iid": "!7"},
     "resolve_discussion": {"iid": "!7", "thread": "1"},
     "update_note": {"iid": "!7", "note": "1", "body": HOSTILE},
@@ -158,7 +160,8 @@ async def test_nothing_that_an_agent_sends_is_live_on_gitlab(tool: str) -> None:
         )
         is_list = handler.command == "GET" and last in lists
         found = [] if last == "merge_requests" else [entity("x")]
-        json_answer(handler, json.dumps(found if is_list else entity("x")).encode())
+        one = {**entity("x"), "state": "opened", "sha": "a" * 40, "diverged_commits_count": 1}
+        json_answer(handler, json.dumps(found if is_list else one).encode())
 
     with answering(respond, sent) as gitlab:
         async with connect(settings(gitlab.url)) as agent:

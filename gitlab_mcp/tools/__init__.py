@@ -10,12 +10,25 @@ from gitlab_mcp.tools import (
     job,
     merge_request_diffs,
     merge_requests,
+    merging,
     notes,
     reviews,
 )
 
 # The order in which tools are listed: by module, then as they stand in it.
-MODULES = (issues, notes, merge_requests, files, branches, commits, job, merge_request_diffs, reviews, discussions)
+MODULES = (
+    issues,
+    notes,
+    merge_requests,
+    files,
+    branches,
+    commits,
+    job,
+    merge_request_diffs,
+    reviews,
+    discussions,
+    merging,
+)
 
 TOOLS: tuple[ToolDefinition, ...] = tuple(
     value for module in MODULES for value in vars(module).values() if isinstance(value, ToolDefinition)

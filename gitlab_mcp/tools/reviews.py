@@ -13,6 +13,7 @@ from gitlab_mcp.errors import Conflict, InvalidArgument, Refused
 from gitlab_mcp.params import Iid, Project, Sha
 from gitlab_mcp.registry import tool
 from gitlab_mcp.render import reviews as render
+from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.repository.changed_files import changed_files
 
 COMMENTS = 50
@@ -50,7 +51,7 @@ def review_merge_request(
 
 def _check(merge_request: Entity, verdict: Verdict, sha: str) -> None:
     """Raise for a verdict on what is not open, and for a head that is another than the one that was read."""
-    state, head = merge_request.text("state"), merge_request.text("sha")
+    state, head = one_line(merge_request.text("state"), 20), merge_request.sha("sha")
     if verdict != "comment" and state != "opened":
         raise Refused(f'It is {state}: there is nothing to decide any more. verdict "comment" still comments.')
     if sha and not head.startswith(sha):

@@ -14,7 +14,7 @@ from gitlab_mcp.sandbox.routing import all_routes
 from gitlab_mcp.tools import TOOLS
 from tests.contract.contract import Contract
 from tests.gitlab import get
-from tests.reviewing import NEW, open_for_review, send
+from tests.reviewing import NEW, commit, open_for_review, send
 from tests.support import allow_job_pushes, checkout, connect, job_settings, settings_for
 from tests.tools.test_commits import clone
 
@@ -113,6 +113,12 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
         for verdict in ("comment", "request_changes", "approve"):
             comment["body"] = verdict
             await agent.call("review_merge_request", iid=number, summary=verdict, comments=[comment], verdict=verdict)
+        onto = get(sandbox, f"/merge_requests/{number}")["target_branch"]
+        commit(sandbox, onto, "", {"action": "create", "file_path": "moved.txt", "content": "x"})
+        await agent.call("rebase_merge_request", iid=number)
+        how = {"auto_merge": False, "squash": True, "remove_source_branch": False}
+        await agent.call("merge_merge_request", iid=number, sha=get(sandbox, f"/merge_requests/{number}")["sha"], **how)
+        number = open_for_review(sandbox, "reviewed-too")
         send(sandbox, "POST", f"/merge_requests/{number}/draft_notes", "maintainer", note="left")
         await agent.call("review_merge_request", iid=number, comments=[{**comment, "body": "one by one"}])
 
