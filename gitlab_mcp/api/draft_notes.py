@@ -51,8 +51,11 @@ class DraftNotes:
         return self._gitlab.every(self._path)
 
     def make(self, remarks: Iterable[Remark]) -> list[Entity | GitLabRefusal]:
-        """Make a draft of each, once, all at the same time: the draft, or why GitLab refused it."""
-        return self._gitlab.together(partial(self._make, remark) for remark in remarks)
+        """Make a draft of each, once: the draft, or why GitLab refused it.
+
+        One after the other, since people read them in the order in which they were made.
+        """
+        return [self._make(remark) for remark in remarks]
 
     def _make(self, remark: Remark) -> Entity | GitLabRefusal:
         body: dict[str, object] = {"note": remark.text}

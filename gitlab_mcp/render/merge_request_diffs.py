@@ -17,7 +17,7 @@ LEGEND = "Before each line is its number in the new file; before - in the old on
 
 def file_row(file: ChangedFile) -> str:
     """A changed file in a list."""
-    before = f"from {one_line(file.old_path, 300)}" if file.entity.flag("renamed_file") else ""
+    before = f"renamed from {one_line(file.old_path, 300)}" if file.entity.flag("renamed_file") else ""
     status = "new" if file.entity.flag("new_file") else "deleted" if file.entity.flag("deleted_file") else before
     told = ", ".join(mark for mark in (status, file.kind) if mark)
     lines = f" +{file.added} -{file.removed}" if file.hunks else ""

@@ -26,7 +26,7 @@ async def everything(agent: Agent, **arguments: Any) -> list[str]:
     return pages
 
 
-HUNKS = """## src/app/sheets.py +3 -3 (from src/app/pages.py)
+HUNKS = """## src/app/sheets.py +3 -3 (renamed from src/app/pages.py)
 ```
 @@ -1,7 +1,8 @@
 1 line 1
