@@ -2,7 +2,7 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -39,7 +39,7 @@ class Review:
 class Outcome:
     """What became of a review: notes by where they are, those that were there before, and what GitLab refused."""
 
-    notes: dict[str, int] = field(default_factory=dict)
+    notes: list[tuple[str, int]] = field(default_factory=list)
     again: int = 0
     refused: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -79,7 +79,7 @@ class _Submission:
         gitlab, review = self._gitlab, self._review
         waiting = gitlab.start(self._drafts.all)
         published = gitlab.start(self._mine, SAME_NOTE_SECONDS)
-        states = gitlab.start(self._states) if review.verdict == "comment" else None
+        states = gitlab.start(self._states, gitlab.every_readable) if review.verdict == "comment" else None
         approvals = gitlab.start(self._approvals) if review.verdict == "approve" else None
         approved = approvals is not None and self._is_approved(approvals.result())
         state = VERDICTS[review.verdict]
@@ -89,7 +89,7 @@ class _Submission:
         new = [one for one in self._all() if one.remark.key not in there]
         self._outcome.again = len(self._all()) - len(new)
         self._post(new, waiting.result(), state)
-        self._confirm(there if not new else self._mine())
+        self._confirm(there, new)
         if review.verdict == "request_changes":
             self._look_at_state()
         if review.verdict == "approve" and not approved:
@@ -113,9 +113,9 @@ class _Submission:
         kept = [note for note in mine if note.entity("position") or seconds_of(note) >= since]
         return {key_of(note, "body"): note.number("id") for note in kept}
 
-    def _states(self) -> dict[int, str]:
-        """What each reviewer made of it so far, by user id; {} where GitLab does not say."""
-        rows = self._gitlab.every_readable(f"{self._target.path}/reviewers")
+    def _states(self, ask: Callable[[str], list[Entity]]) -> dict[int, str]:
+        """What each reviewer made of it so far, by user id."""
+        rows = ask(f"{self._target.path}/reviewers")
         return {row.number("user", "id"): row.text("state") for row in rows}
 
     def _approvals(self) -> Entity:
@@ -165,17 +165,26 @@ class _Submission:
         if drafts or not others:
             self._drafts.publish(drafts, waiting, state)
 
-    def _confirm(self, there: Mapping[Key, int]) -> None:
-        """Say which notes there are now; what is missing was refused."""
+    def _confirm(self, there: Mapping[Key, int], new: Sequence[Placed]) -> None:
+        """Say which notes there are now; what is missing was refused. They are posted, so that this cannot fail."""
+        try:
+            there = self._mine() if new else there
+        except Failure as blind:
+            self._outcome.remarks.append(f"It is posted; the ids of its comments could not be read: {blind}")
+            return
         refused = {line.split(": ")[0] for line in self._outcome.refused}
         for one in self._all():
             if number := there.get(one.remark.key):
-                self._outcome.notes[one.where] = number
+                self._outcome.notes.append((one.where, number))
             elif one.where not in refused:
                 self._outcome.refused.append(f"{one.where}: GitLab did not keep it; look with list_discussions.")
 
     def _look_at_state(self) -> None:
-        state = self._states().get(self._me)
+        try:
+            state = self._states(self._gitlab.every).get(self._me)
+        except Failure as blind:
+            self._outcome.remarks.append(f"Whether changes are formally requested could not be read: {blind}")
+            return
         if state != "requested_changes":
             why = "GitLab 19.2 or newer does that" if state else "only a reviewer can, and this user is none of them"
             self._outcome.remarks.append(f"Changes are not formally requested: {why}. Only comments were posted.")

@@ -20,7 +20,7 @@ def reviewed(merge_request: Entity, outcome: Outcome, verdict: str, misplaced: S
         f"Reviewed !{merge_request.number('iid')} at {merge_request.sha('sha')[:12]}: {count(there, 'comment')}{again}"
     )
     lines = [f"{head}{done}.", url]
-    lines += [f"n{number} {where}" for where, number in outcome.notes.items()]
+    lines += [f"n{number} {where}" for where, number in outcome.notes]
     if refused := [*misplaced, *outcome.refused]:
         lines += ["Not posted:", *(one_line(each, SHOWN) for each in refused)]
     return "\n".join([*lines, *(one_line(remark, SHOWN) for remark in outcome.remarks)])

@@ -47,6 +47,8 @@ READS = tuple(
         ("list_files", {}),
         ("get_file", {"path": "README.md"}),
         ("get_file", {"path": "docs/latest"}),
+        ("get_merge_request_diff", {"iid": 1}),
+        ("list_discussions", {"iid": "!1"}),
     )
 )
 

@@ -229,3 +229,19 @@ async def test_a_draft_whose_line_gitlab_does_not_find_is_taken_back_and_named(s
     assert f"{NEW}:5: GitLab does not find this line in the diff" in answer
     assert bodies(sandbox, number) == ["still there"]
     assert get(sandbox, f"/merge_requests/{number}/draft_notes") == []
+
+
+async def test_a_review_that_is_posted_is_never_told_as_failed(sandbox: Sandbox) -> None:
+    number = open_for_review(sandbox, "blind")
+    comments = [{"path": NEW, "line": 4, "body": "one"}, {"path": NEW, "line": 4, "body": "two"}]
+    sandbox.knobs.clear()
+    async with connect(settings_for(sandbox)) as agent:
+        first = await agent.call("review_merge_request", iid=number, comments=comments)
+        sandbox.knobs.fail("GET", f"/merge_requests/{number}/reviewers$", status=500, times=50)
+        whole = {"iid": number, "summary": "No.", "verdict": "request_changes"}
+        blind = await agent.call("review_merge_request", **whole)
+    sandbox.knobs.clear()
+    assert "2 comments." in first
+    assert bodies(sandbox, number) == ["No.", "one", "two"]
+    assert "Whether changes are formally requested could not be read" in blind
+    assert "changes requested." not in blind
