@@ -11,6 +11,7 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.members import Authors, Members
 from gitlab_mcp.api.notes import Notes
 from gitlab_mcp.api.project import Noteable, Project
+from gitlab_mcp.api.reviews import Reviews
 from gitlab_mcp.api.session import roots
 from gitlab_mcp.checkout import project_of_remote
 from gitlab_mcp.errors import InvalidArgument
@@ -35,6 +36,7 @@ class App:
         self.settings = settings
         self.gitlab = GitLab(settings)
         self.notes = Notes(self.gitlab)
+        self.reviews = Reviews(self.gitlab, self.notes)
         self.members = Members(self.gitlab)
         self.executor = ThreadPoolExecutor(TOOL_THREADS, thread_name_prefix="tool")
         directory = settings.working_directory

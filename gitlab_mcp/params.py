@@ -107,6 +107,14 @@ def _branch(value: object) -> object:
     return name
 
 
+def _sha(value: object) -> object:
+    if not isinstance(value, str) or not value.strip():
+        return value
+    if not re.fullmatch(r"[0-9a-f]{7,64}", value.strip().lower()):
+        raise ValueError("give the id of a commit, of at least 7 characters")
+    return value.strip().lower()
+
+
 def web_reference(url: str) -> re.Match[str] | None:
     """The project, noun, iid and note id that a web URL of an issue or merge request names, or None."""
     try:
@@ -127,6 +135,7 @@ Username = Annotated[str, BeforeValidator(_username)]
 Path = Annotated[str, BeforeValidator(_path)]
 Branch = Annotated[str, BeforeValidator(_branch)]
 Ref = Annotated[str, BeforeValidator(_ref)]
+Sha = Annotated[str, BeforeValidator(_sha)]
 PageNumber = Annotated[int, Field(ge=1)]
 Detail = Literal["concise", "full"]
 PipelineId = Annotated[int, Field(ge=1)]
@@ -181,4 +190,14 @@ EXAMPLES: dict[str, object] = {
     "pipeline_id": 501,
     "status": "failed",
     "variables": {"RELEASE": "1.4.0"},
+    "names_only": True,
+    "comments": [{"path": "src/app.py", "line": 14, "body": "Use the name.", "suggestion": "print(name)"}],
+    "sha": "1a2b3c4d5e6f",
+    "summary": "Two small things, else fine.",
+    "verdict": "approve",
+    "note": "101",
+    "resolved": False,
+    "thread": "101",
+    "unresolved": True,
+    "auto_merge": True,
 }

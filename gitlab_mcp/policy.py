@@ -84,7 +84,9 @@ class Policy:
         # A pipeline of a fork's merge request runs in the fork: there it may be read, and commented on.
         own = rf"/projects/{elsewhere.project_id}(/merge_requests/{elsewhere.iid}(/(?P<rest>.*))?)?"
         match = re.fullmatch(own, path)
-        return match is not None and (not writes or re.match(r"notes|discussions", match["rest"] or "") is not None)
+        return match is not None and (
+            not writes or re.match(r"notes|discussions|draft_notes", match["rest"] or "") is not None
+        )
 
     def _confined(self) -> tuple[str, ...]:
         """The paths and ids of the only projects that may be asked about, in lower case; () for any."""

@@ -78,6 +78,11 @@ def entity(chosen: str) -> dict[str, Any]:
         "warnings": [chosen],
         "jobs": [{"name": chosen, "stage": chosen}],
         "test_suites": [{"name": chosen, "suite_error": chosen, "failed_count": 1, "test_cases": [case]}],
+        "old_path": chosen,
+        "new_path": "x",
+        "diff": f"@@ -1 +1,3 @@ {chosen}\n+{chosen}\n+end",
+        "diff_refs": {"base_sha": "a" * 40, "start_sha": "a" * 40, "head_sha": chosen},
+        "line_code": chosen,
     }
 
 
@@ -105,7 +110,23 @@ CALLS: dict[str, dict[str, Any]] = {
     "cancel_pipeline": {"pipeline_id": 1},
     "get_job_log": {"job_id": 1},
     "retry_job": {"job_id": 1},
+    "get_merge_request_diff": {"iid": 7},
+    "review_merge_request": {
+        "iid": 7,
+        "summary": HOSTILE,
+        "comments": [{"path": "x", "line": 1, "body": HOSTILE, "suggestion": "y"}, {"path": HOSTILE[:5], "line": 1}],
+    },
+    "merge_merge_request": {"iid": 7, "sha": "a" * 40},
+    "rebase_merge_request": {"iid": 7},
+    "list_discussions": {"iid": "!7"},
+    "resolve_discussion": {"iid": "!7", "thread": "1"},
+    "update_note": {"iid": "!7", "note": "1", "body": HOSTILE},
 }
+# The last part of each path that GitLab answers with a list.
+LISTS = set(
+    "issues merge_requests notes discussions branches commits tree diff diffs closed_by related_merge_requests"
+    " closes_issues all pipelines jobs draft_notes reviewers".split()
+)
 # What is shown as code is shown whole: people see it too.
 CODE = ("get_job_log",)
 
@@ -125,9 +146,7 @@ def test_every_tool_is_called_here() -> None:
 async def test_nothing_hostile_that_gitlab_says_reaches_the_agent_unquoted(tool: str, status: int) -> None:
     def respond(handler: BaseHTTPRequestHandler) -> None:
         last = handler.path.partition("?")[0].rsplit("/", 1)[-1]
-        lists = {"issues", "merge_requests", "notes", "discussions", "branches", "commits", "tree", "diff", "closed_by"}
-        lists |= {"related_merge_requests", "closes_issues", "all", "pipelines", "jobs"}
-        is_list = handler.command == "GET" and last in lists
+        is_list = handler.command == "GET" and last in LISTS
         if status == 400:
             json_answer(handler, json.dumps({"message": HOSTILE}).encode(), 400)
         elif last == "trace":
@@ -154,9 +173,21 @@ async def test_nothing_that_an_agent_sends_is_live_on_gitlab(tool: str) -> None:
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
         last = handler.path.partition("?")[0].rsplit("/", 1)[-1]
-        is_list = handler.command == "GET" and last in ("merge_requests", "commits", "tree", "all")
+        lists = (
+            "merge_requests",
+            "commits",
+            "tree",
+            "all",
+            "diffs",
+            "draft_notes",
+            "notes",
+            "reviewers",
+            "discussions",
+        )
+        is_list = handler.command == "GET" and last in LISTS
         found = [] if last == "merge_requests" else [entity("x")]
-        json_answer(handler, json.dumps(found if is_list else entity("x")).encode())
+        one = {**entity("x"), "state": "opened", "sha": "a" * 40, "diverged_commits_count": 1}
+        json_answer(handler, json.dumps(found if is_list else one).encode())
 
     with answering(respond, sent) as gitlab:
         async with connect(settings(gitlab.url)) as agent:

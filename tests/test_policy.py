@@ -174,6 +174,10 @@ async def test_a_merge_request_in_another_project_can_be_read_and_commented_on_f
     async with connect(fork) as agent:
         assert "# !1 " in await agent.call("get_merge_request", iid=1, project="1")
         assert "Commented on !1" in await agent.call("create_note", iid="!1", body="from the fork", project="1")
+        comment = {"path": "src/app/cli.py", "line": 14, "body": "on a line"}
+        assert "1 comment." in await agent.call("review_merge_request", iid=1, comments=[comment], project="1")
+        told = await agent.refused("review_merge_request", iid=1, verdict="approve", project="1")
+        assert "confined" in told
         assert "confined" in await agent.refused("get_issue", iid=7, project="1")
         assert "confined" in await agent.refused("update_merge_request", iid=1, title="x", project="1")
         assert "confined" in await agent.refused("list_files", project="1")

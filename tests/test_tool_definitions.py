@@ -18,7 +18,7 @@ from tests.support import REPOSITORY
 
 GOLDEN = Path(__file__).parent / "golden"
 UPDATE = "GOLDEN=update scripts/test tests/test_tool_definitions.py"
-NESTED = {"commit_files"}
+NESTED = {"commit_files", "review_merge_request"}
 NAMES = [definition.name for definition in TOOLS]
 EVERY = tuple({definition.toolset: None for definition in TOOLS})
 

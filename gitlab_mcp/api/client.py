@@ -93,6 +93,10 @@ class GitLab:
         """PUT a JSON body."""
         return self._object("put", path, body=body)
 
+    def send(self, method: str, path: str, body: Mapping[str, object] | None = None) -> None:
+        """A write that GitLab answers without a body."""
+        self._request(method, path, body=body)
+
     def page(self, path: str, number: int = 1, per_page: int = PAGE, /, **query: object) -> Page:
         """GET one page of a list."""
         response = self._request("get", path, query={**query, "page": number, "per_page": per_page})

@@ -1,5 +1,6 @@
 """Posting notes, each once."""
 
+import re
 import threading
 import time
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.writes import Written, write_once
 from gitlab_mcp.call import current_call
-from gitlab_mcp.errors import AnswerLost, Partial
+from gitlab_mcp.errors import AnswerLost, InvalidArgument, Partial, Refused
 
 # An agent that goes round in a circle posts the same words again; after this long, in seconds, they are meant anew.
 SAME_NOTE_SECONDS = 600.0
@@ -62,7 +63,7 @@ class Notes:
                 posted.at = began
                 raise
             posted.at, posted.note = began, written.result
-        _alarm(written.result)
+        alarm(written.result)
         return written, False
 
     def _forget(self) -> None:
@@ -82,7 +83,7 @@ class Notes:
         since = page.at - (time.monotonic() - began) - CLOCK_SECONDS
         allowed = self._thread_notes(noteable, thread) if thread else None
         for note in page.rows:
-            mine = note.number("author", "id") == me and not note.flag("system") and _seconds(note) >= since
+            mine = note.number("author", "id") == me and not note.flag("system") and seconds_of(note) >= since
             in_place = allowed is None or note.number("id") in allowed
             if mine and in_place and _words(note.text("body")) == _words(self._gitlab.outgoing(body)):
                 return note
@@ -93,7 +94,29 @@ class Notes:
         return {note.number("id") for note in discussion.entities("notes")}
 
 
-def _alarm(note: Entity) -> None:
+def note_id(given: str) -> int:
+    """The id of a note by itself or in its URL. Raises InvalidArgument for anything else."""
+    if not (match := re.fullmatch(r"(?:\S*#)?(?:note_|n)?(\d{1,18})", given.strip())):
+        raise InvalidArgument(f'note is "{given}": give the id of a comment, such as 101, or its URL (…#note_101).')
+    return int(match[1])
+
+
+def change_note(gitlab: GitLab, path: str, body: str) -> Written[Entity]:
+    """Change the words of a note of this user's, at its API path. Raises Refused for what somebody else wrote."""
+    note, me = gitlab.start(gitlab.get, path), gitlab.user.number("id")
+    if note.result().flag("system") or note.result().number("author", "id") != me:
+        raise Refused("This comment is not by the user of this run, and only its author changes it: write a new one.")
+
+    def find() -> Entity | None:
+        found = gitlab.get(path)
+        return found if _words(found.text("body")) == _words(gitlab.outgoing(body)) else None
+
+    written = write_once(partial(gitlab.put, path, {"body": body}), find, "Look with list_discussions.")
+    alarm(written.result)
+    return written
+
+
+def alarm(note: Entity) -> None:
     """GitLab executed a quick action, although none was to be live: somebody has to know."""
     executed = note.names("commands_changes")
     if executed or (not note.number("id") and note.texts("summary")):
@@ -108,7 +131,8 @@ def _words(body: str) -> str:
     return body.replace("\r\n", "\n").strip()
 
 
-def _seconds(note: Entity) -> float:
+def seconds_of(note: Entity) -> float:
+    """When a note was made, in seconds since the epoch; 0 where GitLab does not say."""
     try:
         return datetime.fromisoformat(note.text("created_at")).timestamp()
     except ValueError:

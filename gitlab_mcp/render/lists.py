@@ -21,11 +21,15 @@ def listing(title: str, noun: str, rows: Iterable[str], page: Page, call: str, a
     total = f" of {page.total:,}" if page.total is not None and page.next_number else ""
     number = f", page {page.number}" if page.number > 1 else ""
     text = "\n".join([f"# {title}: {count(len(lines), noun)}{total}{number}", *kept])
-    if page.next_number:
-        given = {key: value for key, value in arguments.items() if value}
-        following = json.dumps({**given, "page": page.next_number}, ensure_ascii=False)
-        text += f"\nnext: {call} {following}"
-    return text
+    return text + following(call, arguments, page.next_number)
+
+
+def following(call: str, arguments: Mapping[str, object], page: int | None) -> str:
+    """The call for the next page, on a line of its own; "" where there is none."""
+    if not page:
+        return ""
+    given = {key: value for key, value in arguments.items() if value}
+    return f"\nnext: {call} {json.dumps({**given, 'page': page}, ensure_ascii=False)}"
 
 
 def _fitting(lines: list[str]) -> list[str]:

@@ -1,10 +1,38 @@
 """The tools, one module per GitLab noun."""
 
 from gitlab_mcp.registry import ToolDefinition
-from gitlab_mcp.tools import branches, commits, files, issues, job, jobs, merge_requests, notes, pipelines
+from gitlab_mcp.tools import (
+    branches,
+    commits,
+    discussions,
+    files,
+    issues,
+    job,
+    jobs,
+    merge_request_diffs,
+    merge_requests,
+    merging,
+    notes,
+    pipelines,
+    reviews,
+)
 
 # The order in which tools are listed: by module, then as they stand in it.
-MODULES = (issues, notes, merge_requests, files, branches, commits, job, pipelines, jobs)
+MODULES = (
+    issues,
+    notes,
+    merge_requests,
+    files,
+    branches,
+    commits,
+    job,
+    merge_request_diffs,
+    reviews,
+    discussions,
+    pipelines,
+    jobs,
+    merging,
+)
 
 TOOLS: tuple[ToolDefinition, ...] = tuple(
     value for module in MODULES for value in vars(module).values() if isinstance(value, ToolDefinition)

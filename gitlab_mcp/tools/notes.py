@@ -37,21 +37,22 @@ def create_note(
     job = ctx.settings.job
     if not iid and not reply_to:
         reply_to = job.discussion
-    noun = _noun(on, iid or job.sign, reply_to)
+    noun = noun_given(on, iid or job.sign, reply_to)
     target = ctx.noteable(noun, iid, project)
     if not body.strip():
         raise InvalidArgument("body is empty: write what the comment says.")
     if len(body) > NOTE_CHARACTERS:
         raise InvalidArgument(f"body has {len(body):,} characters, and GitLab takes {NOTE_CHARACTERS:,}: shorten it.")
     url = target.web_url  # asked for before the write: nothing may fail after it
-    thread = _thread(ctx, target, reply_to.strip())
+    thread = thread_given(ctx, target, reply_to.strip())
     if thread and internal:
         raise InvalidArgument("A reply is internal when its thread is: leave internal out.")
     written, again = ctx.app.notes.post(target.path, body, thread, internal=internal)
     return render.note_created(written, target.sign, url, is_reply=bool(reply_to), again=again)
 
 
-def _noun(on: On, iid: str, reply_to: str) -> Literal["issue", "merge request"]:
+def noun_given(on: On, iid: str, reply_to: str) -> Literal["issue", "merge request"]:
+    """What a call is about. Raises InvalidArgument where nothing says so."""
     told = noun_of(iid) or noun_of(reply_to)
     given: Literal["issue", "merge request"] | None = (
         "merge request" if on == "merge_request" else "issue" if on == "issue" else None
@@ -64,7 +65,8 @@ def _noun(on: On, iid: str, reply_to: str) -> Literal["issue", "merge request"]:
     return noun
 
 
-def _thread(ctx: Ctx, target: Noteable, reply_to: str) -> str:
+def thread_given(ctx: Ctx, target: Noteable, reply_to: str) -> str:
+    """The id of the discussion that `reply_to` names; "" for none. Raises InvalidArgument where it is not there."""
     if not reply_to:
         return ""
     if reply_to.lower().startswith(("http://", "https://")):

@@ -11,8 +11,10 @@ import pytest
 from gitlab_mcp.api import client, job_token
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.routing import all_routes
+from gitlab_mcp.tools import TOOLS
 from tests.contract.contract import Contract
 from tests.gitlab import get
+from tests.reviewing import NEW, commit, open_for_review, send
 from tests.support import Agent, allow_job_pushes, checkout, connect, job_settings, settings_for
 from tests.tools.test_commits import clone
 
@@ -22,6 +24,7 @@ ADDITIONS = json.loads((Path(__file__).parent / "additions.json").read_text())["
 # There only where CI ran, or only on a comment on a line of a diff.
 CONDITIONAL = ("head_pipeline.status", "head_pipeline.id", "position", "position.new_line", "position.old_line")
 WRITES_FILES = ("POST", "/projects/{id}/repository/commits")
+TOOLSETS = ("default", *{definition.toolset for definition in TOOLS})
 
 
 class Read(dict[str, Any]):
@@ -66,8 +69,7 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
         {"path": "scripts/release.sh", "action": "chmod", "executable": False},
     ]
     (work / "README.md").write_text("edited\n")
-    toolsets = ("default", "pipelines")
-    async with connect(settings_for(sandbox, working_directory=checkout(work), toolsets=toolsets)) as agent:
+    async with connect(settings_for(sandbox, working_directory=checkout(work), toolsets=TOOLSETS)) as agent:
         by = {"author": "maintainer", "labels": ["bug"], "search": "e"}
         await agent.call("get_job_context")
         await agent.call("list_issues", **by, state="all", assignee="developer", milestone="1.4")
@@ -102,6 +104,7 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
         await agent.call("update_merge_request", iid=1, **texts, **labels, **people, **switches)
         await agent.refused("create_note", project="acme/archive", iid="#1", body="x")
         await use_pipelines(agent, sandbox)
+        await review(agent, sandbox)
 
 
 async def use_pipelines(agent: Agent, sandbox: Sandbox) -> None:
@@ -122,6 +125,28 @@ async def use_pipelines(agent: Agent, sandbox: Sandbox) -> None:
     await agent.call("run_pipeline", ref="main", variables={"A": "b"}, inputs={"c": 1})
     await agent.call("retry_job", job_id=failed.jobs[-1].id)
     await agent.call("cancel_pipeline", pipeline_id=failed.id)
+
+
+async def review(agent: Agent, sandbox: Sandbox) -> None:
+    """Call every tool for merge requests under review."""
+    number = open_for_review(sandbox, "reviewed")
+    await agent.call("get_merge_request_diff", iid=number, paths=["**"], page=1)
+    comment = {"path": NEW, "line": 5, "start_line": 4, "body": "x", "suggestion": "y"}
+    await agent.call("list_discussions", iid="!1", unresolved=True)
+    await agent.call("list_discussions", iid="#7", page=1)
+    await agent.call("resolve_discussion", iid="!1", thread="153")
+    await agent.call("update_note", iid="!1", note="153", body="Changed.")
+    for verdict in ("comment", "request_changes", "approve"):
+        comment["body"] = verdict
+        await agent.call("review_merge_request", iid=number, summary=verdict, comments=[comment], verdict=verdict)
+    onto = get(sandbox, f"/merge_requests/{number}")["target_branch"]
+    commit(sandbox, onto, "", {"action": "create", "file_path": "moved.txt", "content": "x"})
+    await agent.call("rebase_merge_request", iid=number)
+    how = {"auto_merge": False, "squash": True, "remove_source_branch": False}
+    await agent.call("merge_merge_request", iid=number, sha=get(sandbox, f"/merge_requests/{number}")["sha"], **how)
+    number = open_for_review(sandbox, "reviewed-too")
+    send(sandbox, "POST", f"/merge_requests/{number}/draft_notes", "maintainer", note="left")
+    await agent.call("review_merge_request", iid=number, comments=[{**comment, "body": "one by one"}])
 
 
 @pytest.fixture
@@ -188,6 +213,7 @@ async def use_every_tool_of_a_job(sandbox: Sandbox, work: Path) -> None:
             "get_issue": {"iid": 7, "detail": "full"},
             "list_merge_requests": {"state": "all"},
             "get_merge_request": {"iid": 1, "detail": "full"},
+            "get_merge_request_diff": {"iid": 1},
             "list_branches": {},
             "create_branch": {"branch": "made"},
             "list_files": {"recursive": True},

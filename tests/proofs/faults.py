@@ -85,6 +85,11 @@ def with_merge_request(name: str) -> dict[str, object]:
     return {**arguments, "actions": files(name), "merge_request": wanted}
 
 
+def review(name: str) -> dict[str, object]:
+    """A comment on a line of the seeded merge request."""
+    return {"iid": 1, "comments": [{"path": "src/app/cli.py", "line": 14, "body": f"Note {name}"}]}
+
+
 REST = (
     Scenario("create_note", nothing, lambda name: {"iid": "#7", "body": f"Note {name}"}, notes("issues/7")),
     Scenario(
@@ -109,10 +114,11 @@ REST = (
     ),
     Scenario("create_merge_request", branch_with_commit, lambda name: {"source_branch": name, "title": name}, opened),
     Scenario("update_merge_request", nothing, lambda name: {"iid": 1, "title": f"Title {name}"}, updated),
+    Scenario("review_merge_request", nothing, review, notes("merge_requests/1")),
 )
 # What a job token may write, all of it by pushes; also a merge request by the push that brings its commit.
 GIT = (
-    *(scenario for scenario in REST if scenario.tool != "create_note"),
+    *(scenario for scenario in REST if scenario.tool not in ("create_note", "review_merge_request")),
     Scenario("commit_files", nothing, with_merge_request, commits),
     Scenario("commit_files", nothing, with_merge_request, opened),
 )

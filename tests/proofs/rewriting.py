@@ -50,6 +50,8 @@ READS = tuple(
         ("get_pipeline", {"iid": 1}),
         ("get_test_report", {"pipeline_id": 502}),
         ("get_job_log", {"job_id": 608}),
+        ("get_merge_request_diff", {"iid": 1}),
+        ("list_discussions", {"iid": "!1"}),
     )
 )
 

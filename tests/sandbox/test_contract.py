@@ -205,7 +205,17 @@ def merge_requests(walk: Walk) -> None:
     made = walk("POST", "/projects/:id/merge_requests", title="Two", source_branch="two", target_branch="main")["iid"]
     complete(walk, "MergeRequest", walk("GET", REQUEST, 1))
     walk("PUT", REQUEST, made, description="Closes #8", reviewer_ids=[3])
-    for part in ("diffs", "changes", "versions", "commits", "pipelines", "closes_issues", "approvals", "participants"):
+    for part in (
+        "diffs",
+        "changes",
+        "versions",
+        "commits",
+        "pipelines",
+        "closes_issues",
+        "approvals",
+        "participants",
+        "reviewers",
+    ):
         walk("GET", f"{REQUEST}/{part}", made)
     walk("GET", f"{REQUEST}/raw_diffs", made)
     version = walk("GET", f"{REQUEST}/versions", made)[0]["id"]

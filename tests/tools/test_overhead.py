@@ -50,8 +50,27 @@ async def test_a_write_keeps_to_200_bytes(sandbox: Sandbox) -> None:
             await agent.call("commit_files", branch="short", message="m", actions=[action]),
             await agent.call("create_merge_request", source_branch="short", title="T"),
             await agent.call("update_merge_request", iid=1, title="New title"),
+            await agent.call("review_merge_request", iid=1, summary="Fine.", verdict="approve"),
+            await agent.call("resolve_discussion", iid="!1", thread=153),
         ]
     assert [answer for answer in answers if len(answer.encode()) > 200] == []
+
+
+async def test_list_discussions_keeps_to_100_bytes_a_thread_and_70_a_comment(sandbox: Sandbox) -> None:
+    found = get(sandbox, "/merge_requests/1/discussions")
+    notes = [note["body"] for each in found for note in each["notes"] if not note["system"]]
+    code = ["    if options.verbose:", "| `--verbose` | say what is read |"]
+    async with connect(settings_for(sandbox)) as agent:
+        answer = await agent.call("list_discussions", iid="!1")
+    assert overhead(answer, *notes, *code) <= 100 * (1 + len(found)) + 70 * len(notes)
+
+
+async def test_get_merge_request_diff_keeps_to_200_bytes_100_a_file_and_7_a_line(sandbox: Sandbox) -> None:
+    diffs = get(sandbox, "/merge_requests/1/diffs")
+    lines = [line for each in diffs for line in each["diff"].split("\n")]
+    async with connect(settings_for(sandbox)) as agent:
+        answer = await agent.call("get_merge_request_diff", iid=1)
+    assert overhead(answer, *lines) <= 200 + 100 * len(diffs) + 7 * len(lines)
 
 
 async def test_an_answer_keeps_to_40000_bytes_whatever_people_wrote(sandbox: Sandbox) -> None:

@@ -70,7 +70,7 @@ def _basic(world: World, one: MergeRequest, status: MergeStatus, *, labels_detai
         "imported_from": "none",
         "work_in_progress": one.draft,
         "milestone": milestone(world, one.project, one.milestone),
-        "merge_when_pipeline_succeeds": False,
+        "merge_when_pipeline_succeeds": one.auto_merge,
         "merge_status": "cannot_be_merged" if status.unmergeable else "can_be_merged",
         "detailed_merge_status": status.detailed,
         "merge_after": None,
@@ -115,7 +115,7 @@ def merge_request(
         "user": {"can_merge": access.may_push(user, one.project, one.target_branch)},
     }
     if rebasing:
-        shown["rebase_in_progress"] = False
+        shown["rebase_in_progress"] = one.rebasing_until is not None and world.now() < one.rebasing_until
     if diverged:
         tip = repository.branch(one.target_branch)
         shown["diverged_commits_count"] = repository.count(f"{version.head}..{tip}") if tip else 0
@@ -150,3 +150,9 @@ def approvals(world: World, one: MergeRequest, user: User | None) -> dict[str, A
             {"user": user_basic(world, who), "approved_at": stamp(when)} for who, when in one.approvals.items()
         ],
     }
+
+
+def reviewer(world: World, one: MergeRequest, user: User) -> dict[str, Any]:
+    """MergeRequestReviewer."""
+    state = one.review_states.get(user, "unreviewed")
+    return {"user": user_basic(world, user), "state": state, "created_at": stamp(one.created_at)}
