@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.issues import Issues
 from gitlab_mcp.api.members import Authors, Members
 from gitlab_mcp.api.notes import Notes
 from gitlab_mcp.api.project import Noteable, Project
@@ -35,6 +36,7 @@ class App:
         self.settings = settings
         self.gitlab = GitLab(settings)
         self.notes = Notes(self.gitlab)
+        self.issues = Issues(self.gitlab)
         self.members = Members(self.gitlab)
         self.executor = ThreadPoolExecutor(TOOL_THREADS, thread_name_prefix="tool")
         directory = settings.working_directory

@@ -80,6 +80,12 @@ def _ref(value: object) -> object:
     return ref
 
 
+def _day(value: object) -> object:
+    if isinstance(value, str) and value.strip() and not re.fullmatch(r"\d{4}-\d\d-\d\d", value.strip()):
+        raise ValueError("give a day as 2026-11-20")
+    return value.strip() if isinstance(value, str) else value
+
+
 def web_reference(url: str) -> re.Match[str] | None:
     """The project, noun, iid and note id that a web URL of an issue or merge request names, or None."""
     try:
@@ -102,6 +108,7 @@ Branch = Annotated[str, BeforeValidator(_ref)]
 Ref = Annotated[str, BeforeValidator(_ref)]
 PageNumber = Annotated[int, Field(ge=1)]
 Detail = Literal["concise", "full"]
+DueDate = Annotated[str, BeforeValidator(_day), Field(description="2026-11-20")]
 
 # A right value for each parameter, for the error that a wrong one gets.
 EXAMPLES: dict[str, object] = {
@@ -144,4 +151,6 @@ EXAMPLES: dict[str, object] = {
     "state": "opened",
     "target_branch": "main",
     "title": "Handle an empty configuration file",
+    "due_date": "2026-11-20",
+    "confidential": True,
 }

@@ -85,6 +85,8 @@ CALLS: dict[str, dict[str, Any]] = {
     "list_commits": {"ref": "main"},
     "compare_refs": {"base": "main", "head": "b"},
     "commit_files": {"branch": "b", "message": HOSTILE, "actions": [{"path": "x", "content": "y"}]},
+    "create_issue": {"title": HOSTILE, "description": HOSTILE},
+    "update_issue": {"iid": 7, "title": "t", "description": HOSTILE},
 }
 
 

@@ -11,15 +11,16 @@ import jsonschema
 import pytest
 
 from gitlab_mcp.params import EXAMPLES
-from gitlab_mcp.server import build_server
+from gitlab_mcp.server import DESK, build_server
 from gitlab_mcp.settings import Credential, Settings, SettingsError
 from gitlab_mcp.tools import TOOLS
 from tests.support import REPOSITORY
 
 GOLDEN = Path(__file__).parent / "golden"
 UPDATE = "GOLDEN=update scripts/test tests/test_tool_definitions.py"
-NESTED = {"commit_files"}
+NESTED = {"commit_files", "review_merge_request"}
 NAMES = [definition.name for definition in TOOLS]
+EVERY_TOOLSET = tuple({definition.toolset for definition in TOOLS})
 
 
 def settings(**changes: Any) -> Settings:
@@ -40,7 +41,7 @@ def model_bytes(tool: dict[str, Any]) -> int:
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_tool_is_defined_as_its_golden_file_says(name: str) -> None:
-    text = json.dumps((await listed())[name], indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps((await listed(toolsets=EVERY_TOOLSET))[name], indent=2, ensure_ascii=False) + "\n"
     golden = GOLDEN / f"{name}.json"
     if os.environ.get("GOLDEN") == "update":
         golden.write_text(text)
@@ -52,15 +53,34 @@ def test_no_golden_file_is_left_of_a_tool_that_is_gone() -> None:
     assert sorted(path.stem for path in GOLDEN.glob("*.json")) == sorted(NAMES)
 
 
-async def test_all_definitions_together_keep_to_9000_bytes_and_each_to_its_own_limit() -> None:
+async def test_what_is_listed_unasked_is_at_most_25_tools_and_16000_bytes() -> None:
+    unasked = {definition.name for definition in TOOLS if not definition.opt_in}
     sizes = {name: model_bytes(tool) for name, tool in (await listed()).items()}
-    assert sum(sizes.values()) <= 9000, sizes
+    assert set(sizes) == unasked
+    desk = {definition.name for definition in TOOLS if definition.toolset == DESK}
+    assert len(unasked - desk) <= 25
+    assert sum(sizes.values()) <= 16_000, sizes
+
+
+async def test_no_definition_is_over_1200_bytes_and_none_of_the_nested_ones_over_1600() -> None:
+    sizes = {name: model_bytes(tool) for name, tool in (await listed(toolsets=EVERY_TOOLSET)).items()}
+    assert set(sizes) == set(NAMES)
     assert {name: size for name, size in sizes.items() if size > (1600 if name in NESTED else 1200)} == {}
+
+
+async def test_in_ci_nothing_of_the_desk_is_listed_whatever_is_asked_for() -> None:
+    job = {"in_ci": True, "own_project": ("acme/app", "1")}
+    desk = {definition.name for definition in TOOLS if definition.toolset == DESK}
+    asked: list[dict[str, Any]] = [{}, {"toolsets": EVERY_TOOLSET}, {"tools": tuple(NAMES)}]
+    for changes in asked:
+        names = set(await listed(**job, **changes))
+        assert not names & desk
+        assert "get_issue" in names
 
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_schema_is_an_object_without_unions_titles_references_or_null(name: str) -> None:
-    tool = (await listed())[name]
+    tool = (await listed(toolsets=EVERY_TOOLSET))[name]
     schema = tool["inputSchema"]
     assert schema["type"] == "object"
     nodes = list(_schemas(schema))
@@ -72,7 +92,7 @@ async def test_a_schema_is_an_object_without_unions_titles_references_or_null(na
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_every_hint_is_stated(name: str) -> None:
-    hints = (await listed())[name]["annotations"]
+    hints = (await listed(toolsets=EVERY_TOOLSET))[name]["annotations"]
     assert set(hints) == {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"}
     assert not (hints["readOnlyHint"] and hints["destructiveHint"])
 
@@ -80,15 +100,16 @@ async def test_every_hint_is_stated(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_name_is_verb_noun_and_a_description_begins_with_a_sentence(name: str) -> None:
     assert re.fullmatch(r"[a-z]+(_[a-z]+)+", name)
-    assert re.match(r"[A-Z][^.]+\.", (await listed())[name]["description"])
+    assert re.match(r"[A-Z][^.]+\.", (await listed(toolsets=EVERY_TOOLSET))[name]["description"])
 
 
 async def test_reads_are_read_only_and_read_only_mode_lists_nothing_else() -> None:
-    assert set(await listed(read_only=True)) == {definition.name for definition in TOOLS if not definition.writes}
+    reads = {definition.name for definition in TOOLS if not definition.writes}
+    assert set(await listed(read_only=True, toolsets=EVERY_TOOLSET)) == reads
 
 
 async def test_toolsets_and_tools_narrow_the_list_and_unknown_ones_are_named() -> None:
-    assert set(await listed(toolsets=("issues",))) == {"list_issues", "get_issue"}
+    assert set(await listed(toolsets=("job",))) == {"get_job_context"}
     assert list(await listed(tools=("get_file", "get_issue"))) == ["get_issue", "get_file"]
     with pytest.raises(SettingsError, match=r"Unknown toolset isues; known: .*issues"):
         await listed(toolsets=("isues",))
@@ -117,7 +138,7 @@ def _schemas(schema: dict[str, Any]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_there_is_a_right_example_of_every_parameter(name: str) -> None:
-    tool = (await listed())[name]
+    tool = (await listed(toolsets=EVERY_TOOLSET))[name]
     parameters = tool["inputSchema"]["properties"]
     assert set(parameters) <= set(EXAMPLES)
     shown = {key: schema.get("enum", [EXAMPLES[key]])[0] for key, schema in parameters.items()}

@@ -100,6 +100,9 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
         labels = {"add_labels": ["a"], "remove_labels": ["b"]}
         await agent.call("update_merge_request", iid=1, **texts, **labels, **people, **switches)
         await agent.refused("create_note", project="acme/archive", iid="#1", body="x")
+        issue = {"assignees": ["developer"], "milestone": "1.4", "due_date": "2027-01-31", "confidential": True}
+        await agent.call("create_issue", title="T", description="d", labels=["bug"], **issue)
+        await agent.call("update_issue", iid=8, title="N", description="d", state="close", **labels, **issue)
 
 
 @pytest.fixture
