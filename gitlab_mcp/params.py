@@ -80,6 +80,13 @@ def _ref(value: object) -> object:
     return ref
 
 
+def _words(value: object) -> object:
+    words = value.strip() if isinstance(value, str) else as_text(value)
+    if isinstance(words, str) and (not words or any(ord(character) < 32 for character in words)):
+        raise ValueError("give a text on one line")
+    return words
+
+
 def _day(value: object) -> object:
     if isinstance(value, str) and value.strip() and not re.fullmatch(r"\d{4}-\d\d-\d\d", value.strip()):
         raise ValueError("give a day as 2026-11-20")
@@ -108,6 +115,7 @@ Branch = Annotated[str, BeforeValidator(_ref)]
 Ref = Annotated[str, BeforeValidator(_ref)]
 PageNumber = Annotated[int, Field(ge=1)]
 Detail = Literal["concise", "full"]
+Words = Annotated[str, BeforeValidator(_words)]
 DueDate = Annotated[str, BeforeValidator(_day), Field(description="2026-11-20")]
 
 # A right value for each parameter, for the error that a wrong one gets.

@@ -17,6 +17,8 @@ from gitlab_mcp.settings import READS, Settings
 # What GitLab is asked beside projects: who this is, and what the token can do.
 ABOUT_THE_RUN = re.compile(r"/(user|personal_access_tokens/self|version|metadata|job)")
 
+BRANCH = re.compile(r"/repository/branches/([^/]+)$")
+
 SECRET_INSIDE = "The text holds the value of a secret of this run: nothing was sent. Leave the secret out."  # noqa: S105  # no secret
 
 # Files that run in pipelines, decide who must approve, or instruct the next agent.
@@ -48,6 +50,8 @@ class Policy:
                 f"This run is confined to {', '.join(self._confined())}: {project} is another project."
                 " A maintainer opens it with --allow-project."
             )
+        if method == "delete" and self.settings.in_ci and (named := BRANCH.search(path)):
+            self._check_repository_write(unquote(named[1]), (), lambda: default_branch(project))
         if writes and body is not None:
             self._check_secrets(body)
             if self.settings.in_ci and "/repository/" in path:

@@ -10,7 +10,7 @@ import pytest
 from gitlab_mcp.settings import Credential, Settings
 from gitlab_mcp.tools import TOOLS
 from tests.network.servers import answering, json_answer
-from tests.support import connect
+from tests.support import EVERY_TOOLSET, connect
 
 TOKEN = "glpat-AbCdEfGhIjKlMnOpQrSt"
 HOSTILE = (
@@ -66,6 +66,10 @@ def entity(chosen: str) -> dict[str, Any]:
         "diffs": [{"old_path": chosen, "new_path": chosen, "diff": chosen, "renamed_file": True}],
         "notes": [{"id": 1, "body": chosen, "author": user}],
         "individual_note": False,
+        "data": chosen,
+        "startline": 1,
+        "message": chosen,
+        "author_name": chosen,
     }
 
 
@@ -87,12 +91,20 @@ CALLS: dict[str, dict[str, Any]] = {
     "commit_files": {"branch": "b", "message": HOSTILE, "actions": [{"path": "x", "content": "y"}]},
     "create_issue": {"title": HOSTILE, "description": HOSTILE},
     "update_issue": {"iid": 7, "title": "t", "description": HOSTILE},
+    "search_code": {"search": "first"},
+    "get_commit": {"ref": "main"},
+    "list_tags": {},
+    "delete_branch": {"branch": "b"},
 }
+
+
+LISTS = ("search", "tags")
+WITHOUT_BODY = {"delete_branch"}
 
 
 def settings(url: str) -> Settings:
     credential = Credential("access token", "GITLAB_ACCESS_TOKEN", "glpat-this-is-not-a-real-token")
-    return Settings(url=url, credential=credential, project="acme/app")
+    return Settings(url=url, credential=credential, project="acme/app", toolsets=EVERY_TOOLSET)
 
 
 def test_every_tool_is_called_here() -> None:
@@ -105,7 +117,13 @@ async def test_nothing_hostile_that_gitlab_says_reaches_the_agent_unquoted(tool:
     def respond(handler: BaseHTTPRequestHandler) -> None:
         last = handler.path.partition("?")[0].rsplit("/", 1)[-1]
         lists = ("issues", "merge_requests", "notes", "discussions", "branches", "commits", "tree", "diff", "closed_by")
-        is_list = handler.command == "GET" and last in (*lists, "related_merge_requests", "closes_issues", "all")
+        is_list = handler.command == "GET" and last in (
+            *lists,
+            "related_merge_requests",
+            "closes_issues",
+            "all",
+            *LISTS,
+        )
         if status == 400:
             json_answer(handler, json.dumps({"message": HOSTILE}).encode(), 400)
         else:
@@ -138,7 +156,7 @@ async def test_nothing_that_an_agent_sends_is_live_on_gitlab(tool: str) -> None:
         async with connect(settings(gitlab.url)) as agent:
             await agent.client.call_tool(tool, CALLS[tool])
     texts = [value for body in sent for value in body.values() if isinstance(value, str)]
-    assert sent
+    assert sent or tool in WITHOUT_BODY
     for text in texts:
         assert re.search(r"(?im)^/[a-z_]+(\s|$)", text.replace("\r", "")) is None
         assert re.search(r"(?<!`)@(all|claude)\b", text) is None

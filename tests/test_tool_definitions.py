@@ -14,13 +14,12 @@ from gitlab_mcp.params import EXAMPLES
 from gitlab_mcp.server import DESK, build_server
 from gitlab_mcp.settings import Credential, Settings, SettingsError
 from gitlab_mcp.tools import TOOLS
-from tests.support import REPOSITORY
+from tests.support import EVERY_TOOLSET, REPOSITORY
 
 GOLDEN = Path(__file__).parent / "golden"
 UPDATE = "GOLDEN=update scripts/test tests/test_tool_definitions.py"
 NESTED = {"commit_files", "review_merge_request"}
 NAMES = [definition.name for definition in TOOLS]
-EVERY_TOOLSET = tuple({definition.toolset for definition in TOOLS})
 
 
 def settings(**changes: Any) -> Settings:

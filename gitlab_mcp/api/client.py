@@ -92,6 +92,10 @@ class GitLab:
         """PUT a JSON body."""
         return self._object("put", path, body=body)
 
+    def delete(self, path: str) -> None:
+        """DELETE something."""
+        self._request("delete", path)
+
     def page(self, path: str, number: int = 1, per_page: int = PAGE, /, **query: object) -> Page:
         """GET one page of a list."""
         response = self._request("get", path, query={**query, "page": number, "per_page": per_page})

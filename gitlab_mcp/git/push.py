@@ -145,6 +145,8 @@ def push(
 ) -> Pushed:
     """Move `branch` from the commit `expected` ("" when it must not be there) to `commit`, with push options.
 
+    With `commit` "" the branch is deleted.
+
     `commit` must be `expected` or be built on it: a lease that fits would push anything else by force.
 
     Raises RemoteError when GitLab gave no answer, or did not let us in.

@@ -15,7 +15,9 @@ from gitlab_mcp.git.objects import FOLDER, SUBMODULE, TreeEntry
 from gitlab_mcp.git.own import OwnRepository
 from gitlab_mcp.repository import BlamedLines, Committed, Comparison, File, NewCommit, Opened
 from gitlab_mcp.repository import git_entities as entities
+from gitlab_mcp.repository.deletion import deletable
 from gitlab_mcp.repository.git_access import GitAccess
+from gitlab_mcp.repository.git_search import search
 from gitlab_mcp.repository.merge_request_pushes import MergeRequestPushes
 from gitlab_mcp.repository.paths import folders_above
 from gitlab_mcp.repository.push_options import WITH_ACCESS_TOKEN
@@ -63,6 +65,12 @@ class GitRepository:
     def create_branch(self, name: str, ref: str) -> Written[Entity]:
         return self._pushes.create_branch(name, ref)
 
+    def delete_branch(self, name: str) -> Written[Entity]:
+        # What is protected only REST tells, in the list of branches; its commit is what the push insists on.
+        listed = self.branches(f"^{name}$", 1, 100).rows
+        there = deletable(next((each for each in listed if each.text("name") == name), None), name)
+        return Written(there, self._pushes.delete(name, there.sha("commit", "id")).confirmed)
+
     # Commits
 
     def commit(self, ref: str) -> Entity:
@@ -89,13 +97,26 @@ class GitRepository:
         commits = self._git.local(lambda patience: history.between(self._own, old, new, patience))
         if not parted:
             return Comparison([self._shown(one) for one in commits], [])
-        plain = self._git.local(lambda patience: objects.diff_trees(self._own, parted, new, patience))
+        return Comparison([self._shown(one) for one in commits], self._diffs(parted, new))
+
+    def commit_and_diffs(self, ref: str) -> tuple[Entity, Sequence[Entity]]:
+        tip = self._git.resolve(ref)
+        # Without its parents, a commit looks like the first one.
+        self._git.ask("fetch the commit", lambda patience: self._own.fetch([tip], patience, 2))
+        one = self._git.local(lambda patience: objects.commit_of(self._own, tip, patience))
+        parent = one.parents[0] if one.parents else objects.empty_tree(len(tip))
+        return self._shown(one), self._diffs(parent, tip)
+
+    def _diffs(self, old: str, new: str) -> list[Entity]:
+        """A Diff of each file that differs between two commits that are here."""
+        plain = self._git.local(lambda patience: objects.diff_trees(self._own, old, new, patience))
         self._git.ask("fetch the files that differ", lambda patience: history.fetch_files(self._own, plain, patience))
-        found = self._git.local(lambda patience: objects.diff_trees(self._own, parted, new, patience, renames=True))
-        hunks = self._git.local(lambda patience: history.patches(self._own, found, parted, new, patience))
-        return Comparison(
-            [self._shown(one) for one in commits], [entities.diff(one, hunks[one.new_path]) for one in found]
-        )
+        found = self._git.local(lambda patience: objects.diff_trees(self._own, old, new, patience, renames=True))
+        hunks = self._git.local(lambda patience: history.patches(self._own, found, old, new, patience))
+        return [entities.diff(one, hunks[one.new_path]) for one in found]
+
+    def search(self, words: str, ref: str, page: int, per_page: int) -> Page:
+        return search(self._git, words, ref, page, per_page)
 
     def blame(self, path: str, ref: str, first: int, last: int) -> list[BlamedLines]:
         tip = self._git.resolve(ref)

@@ -13,7 +13,7 @@ from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.routing import all_routes
 from tests.contract.contract import Contract
 from tests.gitlab import get
-from tests.support import allow_job_pushes, checkout, connect, job_settings, settings_for
+from tests.support import EVERY_TOOLSET, allow_job_pushes, checkout, connect, job_settings, settings_for
 from tests.tools.test_commits import clone
 
 CONTRACT = Contract()
@@ -66,7 +66,7 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
         {"path": "scripts/release.sh", "action": "chmod", "executable": False},
     ]
     (work / "README.md").write_text("edited\n")
-    async with connect(settings_for(sandbox, working_directory=checkout(work))) as agent:
+    async with connect(settings_for(sandbox, toolsets=EVERY_TOOLSET, working_directory=checkout(work))) as agent:
         by = {"author": "maintainer", "labels": ["bug"], "search": "e"}
         await agent.call("get_job_context")
         await agent.call("list_issues", **by, state="all", assignee="developer", milestone="1.4")
@@ -102,6 +102,11 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
         await agent.refused("create_note", project="acme/archive", iid="#1", body="x")
         issue = {"assignees": ["developer"], "milestone": "1.4", "due_date": "2027-01-31", "confidential": True}
         await agent.call("create_issue", title="T", description="d", labels=["bug"], **issue)
+        await agent.call("search_code", search="config", ref="main")
+        await agent.refused("search_code", search="config", ref="gone")
+        await agent.call("get_commit", ref="main")
+        await agent.call("list_tags", search="v1")
+        await agent.call("delete_branch", branch="made")
         await agent.call("update_issue", iid=8, title="N", description="d", state="close", **labels, **issue)
 
 
@@ -161,7 +166,7 @@ async def test_all_that_is_read_is_in_the_contract_and_in_what_the_sandbox_answe
 async def use_every_tool_of_a_job(sandbox: Sandbox, work: Path) -> None:
     """Call every tool that a run with nothing but a job token has."""
     one = {"message": "m", "actions": [{"path": "one.txt", "content": "1\n"}]}
-    async with connect(job_settings(sandbox, working_directory=checkout(work))) as agent:
+    async with connect(job_settings(sandbox, toolsets=EVERY_TOOLSET, working_directory=checkout(work))) as agent:
         calls: dict[str, dict[str, Any]] = {
             "get_job_context": {},
             "list_issues": {"search": "e"},
@@ -177,6 +182,10 @@ async def use_every_tool_of_a_job(sandbox: Sandbox, work: Path) -> None:
             "commit_files": {"branch": "new", "ref": "v1.3.0", **one, "merge_request": {"title": "T", "draft": True}},
             "create_merge_request": {"source_branch": "feature/verbose-flag", "title": "T"},
             "update_merge_request": {"iid": 2, "title": "N", "description": "d", "add_labels": ["bug"]},
+            "search_code": {"search": "config"},
+            "get_commit": {"ref": "main"},
+            "list_tags": {},
+            "delete_branch": {"branch": "made"},
         }
         listed = {tool.name for tool in (await agent.client.list_tools()).tools}
         assert listed == set(calls)

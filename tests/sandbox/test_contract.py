@@ -163,6 +163,7 @@ def repositories(walk: Walk) -> None:
     walk("GET", f"{file}/raw", "a%2Fb.txt", ref="two")
     walk("GET", f"{file}/blame", "a%2Fb.txt", ref="two")
     walk("DELETE", file, "a%2Fb.txt", **written)
+    walk("GET", "/projects/:id/search", scope="blobs", search="config")
 
 
 def issues(walk: Walk) -> None:

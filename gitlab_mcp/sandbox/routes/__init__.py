@@ -29,6 +29,7 @@ MODULES = (
     "tree",
     "files",
     "pipelines",
+    "search",
 )
 
 
