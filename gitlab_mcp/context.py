@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from gitlab_mcp.api import desk
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.issues import Issues
@@ -105,7 +106,7 @@ class Ctx:
             name = self._project_of_url(name)
         name = name or self.settings.project
         if not name:
-            raise InvalidArgument('This run has no project of its own: give project, such as "group/app".')
+            raise InvalidArgument(desk.no_project(self.gitlab))
         return self.app.project(name)
 
     def repository(self, project: Project) -> Repository:
@@ -124,6 +125,15 @@ class Ctx:
     def list_authors(self, project: Project, rows: Iterable[Entity]) -> Authors:
         """The same for the rows of a list, whose titles alone are worth the look-ups only where some are withheld."""
         return self.authors(project, rows) if self.settings.trusted_only else Authors()
+
+    def authors_across(self, rows: Iterable[Entity]) -> dict[int, Authors]:
+        """The same for rows of several projects, by the ids of those."""
+        if not self.settings.trusted_only:
+            return {}
+        projects: dict[int, list[Entity]] = {}
+        for row in rows:
+            projects.setdefault(row.number("project_id"), []).append(row.entity("author"))
+        return {number: self.app.members.authors(f"/projects/{number}", users) for number, users in projects.items()}
 
     def noteable(self, noun: Noun, reference: str, project: str = "") -> Noteable:
         """The issue or merge request that `reference` (an iid or a web URL) names.

@@ -161,4 +161,5 @@ EXAMPLES: dict[str, object] = {
     "title": "Handle an empty configuration file",
     "due_date": "2026-11-20",
     "confidential": True,
+    "mine": True,
 }

@@ -17,6 +17,9 @@ from gitlab_mcp.settings import READS, Settings
 # What GitLab is asked beside projects: who this is, and what the token can do.
 ABOUT_THE_RUN = re.compile(r"/(user|personal_access_tokens/self|version|metadata|job)")
 
+# What is asked at a desk across projects.
+ACROSS_PROJECTS = ("/projects", "/issues", "/merge_requests")
+
 BRANCH = re.compile(r"/repository/branches/([^/]+)$")
 
 SECRET_INSIDE = "The text holds the value of a secret of this run: nothing was sent. Leave the secret out."  # noqa: S105  # no secret
@@ -41,6 +44,10 @@ class Policy:
         if writes and self.settings.read_only:
             raise Refused("This run is read-only (--read-only).")
         project = project_of(path)
+        if project is None and path in ACROSS_PROJECTS and not writes:
+            if confined := self._confined():
+                raise Refused(f"This run is confined to {', '.join(confined)}: nothing is listed across projects.")
+            return
         if project is None:
             if writes or not ABOUT_THE_RUN.fullmatch(path):
                 raise Refused(f"This server does not ask GitLab for {path}.")

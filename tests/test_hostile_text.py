@@ -67,6 +67,11 @@ def entity(chosen: str) -> dict[str, Any]:
         "notes": [{"id": 1, "body": chosen, "author": user}],
         "individual_note": False,
         "data": chosen,
+        "references": {"full": chosen},
+        "visibility": chosen,
+        "last_activity_at": chosen,
+        "ref": chosen,
+        "status": "failed",
         "startline": 1,
         "message": chosen,
         "author_name": chosen,
@@ -95,10 +100,12 @@ CALLS: dict[str, dict[str, Any]] = {
     "get_commit": {"ref": "main"},
     "list_tags": {},
     "delete_branch": {"branch": "b"},
+    "list_projects": {},
+    "list_my_work": {},
 }
 
 
-LISTS = ("search", "tags")
+LISTS = ("search", "tags", "projects", "pipelines")
 WITHOUT_BODY = {"delete_branch"}
 
 

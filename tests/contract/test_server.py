@@ -107,6 +107,8 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
         await agent.call("get_commit", ref="main")
         await agent.call("list_tags", search="v1")
         await agent.call("delete_branch", branch="made")
+        await agent.call("list_projects", search="app", mine=False)
+        await agent.call("list_my_work")
         await agent.call("update_issue", iid=8, title="N", description="d", state="close", **labels, **issue)
 
 

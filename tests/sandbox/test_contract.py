@@ -86,6 +86,8 @@ def test_every_route_answers_as_the_contract_says(sandbox: Sandbox) -> None:
 def people_and_projects(walk: Walk) -> None:
     for template in ("/version", "/metadata", "/user", "/users", "/personal_access_tokens/self", "/projects"):
         walk("GET", template)
+    for template in ("/issues", "/merge_requests"):
+        walk("GET", template)
     walk("GET", "/users/:user_id", 3)
     walk("GET", "/projects/:id")
     walk("PUT", "/projects/:id", description="changed")

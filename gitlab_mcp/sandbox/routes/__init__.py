@@ -30,6 +30,7 @@ MODULES = (
     "files",
     "pipelines",
     "search",
+    "everywhere",
 )
 
 
