@@ -162,4 +162,5 @@ EXAMPLES: dict[str, object] = {
     "due_date": "2026-11-20",
     "confidential": True,
     "mine": True,
+    "slug": "home",
 }

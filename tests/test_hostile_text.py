@@ -69,6 +69,15 @@ def entity(chosen: str) -> dict[str, Any]:
         "data": chosen,
         "references": {"full": chosen},
         "visibility": chosen,
+        "topics": [chosen],
+        "merge_method": chosen,
+        "squash_option": chosen,
+        "expires_at": chosen,
+        "username": chosen,
+        "tag_name": chosen,
+        "released_at": chosen,
+        "slug": chosen,
+        "format": chosen,
         "last_activity_at": chosen,
         "ref": chosen,
         "status": "failed",
@@ -101,11 +110,18 @@ CALLS: dict[str, dict[str, Any]] = {
     "list_tags": {},
     "delete_branch": {"branch": "b"},
     "list_projects": {},
+    "get_project": {},
+    "list_labels": {},
+    "list_milestones": {},
+    "search_members": {},
+    "list_releases": {},
+    "list_wiki_pages": {},
+    "get_wiki_page": {"slug": "home"},
     "list_my_work": {},
 }
 
 
-LISTS = ("search", "tags", "projects", "pipelines")
+LISTS = ("search", "tags", "projects", "pipelines", "labels", "milestones", "releases", "wikis")
 WITHOUT_BODY = {"delete_branch"}
 
 

@@ -1,10 +1,10 @@
 """The tools, one module per GitLab noun."""
 
 from gitlab_mcp.registry import ToolDefinition
-from gitlab_mcp.tools import branches, commits, desk, files, issues, job, merge_requests, notes, search
+from gitlab_mcp.tools import branches, commits, desk, files, issues, job, merge_requests, notes, project, search
 
 # The order in which tools are listed: by module, then as they stand in it.
-MODULES = (issues, notes, merge_requests, files, branches, commits, job, search, desk)
+MODULES = (issues, notes, merge_requests, files, branches, commits, job, search, desk, project)
 
 TOOLS: tuple[ToolDefinition, ...] = tuple(
     value for module in MODULES for value in vars(module).values() if isinstance(value, ToolDefinition)

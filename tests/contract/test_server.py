@@ -107,6 +107,14 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
         await agent.call("get_commit", ref="main")
         await agent.call("list_tags", search="v1")
         await agent.call("delete_branch", branch="made")
+        await agent.call("get_project")
+        await agent.call("list_labels", search="bug")
+        await agent.call("list_milestones", search="1")
+        await agent.call("list_milestones", state="all")
+        await agent.call("search_members", search="dev")
+        await agent.call("list_releases")
+        await agent.call("list_wiki_pages")
+        await agent.call("get_wiki_page", slug="home")
         await agent.call("list_projects", search="app", mine=False)
         await agent.call("list_my_work")
         await agent.call("update_issue", iid=8, title="N", description="d", state="close", **labels, **issue)
@@ -187,6 +195,7 @@ async def use_every_tool_of_a_job(sandbox: Sandbox, work: Path) -> None:
             "search_code": {"search": "config"},
             "get_commit": {"ref": "main"},
             "list_tags": {},
+            "list_releases": {},
             "delete_branch": {"branch": "made"},
         }
         listed = {tool.name for tool in (await agent.client.list_tools()).tools}

@@ -88,6 +88,11 @@ def people_and_projects(walk: Walk) -> None:
         walk("GET", template)
     for template in ("/issues", "/merge_requests"):
         walk("GET", template)
+    walk("GET", "/projects/:id/releases")
+    walk("POST", "/projects/:id/releases", tag_name="v8", ref="main", description="Eight")
+    walk("GET", "/projects/:id/wikis", with_content=True)
+    walk("POST", "/projects/:id/wikis", title="New page", content="New")
+    walk("GET", "/projects/:id/wikis/:slug", "New-page")
     walk("GET", "/users/:user_id", 3)
     walk("GET", "/projects/:id")
     walk("PUT", "/projects/:id", description="changed")

@@ -31,6 +31,8 @@ MODULES = (
     "pipelines",
     "search",
     "everywhere",
+    "releases",
+    "wikis",
 )
 
 
