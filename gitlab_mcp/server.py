@@ -7,12 +7,13 @@ from typing import Any
 from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
-from mcp_types import CallToolResult, InputRequiredResult
+from mcp_types import CallToolResult, GetPromptResult, InputRequiredResult
 from pydantic import ValidationError
 
 from gitlab_mcp import __version__
 from gitlab_mcp.context import App
 from gitlab_mcp.instructions import instructions
+from gitlab_mcp.prompts import check, prompts
 from gitlab_mcp.registry import ToolDefinition, bind, unknown_arguments, wrong_arguments
 from gitlab_mcp.render.redact import redact
 from gitlab_mcp.render.text import ERROR_BYTES, cut
@@ -42,6 +43,8 @@ class GitLabServer(MCPServer[Any]):
             tools=list(self._bound.values()),
             log_level="WARNING",
         )
+        for prompt in prompts(self._bound):
+            self.add_prompt(prompt)
         # Spans would go nowhere here, and cost a tenth of a call.
         self.middleware[:] = [layer for layer in self.middleware if type(layer).__name__ != "OpenTelemetryMiddleware"]
 
@@ -76,6 +79,12 @@ class GitLabServer(MCPServer[Any]):
             if isinstance(error.__cause__, ValidationError):
                 raise ToolError(self._shown(wrong_arguments(found, error.__cause__))) from None
             raise ToolError(str(error).removeprefix(f"Error executing tool {name}: ")) from error.__cause__
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        check(name, arguments or {})
+        return await super().get_prompt(name, arguments, context)
 
     def _shown(self, text: str) -> str:
         return cut(redact(text, self._secrets), ERROR_BYTES)
