@@ -15,7 +15,8 @@ LINES = 300
 # A module imports from its own row and from rows below it.
 ROWS = (
     ("__main__",),
-    ("cli", "cli_doctor", "cli_options", "cli_register"),
+    ("cli", "cli_doctor", "cli_options", "cli_register", "cli_tools"),
+    ("exposed",),
     (
         "bare_start",
         "preflight",

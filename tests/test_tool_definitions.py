@@ -9,7 +9,10 @@ from typing import Any
 
 import jsonschema
 import pytest
+from click.testing import CliRunner
 
+from gitlab_mcp import exposed
+from gitlab_mcp.cli import main
 from gitlab_mcp.params import EXAMPLES
 from gitlab_mcp.server import DESK, build_server
 from gitlab_mcp.settings import Credential, Settings, SettingsError
@@ -116,15 +119,18 @@ async def test_toolsets_and_tools_narrow_the_list_and_unknown_ones_are_named() -
         await listed(tools=("get_isue",))
 
 
+def tools_command(*arguments: str, **environ: str) -> str:
+    """What `gitlab-mcp-server tools` prints, in an environment with nothing of GitLab's but what is given."""
+    without: dict[str, str | None] = {name: None for name in os.environ if re.match(r"CI|GITLAB|AI_FLOW", name)}
+    printed = CliRunner().invoke(main, ["tools", *arguments], env=without | environ)
+    assert printed.exit_code == 0, printed.output
+    return printed.output.strip()
+
+
 def test_the_readme_has_the_table_of_tools_as_the_command_prints_it() -> None:
-    from click.testing import CliRunner
-
-    from gitlab_mcp.cli import main
-
-    printed = CliRunner().invoke(main, ["tools"])
-    assert printed.exit_code == 0
+    printed = tools_command()
     readme = (REPOSITORY / "README.md").read_text()
-    assert printed.output.strip() in readme, "put what `gitlab-mcp-server tools` prints into the README"
+    assert printed in readme, "put what `gitlab-mcp-server tools` prints into the README"
 
 
 def _schemas(schema: dict[str, Any]) -> list[dict[str, Any]]:
@@ -147,3 +153,46 @@ async def test_there_is_a_right_example_of_every_parameter(name: str) -> None:
 def test_every_example_is_of_a_parameter() -> None:
     used = {name for definition in TOOLS for name in inspect.signature(definition.function).parameters}
     assert set(EXAMPLES) <= used
+
+
+def test_the_tools_command_prints_what_a_configuration_exposes() -> None:
+    def names(printed: str) -> list[str]:
+        return re.findall(r"^\| `(\w+)` ", printed, re.MULTILINE)
+
+    everything = names(tools_command())
+    assert sorted(everything) == sorted(NAMES)
+    assert "list_projects" in everything
+    assert names(tools_command("--tools", "get_issue,get_file")) == ["get_issue", "get_file"]
+    assert "commit_files" not in names(tools_command("--read-only"))
+    asked = tools_command("--toolsets", "default,project")
+    assert "where they are asked for" not in asked
+    assert "get_project" in names(asked)
+    job = {"GITLAB_CI": "true", "CI_PROJECT_PATH": "acme/app", "CI_JOB_TOKEN": "glcbt-64_not-a-real-token"}
+    in_job = names(tools_command(**job))
+    assert "get_issue" in in_job
+    assert not {"list_projects", "create_note"} & set(in_job)
+
+
+async def test_the_tools_command_says_in_json_what_each_tool_costs() -> None:
+    said = json.loads(tools_command("--json"))
+    sizes = {name: model_bytes(tool) for name, tool in (await listed()).items()}
+    assert {tool["name"]: tool["bytes"] for tool in said["tools"]} == sizes
+    assert said["total"] == {
+        "tools": len(sizes),
+        "bytes": sum(sizes.values()),
+        "tokens": round(sum(sizes.values()) / 4),
+    }
+    opened = json.loads(tools_command("--json", "--tools", "get_commit"))
+    [tool] = opened["tools"]
+    assert (tool["name"], tool["toolset"], tool["writes"], tool["opt_in"]) == ("get_commit", "repository", False, True)
+    assert tool["tokens"] == round(tool["bytes"] / 4)
+
+
+def test_the_page_on_tools_has_the_sizes_that_the_code_gives() -> None:
+    page = REPOSITORY / "docs" / "tools.md"
+    table = exposed.size_table(exposed.sized(TOOLS, settings()))
+    before, after = re.split(r"\| toolset \| tool \|.*?\n(?!\|)", page.read_text() + "\n", maxsplit=1, flags=re.DOTALL)
+    text = f"{before}{table}\n{after}".rstrip() + "\n"
+    if os.environ.get("GOLDEN") == "update":
+        page.write_text(text)
+    assert text == page.read_text(), f"sizes changed; if that is wanted: {UPDATE}"

@@ -19,7 +19,7 @@ def code(found: Page, words: str, ref: str, arguments: Mapping[str, object]) -> 
         return f"# {title}: none" if found.number == 1 else f"# {title}: none on page {found.number}"
     rows = list(dict.fromkeys(row for blob in found.rows for row in _rows(blob, words)))
     kept = fitting(rows)
-    left = f"\n({len(rows) - len(kept)} more lines on this page do not fit: search for more)"
+    left = f"\n({len(rows) - len(kept)} more lines on this page do not fit: search for a longer text)"
     files = len({blob.text("path") for blob in found.rows})
     total = f" ({found.total:,} places in all)" if found.total is not None and found.next_number else ""
     head = f"# {title}: {count(len(rows), 'line')} in {count(files, 'file')}{total}"
