@@ -115,6 +115,19 @@ def _sha(value: object) -> object:
     return value.strip().lower()
 
 
+def _words(value: object) -> object:
+    words = value.strip() if isinstance(value, str) else as_text(value)
+    if isinstance(words, str) and (not words or any(ord(character) < 32 for character in words)):
+        raise ValueError("give a text on one line")
+    return words
+
+
+def _day(value: object) -> object:
+    if isinstance(value, str) and value.strip() and not re.fullmatch(r"\d{4}-\d\d-\d\d", value.strip()):
+        raise ValueError("give a day as 2026-11-20")
+    return value.strip() if isinstance(value, str) else value
+
+
 def web_reference(url: str) -> re.Match[str] | None:
     """The project, noun, iid and note id that a web URL of an issue or merge request names, or None."""
     try:
@@ -140,6 +153,8 @@ PageNumber = Annotated[int, Field(ge=1)]
 Detail = Literal["concise", "full"]
 PipelineId = Annotated[int, Field(ge=1)]
 JobId = Annotated[int, Field(ge=1)]
+Words = Annotated[str, BeforeValidator(_words)]
+DueDate = Annotated[str, BeforeValidator(_day), Field(description="2026-11-20")]
 
 # A right value for each parameter, for the error that a wrong one gets.
 EXAMPLES: dict[str, object] = {
@@ -200,4 +215,8 @@ EXAMPLES: dict[str, object] = {
     "thread": "101",
     "unresolved": True,
     "auto_merge": True,
+    "due_date": "2026-11-20",
+    "confidential": True,
+    "mine": True,
+    "slug": "home",
 }

@@ -20,6 +20,11 @@ ABOUT_THE_RUN = re.compile(r"/(user|personal_access_tokens/self|version|metadata
 # A POST that changes nothing: GitLab looks over a configuration.
 ONLY_LOOKS = re.compile(r"/projects/[^/]+/ci/lint")
 
+# What is asked at a desk across projects.
+ACROSS_PROJECTS = ("/projects", "/issues", "/merge_requests")
+
+BRANCH = re.compile(r"/repository/branches/([^/]+)$")
+
 SECRET_INSIDE = "The text holds the value of a secret of this run: nothing was sent. Leave the secret out."  # noqa: S105  # no secret
 
 # Files that run in pipelines, decide who must approve, or instruct the next agent.
@@ -42,6 +47,10 @@ class Policy:
         if writes and self.settings.read_only:
             raise Refused("This run is read-only (--read-only).")
         project = project_of(path)
+        if project is None and path in ACROSS_PROJECTS and not writes:
+            if confined := self._confined():
+                raise Refused(f"This run is confined to {', '.join(confined)}: nothing is listed across projects.")
+            return
         if project is None:
             if writes or not ABOUT_THE_RUN.fullmatch(path):
                 raise Refused(f"This server does not ask GitLab for {path}.")
@@ -51,6 +60,8 @@ class Policy:
                 f"This run is confined to {', '.join(self._confined())}: {project} is another project."
                 " A maintainer opens it with --allow-project."
             )
+        if method == "delete" and self.settings.in_ci and (named := BRANCH.search(path)):
+            self._check_repository_write(unquote(named[1]), (), lambda: default_branch(project))
         if body is None:
             return
         self._check_secrets(body)

@@ -7,12 +7,13 @@ from typing import Any
 from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
-from mcp_types import CallToolResult, InputRequiredResult
+from mcp_types import CallToolResult, GetPromptResult, InputRequiredResult
 from pydantic import ValidationError
 
 from gitlab_mcp import __version__
 from gitlab_mcp.context import App
 from gitlab_mcp.instructions import instructions
+from gitlab_mcp.prompts import check, prompts
 from gitlab_mcp.registry import ToolDefinition, bind, unknown_arguments, wrong_arguments
 from gitlab_mcp.render.redact import redact
 from gitlab_mcp.render.text import ERROR_BYTES, cut
@@ -45,6 +46,8 @@ class GitLabServer(MCPServer[Any]):
             tools=list(self._bound.values()),
             log_level="WARNING",
         )
+        for prompt in prompts(self._bound):
+            self.add_prompt(prompt)
         # Spans would go nowhere here, and cost a tenth of a call.
         self.middleware[:] = [layer for layer in self.middleware if type(layer).__name__ != "OpenTelemetryMiddleware"]
 
@@ -80,6 +83,12 @@ class GitLabServer(MCPServer[Any]):
                 raise ToolError(self._shown(wrong_arguments(found, error.__cause__))) from None
             raise ToolError(str(error).removeprefix(f"Error executing tool {name}: ")) from error.__cause__
 
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        check(name, arguments or {})
+        return await super().get_prompt(name, arguments, context)
+
     def _shown(self, text: str) -> str:
         return cut(redact(text, self._secrets), ERROR_BYTES)
 
@@ -89,10 +98,12 @@ class GitLabServer(MCPServer[Any]):
                 f"{name} needs GITLAB_ACCESS_TOKEN with scope api: this run has only CI_JOB_TOKEN, with which GitLab"
                 " does not allow it."
             )
-        opt_in = next((definition for definition in TOOLS if definition.name == name and definition.opt_in), None)
-        if opt_in:
-            return f"{name} is not listed in this run: --toolsets default,{opt_in.toolset} brings it."
-        if any(definition.name == name for definition in TOOLS):
+        there = next((definition for definition in TOOLS if definition.name == name), None)
+        if there and there.toolset == DESK and self._app.settings.in_ci:
+            return f"{name} looks across projects, and a job has only its own."
+        if there and there.opt_in:
+            return f"{name} is not listed in this run: --toolsets default,{there.toolset} brings it."
+        if there:
             return f"{name} is switched off in this run (--read-only, --toolsets or --tools)."
         near = difflib.get_close_matches(name, self._bound, n=1)
         meant = f" Did you mean {near[0]}?" if near else ""
@@ -120,26 +131,29 @@ def selected(settings: Settings) -> list[ToolDefinition]:
 
     Raises SettingsError for an unknown toolset or tool name.
     """
-    toolsets = known(settings.toolsets, [*sorted({definition.toolset for definition in TOOLS}), DEFAULT], "toolset")
-    names = known(settings.tools, [definition.name for definition in TOOLS], "tool")
     missing = needing_access_token(settings)
-
-    def is_chosen(definition: ToolDefinition) -> bool:
-        is_default = not definition.opt_in and not (definition.toolset == DESK and settings.in_ci)
-        in_toolsets = definition.toolset in toolsets or (DEFAULT in toolsets and is_default)
-        if (names and definition.name not in names) or (toolsets and not in_toolsets):
-            return False
-        return is_default or bool((names or toolsets) and settings.opens_tools and definition.toolset != DESK)
-
-    return [
-        definition
-        for definition in TOOLS
-        if is_chosen(definition) and not (settings.read_only and definition.writes) and definition not in missing
-    ]
+    return [definition for definition in _chosen(settings) if definition not in missing]
 
 
 def needing_access_token(settings: Settings) -> list[ToolDefinition]:
-    """The tools that a run with nothing but a job token can never use."""
+    """The tools that a run would have, but that nothing but a job token can never use."""
     if settings.credential.kind != "job token":
         return []
-    return [definition for definition in TOOLS if not definition.job_token]
+    return [definition for definition in _chosen(settings) if not definition.job_token]
+
+
+def _chosen(settings: Settings) -> list[ToolDefinition]:
+    toolsets = known(settings.toolsets, [*sorted({definition.toolset for definition in TOOLS}), DEFAULT], "toolset")
+    names = known(settings.tools, [definition.name for definition in TOOLS], "tool")
+
+    def is_chosen(definition: ToolDefinition) -> bool:
+        if definition.toolset == DESK and settings.in_ci:
+            return False
+        in_toolsets = definition.toolset in toolsets or (DEFAULT in toolsets and not definition.opt_in)
+        if (names and definition.name not in names) or (toolsets and not in_toolsets):
+            return False
+        return not definition.opt_in or bool((names or toolsets) and settings.opens_tools)
+
+    return [
+        definition for definition in TOOLS if is_chosen(definition) and not (settings.read_only and definition.writes)
+    ]

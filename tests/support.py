@@ -15,7 +15,9 @@ from gitlab_mcp.checkout import WorkingDirectory
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.server import build_server
 from gitlab_mcp.settings import Credential, Settings
+from gitlab_mcp.tools import TOOLS
 
+EVERY_TOOLSET = tuple(sorted({definition.toolset for definition in TOOLS}))
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gitlab_mcp.errors import Refused
 from gitlab_mcp.policy import Policy
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.settings import Credential, Flags, MergeRequestElsewhere, Settings, SettingsError, read_settings
@@ -204,3 +205,10 @@ def test_in_ci_what_widens_is_a_flag_and_what_narrows_may_be_a_variable(tmp_path
 def test_a_job_without_its_own_project_in_the_environment_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=re.escape("CI_PROJECT_PATH")):
         read_settings(Flags(), {"GITLAB_CI": "true", "CI_JOB_TOKEN": "glcbt-x"}, tmp_path)
+
+
+def test_in_ci_no_request_deletes_the_default_branch(sandbox: Sandbox) -> None:
+    policy, path = Policy(ci(sandbox)), "/projects/acme%2Fapp/repository/branches/"
+    with pytest.raises(Refused, match="the default branch"):
+        policy.check("delete", f"{path}feature%2Fmain", None, lambda _project: "feature/main")
+    policy.check("delete", f"{path}other", None, lambda _project: "feature/main")

@@ -1,7 +1,8 @@
 """Comments of an issue or merge request, in the threads that GitLab keeps them in."""
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
@@ -40,35 +41,53 @@ class Comments:
 
 
 def newest(gitlab: GitLab, noteable: str, page: int, *, system: bool) -> Comments:
-    """Page `page` of the comments at the API path `noteable`, counted from the newest; system notes only if asked."""
-    activity = "all_notes" if system else "only_comments"
-    query = {"sort": "desc", "order_by": "created_at", "activity_filter": activity}
+    """Page `page` of the comments at the API path `noteable`, counted from the newest; system notes only if asked.
+
+    GitLab lists discussions oldest first. Where one page holds them all, that is all that is asked for; else the notes
+    are listed newest first, and the discussions only where some of them are in threads.
+    """
     try:
+        first = gitlab.page(f"{noteable}/discussions")
+        if first.next_number is None:
+            return _page(first.rows, page, system=system)
+        activity = "all_notes" if system else "only_comments"
+        query = {"sort": "desc", "order_by": "created_at", "activity_filter": activity}
         listed = gitlab.page(f"{noteable}/notes", page, PER_PAGE, **query)
     except NotWithJobToken as refused:
         return Comments([], page, None, None, unreadable=str(refused))
     rows = [Comment(note) for note in reversed(listed.rows) if system or not note.flag("system")]
     # Notes do not say which discussion they are in; those of type null are in none that has other notes.
     if any(comment.note.text("type") in ("DiscussionNote", "DiffNote") for comment in rows):
-        rows = _threaded(gitlab, noteable, rows)
-    return Comments(rows, page, listed.next_number, listed.total)
+        others = gitlab.after(first, f"{noteable}/discussions")
+        placed = {each.id: each for each in _placed([*first.rows, *others])}
+        rows = [placed.get(comment.id, comment) for comment in rows]
+    return Comments(_threaded(rows), page, listed.next_number, listed.total)
 
 
-def _threaded(gitlab: GitLab, noteable: str, rows: list[Comment]) -> list[Comment]:
-    places: dict[int, tuple[str, int]] = {}
-    for discussion in gitlab.every_readable(f"{noteable}/discussions"):
-        notes = [note.number("id") for note in discussion.entities("notes")]
+def _page(discussions: Iterable[Entity], page: int, *, system: bool) -> Comments:
+    """A page of the comments in all the discussions that there are."""
+    kept = [comment for comment in _placed(discussions) if system or not comment.note.flag("system")]
+    kept.sort(key=lambda comment: (comment.note.text("created_at"), comment.id), reverse=True)
+    end = page * PER_PAGE
+    rows = list(reversed(kept[end - PER_PAGE : end]))
+    return Comments(_threaded(rows), page, page + 1 if len(kept) > end else None, len(kept))
+
+
+def _placed(discussions: Iterable[Entity]) -> Iterator[Comment]:
+    """The notes of discussions, each with its place."""
+    for discussion in discussions:
+        notes = discussion.entities("notes")
         for note in notes:
-            places[note] = (discussion.text("id"), 0 if note == notes[0] else notes[0])
-    placed = []
-    for comment in rows:
-        thread, root = places.get(comment.id, ("", 0))
-        placed.append(replace(comment, thread=thread, reply_to=root))
-    # A thread stands where its oldest comment of this page stands.
+            root = notes[0].number("id")
+            yield Comment(note, discussion.text("id"), 0 if note.number("id") == root else root)
+
+
+def _threaded(rows: list[Comment]) -> list[Comment]:
+    """The same comments; a thread stands where its oldest comment of this page stands."""
     order: dict[str, int] = {}
-    for index, comment in enumerate(placed):
+    for index, comment in enumerate(rows):
         order.setdefault(comment.thread or str(comment.id), index)
-    return sorted(placed, key=lambda comment: order[comment.thread or str(comment.id)])
+    return sorted(rows, key=lambda comment: order[comment.thread or str(comment.id)])
 
 
 def thread_of(gitlab: GitLab, noteable: str, reply_to: str) -> str:

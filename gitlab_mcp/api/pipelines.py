@@ -3,17 +3,15 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import Noteable, Project
+from gitlab_mcp.api.repeats import is_made_since
 from gitlab_mcp.api.writes import Written, write_once
 from gitlab_mcp.errors import Conflict, GitLabRefusal, NotFound, Unreachable
 
-# GitLab's clock is read from its answers, which show whole seconds.
-CLOCK_SECONDS = 2.0
 # What ended, or is about to, by a cancel.
 CANCELED = ("canceling", "canceled")
 
@@ -109,8 +107,7 @@ def _begun(project: Project, ref: str, began: float) -> Entity | None:
     gitlab = project.gitlab
     query = {"ref": ref, "source": "api", "username": gitlab.user.text("username")}
     found = gitlab.page(f"{project.path}/pipelines", 1, 1, **query)
-    since = found.at - (time.monotonic() - began) - CLOCK_SECONDS
-    return next((row for row in found.rows if _seconds(row) >= since), None)
+    return next((row for row in found.rows if is_made_since(row, began, found)), None)
 
 
 def cancel(project: Project, number: int) -> Written[Entity]:
@@ -155,10 +152,3 @@ def lint(project: Project, content: str, ref: str) -> Entity:
     if content:
         return project.gitlab.post(path, {"content": content, "include_jobs": True})
     return project.gitlab.get(path, content_ref=ref, include_jobs=True)
-
-
-def _seconds(pipeline: Entity) -> float:
-    try:
-        return datetime.fromisoformat(pipeline.text("created_at")).timestamp()
-    except ValueError:
-        return 0.0

@@ -1,6 +1,7 @@
 """Reviews of merge requests: comments on lines, a summary and a verdict, submitted in one go and once."""
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,8 +10,9 @@ from functools import partial
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.draft_notes import CHECK, DraftNotes, Key, Remark, key_of
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.notes import CLOCK_SECONDS, SAME_NOTE_SECONDS, Notes, seconds_of
+from gitlab_mcp.api.notes import Notes
 from gitlab_mcp.api.project import Noteable
+from gitlab_mcp.api.repeats import SAME_SECONDS, is_made_since
 from gitlab_mcp.api.writes import write_once
 from gitlab_mcp.errors import Failure, GitLabRefusal, Partial, Refused
 
@@ -78,7 +80,7 @@ class _Submission:
     def run(self) -> Outcome:
         gitlab, review = self._gitlab, self._review
         waiting = gitlab.start(self._drafts.all)
-        published = gitlab.start(self._mine, SAME_NOTE_SECONDS)
+        published = gitlab.start(self._mine, time.monotonic() - SAME_SECONDS)
         states = gitlab.start(self._states, gitlab.every_readable) if review.verdict == "comment" else None
         approvals = gitlab.start(self._approvals) if review.verdict == "approve" else None
         approved = approvals is not None and self._is_approved(approvals.result())
@@ -105,12 +107,11 @@ class _Submission:
     def _me(self) -> int:
         return self._gitlab.user.number("id")
 
-    def _mine(self, seconds: float = 0.0) -> dict[Key, int]:
-        """The ids of this user's newest notes; with `seconds`, of those on no line only the ones that are no older."""
+    def _mine(self, since: float | None = None) -> dict[Key, int]:
+        """The ids of this user's newest notes; those on no line only if made `since` then, on the monotonic clock."""
         page = self._gitlab.page(f"{self._target.path}/notes", 1, 100, sort="desc", order_by="created_at")
-        since = page.at - seconds - CLOCK_SECONDS if seconds else 0.0
         mine = [note for note in page.rows if note.number("author", "id") == self._me and not note.flag("system")]
-        kept = [note for note in mine if note.entity("position") or seconds_of(note) >= since]
+        kept = [note for note in mine if note.entity("position") or since is None or is_made_since(note, since, page)]
         return {key_of(note, "body"): note.number("id") for note in kept}
 
     def _states(self, ask: Callable[[str], list[Entity]]) -> dict[int, str]:

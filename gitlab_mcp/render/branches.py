@@ -30,5 +30,23 @@ def branch_there(branch: Entity, start: str) -> str:
     return f"Branch {_name(branch)} is already there, at {start}; nothing was changed.\n{branch.url('web_url')}"
 
 
+def branch_deleted(written: Written[Entity]) -> str:
+    """What delete_branch answers: where the branch was, so that it can be made again."""
+    name, commit = one_line(written.result.text("name"), 255), written.result.sha("commit", "id")
+    return f"Deleted branch {name}.{confirmed(written)}\nIt was at {commit}: create_branch with that as ref undoes it."
+
+
+def tag_row(tag: Entity) -> str:
+    """A tag in a list."""
+    commit = tag.entity("commit")
+    return facts(
+        one_line(tag.text("name"), 255),
+        f"{commit.sha('short_id') or commit.sha('id')[:8]} {one_line(commit.text('title'), 120)}",
+        tag.day("created_at") or commit.day("committed_date"),
+        one_line(tag.text("message"), 120),
+        "protected" if tag.flag("protected") else "",
+    )
+
+
 def _name(branch: Entity) -> str:
     return f"{one_line(branch.text('name'), 255)} ({branch.sha('commit', 'short_id')})"

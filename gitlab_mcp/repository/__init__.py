@@ -109,6 +109,9 @@ class Repository(Protocol):
     def create_branch(self, name: str, ref: str) -> Written[Entity]:
         """Create a branch at `ref`, once. Raises Conflict when there is one of that name."""
 
+    def delete_branch(self, name: str) -> Written[Entity]:
+        """Delete a branch, once: as it was. Raises NotFound, Refused for the default and for a protected branch."""
+
     def commit(self, ref: str) -> Entity:
         """The commit that a ref names. Raises NotFound."""
 
@@ -126,6 +129,15 @@ class Repository(Protocol):
 
     def history(self, ref: str, path: str, page: int, per_page: int) -> Page:
         """A page of commits, newest first; those that changed `path` (a file or folder) if given. Raises NotFound."""
+
+    def commit_and_diffs(self, ref: str) -> tuple[Entity, Sequence[Entity]]:
+        """The commit that a ref names, and GitLab's Diff of each file that it changed in its first parent."""
+
+    def search(self, words: str, ref: str, page: int, per_page: int) -> Page:
+        """A page of GitLab's Blobs: where `words` stand in names and contents of files, in any letter case.
+
+        `ref` "" is the default branch. Raises NotFound, Refused where there is too much to search in.
+        """
 
     def compare(self, base: str, head: str, globs: Sequence[str] = ()) -> Comparison:
         """What `head` has that `base` lacks; with `globs` the diffs of the files they match only. Raises NotFound."""

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
@@ -17,7 +17,9 @@ from gitlab_mcp.git.own import OwnRepository
 from gitlab_mcp.git.patches import patches
 from gitlab_mcp.repository import BlamedLines, Committed, Comparison, File, NewCommit, Opened
 from gitlab_mcp.repository import git_entities as entities
+from gitlab_mcp.repository.deletion import deletable
 from gitlab_mcp.repository.git_access import GitAccess
+from gitlab_mcp.repository.git_search import search
 from gitlab_mcp.repository.merge_request_pushes import MergeRequestPushes
 from gitlab_mcp.repository.paths import folders_above, matcher
 from gitlab_mcp.repository.pushes import Pushes
@@ -68,6 +70,12 @@ class GitRepository:
         except NotFound as missing:
             raise NotFound(f"Invalid reference name: {ref}. {missing}", status=404) from missing
         return self._pushes.create_branch(name, start)
+
+    def delete_branch(self, name: str) -> Written[Entity]:
+        # What is protected only REST tells, in the list of branches; its commit is what the push insists on.
+        listed = self.branches(f"^{name}$", 1, 100).rows
+        there = deletable(next((each for each in listed if each.text("name") == name), None), name)
+        return Written(there, self._pushes.delete(name, there.sha("commit", "id")).confirmed)
 
     # Commits
 
@@ -123,15 +131,30 @@ class GitRepository:
         commits = [self._shown(one) for one in between]
         if not parted:
             return Comparison(commits, [], 0)
-        plain = self._git.local(lambda patience: objects.diff_trees(self._own, parted, new, patience))
+        return Comparison(commits, *self._diffs(parted, new, matches))
+
+    def commit_and_diffs(self, ref: str) -> tuple[Entity, Sequence[Entity]]:
+        tip = self._resolve(ref)
+        # Without its parents, a commit looks like the first one.
+        self._git.ask("fetch the commit", lambda patience: self._own.fetch([tip], patience, 2))
+        one = self._git.local(lambda patience: objects.commit_of(self._own, tip, patience))
+        parent = one.parents[0] if one.parents else objects.empty_tree(len(tip))
+        return self._shown(one), self._diffs(parent, tip, matcher(()))[0]
+
+    def _diffs(self, old: str, new: str, matches: Callable[..., bool]) -> tuple[list[Entity], int]:
+        """A Diff of each chosen file that differs between two commits that are here, and how many files differ."""
+        plain = self._git.local(lambda patience: objects.diff_trees(self._own, old, new, patience))
         # Whether something was renamed is seen by its content, where something is gone and something new.
         kinds = {one.status for one in plain}
         read = [one for one in plain if matches(one.new_path) or (one.status in "AD" and {"A", "D"} <= kinds)]
         self._git.ask("fetch the files that differ", lambda patience: history.fetch_files(self._own, read, patience))
-        found = self._git.local(lambda patience: objects.diff_trees(self._own, parted, new, patience, renames=True))
+        found = self._git.local(lambda patience: objects.diff_trees(self._own, old, new, patience, renames=True))
         chosen = [one for one in found if matches(one.old_path, one.new_path)]
         hunks = self._git.local(lambda patience: patches(self._own, chosen, patience))
-        return Comparison(commits, list(map(entities.diff, chosen, hunks)), len(found))
+        return list(map(entities.diff, chosen, hunks)), len(found)
+
+    def search(self, words: str, ref: str, page: int, per_page: int) -> Page:
+        return search(self._git, words, ref, page, per_page)
 
     def blame(self, path: str, ref: str, first: int, last: int) -> list[BlamedLines]:
         tip = self._resolve(ref)

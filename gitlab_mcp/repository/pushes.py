@@ -49,6 +49,21 @@ class Pushes:
             raise Conflict(f"The branch {name} is already there.", status=400, reason="Branch already exists")
         return Written(entities.branch(self._project.web_url, name, start), pushed.confirmed)
 
+    def delete(self, name: str, expected: str) -> Written[Pushed]:
+        """Delete a branch that points at `expected`. Raises Conflict when it moved meanwhile."""
+        self._check(name, "", [])
+        gone = Pushed(Fate.DONE)
+        check = f"Look with list_branches whether {name} is there."
+        written = write_once(
+            lambda: self._send(name, "", expected, []), lambda: None if self._git.tip(name) else gone, check
+        )
+        if written.result.fate is not Fate.MOVED:
+            return written
+        if self._git.tip(name):
+            raise Conflict(f"{name} moved meanwhile and was not deleted: look at it again.")
+        # curl sends a request again by itself when its connection was dead: the first one had arrived.
+        return Written(written.result, confirmed=True)
+
     def commit(
         self, new: NewCommit, options: Sequence[str], before_again: Callable[[], None] | None = None
     ) -> tuple[Written[str], Pushed]:
@@ -136,26 +151,27 @@ class Pushes:
         """Push once; after a lost answer look whether the branch has the commit."""
         confirmed = False
 
-        def send() -> Pushed:
-            try:
-                with current_call.get().transfer("push to GitLab") as patience:
-                    pushed = push(self._own, branch, commit, expected, options, patience)
-            except GitError as error:
-                raise failure_of(error, self._own.remote.url, pushes=True) from error
-            except Unreachable as failure:  # out of time, and it may have arrived
-                raise AnswerLost(str(failure)) from failure
-            if pushed.fate is Fate.REFUSED:
-                raise refused(pushed)
-            return pushed
-
         def find() -> Pushed | None:
             nonlocal confirmed
             tip = self._git.tip(branch)
             confirmed = bool(tip) and (tip == commit or self._holds(tip, commit, expected))
             return Pushed(Fate.DONE) if confirmed else None
 
-        written = write_once(send, find, f"Look with list_branches whether {branch} has it before trying again.")
+        check = f"Look with list_branches whether {branch} has it before trying again."
+        written = write_once(lambda: self._send(branch, commit, expected, options), find, check)
         return Written(written.result, confirmed)
+
+    def _send(self, branch: str, commit: str, expected: str, options: Sequence[str]) -> Pushed:
+        try:
+            with current_call.get().transfer("push to GitLab") as patience:
+                pushed = push(self._own, branch, commit, expected, options, patience)
+        except GitError as error:
+            raise failure_of(error, self._own.remote.url, pushes=True) from error
+        except Unreachable as failure:  # out of time, and it may have arrived
+            raise AnswerLost(str(failure)) from failure
+        if pushed.fate is Fate.REFUSED:
+            raise refused(pushed)
+        return pushed
 
     def _holds(self, tip: str, commit: str, expected: str) -> bool:
         """Whether a branch that moved on from `expected` has the commit."""

@@ -225,6 +225,17 @@ class MergeRequest(Issuable):
 
 
 @dataclass(eq=False)
+class Release:
+    """What was released under a tag."""
+
+    tag_name: str
+    name: str
+    description: str
+    author: User
+    released_at: datetime
+
+
+@dataclass(eq=False)
 class Project:
     """A project with its repository and all that is written in it."""
 
@@ -246,6 +257,8 @@ class Project:
     issues: dict[int, Issue] = field(default_factory=dict)
     merge_requests: dict[int, MergeRequest] = field(default_factory=dict)
     pipelines: dict[int, Pipeline] = field(default_factory=dict)
+    releases: list[Release] = field(default_factory=list)
+    wiki: dict[str, str] = field(default_factory=dict)  # slug -> Markdown
     settings: dict[str, Any] = field(default_factory=dict)
     lock: RLock = field(default_factory=RLock)
 

@@ -4,6 +4,7 @@ from gitlab_mcp.registry import ToolDefinition
 from gitlab_mcp.tools import (
     branches,
     commits,
+    desk,
     discussions,
     files,
     issues,
@@ -14,7 +15,9 @@ from gitlab_mcp.tools import (
     merging,
     notes,
     pipelines,
+    project,
     reviews,
+    search,
 )
 
 # The order in which tools are listed: by module, then as they stand in it.
@@ -25,6 +28,7 @@ MODULES = (
     files,
     branches,
     commits,
+    search,
     job,
     merge_request_diffs,
     reviews,
@@ -32,6 +36,8 @@ MODULES = (
     pipelines,
     jobs,
     merging,
+    desk,
+    project,
 )
 
 TOOLS: tuple[ToolDefinition, ...] = tuple(

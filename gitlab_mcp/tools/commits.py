@@ -11,7 +11,7 @@ from gitlab_mcp.errors import InvalidArgument, NotFound, Partial
 from gitlab_mcp.params import Branch, Globs, Labels, PageNumber, Path, Project, Ref
 from gitlab_mcp.registry import tool
 from gitlab_mcp.render.commits import commit_row, committed
-from gitlab_mcp.render.diffs import comparison
+from gitlab_mcp.render.diffs import comparison, whole_commit
 from gitlab_mcp.render.lists import listing
 from gitlab_mcp.render.merge_requests import merge_request_written
 from gitlab_mcp.repository import Repository
@@ -110,3 +110,9 @@ def compare_refs(
 ) -> str:
     """What head has that base lacks: commits, and the diff since they parted."""
     return comparison(ctx.repository(ctx.project(project)).compare(base, head, paths), base, head)
+
+
+@tool(toolset="repository", opt_in=True)
+def get_commit(ctx: Ctx, ref: Ref, project: Project = "") -> str:
+    """Read a commit: its message, author, and the files that it changed with lines added and removed."""
+    return whole_commit(*ctx.repository(ctx.project(project)).commit_and_diffs(ref))

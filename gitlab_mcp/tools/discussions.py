@@ -22,6 +22,7 @@ def list_discussions(
     """List the threads of an issue or merge request, newest first, with the code lines that they hang on."""
     target = _target(ctx, iid, on, project)
     gitlab = ctx.gitlab
+    ctx.begin_authors(target.project)
     merge_request = gitlab.start(gitlab.get, target.path) if target.noun == "merge request" else None
     found = threads.newest_threads(target, page, unresolved=unresolved)
     authors = ctx.authors(target.project, [note for thread in found.rows for note in thread.notes])

@@ -61,6 +61,7 @@ def get_merge_request(
     """
     target = ctx.noteable("merge request", iid, project)
     gitlab = ctx.gitlab
+    ctx.begin_authors(target.project)
     merge_request = gitlab.start(gitlab.get, target.path)
     comments = gitlab.start(discussions.newest, gitlab, target.path, page, system=detail == "full")
     around = surroundings(target)

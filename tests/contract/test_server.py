@@ -8,14 +8,14 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from gitlab_mcp.api import client, job_token
+from gitlab_mcp.api import bodies, client, job_token
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.routing import all_routes
 from gitlab_mcp.tools import TOOLS
 from tests.contract.contract import Contract
 from tests.gitlab import get
 from tests.reviewing import NEW, commit, open_for_review, send
-from tests.support import Agent, allow_job_pushes, checkout, connect, job_settings, settings_for
+from tests.support import EVERY_TOOLSET, Agent, allow_job_pushes, checkout, connect, job_settings, settings_for
 from tests.tools.test_commits import clone
 
 CONTRACT = Contract()
@@ -69,7 +69,7 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
         {"path": "scripts/release.sh", "action": "chmod", "executable": False},
     ]
     (work / "README.md").write_text("edited\n")
-    async with connect(settings_for(sandbox, working_directory=checkout(work), toolsets=TOOLSETS)) as agent:
+    async with connect(settings_for(sandbox, toolsets=EVERY_TOOLSET, working_directory=checkout(work))) as agent:
         by = {"author": "maintainer", "labels": ["bug"], "search": "e"}
         await agent.call("get_job_context")
         await agent.call("list_issues", **by, state="all", assignee="developer", milestone="1.4")
@@ -103,8 +103,32 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
         labels = {"add_labels": ["a"], "remove_labels": ["b"]}
         await agent.call("update_merge_request", iid=1, **texts, **labels, **people, **switches)
         await agent.refused("create_note", project="acme/archive", iid="#1", body="x")
+        await use_issues_and_project(agent)
         await use_pipelines(agent, sandbox)
         await review(agent, sandbox)
+
+
+async def use_issues_and_project(agent: Agent) -> None:
+    """Call every tool for issues and what stands beside the code."""
+    labels = {"add_labels": ["a"], "remove_labels": ["b"]}
+    issue = {"assignees": ["developer"], "milestone": "1.4", "due_date": "2027-01-31", "confidential": True}
+    await agent.call("create_issue", title="T", description="d", labels=["bug"], **issue)
+    await agent.call("search_code", search="config", ref="main")
+    await agent.refused("search_code", search="config", ref="gone")
+    await agent.call("get_commit", ref="main")
+    await agent.call("list_tags", search="v1")
+    await agent.call("delete_branch", branch="made")
+    await agent.call("get_project")
+    await agent.call("list_labels", search="bug")
+    await agent.call("list_milestones", search="1")
+    await agent.call("list_milestones", state="all")
+    await agent.call("search_members", search="dev")
+    await agent.call("list_releases")
+    await agent.call("list_wiki_pages")
+    await agent.call("get_wiki_page", slug="home")
+    await agent.call("list_projects", search="app", mine=False)
+    await agent.call("list_my_work")
+    await agent.call("update_issue", iid=8, title="N", description="d", state="close", **labels, **issue)
 
 
 async def use_pipelines(agent: Agent, sandbox: Sandbox) -> None:
@@ -177,13 +201,13 @@ async def test_all_that_is_read_is_in_the_contract_and_in_what_the_sandbox_answe
     fresh_sandbox: Sandbox, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: dict[str, dict[str, bool]] = {}
-    parse = client._parsed
+    parse = bodies.parsed
 
     def parsed(response: Any, method: str, path: str) -> object:
         entry = endpoint(method.upper(), f"/api/v4{path}")
         return wrap(parse(response, method, path), f"{entry['method']} {entry['path']}", "", seen)
 
-    monkeypatch.setattr(client, "_parsed", parsed)
+    monkeypatch.setattr(client, "parsed", parsed)
     await use_every_tool(fresh_sandbox, work)
     assert len(seen) > 15
     unknown, absent = [], []
@@ -205,8 +229,7 @@ async def test_all_that_is_read_is_in_the_contract_and_in_what_the_sandbox_answe
 async def use_every_tool_of_a_job(sandbox: Sandbox, work: Path) -> None:
     """Call every tool that a run with nothing but a job token has."""
     one = {"message": "m", "actions": [{"path": "one.txt", "content": "1\n"}]}
-    toolsets = ("default", "pipelines")
-    async with connect(job_settings(sandbox, working_directory=checkout(work), toolsets=toolsets)) as agent:
+    async with connect(job_settings(sandbox, toolsets=EVERY_TOOLSET, working_directory=checkout(work))) as agent:
         calls: dict[str, dict[str, Any]] = {
             "get_job_context": {},
             "list_issues": {"search": "e"},
@@ -225,6 +248,11 @@ async def use_every_tool_of_a_job(sandbox: Sandbox, work: Path) -> None:
             "update_merge_request": {"iid": 2, "title": "N", "description": "d", "add_labels": ["bug"]},
             "get_pipeline": {},
             "list_pipelines": {"status": "running"},
+            "search_code": {"search": "config"},
+            "get_commit": {"ref": "main"},
+            "list_tags": {},
+            "list_releases": {},
+            "delete_branch": {"branch": "made"},
         }
         listed = {tool.name for tool in (await agent.client.list_tools()).tools}
         assert listed == set(calls)

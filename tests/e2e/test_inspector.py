@@ -42,9 +42,7 @@ def test_it_lists_every_tool(sandbox: Sandbox, era: str) -> None:
     code, answer = inspect(sandbox, "--method", "tools/list", "--strict", era=era)
     assert code == 0
     # The Inspector leaves out, in silence, a tool whose schema it does not accept.
-    assert [tool["name"] for tool in answer["tools"]] == [
-        definition.name for definition in TOOLS if not definition.opt_in
-    ]
+    assert [tool["name"] for tool in answer["tools"]] == [each.name for each in TOOLS if not each.opt_in]
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])

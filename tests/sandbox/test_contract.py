@@ -86,6 +86,13 @@ def test_every_route_answers_as_the_contract_says(sandbox: Sandbox) -> None:
 def people_and_projects(walk: Walk) -> None:
     for template in ("/version", "/metadata", "/user", "/users", "/personal_access_tokens/self", "/projects"):
         walk("GET", template)
+    for template in ("/issues", "/merge_requests"):
+        walk("GET", template)
+    walk("GET", "/projects/:id/releases")
+    walk("POST", "/projects/:id/releases", tag_name="v8", ref="main", description="Eight")
+    walk("GET", "/projects/:id/wikis", with_content=True)
+    walk("POST", "/projects/:id/wikis", title="New page", content="New")
+    walk("GET", "/projects/:id/wikis/:slug", "New-page")
     walk("GET", "/users/:user_id", 3)
     walk("GET", "/projects/:id")
     walk("PUT", "/projects/:id", description="changed")
@@ -175,6 +182,7 @@ def repositories(walk: Walk) -> None:
     walk("GET", f"{file}/raw", "a%2Fb.txt", ref="two")
     walk("GET", f"{file}/blame", "a%2Fb.txt", ref="two")
     walk("DELETE", file, "a%2Fb.txt", **written)
+    walk("GET", "/projects/:id/search", scope="blobs", search="config")
 
 
 def issues(walk: Walk) -> None:

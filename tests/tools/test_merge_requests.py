@@ -1,7 +1,6 @@
 """Tools for merge requests, called as an agent calls them, and looked at through GitLab's own API."""
 
 import re
-import time
 
 import pytest
 
@@ -193,18 +192,6 @@ async def test_who_reviewed_and_approved_it_is_shown_and_only_some_of_a_thousand
     assert "1000+ files changed" in asked
     assert "## Changed files (the first 30; get_merge_request_diff with names_only lists all)\n" in asked
     assert asked.count(" +1 -0 (new)") == 30
-
-
-async def test_all_of_a_merge_request_is_asked_for_at_the_same_time(sandbox: Sandbox) -> None:
-    async with connect(settings_for(sandbox)) as agent:
-        await agent.call("get_merge_request", iid=1)
-        sandbox.knobs.clear()
-        for part in ("", "/notes", "/approvals", "/reviewers", "/diffs", "/closes_issues"):
-            sandbox.knobs.delay("GET", f"/merge_requests/1{part}$", seconds=1.5)
-        began = time.monotonic()
-        await agent.call("get_merge_request", iid=1)
-        assert time.monotonic() - began < 5
-    assert len(sandbox.knobs.requests()) == 7
 
 
 async def test_what_gitlab_does_not_tell_of_a_merge_request_is_left_out(sandbox: Sandbox) -> None:

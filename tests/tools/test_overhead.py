@@ -2,7 +2,7 @@
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.gitlab import get
-from tests.support import connect, settings_for
+from tests.support import EVERY_TOOLSET, connect, settings_for
 
 
 def overhead(answer: str, *texts: str) -> int:
@@ -52,6 +52,8 @@ async def test_a_write_keeps_to_200_bytes(sandbox: Sandbox) -> None:
             await agent.call("update_merge_request", iid=1, title="New title"),
             await agent.call("review_merge_request", iid=1, summary="Fine.", verdict="approve"),
             await agent.call("resolve_discussion", iid="!1", thread=153),
+            await agent.call("create_issue", title="T"),
+            await agent.call("update_issue", iid=7, state="close"),
         ]
     assert [answer for answer in answers if len(answer.encode()) > 200] == []
 
@@ -95,3 +97,34 @@ async def test_a_pipeline_keeps_to_350_bytes_and_120_a_failed_job_and_a_log_and_
     assert overhead(log, *(line for line in log.splitlines() if line[:1].isdigit())) <= 350
     assert overhead(report, *(line for line in report.splitlines() if line.startswith(">"))) <= 300
     assert [row for row in rows if len(row.encode()) > 120] == []
+
+
+async def test_a_row_of_the_desk_or_of_the_project_keeps_to_120_bytes(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox, toolsets=EVERY_TOOLSET)) as agent:
+        answers = [await agent.call("list_projects"), await agent.call("list_my_work"), await agent.call("list_tags")]
+        answers += [await agent.call("list_labels"), await agent.call("search_members")]
+        answers += [await agent.call("list_milestones"), await agent.call("list_wiki_pages")]
+    titles = [each["title"] for each in get(sandbox, "/issues?per_page=100")]
+    for row in (row for answer in answers for row in answer.split("\n")):
+        assert overhead(row, *(title for title in titles if title in row)) <= 120, row
+
+
+async def test_a_search_that_finds_much_keeps_to_40000_bytes_and_says_how_to_get_the_rest(
+    fresh_sandbox: Sandbox,
+) -> None:
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        wide = "\n".join(f"needle {number} {'x' * 400}" for number in range(3_000))
+        await agent.call(
+            "commit_files", branch="wide", ref="main", message="m", actions=[{"path": "w", "content": wide}]
+        )
+        long = "\n\n\n\n\n\n".join(f"pin {number}" for number in range(50))
+        await agent.call("commit_files", branch="wide", message="m", actions=[{"path": "p", "content": long}])
+        whole = await agent.call("search_code", search="needle", ref="wide")
+        first = await agent.call("search_code", search="pin ", ref="wide")
+        second = await agent.call("search_code", search="pin ", ref="wide", page=2)
+    assert len(whole.encode()) <= 40_000
+    assert "more lines on this page do not fit: search for a longer text" in whole
+    assert first.endswith('next: search_code {"search": "pin", "ref": "wide", "page": 2}')
+    assert "p:1: pin 0" in first
+    assert "pin 20" not in first
+    assert "pin 20" in second

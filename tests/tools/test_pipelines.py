@@ -97,17 +97,6 @@ async def test_a_job_token_reads_pipelines_and_is_told_what_logs_need(sandbox: S
             assert f"{tool} needs GITLAB_ACCESS_TOKEN" in await agent.refused(tool)
 
 
-async def test_a_pipeline_and_its_jobs_are_asked_for_at_the_same_time(fresh_sandbox: Sandbox) -> None:
-    failed = fresh_sandbox.fail_pipeline(BRANCH)
-    fresh_sandbox.knobs.clear()
-    async with connect(settings_for(fresh_sandbox)) as agent:
-        await agent.call("get_pipeline", pipeline_id=failed.id)
-    assert sorted(each["path"].rpartition("/")[2] for each in fresh_sandbox.knobs.requests()) == [
-        str(failed.id),
-        "jobs",
-    ]
-
-
 async def test_a_thousand_jobs_are_counted_and_the_rest_is_named_when_asked_for(fresh_sandbox: Sandbox) -> None:
     failed = fresh_sandbox.fail_pipeline(BRANCH)
     world = fresh_sandbox.world

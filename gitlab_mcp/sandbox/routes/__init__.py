@@ -30,6 +30,10 @@ MODULES = (
     "files",
     "pipelines",
     "pipeline_runs",
+    "search",
+    "everywhere",
+    "releases",
+    "wikis",
 )
 
 
