@@ -84,6 +84,17 @@ class Policy:
         if self.settings.in_ci:
             self._check_repository_write(branch, (path for change in changes for path in change.paths), default_branch)
 
+    def check_merge(self, branch: str, paths: Callable[[], Iterable[str]], default_branch: Callable[[], str]) -> None:
+        """Raise Refused for a merge into `branch` of what changes `paths`, if this run may not write there."""
+        if not self.settings.in_ci:
+            return
+        if not self.settings.allow_default_branch and branch == default_branch():
+            raise Refused(
+                f"In CI nothing is merged into {branch}, the default branch: leave that to a person. A maintainer opens"
+                " it with --allow-default-branch."
+            )
+        self._check_files(paths())
+
     def covers(self, project: str, path: str, *, writes: bool) -> bool:
         """Whether requests about `project` (a path or an id) are allowed."""
         confined = self._confined()
@@ -120,6 +131,9 @@ class Policy:
                 f"In CI nothing is written to {branch}, the default branch: commit to another one and open a merge"
                 " request. A maintainer opens it with --allow-default-branch."
             )
+        self._check_files(paths)
+
+    def _check_files(self, paths: Iterable[str]) -> None:
         for named in paths:
             if named and self.guards(named):
                 raise Refused(

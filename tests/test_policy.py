@@ -10,7 +10,8 @@ from gitlab_mcp.errors import Refused
 from gitlab_mcp.policy import Policy
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.settings import Credential, Flags, MergeRequestElsewhere, Settings, SettingsError, read_settings
-from tests.gitlab import writes
+from tests.gitlab import get, writes
+from tests.reviewing import open_for_review, send
 from tests.support import checkout, connect, settings_for
 from tests.tools.test_commits import clone
 
@@ -75,6 +76,32 @@ async def test_in_ci_the_default_branch_is_not_written_unless_a_flag_opens_it(sa
         await agent.call("commit_files", branch="policy", ref="main", **one)
     async with connect(ci(sandbox, allow_default_branch=True)) as agent:
         await agent.call("commit_files", branch="main", **one)
+
+
+async def test_in_ci_nothing_is_merged_that_could_not_be_committed(sandbox: Sandbox) -> None:
+    number = open_for_review(sandbox, "harmless")
+    guarded = open_for_review(sandbox, "instructs", {"action": "create", "file_path": "CLAUDE.md", "content": "x"})
+    onto_main = send(
+        sandbox,
+        "POST",
+        "/merge_requests",
+        source_branch="harmless",
+        target_branch="main",
+        title="Onto the default branch",
+    )["iid"]
+    sha = {each: get(sandbox, f"/merge_requests/{each}")["sha"] for each in (number, guarded, onto_main)}
+    sandbox.knobs.clear()
+    toolsets = ("default", "merge")
+    async with connect(ci(sandbox, toolsets=toolsets, opens_tools=True)) as agent:
+        onto = await agent.refused("merge_merge_request", iid=onto_main, sha=sha[onto_main])
+        file = await agent.refused("merge_merge_request", iid=guarded, sha=sha[guarded])
+        assert writes(sandbox) == []
+        await agent.call("merge_merge_request", iid=number, sha=sha[number])
+    assert "nothing is merged into main, the default branch" in onto
+    assert "In CI CLAUDE.md is not written" in file
+    opened = ci(sandbox, toolsets=toolsets, opens_tools=True, allow_files=("CLAUDE.md",))
+    async with connect(opened) as agent:
+        await agent.call("merge_merge_request", iid=guarded, sha=sha[guarded])
 
 
 GUARDED = [

@@ -67,6 +67,9 @@ def merge(target: Noteable, wanted: Merge) -> Written[Entity]:
     if now.text("state") == "merged" and now.sha("sha").startswith(wanted.sha):
         return Written(now, confirmed=False)
     _check(now, target, wanted)
+    gitlab.policy.check_merge(
+        now.text("target_branch"), partial(_changed_paths, target), lambda: target.project.default_branch
+    )
     body: dict[str, object] = {
         "sha": now.text("sha"),
         "auto_merge": True if wanted.auto else None,
@@ -86,6 +89,11 @@ def merge(target: Noteable, wanted: Merge) -> Written[Entity]:
         if refused.status in (405, 406, 422):
             raise Refused(f"GitLab does not merge {target.sign}: {_reason(_decided(gitlab, target.path))}") from refused
         raise
+
+
+def _changed_paths(target: Noteable) -> list[str]:
+    diffs = target.project.gitlab.every(f"{target.path}/diffs")
+    return [path for diff in diffs for path in (diff.text("old_path"), diff.text("new_path"))]
 
 
 def _check(now: Entity, target: Noteable, wanted: Merge) -> None:
