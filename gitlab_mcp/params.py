@@ -12,6 +12,7 @@ WEB_PATH = re.compile(
 )
 
 NO_TEXT = "half of a surrogate pair, which is no character: leave it out"
+GLOB_CHARACTERS = 1000
 BRANCH_BYTES = 249  # git's lock file of a branch has ".lock" behind its name, and file names end at 255 bytes
 
 
@@ -50,6 +51,23 @@ def _names(value: object) -> object:
         return names
     stripped = [name.strip() if isinstance(name, str) else name for name in names]
     return [name for name in stripped if name != ""]
+
+
+def _globs(value: object) -> object:
+    globs = _names(value)
+    return [_glob(glob) for glob in globs] if isinstance(globs, list) else globs
+
+
+def _glob(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    glob = value.removeprefix("./").rstrip("/")
+    if glob in ("", "."):
+        return "**"
+    strange = any(ord(character) < 32 for character in glob) or len(glob) > GLOB_CHARACTERS
+    if strange or glob.startswith(("/", ":")) or ".." in glob.split("/"):
+        raise ValueError('give globs from the root of the repository, such as "src/**" or "*.md"')
+    return glob
 
 
 def _usernames(value: object) -> object:
@@ -138,11 +156,13 @@ def web_reference(url: str) -> re.Match[str] | None:
 
 
 Iid = Annotated[
-    str, BeforeValidator(_reference), Field(description="iid (7 or #7) or web URL; left out: what this run is about")
+    str, BeforeValidator(_reference), Field(description="7, #7, !12 or web URL; left out: what this run is about")
 ]
 Project = Annotated[str, BeforeValidator(as_text)]
 Usernames = Annotated[list[str], BeforeValidator(_usernames)]
-Globs = Annotated[list[str], BeforeValidator(_names)]
+Globs = Annotated[
+    list[str], BeforeValidator(_globs), Field(description="globs: src/**, **/*.md; * stays in its folder")
+]
 Labels = Annotated[list[str], BeforeValidator(_names)]
 Username = Annotated[str, BeforeValidator(_username)]
 Path = Annotated[str, BeforeValidator(_path)]
@@ -194,6 +214,7 @@ EXAMPLES: dict[str, object] = {
     "source_branch": "fix-7-empty-config",
     "squash": True,
     "start_line": 1,
+    "start_column": 1,
     "state": "opened",
     "target_branch": "main",
     "title": "Handle an empty configuration file",

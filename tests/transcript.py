@@ -1,9 +1,9 @@
 """Journeys through an MCP client, and the pages that show them word for word."""
 
-import difflib
 import json
 import os
 import re
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,17 @@ from tests.journeys import Journey, Step
 from tests.support import REPOSITORY, Agent
 
 BLOCK = re.compile(r"^````\n.*?^````$", re.MULTILINE | re.DOTALL)
+COMMIT = "1a2b3c4d5e6f7a8b9c0d1e2f3a4b5c6d7e8f9a0b"
 
 
 class Transcript:
     """Calls of an agent and their answers, as a page has them."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, work: Path | None = None) -> None:
         self.calls: list[str] = []
         self._url = sandbox.url
+        self._work = work
+        self._commits: set[str] = set()  # how the ids begin that were told so far
 
     async def play(self, agent: Agent, journey: Journey) -> None:
         """Take every step of `journey`."""
@@ -38,41 +41,38 @@ class Transcript:
         return answer
 
     def _by_hand(self, step: Step) -> str:
-        """What Claude Code's tools of these names do."""
+        """Do what Claude Code's tools of these names do; an edit is shown as the difference that it makes."""
         path = Path(step.arguments["file_path"])
         before = path.read_text()
-        if step.tool == "Edit":
-            old, new = step.arguments["old_string"], step.arguments["new_string"]
-            assert before.count(old) == 1
-            path.write_text(before.replace(old, new))
-            self.calls.append(f"````\nEdit {path.name}\n\n{difference(before, path.read_text())}\n````")
-        return before
+        if step.tool == "Read":
+            return before
+        assert self._work is not None
+        assert before.count(step.arguments["old_string"]) == 1
+        after = before.replace(step.arguments["old_string"], step.arguments["new_string"])
+        path.write_text(after)
+        change = unified_diff(before.splitlines(), after.splitlines(), n=2, lineterm="")
+        shown = "\n".join(list(change)[2:])  # without the names of the files
+        self.calls.append(f"````\n{step.tool} {path.relative_to(self._work)}\n\n{shown}\n````")
+        return ""
 
     def _settled(self, text: str) -> str:
         """A text as it would be on another day, with another commit."""
         text = text.replace(self._url, "https://gitlab.example.com")
-        text = re.sub(r"\b(at|head:) [0-9a-f]{12}\b", r"\1 1a2b3c4d5e6f", text)
-        text = re.sub(r"\b(at|commit|Committed|none\.) [0-9a-f]{8}\b", r"\1 1a2b3c4d", text)
-        text = re.sub(r"/commit/[0-9a-f]{40}\b", "/commit/1a2b3c4d5e6f1a2b3c4d5e6f1a2b3c4d5e6f1a2b", text)
+        self._commits.update(re.findall(r"(?:\b(?:at|head:|commit|Committed) |/commit/)([0-9a-f]{8})", text))
+        for known in self._commits:
+            text = re.sub(rf"\b{known}[0-9a-f]*\b", lambda match: COMMIT[: len(match[0])], text)
         return re.sub(r"\b\d{4}-\d\d-\d\d\b", "2026-11-25", text)
 
     def assert_shown(self, name: str, test: str) -> None:
         """The page docs/`name` has these calls, and no others; GOLDEN=update writes them into it."""
         path = REPOSITORY / "docs" / name
-        page = path.read_text()
-        blocks = BLOCK.findall(page)
+        blocks = BLOCK.findall(path.read_text())
         if os.environ.get("GOLDEN") == "update":
-            for block, call in zip(blocks, self.calls, strict=True):
-                page = page.replace(block, call, 1)
-            path.write_text(page)
+            assert len(blocks) == len(self.calls)
+            calls = iter(self.calls)
+            path.write_text(BLOCK.sub(lambda _: next(calls), path.read_text()))
             blocks = self.calls
         assert blocks == self.calls, f"if that is wanted: GOLDEN=update scripts/test tests/{test}"
-
-
-def difference(before: str, after: str) -> str:
-    """A change as a person reads it."""
-    rows = list(difflib.unified_diff(before.splitlines(), after.splitlines(), n=1, lineterm=""))
-    return "\n".join(rows[2:])
 
 
 def given(arguments: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """What GitLab's answers hold."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -9,7 +10,9 @@ import requests
 from gitlab_mcp.api.refusals import unreachable
 from gitlab_mcp.api.session import CHUNK_BYTES, BodyTooLarge
 
-PARTS = 300_000  # commas and brackets in an answer: each can become an object of a hundred bytes
+PARTS = 300_000  # commas and brackets outside the texts of an answer: each can become an object of a hundred bytes
+MARKS = (b",", b"[", b"{")
+TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # with or without its end, so that it is looked at once
 
 
 def parsed(response: requests.Response, method: str, path: str) -> object:
@@ -17,7 +20,7 @@ def parsed(response: requests.Response, method: str, path: str) -> object:
     if response.status_code == 204 or not response.content:
         return None
     body = response.content
-    if sum(map(body.count, (b",", b"[", b"{"))) > PARTS:
+    if _marks(body) > PARTS and _marks(TEXT.sub(b"", body)) > PARTS:
         raise unreachable(method, BodyTooLarge("the answer has too many parts"), path)
     try:
         found: object = json.loads(body)
@@ -25,6 +28,10 @@ def parsed(response: requests.Response, method: str, path: str) -> object:
         kind = response.headers.get("content-type", "no content type").split(";")[0]
         raise unreachable(method, error, path, found=f"{kind}, {len(response.content)} bytes") from error
     return found
+
+
+def _marks(body: bytes) -> int:
+    return sum(map(body.count, MARKS))
 
 
 def pieces(response: requests.Response) -> Iterator[bytes]:

@@ -108,11 +108,14 @@ def _joined(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _plain(raw: str) -> str:
-    """What a terminal shows in the end: of what was written over and over (a progress bar) the last."""
+    """What a terminal shows in the end: of what was written over and over (a progress bar) the last.
+
+    Of a line that is longer than LINE_CHARACTERS one character more is kept, by which that is seen.
+    """
     if "section_" in raw:
         raw = SECTION.sub("", raw)
     if "\x1b" in raw or "\x9b" in raw:
         raw = ANSI.sub("", CONCEALED.sub("", raw))
     if "\r" in raw:
         raw = next((part for part in reversed(raw.split("\r")) if part.strip()), "")
-    return raw.rstrip()[:LINE_CHARACTERS]
+    return raw.rstrip()[: LINE_CHARACTERS + 1]

@@ -18,10 +18,14 @@ CANCELED = ("canceling", "canceled")
 
 @dataclass(frozen=True)
 class PipelinePath:
-    """Where a pipeline is in the API: a merge request from another project has its pipelines there."""
+    """Where a pipeline is in the API: a merge request from another project has its pipelines there.
+
+    `ref` is the branch or tag whose latest it was found to be, if it was.
+    """
 
     project: str
     id: int
+    ref: str = ""
 
     @property
     def path(self) -> str:
@@ -40,11 +44,11 @@ def of_ref(project: Project, ref: str) -> PipelinePath:
     """The newest pipeline of a branch or tag; where it has none, of the merge request open for it. Raises NotFound."""
     found = project.gitlab.page(f"{project.path}/pipelines", 1, 1, ref=ref)
     if found.rows:
-        return PipelinePath(project.path, found.rows[0].number("id"))
+        return PipelinePath(project.path, found.rows[0].number("id"), ref)
     query = {"state": "opened", "source_branch": ref}
     for merge_request in project.gitlab.page(f"{project.path}/merge_requests", 1, 1, **query).rows:
         return of_merge_request(Noteable("merge request", project, merge_request.number("iid")))
-    raise NotFound(f"{ref} has no pipeline: none ran for it, or the branch is another one.")
+    raise NotFound(f"{ref} has no pipeline: none ran for it. A merge request is named by iid, not by ref.")
 
 
 def of_merge_request(target: Noteable) -> PipelinePath:

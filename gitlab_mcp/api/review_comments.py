@@ -20,14 +20,14 @@ SUGGESTED_LINES = 100
 
 
 class ReviewComment(BaseModel):
-    """A comment on a line of the diff, as a caller gives it."""
+    """A comment on a line of the diff: body, suggestion or both."""
 
     model_config = ConfigDict(extra="forbid")
 
     path: Path
     line: Annotated[int, Field(ge=1, description="as numbered by get_merge_request_diff")]
     body: str = ""
-    start_line: Annotated[int, Field(ge=0, description="first of several lines")] = 0
+    start_line: Annotated[int, Field(ge=0, description="first line; line: last")] = 0
     side: Annotated[Literal["new", "old"], Field(description="old: a removed line")] = "new"
     suggestion: Annotated[str | None, Field(description="code to put in place of these lines")] = None
 

@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.job_logs import Line
-from gitlab_mcp.api.log_pattern import LINE_CHARACTERS
+from gitlab_mcp.api.job_logs import LINE_CHARACTERS, Line
+from gitlab_mcp.api.log_pattern import LINE_CHARACTERS as SEARCHED_CHARACTERS
 from gitlab_mcp.render.pipelines import word
 from gitlab_mcp.render.sanitise import one_line, visible
 from gitlab_mcp.render.text import ANSWER_BYTES, count, facts, fence, size
@@ -15,6 +15,7 @@ AROUND, LAST, TAIL = 60, 15, 60  # lines: where a script failed, after it, and w
 ERRORS = 15
 PART_BYTES = 8_000
 WHOLE_BYTES = ANSWER_BYTES - 3_000
+CUT = f"start_line shows {LINE_CHARACTERS:,} characters of a line that ends in …, the page of the job all."
 FOUND_BYTES = 16_000
 # What a line of a program says that failed; counts of nothing ("0 errors") say the opposite.
 ERROR = re.compile(
@@ -39,7 +40,7 @@ def failure(job: Entity, lines: Iterable[Line]) -> str:
         script.append(line)
         if line.text.startswith("$ "):
             command, errors = line, []
-        elif len(errors) < ERRORS and ERROR.search(line.text[:LINE_CHARACTERS]):
+        elif len(errors) < ERRORS and ERROR.search(line.text[:SEARCHED_CHARACTERS]):
             errors.append(line)
     if job.text("status") != "failed" or command is None:
         return _whole(job, total, [("The end:", list(last))])
@@ -67,7 +68,7 @@ def found(job: Entity, lines: Iterable[Line], pattern: re.Pattern[str], around: 
         total = line.number
         if line.number < start or (end and line.number > end):
             continue
-        is_match = pattern.search(line.text[:LINE_CHARACTERS]) is not None
+        is_match = pattern.search(line.text[:SEARCHED_CHARACTERS]) is not None
         matches += is_match
         after = around if is_match else after - 1
         new = [*(each for each in before if each.number > shown), line] if is_match else [line]
@@ -77,7 +78,7 @@ def found(job: Entity, lines: Iterable[Line], pattern: re.Pattern[str], around: 
         gap = ["..."] if shown and new[0].number > shown + 1 else []
         used += sum(size(_row(each)) + 1 for each in new)
         if used > FOUND_BYTES and rows:
-            unshown = line.number
+            unshown = new[0].number
             continue
         rows += [*gap, *map(_row, new)]
         shown = line.number
@@ -86,7 +87,7 @@ def found(job: Entity, lines: Iterable[Line], pattern: re.Pattern[str], around: 
     if not rows:
         return f"{head}\nnext: another grep, or start_line and end_line"
     rest = f"\nnext: the same call with start_line {unshown}" if unshown else ""
-    return f"{head}\n{fence(chr(10).join(rows))}{rest}"
+    return _with_cuts(f"{head}\n{fence(chr(10).join(rows))}{rest}", rows)
 
 
 def part(job: Entity, lines: Iterable[Line], start: int, end: int) -> str:
@@ -98,7 +99,7 @@ def part(job: Entity, lines: Iterable[Line], start: int, end: int) -> str:
         total = line.number
         if line.number < start or (end and line.number > end) or is_full:
             continue
-        row = _row(line, 2_000)
+        row = _row(line, LINE_CHARACTERS)
         used += size(row) + 1
         if used > WHOLE_BYTES:
             is_full = True
@@ -109,7 +110,7 @@ def part(job: Entity, lines: Iterable[Line], start: int, end: int) -> str:
     if not rows:
         return f"{head}\nstart_line {start} is after its end."
     more = f"\nnext: the same call with start_line {last + 1}" if is_full else ""
-    return f"{head} · lines {start}-{last}\n{fence(chr(10).join(rows))}{more}"
+    return _with_cuts(f"{head} · lines {start}-{last}\n{fence(chr(10).join(rows))}{more}", rows)
 
 
 def _whole(job: Entity, total: int, parts: Sequence[tuple[str, Sequence[Line]]]) -> str:
@@ -117,16 +118,23 @@ def _whole(job: Entity, total: int, parts: Sequence[tuple[str, Sequence[Line]]])
     if not total:
         return f"{_head(job, total)}\nThe log is empty: the job has not begun, or its log was erased."
     texts = [_head(job, total)]
-    shown = sum(len(lines) for _, lines in parts)
+    shown: list[str] = []
     for title, lines in parts:
-        kept = _fitting(lines)
+        kept = [_row(line) for line in _fitting(lines)]
+        shown += kept
         if kept:
-            texts.append(f"{title}\n{fence(chr(10).join(_row(line) for line in kept))}")
+            texts.append(f"{title}\n{fence(chr(10).join(kept))}")
         elif title.startswith("The command"):
             texts.append(title)
-    if shown < total:
+    if len(shown) < total:
         texts.append("next: the same call with grep, or with start_line and end_line")
-    return "\n".join(texts)
+    return _with_cuts("\n".join(texts), shown)
+
+
+def _with_cuts(answer: str, rows: Iterable[str]) -> str:
+    """An answer that says under its title how to see the whole of lines that are cut, where any of its rows is."""
+    title, _, rest = answer.partition("\n")
+    return f"{title}\n{CUT}\n{rest}" if any(row.endswith("…") for row in rows) else answer
 
 
 def _head(job: Entity, total: int) -> str:

@@ -4,13 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from gitlab_mcp.api.diff import ChangedFile, Line
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.render.lists import following
+from gitlab_mcp.render.diffs import LINE_BYTES, LINE_READ, UNLISTED, files_counted
+from gitlab_mcp.render.pages import fenced_rows, page_of
 from gitlab_mcp.render.sanitise import one_line, visible
-from gitlab_mcp.render.text import ANSWER_BYTES, count, cut, facts, fence, size
+from gitlab_mcp.render.text import count, cut
 
-PAGE_BYTES = ANSWER_BYTES - 8_000
 NAMED_BYTES = 3_000
-LINE_BYTES = 4_000
 CALL = "get_merge_request_diff"
 LEGEND = "Before each line is its number in the new file; before - in the old one (side old)."
 
@@ -24,9 +23,12 @@ def file_row(file: ChangedFile) -> str:
     return f"{one_line(file.path, 300)}{lines}{f' ({told})' if told else ''}"
 
 
-def file_names(merge_request: Entity, files: Sequence[ChangedFile], page: int, given: Mapping[str, object]) -> str:
-    """A page of the names of changed files."""
-    return _page(_title(merge_request, files), "", list(map(file_row, files)), page, {**given, "names_only": True})
+def file_names(
+    merge_request: Entity, files: Sequence[ChangedFile], page: int, given: Mapping[str, object], *, is_whole: bool
+) -> str:
+    """A page of the names of changed files; `is_whole` is whether GitLab listed all that there are."""
+    title = _title(merge_request, files, is_whole=is_whole)
+    return page_of(title, "" if is_whole else UNLISTED, map(file_row, files), page, CALL, {**given, "names_only": True})
 
 
 def diff(
@@ -35,53 +37,37 @@ def diff(
     shown: Sequence[ChangedFile],
     page: int,
     given: Mapping[str, object],
+    *,
+    is_whole: bool,
 ) -> str:
-    """A page of the hunks of the files that are `shown`, of all the `files` that were chosen."""
-    left = [file for file in files if file not in shown]
-    named = one_line(", ".join(f"{one_line(file.path, 300)} ({file.kind})" for file in left), NAMED_BYTES)
+    """A page of the hunks of the files that are `shown`, of all the `files` that were chosen.
+
+    `is_whole` is whether GitLab listed all that there are.
+    """
+    told = {file.path for file in shown}
+    left = [file for file in files if file.path not in told]
     about = [LEGEND] if shown else []
     if left and page == 1:
-        advice = "paths with the whole name shows a generated one, get_file the others"
-        about.append(f"Not shown, {count(len(left), 'file')} ({advice}): {named}")
-    pieces = [piece for file in shown for piece in _pieces(file)]
-    return _page(_title(merge_request, files), "\n".join(about), pieces, page, given)
+        named = ", ".join(f"{one_line(file.path, 300)} ({file.kind})" for file in left)
+        reads = f"get_file with ref {_head(merge_request)} the others"
+        advice = f"paths with the whole name shows a generated one, {reads}"
+        listed = cut(named, NAMED_BYTES, "names_only lists them all")
+        about.append(f"Not shown, {count(len(left), 'file')} ({advice}): {listed}")
+    if not is_whole:
+        about.append(UNLISTED)
+    title = _title(merge_request, files, is_whole=is_whole)
+    pieces = (piece for file in shown for piece in fenced_rows(file_row(file), one_line(file.path, 300), _rows(file)))
+    return page_of(title, "\n".join(about), pieces, page, CALL, given)
 
 
-def _title(merge_request: Entity, files: Sequence[ChangedFile]) -> str:
+def _title(merge_request: Entity, files: Sequence[ChangedFile], *, is_whole: bool) -> str:
     added, removed = sum(file.added for file in files), sum(file.removed for file in files)
-    head = merge_request.sha("diff_refs", "head_sha") or merge_request.sha("sha")
-    changed = f"{count(len(files), 'file')} +{added} -{removed}"
-    return f"# !{merge_request.number('iid')} at {head[:12] or 'no commit'}: {changed}"
+    changed = f"{files_counted(len(files), is_whole=is_whole)} +{added} -{removed}"
+    return f"# !{merge_request.number('iid')} at {_head(merge_request) or 'no commit'}: {changed}"
 
 
-def _page(title: str, about: str, pieces: Sequence[str], number: int, given: Mapping[str, object]) -> str:
-    """Page `number` of pieces, as many as fit on each, and the call for the next."""
-    pages: list[list[str]] = [[]]
-    used = 0
-    for piece in pieces:
-        if used + size(piece) > PAGE_BYTES and pages[-1]:
-            pages.append([])
-            used = 0
-        pages[-1].append(piece)
-        used += size(piece) + 1
-    if number > len(pages):
-        return f"{title}\nThere is no page {number}: the last is {len(pages)}."
-    said = facts(title, f"page {number} of {len(pages)}" if len(pages) > 1 else "")
-    shown = "\n".join(part for part in (said, about, *pages[number - 1]) if part)
-    return shown + following(CALL, given, number + 1 if number < len(pages) else None)
-
-
-def _pieces(file: ChangedFile) -> Iterator[str]:
-    """A file's hunks under its heading; in several pieces where they are longer than a page."""
-    rows: list[str] = []
-    used, heading = 0, f"\n## {file_row(file)}"
-    for row in _rows(file):
-        if used + size(row) > PAGE_BYTES - 2_000:
-            yield f"{heading}\n{fence(chr(10).join(rows))}"
-            rows, used, heading = [], 0, f"\n## {one_line(file.path, 300)}, continued"
-        rows.append(row)
-        used += size(row) + 1
-    yield f"{heading}\n{fence(chr(10).join(rows))}"
+def _head(merge_request: Entity) -> str:
+    return (merge_request.sha("diff_refs", "head_sha") or merge_request.sha("sha"))[:12]
 
 
 def _rows(file: ChangedFile) -> Iterator[str]:
@@ -92,4 +78,4 @@ def _rows(file: ChangedFile) -> Iterator[str]:
 
 def numbered(line: Line) -> str:
     """A line behind its number and its mark."""
-    return cut(f"{line.number}{line.mark}{visible(line.text)}", LINE_BYTES)
+    return cut(f"{line.number}{line.mark}{visible(line.text)}", LINE_BYTES, LINE_READ)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.writes import Written
@@ -24,8 +25,22 @@ def pipeline_row(pipeline: Entity) -> str:
     )
 
 
-def pipeline(entity: Entity, jobs: Sequence[Entity], *, own: bool, every: bool) -> str:
-    """A pipeline: how it stands, what failed and why, and its other jobs by stage; `every` names them all."""
+@dataclass(frozen=True)
+class View:
+    """What the one who asked for a pipeline is to see of it.
+
+    `own` is whether this run is in it, `every` whether all its jobs are named, `newest` the commit that its branch is
+    at now ("" if not known), `logs` whether this run can read logs and reports.
+    """
+
+    own: bool
+    every: bool
+    newest: str
+    logs: bool
+
+
+def pipeline(entity: Entity, jobs: Sequence[Entity], view: View) -> str:
+    """A pipeline: how it stands, what failed and why, and its other jobs by stage."""
     failed = sorted((job for job in jobs if job.text("status") == "failed"), key=_weight)
     head = [
         f"# Pipeline {entity.number('id')} of {one_line(entity.text('ref'), 255)} ({word(entity.text('status'))})",
@@ -34,19 +49,21 @@ def pipeline(entity: Entity, jobs: Sequence[Entity], *, own: bool, every: bool) 
             f"commit {entity.sha('sha')[:8]}",
             duration(entity.number("duration")),
             f"jobs: {_counts(jobs)}" if jobs else "no jobs",
-            "the one that this run is in" if own else "",
+            "the one that this run is in" if view.own else "",
         ),
         entity.url("web_url"),
     ]
+    if view.newest not in ("", entity.sha("sha")):
+        head.append(f"The branch is at {view.newest[:8]} now, for which no pipeline ran.")
     if errors := one_line(entity.text("yaml_errors"), 1_000):
         head.append(f"the configuration is wrong: {errors}")
     shown = [_failed_row(job) for job in failed[:FAILED]]
     if len(failed) > FAILED:
         shown.append(f"and {len(failed) - FAILED} more failed")
     sections = ["\n".join(["## Failed", *shown])] if shown else []
-    if others := _stages(jobs, every=every):
+    if others := _stages(jobs, every=view.every):
         sections.append("\n".join(["## Other jobs", *others]))
-    return "\n".join([*head, *sections, *_next(entity, failed)])
+    return "\n".join([*head, *sections, *_next(entity, failed, view)])
 
 
 def _weight(job: Entity) -> tuple[bool, int]:
@@ -93,8 +110,10 @@ def _counts(jobs: Iterable[Entity]) -> str:
     return ", ".join(f"{numbers[status]} {status}" for status in order)
 
 
-def _next(entity: Entity, failed: Sequence[Entity]) -> list[str]:
+def _next(entity: Entity, failed: Sequence[Entity], view: View) -> list[str]:
     number = entity.number("id")
+    if failed and not view.logs:
+        return []
     if failed:
         report = f"get_test_report {json.dumps({'pipeline_id': number})}"
         return [f"next: get_job_log {json.dumps({'job_id': failed[0].number('id')})} or {report}"]

@@ -31,12 +31,14 @@ class File:
 class Comparison:
     """What `head` has that `base` lacks: commits, oldest first, and GitLab's Diff of each file since they parted.
 
-    `diffs` are those that were chosen, `files` is how many files differ at all.
+    `diffs` are those that were chosen, `files` is how many files differ at all, or where it is not `is_whole`, how many
+    of them GitLab lists.
     """
 
     commits: Sequence[Entity]
     diffs: Sequence[Entity]
     files: int
+    is_whole: bool = True
 
 
 @dataclass(frozen=True)

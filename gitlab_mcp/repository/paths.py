@@ -21,6 +21,15 @@ def touching(paths: Iterable[str], changed: Iterable[str]) -> list[str]:
 
 
 def matcher(globs: Sequence[str]) -> Callable[..., bool]:
-    """Whether any of some paths matches one of `globs`; every path does where there are none."""
-    spec = GitIgnoreSpec.from_lines(globs)
-    return lambda *paths: not globs or any(spec.match_file(path) for path in paths)
+    """Whether any of some paths matches one of `globs`; every path does where there are none.
+
+    As in git's pathspecs with "glob": ** crosses folders, * does not, and a folder means all in it.
+    """
+    specs = [_spec(glob) for glob in globs]
+    return lambda *paths: not specs or any(spec.match_file(path) for spec in specs for path in paths)
+
+
+def _spec(glob: str) -> GitIgnoreSpec:
+    # To .gitignore, what matches a folder matches all in it; to a glob that holds only for a plain name.
+    is_plain = not any(character in glob for character in "*?[")
+    return GitIgnoreSpec.from_lines([f"/{glob}"] if is_plain or glob.endswith("**") else [f"/{glob}", f"!/{glob}/**"])

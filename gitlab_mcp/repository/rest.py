@@ -127,7 +127,8 @@ class RestRepository:
         found = self._gitlab.get(f"{self._path}/compare", **{"from": base, "to": head})
         diffs, matches = found.entities("diffs"), matcher(globs)
         chosen = [each for each in diffs if matches(each.text("old_path"), each.text("new_path"))]
-        return Comparison(found.entities("commits"), chosen, len(diffs))
+        # What it calls a time-out is that its limits on differences were met.
+        return Comparison(found.entities("commits"), chosen, len(diffs), not found.flag("compare_timeout"))
 
     def commit_and_diffs(self, ref: str) -> tuple[Entity, Sequence[Entity]]:
         commit = self._gitlab.start(self.commit, ref)

@@ -37,7 +37,7 @@ def commit_files(
     branch: Branch,
     message: str,
     actions: list[FileAction] = [],
-    paths: Annotated[Globs, Field(description="globs, such as src/**")] = [],
+    paths: Globs = [],
     ref: Annotated[Ref, Field(description="creates branch, from here")] = "",
     merge_request: NewMergeRequest | None = None,
     project: Project = "",
@@ -45,7 +45,7 @@ def commit_files(
     """Commit several files at once, all or none; may create the branch and open its merge request.
 
     Files you edited on disk need no content: paths commits whatever differs there from the branch, deletions too;
-    an action without content takes that file from there. Without action, a file is created or updated.
+    create and update without content take that file from there. Without action, a file is created or updated.
     """
     if not message.strip():
         raise InvalidArgument("message is empty: say what the commit changes and why.")
@@ -105,11 +105,13 @@ def compare_refs(
     ctx: Ctx,
     base: Ref,
     head: Ref,
-    paths: Annotated[Globs, Field(description="only the diffs of these, such as src/**")] = [],
+    paths: Globs = [],
+    page: PageNumber = 1,
     project: Project = "",
 ) -> str:
-    """What head has that base lacks: commits, and the diff since they parted."""
-    return comparison(ctx.repository(ctx.project(project)).compare(base, head, paths), base, head)
+    """What head has that base lacks: commits, and the diff since they parted, of paths only if given."""
+    found = ctx.repository(ctx.project(project)).compare(base, head, paths)
+    return comparison(found, page, {"base": base, "head": head, "paths": paths, "project": project})
 
 
 @tool(toolset="repository", opt_in=True)

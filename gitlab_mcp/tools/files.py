@@ -38,6 +38,7 @@ def get_file(
     ref: Ref = "",
     start_line: Annotated[int, Field(ge=1)] = 1,
     end_line: Annotated[int, Field(ge=0)] = 0,
+    start_column: Annotated[int, Field(ge=1, description="where in start_line to begin")] = 1,
     line_numbers: bool = False,
     detail: Detail = "concise",
     project: Project = "",
@@ -52,4 +53,5 @@ def get_file(
     ref = ref or repository.default_branch
     file = read_file(repository, path, ref)
     blame = blamed(repository, file, ref, start_line, end_line) if detail == "full" else []
-    return render.file(file, ref, start_line, end_line, blame, numbers=line_numbers)
+    span = render.Span(start_line, end_line, start_column)
+    return render.file(file, ref, span, blame, numbers=line_numbers)

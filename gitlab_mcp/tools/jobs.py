@@ -9,17 +9,19 @@ from gitlab_mcp.api.job_logs import read_first_failed, read_log
 from gitlab_mcp.api.log_pattern import compiled
 from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import InvalidArgument
-from gitlab_mcp.params import JobId, Project
+from gitlab_mcp.params import JobId, Project, Ref
 from gitlab_mcp.registry import tool
 from gitlab_mcp.render import job_logs as render
 from gitlab_mcp.render.pipelines import job_started
-from gitlab_mcp.tools.pipelines import located
+from gitlab_mcp.tools.pipelines import MergeRequest, located
 
 
 @tool(toolset="pipelines", job_token=False)
 def get_job_log(
     ctx: Ctx,
     job_id: JobId = 0,
+    ref: Ref = "",
+    iid: MergeRequest = "",
     grep: Annotated[str, Field(description="regex, case-insensitive")] = "",
     context: Annotated[int, Field(ge=0, le=20)] = 2,
     start_line: Annotated[int, Field(ge=0)] = 0,
@@ -28,7 +30,8 @@ def get_job_log(
 ) -> str:
     """Read a job's log: the part around the failure and the end, or what grep, start_line and end_line choose.
 
-    Without job_id the first failed job of the latest pipeline. context: lines around a match.
+    Without job_id the first failed job of the latest pipeline, as get_pipeline. context: lines on either
+    side of a match.
     """
     if end_line and end_line < start_line:
         raise InvalidArgument(f"end_line {end_line} is before start_line {start_line}.")
@@ -36,7 +39,7 @@ def get_job_log(
     if job_id:
         job, lines = read_log(ctx.gitlab, ctx.project(project).path, job_id)
     else:
-        job, lines = read_first_failed(ctx.gitlab, located(ctx, project=project))
+        job, lines = read_first_failed(ctx.gitlab, located(ctx, ref=ref, iid=iid, project=project))
     if pattern:
         return render.found(job, lines, pattern, context, start_line, end_line)
     return render.part(job, lines, start_line, end_line) if start_line or end_line else render.failure(job, lines)

@@ -1,15 +1,13 @@
 """The tool that shows what a merge request changes."""
 
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import NotFound
 from gitlab_mcp.params import Globs, Iid, PageNumber, Project
 from gitlab_mcp.registry import tool
 from gitlab_mcp.render import merge_request_diffs as render
-from gitlab_mcp.repository.changed_files import changed_files
+from gitlab_mcp.repository.changed_files import changed_files, lists_all
 from gitlab_mcp.repository.paths import matcher
 
 
@@ -17,7 +15,7 @@ from gitlab_mcp.repository.paths import matcher
 def get_merge_request_diff(
     ctx: Ctx,
     iid: Iid = "",
-    paths: Annotated[Globs, Field(description="only these files; globs, such as src/**")] = [],
+    paths: Globs = [],
     names_only: bool = False,
     page: PageNumber = 1,
     project: Project = "",
@@ -28,9 +26,13 @@ def get_merge_request_diff(
     matches = matcher(paths)
     chosen = [file for file in files if matches(file.path, file.old_path)]
     if paths and not chosen:
-        raise NotFound(f"{target.sign} changes no file that matches {', '.join(paths)}: names_only lists them all.")
+        named = ", ".join(paths)
+        raise NotFound(
+            f"{target.sign} changes no file that matches {named} (** crosses folders): names_only lists all."
+        )
     given: dict[str, Any] = {"iid": iid, "paths": paths, "project": project}
+    is_whole = lists_all(merge_request, files)
     if names_only:
-        return render.file_names(merge_request, chosen, page, given)
+        return render.file_names(merge_request, chosen, page, given, is_whole=is_whole)
     shown = [file for file in chosen if not file.kind or (file.hunks and file.path in paths)]
-    return render.diff(merge_request, chosen, shown, page, given)
+    return render.diff(merge_request, chosen, shown, page, given, is_whole=is_whole)

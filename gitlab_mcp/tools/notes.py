@@ -16,7 +16,7 @@ from gitlab_mcp.render import notes as render
 NOTE_CHARACTERS = 1_000_000
 
 On = Literal["", "issue", "merge_request"]
-ReplyTo = Annotated[str, BeforeValidator(as_text), Field(description="note id, discussion id or URL of the comment")]
+ReplyTo = Annotated[str, BeforeValidator(as_text), Field(description="id of a note (n310) or discussion, or its URL")]
 
 
 @tool(toolset="discussions", writes=True, always_load=True, job_token=False)

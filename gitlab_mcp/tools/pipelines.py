@@ -12,11 +12,12 @@ from gitlab_mcp.registry import tool
 from gitlab_mcp.render import pipelines as render
 from gitlab_mcp.render import test_reports
 from gitlab_mcp.render.lists import listing
+from gitlab_mcp.repository.lookup import newest_commit
 
 ROWS = 20
 CI_FILE = ".gitlab-ci.yml"
 
-MergeRequest = Annotated[Iid, Field(description="of a merge request")]
+MergeRequest = Annotated[Iid, Field(description="a merge request (12)")]
 
 
 @tool(toolset="pipelines")
@@ -33,15 +34,24 @@ def get_pipeline(
     Without pipeline_id the latest of ref, of merge request iid, or of what this run is about.
     """
     where = located(ctx, pipeline_id, ref, iid, project)
+    repository = ctx.repository(ctx.project(project)) if where.ref else None
+    newest = ctx.gitlab.start(newest_commit, repository, where.ref) if repository else None
     pipeline, jobs = api.read(ctx.gitlab, where)
-    own = str(where.id) == ctx.settings.job.pipeline
-    return render.pipeline(pipeline, jobs, own=own, every=detail == "full")
+    view = render.View(
+        own=str(where.id) == ctx.settings.job.pipeline,
+        every=detail == "full",
+        newest=newest.result() if newest else "",
+        logs=ctx.settings.credential.kind != "job token",
+    )
+    return render.pipeline(pipeline, jobs, view)
 
 
 @tool(toolset="pipelines", job_token=False)
 def get_test_report(
     ctx: Ctx,
     pipeline_id: PipelineId = 0,
+    ref: Ref = "",
+    iid: MergeRequest = "",
     search: str = "",
     page: PageNumber = 1,
     project: Project = "",
@@ -50,7 +60,7 @@ def get_test_report(
 
     search: part of the name, class or file. Without pipeline_id the latest, as get_pipeline.
     """
-    where = located(ctx, pipeline_id, project=project)
+    where = located(ctx, pipeline_id, ref, iid, project)
     return test_reports.test_report(where, api.test_report(ctx.gitlab, where), search, page)
 
 

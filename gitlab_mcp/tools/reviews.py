@@ -35,7 +35,7 @@ def review_merge_request(
     """Review a merge request in one go: comments on lines, a summary, a verdict. People get one notification.
 
     A comment whose line is not in the diff is named in the answer; the others are posted. The same call again posts
-    nothing twice. sha: refuse if this is no longer its head.
+    nothing twice. sha (may be short): refuse if no longer its head.
     """
     target = ctx.noteable("merge request", iid, project)
     url = target.web_url  # asked for before the write: nothing may fail after it

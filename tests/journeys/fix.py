@@ -1,9 +1,12 @@
 """A merge request whose pipeline failed, by a line of its code that the log names; and its fix, committed from disk."""
 
+import base64
 from pathlib import Path
+from urllib.parse import quote
 
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.ci import Pipeline
+from tests.gitlab import get
 from tests.journeys import Journey, Step, found
 from tests.reviewing import commit, send
 
@@ -38,6 +41,10 @@ EDITS = [
     ("import os\n\n", ""),
 ]
 AFTER = BEFORE.replace(*EDITS[0]).replace(*EDITS[1])
+MESSAGE = "Read an empty configuration file\n\nIts first line was taken unseen. An unused import goes, too."
+COMMIT = Step("commit_files", {"branch": BRANCH, "message": MESSAGE, "paths": ["src/**"]})
+# The note, around the commit that it names.
+SAID = ("`load_config` took the first line of a file that has none.", "looks first, and drops an unused import.")
 CASES = """import pytest
 
 from app.config import load_config
@@ -80,22 +87,42 @@ def fix(number: int, work: Path) -> Journey:
     """What the agent does, whose clone is `work`."""
     iid = {"iid": f"!{number}"}
     told = yield Step("get_pipeline", iid)
-    failed = [int(found(rf"^(\d+) {name} \(test\)", told)) for name in ("unit", "lint")]
-    yield Step("get_job_log", {"job_id": failed[0]})
+    unit, lint = (int(found(rf"^(\d+) {name} \(test\)", told)) for name in ("unit", "lint"))
+    yield Step("get_job_log", {"job_id": unit})
     yield Step("get_test_report", {"pipeline_id": int(found(r"^# Pipeline (\d+) ", told))})
-    yield Step("get_job_log", {"job_id": failed[1]})
-    yield from edit(work)
-    message = "Read an empty configuration file\n\nThe first line was looked at without a look whether there is one."
-    committed = yield Step("commit_files", {"branch": BRANCH, "message": message, "paths": ["src/**"]})
+    yield Step("get_job_log", {"job_id": lint})
+    yield from _edit(work)
+    committed = yield COMMIT
     yield Step("get_pipeline", iid)
     made = found(r"^Committed (\w+) ", committed)
-    body = f"`load_config` took the first line of a file that has none. {made} looks first, and drops an unused import."
-    yield Step("create_note", {**iid, "body": body})
+    yield Step("create_note", {**iid, "body": f"{SAID[0]} {made} {SAID[1]}"})
 
 
-def edit(work: Path) -> Journey:
-    """The edits, with the agent's own tools."""
+def fix_by_job(number: int, work: Path) -> Journey:
+    """What an agent can do of it that has CI_JOB_TOKEN alone, and knows from elsewhere what is wrong."""
+    yield Step("get_pipeline", {"iid": f"!{number}"})
+    yield from _edit(work)
+    yield COMMIT
+
+
+def _edit(work: Path) -> Journey:
     file = {"file_path": str(work / CONFIG)}
     yield Step("Read", file, own=True)
     for old, new in EDITS:
         yield Step("Edit", {**file, "old_string": old, "new_string": new}, own=True)
+
+
+def assert_committed(sandbox: Sandbox, failed: Pipeline) -> str:
+    """GitLab has one commit on top of the one that failed, with the file as it was edited and no other; its id."""
+    [made, *before] = get(sandbox, f"/repository/commits?ref_name={BRANCH}")
+    assert (made["parent_ids"], before[0]["id"]) == ([failed.sha], failed.sha)
+    assert (made["message"].strip(), made["author_name"]) == (MESSAGE, "Developer")
+    assert [each["new_path"] for each in get(sandbox, f"/repository/commits/{made['id']}/diff")] == [CONFIG]
+    held = get(sandbox, f"/repository/files/{quote(CONFIG, safe='')}?ref={BRANCH}")
+    assert base64.b64decode(held["content"]).decode() == AFTER
+    return str(made["short_id"])
+
+
+def notes(sandbox: Sandbox, number: int) -> list[str]:
+    """What people wrote on the merge request."""
+    return [note["body"] for note in get(sandbox, f"/merge_requests/{number}/notes") if not note["system"]]

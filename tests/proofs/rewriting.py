@@ -17,8 +17,8 @@ from typing import Any
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.proofs.fault_proxy import FaultProxy, fault_proxy
-from tests.proofs.faults import REST, Scenario, nothing
-from tests.support import Agent, connect, settings_for
+from tests.proofs.scenarios import REST, Scenario, nothing
+from tests.support import EVERY_TOOLSET, Agent, connect, settings_for
 
 KeyPath = tuple[str | int, ...]
 MISSING = object()
@@ -52,6 +52,20 @@ READS = tuple(
         ("get_job_log", {"job_id": 608}),
         ("get_merge_request_diff", {"iid": 1}),
         ("list_discussions", {"iid": "!1"}),
+        ("search_code", {"search": "config"}),
+        ("get_commit", {"ref": "main"}),
+        ("list_tags", {}),
+        ("list_pipelines", {}),
+        ("lint_ci_config", {"ref": "main"}),
+        ("get_project", {}),
+        ("list_labels", {}),
+        ("list_milestones", {}),
+        ("search_members", {}),
+        ("list_releases", {}),
+        ("list_wiki_pages", {}),
+        ("get_wiki_page", {"slug": "home"}),
+        ("list_projects", {}),
+        ("list_my_work", {}),
     )
 )
 
@@ -101,9 +115,9 @@ async def answers(scenario: Scenario, agent: Agent, proxy: FaultProxy, name: str
         seen.append(_json(body))
         return body
 
-    await scenario.prepare(agent, name)
+    prepared = await scenario.prepare(agent, name)
     proxy.rewrite = keep
-    await agent.client.call_tool(scenario.tool, scenario.arguments(name))
+    await agent.client.call_tool(scenario.tool, scenario.arguments(name) | prepared)
     proxy.rewrite = None
     return seen
 
@@ -121,9 +135,9 @@ async def one(
             return body
         return json.dumps(altered(_json(body), alteration.place, alteration.change)).encode()
 
-    await scenario.prepare(agent, name)
+    prepared = await scenario.prepare(agent, name)
     proxy.rewrite = rewrite
-    result = await agent.client.call_tool(scenario.tool, scenario.arguments(name))
+    result = await agent.client.call_tool(scenario.tool, scenario.arguments(name) | prepared)
     proxy.rewrite = None
     text = getattr(result.content[0], "text", "")
     if "a fault in gitlab-mcp-server itself" in text:
@@ -152,7 +166,7 @@ async def prove(sample: int, seed: int, show: Callable[[str], None]) -> tuple[in
     for scenario in (*READS, *REST):
         with Sandbox() as sandbox, fault_proxy(sandbox.url) as proxy:
             sandbox.fail_pipeline("feature/verbose-flag")
-            settings = replace(settings_for(sandbox), url=proxy.url)
+            settings = replace(settings_for(sandbox), url=proxy.url, toolsets=EVERY_TOOLSET)
             async with connect(settings) as agent:
                 seen = await answers(scenario, agent, proxy, "run-first")
             every = [

@@ -76,12 +76,12 @@ async def test_each_line_stands_behind_its_number_on_either_road(
 async def test_files_are_chosen_by_globs_also_by_the_name_they_had(sandbox: Sandbox) -> None:
     number = open_for_review(sandbox, "chosen")
     async with connect(settings_for(sandbox)) as agent:
-        for chosen in ([NEW], [OLD], ["src/**"], "*.py"):
+        for chosen in ([NEW], [OLD], ["src/**"], "**/*.py"):
             answer = await agent.call("get_merge_request_diff", iid=number, paths=chosen)
             assert answer.endswith(HUNKS)
             assert ADDED not in answer
         told = await agent.refused("get_merge_request_diff", iid=number, paths=["*.rs"])
-    assert "names_only lists them all" in told
+    assert "names_only lists all" in told
 
 
 async def test_generated_binary_and_large_files_are_named_and_a_generated_one_is_shown_when_it_is_meant(
@@ -121,7 +121,7 @@ async def test_a_diff_of_two_megabytes_comes_in_pages_that_together_are_all_of_i
 
 
 async def test_a_merge_request_of_a_thousand_files_is_named_in_pages(sandbox: Sandbox) -> None:
-    names = [f"many/with/a/rather/long/path/to/file-{name:04}.txt" for name in range(1_000)]
+    names = [f"many/with/a/rather/long/path/to/file-{name:04}.txt" for name in range(998)]
     number = open_for_review(sandbox, "many", *(write(name, "x\n") for name in names))
     async with connect(settings_for(sandbox)) as agent:
         pages = await everything(agent, iid=number, names_only=True)
@@ -129,7 +129,7 @@ async def test_a_merge_request_of_a_thousand_files_is_named_in_pages(sandbox: Sa
     assert max(len(page.encode()) for page in pages) <= 40_000
     assert re.findall(r"^(many/\S+) \+1 -0 \(new\)$", "\n".join(pages), re.MULTILINE) == names
     assert pages[0].startswith(f"# !{number} at ")
-    assert "1,002 files +1006 -3 · page 1 of" in pages[0]
+    assert "1,000 files +1004 -3 · page 1 of" in pages[0]
     assert f"## {names[700]} +1 -0 (new)" in one
 
 

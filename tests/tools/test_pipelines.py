@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -9,6 +10,7 @@ from gitlab_mcp.job import JobContext
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.ci import Job, Pipeline, ReportedTest
 from gitlab_mcp.settings import Settings
+from tests.gitlab import get
 from tests.support import connect, job_settings, settings_for
 
 BRANCH = "feature/verbose-flag"
@@ -59,6 +61,25 @@ async def test_the_latest_pipeline_is_that_of_the_branch_the_merge_request_or_th
         assert "exclude each other" in await agent.refused("get_pipeline", ref="main", iid="!1")
 
 
+async def test_the_latest_of_a_branch_that_moved_on_says_so(fresh_sandbox: Sandbox) -> None:
+    failed = fresh_sandbox.fail_pipeline(BRANCH)
+    failed.sha = get(fresh_sandbox, "/repository/commits/main")["id"]
+    newest = get(fresh_sandbox, f"/repository/branches/{quote(BRANCH, safe='')}")["commit"]["id"]
+    told = f"The branch is at {newest[:8]} now, for which no pipeline ran."
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        assert told in (await agent.call("get_pipeline", ref=BRANCH)).splitlines()
+        assert told not in await agent.call("get_pipeline", pipeline_id=failed.id)
+    async with connect(job_settings(fresh_sandbox)) as agent:
+        assert told in await agent.call("get_pipeline", ref=BRANCH)
+
+
+async def test_a_log_and_a_report_are_found_by_branch_or_merge_request(sandbox: Sandbox, failed: Pipeline) -> None:
+    async with connect(settings_for(sandbox)) as agent:
+        for named in ({"ref": BRANCH}, {"iid": "!1"}):
+            assert f"# Log of job {failed.jobs[-1].id} " in await agent.call("get_job_log", **named)
+            assert f"pipeline {failed.id}" in await agent.call("get_test_report", **named)
+
+
 @pytest.mark.parametrize(
     ("job", "found"),
     [
@@ -93,6 +114,7 @@ async def test_a_job_token_reads_pipelines_and_is_told_what_logs_need(sandbox: S
     async with connect(job_settings(sandbox)) as agent:
         assert "allowed to fail" in await agent.call("get_pipeline", pipeline_id=failed.id)
         assert "allowed to fail" in await agent.call("get_pipeline", iid=1)
+        assert "next:" not in await agent.call("get_pipeline", pipeline_id=failed.id)
         for tool in ("get_job_log", "get_test_report"):
             assert f"{tool} needs GITLAB_ACCESS_TOKEN" in await agent.refused(tool)
 

@@ -12,11 +12,8 @@ from gitlab_mcp.sandbox.entities.users import maybe_user, stamp, user_basic
 from gitlab_mcp.sandbox.merge_status import MergeStatus, merge_status
 from gitlab_mcp.sandbox.model import DiffVersion, MergeRequest, User
 from gitlab_mcp.sandbox.pipeline_creation import pipelines_of
-from gitlab_mcp.sandbox.repositories.diffs import changed_files
+from gitlab_mcp.sandbox.repositories.diffs import MAX_FILES, changed_files
 from gitlab_mcp.sandbox.world import World
-
-# GitLab docs, diff limits: above this many files the count ends in a plus.
-_MAX_FILES = 1000
 
 
 def merge_request_url(world: World, one: MergeRequest) -> str:
@@ -103,7 +100,7 @@ def merge_request(
     shown = {
         **_basic(world, one, merge_status(one)),
         "subscribed": user is one.author or user in one.assignees,
-        "changes_count": None if files == 0 else f"{_MAX_FILES}+" if files > _MAX_FILES else str(files),
+        "changes_count": None if files == 0 else f"{MAX_FILES}+" if files > MAX_FILES else str(files),
         "latest_build_started_at": None,
         "latest_build_finished_at": None,
         "first_deployed_to_production_at": None,

@@ -12,6 +12,8 @@ from gitlab_mcp.sandbox.repositories.repository import Repository
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 # GitLab docs, diff limits: a file's diff above 200 KiB is not shown.
 MAX_DIFF_BYTES = 204_800
+# The same: so many files are listed, and the count of more ends in a plus.
+MAX_FILES = 1000
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 
 
