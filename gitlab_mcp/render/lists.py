@@ -28,7 +28,7 @@ def following(call: str, arguments: Mapping[str, object], page: int | None) -> s
     """The call for the next page, on a line of its own; "" where there is none."""
     if not page:
         return ""
-    given = {key: value for key, value in arguments.items() if value}
+    given = {key: value for key, value in arguments.items() if value not in ("", None, [])}
     return f"\nnext: {call} {json.dumps({**given, 'page': page}, ensure_ascii=False)}"
 
 

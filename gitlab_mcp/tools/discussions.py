@@ -27,7 +27,7 @@ def list_discussions(
     found = threads.newest_threads(target, page, unresolved=unresolved)
     authors = ctx.authors(target.project, [note for thread in found.rows for note in thread.notes])
     head = (merge_request.result() if merge_request else Entity(None)).sha("sha")
-    given: dict[str, Any] = {"iid": iid, "on": on, "unresolved": unresolved, "project": project}
+    given: dict[str, Any] = {"iid": iid, "on": on, "unresolved": unresolved or None, "project": project}
     return render.threads(found, target.sign, head, authors, given)
 
 

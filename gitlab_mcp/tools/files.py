@@ -27,7 +27,7 @@ def list_files(
     repository = ctx.repository(ctx.project(project))
     ref = ref or repository.default_branch
     found = read_folder(repository, path, ref, recursive=recursive, page=page, per_page=ROWS)
-    given = {"path": path, "ref": ref, "recursive": recursive, "project": project}
+    given = {"path": path, "ref": ref, "recursive": recursive or None, "project": project}
     return render.file_list(found, path, ref, given)
 
 

@@ -1,6 +1,7 @@
 """What a person at a desk has: their projects, their work in all of them, and help where no project was named."""
 
 import re
+from dataclasses import replace
 
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.ci import Pipeline
@@ -22,6 +23,16 @@ async def test_projects_are_listed_with_the_latest_activity_first_and_found_by_n
         all_ = await agent.call("list_projects", mine=False)
         assert "acme/app" in all_
         assert "private-notes" not in all_
+
+
+async def test_the_next_page_of_all_projects_is_of_all_projects_too(fresh_sandbox: Sandbox) -> None:
+    world = fresh_sandbox.world
+    for number in range(100, 140):
+        world.projects[number] = replace(world.projects[1], id=number, path=f"more-{number}", members={})
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        first = await agent.call("list_projects", search="more", mine=False)
+        assert first.endswith('next: list_projects {"search": "more", "mine": false, "page": 2}')
+        assert (await agent.call("list_projects", search="more", mine=False, page=2)).count("acme/more-") == 10
 
 
 def fail(sandbox: Sandbox, username: str, ref: str, status: str = "failed") -> int:
