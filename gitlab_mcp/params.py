@@ -161,7 +161,7 @@ Iid = Annotated[
 Project = Annotated[str, BeforeValidator(as_text)]
 Usernames = Annotated[list[str], BeforeValidator(_usernames)]
 Globs = Annotated[
-    list[str], BeforeValidator(_globs), Field(description="globs: src/**, **/*.md; * stays in its folder")
+    list[str], BeforeValidator(_globs), Field(description="globs: src/**, *.md (top), **/*.md (anywhere)")
 ]
 Labels = Annotated[list[str], BeforeValidator(_names)]
 Username = Annotated[str, BeforeValidator(_username)]

@@ -1,9 +1,11 @@
 """The documentation says nothing that is not so."""
 
 import ast
+import json
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from gitlab_mcp.api import job_token
@@ -81,3 +83,13 @@ def test_the_readme_names_every_option_of_the_server() -> None:
 
     named = [name for option in CONFIGURATION for name in options(option(nothing))]
     assert [name for name in set(named) if f"`{name}" not in readme] == []
+
+
+def test_the_calls_that_a_fresh_reader_made_are_right_by_the_schemas_of_today() -> None:
+    table = rows(REPOSITORY / "docs" / "descriptions.md", "| | task | call |")
+    assert len(table) == 20
+    for _, _, call in table:
+        tool, _, arguments = call.strip("`").partition(" ")
+        golden = json.loads((REPOSITORY / "tests" / "golden" / f"{tool}.json").read_text())
+        jsonschema.validate(json.loads(arguments), golden["inputSchema"])
+        assert set(json.loads(arguments)) <= set(golden["inputSchema"]["properties"])

@@ -38,7 +38,7 @@ def commit_files(
     message: str,
     actions: list[FileAction] = [],
     paths: Globs = [],
-    ref: Annotated[Ref, Field(description="creates branch, from here")] = "",
+    ref: Annotated[Ref, Field(description="a new branch starts here")] = "",
     merge_request: NewMergeRequest | None = None,
     project: Project = "",
 ) -> str:
@@ -109,7 +109,7 @@ def compare_refs(
     page: PageNumber = 1,
     project: Project = "",
 ) -> str:
-    """What head has that base lacks: commits, and the diff since they parted, of paths only if given."""
+    """What head has that base lacks: commits, and the diff since they parted (paths limit it)."""
     found = ctx.repository(ctx.project(project)).compare(base, head, paths)
     return comparison(found, page, {"base": base, "head": head, "paths": paths, "project": project})
 

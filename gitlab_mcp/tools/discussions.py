@@ -19,7 +19,7 @@ from gitlab_mcp.tools.notes import NOTE_CHARACTERS, On, ReplyTo, noun_given, thr
 def list_discussions(
     ctx: Ctx, iid: Iid = "", on: On = "", unresolved: bool = False, page: PageNumber = 1, project: Project = ""
 ) -> str:
-    """List the threads of an issue or merge request, newest first, with the code lines that they hang on."""
+    """List threads of an issue or merge request (#7, !12), newest first, with the code that they hang on."""
     target = _target(ctx, iid, on, project)
     gitlab = ctx.gitlab
     ctx.begin_authors(target.project)

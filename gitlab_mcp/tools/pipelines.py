@@ -17,7 +17,7 @@ from gitlab_mcp.repository.lookup import newest_commit
 ROWS = 20
 CI_FILE = ".gitlab-ci.yml"
 
-MergeRequest = Annotated[Iid, Field(description="a merge request (12)")]
+MergeRequest = Annotated[Iid, Field(description="merge request 12 or !12")]
 
 
 @tool(toolset="pipelines")
@@ -58,7 +58,7 @@ def get_test_report(
 ) -> str:
     """Read a pipeline's test report: counts, failed cases with their output.
 
-    search: part of the name, class or file. Without pipeline_id the latest, as get_pipeline.
+    search: only failed cases with this in name, class or file. Without pipeline_id the latest, as get_pipeline.
     """
     where = located(ctx, pipeline_id, ref, iid, project)
     return test_reports.test_report(where, api.test_report(ctx.gitlab, where), search, page)
