@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from gitlab_mcp.api.client import GitLab
+from gitlab_mcp.api.client import GitLab, Page
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.errors import InvalidArgument, NotWithJobToken
 
@@ -44,24 +44,32 @@ def newest(gitlab: GitLab, noteable: str, page: int, *, system: bool) -> Comment
     """Page `page` of the comments at the API path `noteable`, counted from the newest; system notes only if asked.
 
     GitLab lists discussions oldest first. Where one page holds them all, that is all that is asked for; else the notes
-    are listed newest first, and the discussions only where some of them are in threads.
+    are listed newest first, and the other discussions only where some of them are in threads.
     """
+    first = _first_discussions(gitlab, noteable)
+    if first and first.next_number is None:
+        return _page(first.rows, page, system=system)
+    activity = "all_notes" if system else "only_comments"
+    query = {"sort": "desc", "order_by": "created_at", "activity_filter": activity}
     try:
-        first = gitlab.page(f"{noteable}/discussions")
-        if first.next_number is None:
-            return _page(first.rows, page, system=system)
-        activity = "all_notes" if system else "only_comments"
-        query = {"sort": "desc", "order_by": "created_at", "activity_filter": activity}
         listed = gitlab.page(f"{noteable}/notes", page, PER_PAGE, **query)
     except NotWithJobToken as refused:
         return Comments([], page, None, None, unreadable=str(refused))
     rows = [Comment(note) for note in reversed(listed.rows) if system or not note.flag("system")]
     # Notes do not say which discussion they are in; those of type null are in none that has other notes.
-    if any(comment.note.text("type") in ("DiscussionNote", "DiffNote") for comment in rows):
+    if first and any(comment.note.text("type") in ("DiscussionNote", "DiffNote") for comment in rows):
         others = gitlab.after(first, f"{noteable}/discussions")
         placed = {each.id: each for each in _placed([*first.rows, *others])}
         rows = [placed.get(comment.id, comment) for comment in rows]
     return Comments(_threaded(rows), page, listed.next_number, listed.total)
+
+
+def _first_discussions(gitlab: GitLab, noteable: str) -> Page | None:
+    """The oldest discussions; None with a job token, which may list the notes of a merge request only."""
+    try:
+        return gitlab.page(f"{noteable}/discussions")
+    except NotWithJobToken:
+        return None
 
 
 def _page(discussions: Iterable[Entity], page: int, *, system: bool) -> Comments:

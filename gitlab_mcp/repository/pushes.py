@@ -9,7 +9,7 @@ from gitlab_mcp.api.project import Project
 from gitlab_mcp.api.retrying import backoff
 from gitlab_mcp.api.writes import Written, write_once
 from gitlab_mcp.call import current_call
-from gitlab_mcp.errors import AnswerLost, Conflict, NotFound, Unreachable
+from gitlab_mcp.errors import AnswerLost, Conflict, Unreachable
 from gitlab_mcp.git import history, objects
 from gitlab_mcp.git.changes import Author, Change
 from gitlab_mcp.git.objects import TreeEntry
@@ -37,13 +37,9 @@ class Pushes:
         self._branches: dict[str, threading.RLock] = {}
         self._lock = threading.Lock()
 
-    def create_branch(self, name: str, ref: str) -> Written[Entity]:
-        """Create a branch at `ref`. Raises Conflict when there is one of that name."""
+    def create_branch(self, name: str, start: str) -> Written[Entity]:
+        """Create a branch at the commit `start`. Raises Conflict when there is one of that name."""
         self._check(name, "", [])
-        try:
-            start = self._git.resolve(ref)
-        except NotFound as missing:
-            raise NotFound(f"Invalid reference name: {ref}. {missing}", status=404) from missing
         pushed = self._push(name, start, "", [])
         if pushed.result.fate is Fate.MOVED or (pushed.result.unchanged and not pushed.confirmed):
             raise Conflict(f"The branch {name} is already there.", status=400, reason="Branch already exists")
