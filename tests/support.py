@@ -67,10 +67,11 @@ def checkout(path: Path, project: str = "acme/app") -> WorkingDirectory:
     return WorkingDirectory(path.resolve(), project)
 
 
-def example(tool: ToolDefinition) -> dict[str, Any]:
-    """A right call of a tool, with no more arguments than it needs."""
+def example(tool: ToolDefinition, *, every: bool = False) -> dict[str, Any]:
+    """A right call of a tool: with no more arguments than it needs, or with `every` one but the project."""
     parameters = list(inspect.signature(tool.function).parameters.values())[1:]
-    return {each.name: EXAMPLES[each.name] for each in parameters if each.default is each.empty}
+    taken = [each.name for each in parameters if each.default is each.empty or (every and each.name != "project")]
+    return {name: EXAMPLES[name] for name in taken}
 
 
 class Agent:

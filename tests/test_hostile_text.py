@@ -11,7 +11,7 @@ from gitlab_mcp.outgoing import TEXT_FIELDS
 from gitlab_mcp.registry import ToolDefinition
 from gitlab_mcp.settings import Credential, Settings
 from gitlab_mcp.tools import TOOLS
-from tests.contract.contract import endpoint
+from tests.contract.contract import Contract, endpoint
 from tests.network.servers import answering, json_answer
 from tests.support import EVERY_TOOLSET, connect, example
 
@@ -105,6 +105,9 @@ def entity(chosen: str) -> dict[str, Any]:
     }
 
 
+CONTRACT = Contract()
+TEXT_KINDS = re.compile(r"(str|dt|date|\?|e\(.*\))\*?")
+
 # What is called otherwise than as the examples have it: with hostile text, or so that more is shown.
 CALLS: dict[str, dict[str, Any]] = {
     "get_issue": {"iid": 7, "detail": "full"},
@@ -154,26 +157,36 @@ def arguments(tool: ToolDefinition) -> dict[str, Any]:
     }
 
 
-def is_list(handler: BaseHTTPRequestHandler) -> bool:
-    """Whether GitLab answers such a request with a list."""
-    return bool(endpoint(handler.command, handler.path.partition("?")[0])["array"])
+def answer(method: str, path: str, chosen: str, **changes: Any) -> Any:
+    """What GitLab could answer: an object, or a list of one, whose texts are all `chosen`.
+
+    Raises AssertionError for a route that the contract does not have.
+    """
+    entry = endpoint(method, path)
+    fields = CONTRACT.entities.get(entry["entity"] or "", {})
+    texts = {name: chosen for name, kind in fields.items() if TEXT_KINDS.fullmatch(kind)}
+    texts_in_lists = {name: [chosen] for name, kind in fields.items() if kind.rstrip("*") == "str[]"}
+    one = {**texts, **texts_in_lists, **entity(chosen), **changes}
+    return [one] if entry["array"] else one
 
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
 @pytest.mark.parametrize("status", [200, 400])
 async def test_nothing_hostile_that_gitlab_says_reaches_the_agent_unquoted(tool: ToolDefinition, status: int) -> None:
     def respond(handler: BaseHTTPRequestHandler) -> None:
-        last = handler.path.partition("?")[0].rsplit("/", 1)[-1]
+        path = handler.path.partition("?")[0]
         if status == 400:
             json_answer(handler, json.dumps({"message": HOSTILE}).encode(), 400)
-        elif last == "trace":
+        elif path.endswith("/trace"):
             json_answer(handler, HOSTILE.encode())
         else:
-            json_answer(handler, json.dumps([entity(HOSTILE)] if is_list(handler) else entity(HOSTILE)).encode())
+            json_answer(handler, json.dumps(answer(handler.command, path, HOSTILE)).encode())
 
     with answering(respond) as gitlab:
         async with connect(settings(gitlab.url)) as agent:
             result = await agent.client.call_tool(tool.name, arguments(tool))
+    for each in gitlab.asked:
+        endpoint(each.method, each.path.partition("?")[0])  # else it was not answered
     text = "".join(getattr(block, "text", "") for block in result.content)
     assert "a fault in gitlab-mcp-server itself" not in text
     assert UNSEEN.search(text.replace("\n", "").replace("\t", "")) is None
@@ -189,10 +202,10 @@ async def test_nothing_that_an_agent_sends_is_live_on_gitlab(tool: ToolDefinitio
     sent: list[dict[str, Any]] = []
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
-        last = handler.path.partition("?")[0].rsplit("/", 1)[-1]
-        found = [] if last == "merge_requests" else [entity("x")]
-        one = {**entity("x"), "state": "opened", "sha": "a" * 40, "diverged_commits_count": 1}
-        json_answer(handler, json.dumps(found if is_list(handler) else one).encode())
+        path = handler.path.partition("?")[0]
+        found = answer(handler.command, path, "x", state="opened", sha="a" * 40, diverged_commits_count=1)
+        is_empty = handler.command == "GET" and path.endswith("/merge_requests")
+        json_answer(handler, json.dumps([] if is_empty else found).encode())
 
     with answering(respond, sent) as gitlab:
         async with connect(settings(gitlab.url)) as agent:

@@ -36,17 +36,5 @@ def branch_deleted(written: Written[Entity]) -> str:
     return f"Deleted branch {name}.{confirmed(written)}\nIt was at {commit}: create_branch with that as ref undoes it."
 
 
-def tag_row(tag: Entity) -> str:
-    """A tag in a list."""
-    commit = tag.entity("commit")
-    return facts(
-        one_line(tag.text("name"), 255),
-        f"{commit.sha('short_id') or commit.sha('id')[:8]} {one_line(commit.text('title'), 120)}",
-        tag.day("created_at") or commit.day("committed_date"),
-        one_line(tag.text("message"), 120),
-        "protected" if tag.flag("protected") else "",
-    )
-
-
 def _name(branch: Entity) -> str:
     return f"{one_line(branch.text('name'), 255)} ({branch.sha('commit', 'short_id')})"

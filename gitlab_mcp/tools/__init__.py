@@ -18,6 +18,7 @@ from gitlab_mcp.tools import (
     project,
     reviews,
     search,
+    tags,
 )
 
 # The order in which tools are listed: by module, then as they stand in it.
@@ -36,6 +37,7 @@ MODULES = (
     pipelines,
     jobs,
     merging,
+    tags,
     desk,
     project,
 )

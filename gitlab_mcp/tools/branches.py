@@ -50,12 +50,3 @@ def _already_there(repository: Repository, branch: str, start: str) -> str:
 def delete_branch(ctx: Ctx, branch: Branch, project: Project = "") -> str:
     """Delete a branch; never the default branch or a protected one."""
     return render.branch_deleted(ctx.repository(ctx.project(project)).delete_branch(branch))
-
-
-@tool(toolset="repository", opt_in=True)
-def list_tags(ctx: Ctx, search: str = "", page: PageNumber = 1, project: Project = "") -> str:
-    """List tags, newest first; search matches part of the name."""
-    path = f"{ctx.project(project).path}/repository/tags"
-    found = ctx.gitlab.page(path, page, ROWS, search=search, order_by="updated", sort="desc")
-    given = {"search": search, "project": project}
-    return listing("Tags", "tag", map(render.tag_row, found.rows), found, "list_tags", given)

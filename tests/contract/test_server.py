@@ -1,6 +1,7 @@
 """The server against the REST contract: what it asks for is in it, and what it reads is in it and in the sandbox."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -8,6 +9,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from gitlab_mcp.api import bodies, client, job_token
+from gitlab_mcp.registry import ToolDefinition
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.routing import all_routes
 from gitlab_mcp.tools import TOOLS
@@ -100,8 +102,14 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
         await use_issues_and_project(agent)
         await use_pipelines(agent, sandbox)
         await review(agent, sandbox)
-        for tool in (each for each in TOOLS if each.name not in agent.called):
-            await agent.client.call_tool(tool.name, example(tool))
+        await use_by_examples(agent, (tool for tool in TOOLS if tool.name not in agent.called))
+
+
+async def use_by_examples(agent: Agent, tools: Iterable[ToolDefinition]) -> None:
+    """Call tools with the examples of params.py: with what they need, which must do, and with every argument."""
+    for tool in tools:
+        await agent.call(tool.name, **example(tool))
+        await agent.client.call_tool(tool.name, example(tool, every=True))
 
 
 async def use_issues_and_project(agent: Agent) -> None:
@@ -254,8 +262,7 @@ async def use_every_tool_of_a_job(sandbox: Sandbox, work: Path) -> None:
         assert listed >= set(calls)
         for tool, arguments in calls.items():
             await agent.call(tool, **arguments)
-        for definition in (each for each in TOOLS if each.name in listed - set(calls)):
-            await agent.client.call_tool(definition.name, example(definition))
+        await use_by_examples(agent, (tool for tool in TOOLS if tool.name in listed - set(calls)))
         short = get(sandbox, "/repository/commits/main")["id"][:9]
         await agent.call("get_file", path="README.md", ref=short)
 

@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gitlab_mcp.sandbox import Sandbox
+from gitlab_mcp.tools import TOOLS
 from tests.proofs.fault_proxy import FaultProxy, fault_proxy
 from tests.proofs.scenarios import REST, Scenario, nothing
-from tests.support import EVERY_TOOLSET, Agent, connect, settings_for
+from tests.support import EVERY_TOOLSET, Agent, connect, example, settings_for
 
 KeyPath = tuple[str | int, ...]
 MISSING = object()
@@ -35,38 +36,27 @@ def reading(tool: str, arguments: Mapping[str, object]) -> Scenario:
     return Scenario(tool, nothing, lambda _name: dict(arguments), lambda _sandbox, _name: 0)
 
 
-READS = tuple(
-    reading(tool, given)
-    for tool, given in (
-        ("list_issues", {}),
-        ("get_issue", {"iid": 3}),
-        ("get_issue", {"iid": 7, "detail": "full"}),
-        ("list_merge_requests", {}),
-        ("get_merge_request", {"iid": 1}),
-        ("list_branches", {}),
-        ("list_files", {}),
-        ("get_file", {"path": "README.md"}),
-        ("get_file", {"path": "docs/latest"}),
-        ("get_pipeline", {"iid": 1}),
-        ("get_test_report", {"pipeline_id": 502}),
-        ("get_job_log", {"job_id": 608}),
-        ("get_merge_request_diff", {"iid": 1}),
-        ("list_discussions", {"iid": "!1"}),
-        ("search_code", {"search": "config"}),
-        ("get_commit", {"ref": "main"}),
-        ("list_tags", {}),
-        ("list_pipelines", {}),
-        ("lint_ci_config", {"ref": "main"}),
-        ("get_project", {}),
-        ("list_labels", {}),
-        ("list_milestones", {}),
-        ("search_members", {}),
-        ("list_releases", {}),
-        ("list_wiki_pages", {}),
-        ("get_wiki_page", {"slug": "home"}),
-        ("list_projects", {}),
-        ("list_my_work", {}),
-    )
+# What shows more than the examples of params.py do; every other read is called with those.
+READING: tuple[tuple[str, dict[str, object]], ...] = (
+    ("get_issue", {"iid": 3}),
+    ("get_issue", {"iid": 7, "detail": "full"}),
+    ("get_merge_request", {"iid": 1}),
+    ("get_file", {"path": "README.md"}),
+    ("get_file", {"path": "docs/latest"}),
+    ("get_file", {"path": "README.md", "detail": "full"}),
+    ("get_pipeline", {"iid": 1}),
+    ("get_test_report", {"pipeline_id": 502}),
+    ("get_job_log", {"job_id": 608}),
+    ("get_merge_request_diff", {"iid": 1}),
+    ("list_discussions", {"iid": "!1"}),
+    ("lint_ci_config", {"ref": "main"}),
+    ("compare_refs", {"base": "main", "head": "feature/verbose-flag"}),
+    ("search_code", {"search": "config"}),
+)
+NAMED = {tool for tool, _ in READING}
+READS = (
+    *(reading(tool, given) for tool, given in READING),
+    *(reading(tool.name, example(tool)) for tool in TOOLS if not tool.writes and tool.name not in NAMED),
 )
 
 

@@ -63,6 +63,13 @@ async def pipeline(agent: Agent, name: str) -> dict[str, object]:
     return {"pipeline_id": int(found(r"pipeline (\d+)", started))}
 
 
+async def ended_job(agent: Agent, name: str) -> dict[str, object]:
+    given = await pipeline(agent, name)
+    await agent.call("cancel_pipeline", **given)
+    jobs = await agent.call("get_pipeline", **given, detail="full")
+    return {"job_id": int(found(r"canceled (\d+)", jobs.partition("## Other jobs")[2]))}
+
+
 def found(pattern: str, text: str) -> str:
     match = re.search(pattern, text)
     assert match, text
@@ -104,6 +111,12 @@ def resolved(sandbox: Sandbox, _name: str) -> int:
 
 def pipelines(sandbox: Sandbox, name: str) -> int:
     return len(get(sandbox, f"/pipelines?ref={name}&source=api"))
+
+
+def retried(sandbox: Sandbox, name: str) -> int:
+    [made] = get(sandbox, f"/pipelines?ref={name}&source=api")
+    jobs = get(sandbox, f"/pipelines/{made['id']}/jobs?include_retried=true&per_page=100")
+    return len(jobs) - len({job["name"] for job in jobs})
 
 
 def canceled(sandbox: Sandbox, name: str) -> int:
@@ -170,6 +183,7 @@ REST = (
     Scenario("resolve_discussion", open_thread, lambda _name: {"iid": "!1", "thread": "153"}, resolved),
     Scenario("run_pipeline", branch_with_commit, lambda name: {"ref": name}, pipelines),
     Scenario("cancel_pipeline", pipeline, lambda _name: {}, canceled),
+    Scenario("retry_job", ended_job, lambda _name: {}, retried),
     Scenario("merge_merge_request", with_head, lambda _name: {}, merged),
     Scenario("rebase_merge_request", merge_request, lambda _name: {}, rebased),
     Scenario("delete_branch", branch_with_commit, lambda name: {"branch": name}, gone),
