@@ -16,9 +16,13 @@ GLOB_CHARACTERS = 1000
 BRANCH_BYTES = 249  # git's lock file of a branch has ".lock" behind its name, and file names end at 255 bytes
 
 
-def is_text(value: str) -> bool:
-    """Whether a text can be sent at all: half of a surrogate pair has no UTF-8."""
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+def is_text(value: object) -> bool:
+    """Whether a text, or all in a list or an object, can be sent at all: half of a surrogate pair has no UTF-8."""
+    if isinstance(value, list):
+        return all(map(is_text, value))
+    if isinstance(value, dict):
+        return all(is_text(each) for item in value.items() for each in item)
+    return not (isinstance(value, str) and re.search("[\ud800-\udfff]", value))
 
 
 def as_text(value: object) -> object:
@@ -26,6 +30,13 @@ def as_text(value: object) -> object:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _text(value: object) -> object:
+    value = as_text(value)
+    if isinstance(value, float):
+        raise ValueError(f'write it as text, such as "{value}": as numbers 1.1 and 1.10 are the same')
+    return value
 
 
 def _reference(value: object) -> object:
@@ -36,7 +47,7 @@ def _reference(value: object) -> object:
     if not value:
         return value  # left out
     if not (match := REFERENCE.fullmatch(value)):
-        if value.lower().startswith(("http://", "https://")) and web_reference(value):
+        if re.match(r"https?://[\x21-\x7e\xa0-\U0010ffff]+\Z", value, re.IGNORECASE) and web_reference(value):
             return value
         raise ValueError("give an iid such as 7 or #7, or the web URL of the issue or merge request")
     if int(match[1]) == 0:
@@ -51,6 +62,13 @@ def _names(value: object) -> object:
         return names
     stripped = [name.strip() if isinstance(name, str) else name for name in names]
     return [name for name in stripped if name != ""]
+
+
+def _labels(value: object) -> object:
+    labels = _names(value)
+    if isinstance(value, list) and (joined := [label for label in value if isinstance(label, str) and "," in label]):
+        raise ValueError(f'a comma separates labels, and "{joined[0]}" holds one: give each label by itself')
+    return labels
 
 
 def _globs(value: object) -> object:
@@ -76,6 +94,7 @@ def _usernames(value: object) -> object:
 
 
 def _username(value: object) -> object:
+    value = as_text(value)
     return value.strip().removeprefix("@") if isinstance(value, str) else value
 
 
@@ -95,6 +114,11 @@ def _path(value: object) -> object:
     if not is_text(path):
         raise ValueError(f"a path cannot hold {NO_TEXT}")
     return path.rstrip("/")
+
+
+def _folder(value: object) -> object:
+    """The root has several names."""
+    return "" if value in (".", "/") else _path(value)
 
 
 def _ref(value: object) -> object:
@@ -134,8 +158,8 @@ def _sha(value: object) -> object:
 
 
 def _words(value: object) -> object:
-    words = value.strip() if isinstance(value, str) else as_text(value)
-    if isinstance(words, str) and (not words or any(ord(character) < 32 for character in words)):
+    words = value if isinstance(value, str) else _text(value)
+    if isinstance(words, str) and (not words.strip() or any(ord(character) < 32 for character in words)):
         raise ValueError("give a text on one line")
     return words
 
@@ -163,9 +187,11 @@ Usernames = Annotated[list[str], BeforeValidator(_usernames)]
 Globs = Annotated[
     list[str], BeforeValidator(_globs), Field(description="globs: src/**, *.md (top), **/*.md (anywhere)")
 ]
-Labels = Annotated[list[str], BeforeValidator(_names)]
+Labels = Annotated[list[str], BeforeValidator(_labels)]
+Text = Annotated[str, BeforeValidator(_text)]
 Username = Annotated[str, BeforeValidator(_username)]
 Path = Annotated[str, BeforeValidator(_path)]
+Folder = Annotated[str, BeforeValidator(_folder)]
 Branch = Annotated[str, BeforeValidator(_branch)]
 Ref = Annotated[str, BeforeValidator(_ref)]
 Sha = Annotated[str, BeforeValidator(_sha)]
@@ -241,3 +267,5 @@ EXAMPLES: dict[str, object] = {
     "mine": True,
     "slug": "home",
 }
+# Where a parameter of one tool means something else.
+EXAMPLES_OF: dict[str, dict[str, object]] = {"list_files": {"path": "src"}}

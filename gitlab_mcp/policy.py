@@ -95,6 +95,11 @@ class Policy:
             )
         self._check_files(paths())
 
+    def check_rebase(self, branch: str, default_branch: Callable[[], str]) -> None:
+        """Raise Refused where this run may not rewrite `branch`."""
+        if self.settings.in_ci:
+            self._check_repository_write(branch, (), default_branch)
+
     def covers(self, project: str, path: str, *, writes: bool) -> bool:
         """Whether requests about `project` (a path or an id) are allowed."""
         confined = self._confined()

@@ -2,6 +2,7 @@
 
 import difflib
 import logging
+from dataclasses import replace
 from typing import Any
 
 from mcp.server.lowlevel import Server
@@ -94,20 +95,31 @@ class GitLabServer(MCPServer[Any]):
 
     def _unknown_tool(self, name: str) -> str:
         if name in self._needing_access_token:
-            return (
-                f"{name} needs GITLAB_ACCESS_TOKEN with scope api: this run has only CI_JOB_TOKEN, with which GitLab"
-                " does not allow it."
-            )
+            return _needing(name)
+        settings = self._app.settings
         there = next((definition for definition in TOOLS if definition.name == name), None)
-        if there and there.toolset == DESK and self._app.settings.in_ci:
+        if there and there.toolset == DESK and settings.in_ci:
             return f"{name} looks across projects, and a job has only its own."
-        if there and there.opt_in:
+        if there and there.toolset == DESK and settings.allow_projects:
+            confined = ", ".join(filter(None, (*settings.own_project, *settings.allow_projects)))
+            return f"{name} looks across projects, and this run is confined to {confined}."
+        if there and there.opt_in and not (there.writes and settings.read_only):
+            asked = replace(settings, toolsets=(DEFAULT, there.toolset), tools=(), opens_tools=True)
+            if there in needing_access_token(asked):
+                return _needing(name)
             return f"{name} is not listed in this run: --toolsets default,{there.toolset} brings it."
         if there:
             return f"{name} is switched off in this run (--read-only, --toolsets or --tools)."
         near = difflib.get_close_matches(name, self._bound, n=1)
         meant = f" Did you mean {near[0]}?" if near else ""
         return f"There is no tool {name[:60]!r}.{meant} The tools: {', '.join(self._bound)}."
+
+
+def _needing(name: str) -> str:
+    return (
+        f"{name} needs GITLAB_ACCESS_TOKEN with scope api: this run has only CI_JOB_TOKEN, with which GitLab does not"
+        " allow it."
+    )
 
 
 def without_nulls(value: Any) -> Any:
@@ -147,8 +159,8 @@ def _chosen(settings: Settings) -> list[ToolDefinition]:
     names = known(settings.tools, [definition.name for definition in TOOLS], "tool")
 
     def is_chosen(definition: ToolDefinition) -> bool:
-        if definition.toolset == DESK and settings.in_ci:
-            return False
+        if definition.toolset == DESK and (settings.in_ci or settings.allow_projects):
+            return False  # they look across projects
         in_toolsets = definition.toolset in toolsets or (DEFAULT in toolsets and not definition.opt_in)
         if (names and definition.name not in names) or (toolsets and not in_toolsets):
             return False

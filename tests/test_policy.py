@@ -11,7 +11,7 @@ from gitlab_mcp.policy import Policy
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.settings import Credential, Flags, MergeRequestElsewhere, Settings, SettingsError, read_settings
 from tests.gitlab import get, writes
-from tests.reviewing import open_for_review, send
+from tests.reviewing import commit, open_for_review, send
 from tests.support import checkout, connect, settings_for
 from tests.tools.test_commits import clone
 
@@ -102,6 +102,35 @@ async def test_in_ci_nothing_is_merged_that_could_not_be_committed(sandbox: Sand
     opened = ci(sandbox, toolsets=toolsets, opens_tools=True, allow_files=("CLAUDE.md",))
     async with connect(opened) as agent:
         await agent.call("merge_merge_request", iid=guarded, sha=sha[guarded])
+
+
+async def test_in_ci_a_merge_of_more_files_than_gitlab_lists_is_left_to_a_person(fresh_sandbox: Sandbox) -> None:
+    many = [{"action": "create", "file_path": f"a/{number}.txt", "content": "x"} for number in range(1_001)]
+    hidden = {"action": "create", "file_path": "zz/CLAUDE.md", "content": "x"}
+    number = open_for_review(fresh_sandbox, "many", *many, hidden)
+    sha = get(fresh_sandbox, f"/merge_requests/{number}")["sha"]
+    async with connect(ci(fresh_sandbox, toolsets=("default", "merge"), opens_tools=True)) as agent:
+        told = await agent.refused("merge_merge_request", iid=number, sha=sha)
+    assert "changes more files than GitLab lists" in told
+
+
+async def test_in_ci_the_default_branch_is_not_rebased(fresh_sandbox: Sandbox) -> None:
+    project = fresh_sandbox.world.projects[fresh_sandbox.project_id]
+    project.protected.clear()
+    commit(fresh_sandbox, "release", "main", {"action": "create", "file_path": "released.txt", "content": "x"})
+    commit(fresh_sandbox, "main", "", {"action": "create", "file_path": "new.txt", "content": "x"})
+    number = send(
+        fresh_sandbox, "POST", "/merge_requests", source_branch="main", target_branch="release", title="Onto a release"
+    )["iid"]
+    before = get(fresh_sandbox, "/repository/commits/main")["id"]
+    toolsets = ("default", "merge")
+    async with connect(ci(fresh_sandbox, toolsets=toolsets, opens_tools=True)) as agent:
+        assert "nothing is written to main" in await agent.refused("rebase_merge_request", iid=number)
+    assert get(fresh_sandbox, "/repository/commits/main")["id"] == before
+    opened = ci(fresh_sandbox, toolsets=toolsets, opens_tools=True, allow_default_branch=True)
+    async with connect(opened) as agent:
+        await agent.call("rebase_merge_request", iid=number)
+    assert get(fresh_sandbox, "/repository/commits/main")["id"] != before
 
 
 GUARDED = [

@@ -13,6 +13,8 @@ from gitlab_mcp.tools import TOOLS
 from tests.support import connect
 from tests.test_tool_definitions import settings
 
+PROJECT = "https://gitlab.example.com/acme/app/-"
+
 RIGHT = {
     "implement_issue": {"iid": "#7"},
     "review": {"iid": "12"},
@@ -63,6 +65,22 @@ async def test_what_was_given_is_in_it() -> None:
     assert "merge request !12" in await text("fix_pipeline", {"subject": "!12"})
     url = "https://gitlab.example.com/acme/app/-/merge_requests/12"
     assert f"Review the merge request {url}." in await text("review", {"iid": url})
+    assert f"failed pipeline of the merge request {url}." in await text("fix_pipeline", {"subject": url})
+
+
+@pytest.mark.parametrize(
+    ("subject", "named"),
+    [
+        (f"{PROJECT}/pipelines/501", f"the failed pipeline 501 ({PROJECT}/pipelines/501)"),
+        (f"{PROJECT}/pipelines/501/failures", f"the failed pipeline 501 ({PROJECT}/pipelines/501/failures)"),
+        (f"{PROJECT}/jobs/602#L12", f"the pipeline of the failed job 602 ({PROJECT}/jobs/602#L12)"),
+        ("#1-crash", 'the failed pipeline of the branch "#1-crash"'),
+        ("a\n\nb", 'the failed pipeline of the branch "a b"'),
+        (" 12 ", "the failed pipeline of merge request !12"),
+    ],
+)
+async def test_a_pipeline_is_named_by_itself_a_job_of_it_a_merge_request_or_a_branch(subject: str, named: str) -> None:
+    assert (await text("fix_pipeline", {"subject": subject})).startswith(f"Mend {named}.\n\n1. ")
 
 
 async def test_a_prompt_names_tools_and_arguments_that_there_are() -> None:
@@ -89,6 +107,13 @@ async def test_a_tool_that_the_run_does_not_have_is_said_to_be_missing() -> None
         ("review", {}, "review: iid is missing"),
         ("review", {"iid": " "}, "review: iid is missing"),
         ("review", {"iid": "1", "depth": "2"}, "It takes: iid, focus"),
+        ("implement_issue", {"iid": "!7"}, "implement_issue: iid: !7 names a merge request, and this wants an issue."),
+        ("review", {"iid": "#1"}, "review: iid: #1 names an issue, and this wants a merge request."),
+        ("address_review", {"iid": f"{PROJECT}/issues/1"}, "/issues/1 names an issue, and this wants a merge request."),
+        ("fix_pipeline", {"subject": "#1"}, "fix_pipeline: subject: #1 has no pipeline: give a merge request"),
+        ("fix_pipeline", {"subject": f"{PROJECT}/issues/1"}, "has no pipeline: give a merge request"),
+        ("fix_pipeline", {"subject": "https://gitlab.example.com/acme/app"}, "has no pipeline: give a merge request"),
+        ("review", {"iid": f"{PROJECT}\n/merge_requests/1"}, "review: iid: give an iid such as 7"),
         ("deploy", {}, 'There is no prompt "deploy". The prompts: implement_issue'),
     ],
 )

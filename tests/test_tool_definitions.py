@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 from click.testing import CliRunner
+from mcp.server.mcpserver.exceptions import ToolError
 
 from gitlab_mcp import exposed
 from gitlab_mcp.cli import main
@@ -78,6 +79,30 @@ async def test_in_ci_nothing_of_the_desk_is_listed_whatever_is_asked_for() -> No
         names = set(await listed(**job, **changes))
         assert not names & desk
         assert "get_issue" in names
+
+
+async def test_at_a_desk_that_is_confined_to_projects_nothing_of_the_desk_is_listed() -> None:
+    desk = {definition.name for definition in TOOLS if definition.toolset == DESK}
+    assert not set(await listed(allow_projects=("acme/app",), toolsets=EVERY_TOOLSET)) & desk
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "example"),
+    [
+        ("list_issues", {"labls": "x"}, {"labels": ["bug"]}),
+        ("list_issues", {"zzz": 1}, {"state": "opened"}),
+        ("update_issue", {"zzz": 1}, {"iid": "7", "title": "Handle an empty configuration file"}),
+        ("update_issue", {"labels": 1}, {"iid": "7", "add_labels": ["bug"]}),
+        ("get_file", {"zzz": 1}, {"path": "src/app.py"}),
+        ("list_my_work", {"zzz": 1}, {}),
+    ],
+)
+async def test_an_argument_that_is_not_there_is_answered_with_a_call_that_does_something(
+    name: str, arguments: dict[str, Any], example: dict[str, Any]
+) -> None:
+    with pytest.raises(ToolError) as told:
+        await build_server(settings()).call_tool(name, arguments)
+    assert str(told.value).endswith(f"A right call: {json.dumps(example)}.")
 
 
 @pytest.mark.parametrize("name", NAMES)

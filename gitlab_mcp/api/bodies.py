@@ -35,6 +35,13 @@ def _marks(body: bytes) -> int:
 
 
 def pieces(response: requests.Response) -> Iterator[bytes]:
-    """The body of a streamed answer, which is closed at its end."""
+    """The body of a streamed answer, which is closed at its end, or when nobody wants more of it."""
+    begun = _pieces(response)
+    next(begun)  # from here on it closes what it reads, also if it is never asked again
+    return begun
+
+
+def _pieces(response: requests.Response) -> Iterator[bytes]:
     with closing(response):
+        yield b""
         yield from response.iter_content(CHUNK_BYTES)

@@ -1,6 +1,6 @@
 """What a person at a desk has before them, across projects."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,19 +10,23 @@ from gitlab_mcp.errors import Failure, GitLabRefusal
 from gitlab_mcp.render.sanitise import one_line
 
 ROWS = 20  # of each kind
-PROJECTS = 8  # whose pipelines are looked at, at most
+PROJECTS = 12  # whose pipelines are looked at, at most
 NAMED = 5
 
 
 @dataclass(frozen=True)
 class Work:
-    """What awaits a user: merge requests to review, merge requests and issues of their own, failed pipelines."""
+    """What awaits a user: merge requests to review, merge requests and issues of their own, failed pipelines.
+
+    `looked_at` is the projects whose pipelines were looked at.
+    """
 
     username: str
     reviews: Page
     merge_requests: Page
     issues: Page
     pipelines: Sequence[Entity]
+    looked_at: Sequence[str]
 
 
 def my_work(gitlab: GitLab) -> Work:
@@ -31,21 +35,49 @@ def my_work(gitlab: GitLab) -> Work:
     merge_requests, issues = "/merge_requests", "/issues"
     own = gitlab.start(gitlab.page, merge_requests, 1, ROWS, scope="created_by_me", **query)
     assigned = gitlab.start(gitlab.page, issues, 1, ROWS, scope="assigned_to_me", **query)
+    recent = gitlab.start(projects, gitlab, "", 1, PROJECTS, mine=True)
     me = gitlab.user.text("username")
     reviews = gitlab.start(gitlab.page, merge_requests, 1, ROWS, scope="all", reviewer_username=me, **query)
-    names = [gitlab.settings.project, *(row.text("source_project_id") for row in own.result().rows)]
-    projects = list(dict.fromkeys(filter(None, names)))[:PROJECTS]
-    failed = gitlab.together(partial(_failed, gitlab, project, me) for project in projects)
-    pipelines = {pipeline.number("id"): pipeline for found in failed for pipeline in found}
-    return Work(me, reviews.result(), own.result(), assigned.result(), list(pipelines.values()))
+    paths = _projects(gitlab, own.result().rows, recent.result().rows)
+    failed = gitlab.together(partial(_failed, gitlab, number, me) for number in paths)
+    asked = zip(paths.values(), failed, strict=True)
+    looked_at = {path: found for path, found in asked if found is not None}
+    pipelines = [pipeline for found in looked_at.values() for pipeline in found]
+    return Work(me, reviews.result(), own.result(), assigned.result(), pipelines, list(looked_at))
 
 
-def _failed(gitlab: GitLab, project: str, username: str) -> list[Entity]:
-    """The pipelines of a user that failed and that no newer one of the same branch or merge request made good."""
+def _projects(gitlab: GitLab, merge_requests: Iterable[Entity], recent: Iterable[Entity]) -> Mapping[str, str]:
+    """The paths, by their ids, of the projects whose pipelines are looked at: the run's own, those of open merge
+    requests, those with the latest activity.
+    """
+    paths = {row.text("id"): row.text("path_with_namespace") for row in recent}
+    sources = [row.text("source_project_id") for row in merge_requests]
+    ids = dict.fromkeys(filter(None, [_own_project(gitlab, paths), *sources, *paths]))
+    return {number: paths.get(number) or f"project {number}" for number in list(ids)[:PROJECTS]}
+
+
+def _own_project(gitlab: GitLab, paths: Mapping[str, str]) -> str:
+    """The id of the run's own project; "" where there is none, or not for this user."""
+    name = gitlab.settings.project
+    if not name or name.isdecimal():
+        return name
+    if known := [number for number, path in paths.items() if path.lower() == name.lower()]:
+        return known[0]
+    try:
+        return gitlab.get(f"/projects/{segment(name)}").text("id")
+    except GitLabRefusal:
+        return ""
+
+
+def _failed(gitlab: GitLab, project: str, username: str) -> list[Entity] | None:
+    """The pipelines of a user that failed and that no newer one of the same branch or merge request made good.
+
+    None where there are no pipelines, or not for this user.
+    """
     try:
         newest_first = gitlab.page(f"/projects/{segment(project)}/pipelines", 1, 50, username=username).rows
     except GitLabRefusal:
-        return []  # no pipelines there, or not for this user
+        return None
     by_ref: dict[str, Entity] = {}
     for pipeline in newest_first:
         by_ref.setdefault(pipeline.text("ref"), pipeline)

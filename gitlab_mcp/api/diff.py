@@ -3,23 +3,28 @@
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.errors import InvalidArgument
 
+LIMIT = re.compile(r"(\d{1,9})\+")  # how GitLab says that there are more than so many
 HUNK = re.compile(r"@@ -(\d{1,9})(?:,\d{1,9})? \+(\d{1,9})(?:,\d{1,9})? @@")
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a hunk: `mark` is "+", "-" or " ". On the side that lacks it, its number is that of the next line."""
+    """A line of a hunk: `mark` is "+", "-" or " ". On the side that lacks it, its number is that of the next line.
+
+    `is_unended` is whether the file ends with it, without a line's end.
+    """
 
     mark: str
     old: int
     new: int
     text: str
+    is_unended: bool = False
 
     @property
     def old_line(self) -> int | None:
@@ -126,7 +131,18 @@ def hunks(diff: str) -> list[Hunk]:
         elif found and text[:1] in ("+", "-", " ") and text:
             found[-1][1].append(Line(text[0], old, new, text[1:]))
             old, new = old + (text[0] != "+"), new + (text[0] != "-")
+        elif found and found[-1][1] and text.startswith("\\"):
+            found[-1][1][-1] = replace(found[-1][1][-1], is_unended=True)
     return [Hunk(heading, lines) for heading, lines in found]
+
+
+def lists_all(merge_request: Entity, files: Sequence[object]) -> bool:
+    """Whether these are all the files that a merge request changes: GitLab's list ends at a limit, git's does not.
+
+    https://docs.gitlab.com/administration/diff_limits/
+    """
+    counted = LIMIT.fullmatch(merge_request.text("changes_count"))
+    return counted is None or len(files) > int(counted[1])
 
 
 def position(refs: Entity, file: ChangedFile, line: Line, first: Line | None) -> dict[str, object]:

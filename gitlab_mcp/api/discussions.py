@@ -107,12 +107,12 @@ def thread_of(gitlab: GitLab, noteable: str, reply_to: str) -> str:
         return reply_to
     if not (match := NOTE_ID.fullmatch(reply_to)):
         raise InvalidArgument(
-            f'reply_to is "{reply_to}": give a note id such as 101, a discussion id, or the URL of the comment.'
+            f'"{reply_to}" names no comment: give its id, such as 101, that of its thread, or its URL.'
         )
     wanted = int(match[1])
     for discussion in gitlab.every(f"{noteable}/discussions"):
         if any(note.number("id") == wanted for note in discussion.entities("notes")):
             return discussion.text("id")
     raise InvalidArgument(
-        f"There is no note {wanted} here to reply to: take the id from the list of comments (n101 is 101)."
+        f"There is no note {wanted} here: take the id from the list of comments (n101 is 101)."
     )

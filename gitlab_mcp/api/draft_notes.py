@@ -3,6 +3,7 @@
 https://docs.gitlab.com/api/draft_notes/
 """
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,11 +11,11 @@ from functools import partial
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.writes import write_once
-from gitlab_mcp.errors import GitLabRefusal
+from gitlab_mcp.errors import GitLabRefusal, NotFound
 
 CHECK = "Call it again with the same arguments: what is there is not posted a second time."
 
-Key = tuple[str, str, int, int, str]
+Key = tuple[str, str, str, int, int, str]
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,14 @@ class Remark:
     position: Mapping[str, object] = field(default_factory=dict)
 
     @property
+    def body(self) -> dict[str, object]:
+        """What makes a draft of it."""
+        return {"note": self.text, **({"position": dict(self.position)} if self.position else {})}
+
+    @property
     def key(self) -> Key:
         """What tells it from others: where it stands, in which version, and its words."""
-        return key_of(Entity({"note": self.text, "position": dict(self.position)}), "note")
+        return key_of(Entity(self.body), "note")
 
 
 def key_of(note: Entity, text: str) -> Key:
@@ -36,7 +42,13 @@ def key_of(note: Entity, text: str) -> Key:
     path = at.text("new_path") or at.text("old_path")
     head = at.text("head_sha") if path else ""
     words = note.text(text).replace("\r\n", "\n").strip()
-    return head, path, at.number("old_line"), at.number("new_line"), words
+    start = at.text("line_range", "start", "line_code")
+    return head, path, start, at.number("old_line"), at.number("new_line"), words
+
+
+def is_on_line(key: Key) -> bool:
+    """Whether it is the key of a comment on a line."""
+    return bool(key[1])
 
 
 class DraftNotes:
@@ -50,19 +62,21 @@ class DraftNotes:
         """Those that wait."""
         return self._gitlab.every(self._path)
 
+    def check(self, remark: Remark) -> None:
+        """Raise Refused for what this run may not send."""
+        self._gitlab.policy.check("post", self._path, remark.body, lambda _project: "")
+
     def make(self, remarks: Iterable[Remark]) -> list[Entity | GitLabRefusal]:
         """Make a draft of each, once: the draft, or why GitLab refused it.
 
-        One after the other, since people read them in the order in which they were made.
+        One after the other, since people read them in the order in which they were made. `check` comes before.
         """
         return [self._make(remark) for remark in remarks]
 
     def _make(self, remark: Remark) -> Entity | GitLabRefusal:
-        body: dict[str, object] = {"note": remark.text}
-        if remark.position:
-            body["position"] = dict(remark.position)
+        send = partial(self._gitlab.post, self._path, remark.body)
         try:
-            draft = write_once(partial(self._gitlab.post, self._path, body), partial(self._find, remark), CHECK).result
+            draft = write_once(send, partial(self._find, remark), CHECK).result
         except GitLabRefusal as refused:
             return refused
         if remark.position and not draft.text("line_code"):
@@ -75,8 +89,9 @@ class DraftNotes:
         return next((draft for draft in self.all() if key_of(draft, "note") == remark.key), None)
 
     def remove(self, draft: Entity) -> None:
-        """Delete a draft."""
-        self._gitlab.send("delete", f"{self._path}/{draft.number('id')}")
+        """Delete a draft; another run with the same review may have done so."""
+        with contextlib.suppress(NotFound):
+            self._gitlab.send("delete", f"{self._path}/{draft.number('id')}")
 
     def publish(self, drafts: Sequence[Entity], waiting: Sequence[Entity], state: str) -> None:
         """Publish these drafts in one go, once, and let the reviewer be in `state`.

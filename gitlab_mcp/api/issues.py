@@ -47,9 +47,10 @@ class Issues:
         self._repeats = Repeats()
 
     def create(self, project: Project, fields: Fields) -> tuple[Written[Entity], list[str], bool]:
-        """Create an issue: it, which fields GitLab did not take, and whether it was there before.
+        """Create an issue: it, which fields it has not as they were asked for, and whether it was there before.
 
-        The same title and description again within ten minutes are answered with the first issue.
+        The same title and description again within ten minutes are answered with the first issue, whatever else is
+        given.
         """
         body = _body(project, fields, "labels")
         title, description = str(body["title"]), fields.description or ""
@@ -57,8 +58,13 @@ class Issues:
         send = partial(self._gitlab.post, issues, body)
         find = partial(self._find, issues, title, description)
         check = "Look with list_issues whether it is there before creating it again."
-        written, again = self._repeats.make((project.path.lower(), title, description), send, find, check)
-        return written, [] if again else _not_taken(self._gitlab, written.result, body), again
+        # A project has a path and an id.
+        key = (project.full_path.lower(), title, description)
+        written, again = self._repeats.make(key, send, find, check)
+        lacking = _not_taken(self._gitlab, written.result, body)
+        if again and lacking:  # unless it was changed since
+            lacking = _not_taken(self._gitlab, self._gitlab.get(f"{issues}/{written.result.number('iid')}"), body)
+        return written, lacking, again
 
     def _find(self, issues: str, title: str, description: str, began: float) -> Entity | None:
         """An issue of this user with these texts that was made since `began`."""
@@ -88,6 +94,7 @@ def update_issue(target: Noteable, fields: Fields) -> tuple[Written[Entity], lis
 
 def _body(project: Project, fields: Fields, labels: str) -> dict[str, object]:
     """The request that gives an issue these fields; `labels` is how it calls labels to add."""
+    _check_labels(fields)
     gitlab = project.gitlab
     assignees = gitlab.start(user_ids, project, fields.assignees or ())
     milestone = gitlab.start(_milestone_id, project, fields.milestone or "")
@@ -107,6 +114,19 @@ def _body(project: Project, fields: Fields, labels: str) -> dict[str, object]:
     return {name: value for name, value in body.items() if value is not None}
 
 
+def _check_labels(fields: Fields) -> None:
+    """Raise InvalidArgument for labels that cannot all be had: GitLab would drop one of them in silence."""
+    removed = {label.lower() for label in fields.remove_labels}
+    if both := [label for label in fields.labels if label.lower() in removed]:
+        raise InvalidArgument(f'"{one_line(both[0], 60)}" is in add_labels and in remove_labels: leave it out of one.')
+    scopes: dict[str, str] = {}
+    for label in fields.labels:
+        scope = label.lower().rpartition("::")[0]
+        if scope and scopes.setdefault(scope, label).lower() != label.lower():
+            first, second = one_line(scopes[scope], 60), one_line(label, 60)
+            raise InvalidArgument(f'"{first}" and "{second}" are of one scope, of which an issue has one: give one.')
+
+
 def _title(title: str | None) -> str | None:
     if title is None:
         return None
@@ -118,13 +138,24 @@ def _title(title: str | None) -> str | None:
 
 
 def _milestone_id(project: Project, title: str) -> int:
-    """The id of the milestone of this title, in the project or a group above it. Raises InvalidArgument."""
+    """The id of the milestone of this title: the project's own, else that of a group above it.
+
+    Raises InvalidArgument where there is none, and where several groups have one.
+    """
     if not title:
         return NO_MILESTONE
+    title = title.strip()
     gitlab, path = project.gitlab, f"{project.path}/milestones"
-    for milestone in gitlab.page(path, title=title, include_ancestors="true").rows:
-        if milestone.text("title") == title:
-            return milestone.number("id")
+    rows = gitlab.page(path, title=title, include_ancestors="true").rows
+    found = [milestone for milestone in rows if milestone.text("title") == title]
+    found = [milestone for milestone in found if milestone.number("project_id")] or found
+    if len(found) == 1:
+        return found[0].number("id")
+    if found:
+        raise InvalidArgument(
+            f'{len(found)} groups above the project have a milestone "{one_line(title, 60)}": its title does not tell'
+            " which, so leave milestone out."
+        )
     others = gitlab.page(path, 1, 20, state="active", include_ancestors="true").rows
     named = ", ".join(one_line(other.text("title"), 60) for other in others) or "none"
     raise InvalidArgument(f'There is no milestone "{one_line(title, 60)}" here. Open ones: {named}.')

@@ -5,6 +5,7 @@ read to its end as a stream and looked at once; what is kept of it is small.
 """
 
 import re
+from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.pipelines import PipelinePath, first_failed_job
 from gitlab_mcp.call import current_call
+from gitlab_mcp.render.redact import redacted
 from gitlab_mcp.render.sanitise import ANSI
 
 # https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections
@@ -19,9 +21,11 @@ SECTION = re.compile(r"section_(start|end):\d+:([\w.-]+)(?:\[[^\]\r]*\])?\r")
 # The runner's FF_TIMESTAMPS: time, stream, and whether the line goes on where the one before stopped.
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z [0-9a-f]{2}[EO]([+ ])")
 CONCEALED = re.compile(r"\x1b\[0?8m[^\x1b]*")  # what terminals, and GitLab's page, do not show
-LINE_BYTES = 8_000
 LOOK = 8  # lines after which the clock is looked at
 LINE_CHARACTERS = 2_000
+# Of a line with more than RAW_CHARACTERS, codes and all, the last two things written are kept: FIRST and LAST of each.
+RAW_CHARACTERS, FIRST, LAST = 32_000, 6_000, 2_000
+MARGIN = 2_000  # as long as a secret may be
 
 # The section in which the runner runs the script of a job; newer runners say the first.
 SCRIPTS = ("step_script", "build_script")
@@ -36,18 +40,27 @@ class Line:
     in_script: bool
 
 
-def read_log(gitlab: GitLab, project: str, number: int) -> tuple[Entity, Iterator[Line]]:
-    """A job of the project at an API path, and the lines of its log."""
+@dataclass(frozen=True)
+class Log:
+    """The log of a job. `ahead` is as of the pipeline that it was found by."""
+
+    job: Entity
+    lines: Iterator[Line]
+    ahead: str = ""
+
+
+def read_log(gitlab: GitLab, project: str, number: int) -> Log:
+    """The log of a job of the project at an API path."""
     pieces = gitlab.start(gitlab.stream, f"{project}/jobs/{number}/trace")
     job = gitlab.get(f"{project}/jobs/{number}")
-    return job, _in_time(lines_of(pieces.result()))
+    return Log(job, _in_time(lines_of(pieces.result())))
 
 
-def read_first_failed(gitlab: GitLab, where: PipelinePath) -> tuple[Entity, Iterator[Line]]:
-    """The same of the first job that failed in a pipeline."""
+def read_first_failed(gitlab: GitLab, where: PipelinePath) -> Log:
+    """The log of the first job that failed in a pipeline."""
     job = first_failed_job(gitlab, where)
     pieces = gitlab.stream(f"{where.project}/jobs/{job.number('id')}/trace")
-    return job, _in_time(lines_of(pieces))
+    return Log(job, _in_time(lines_of(pieces)), where.ahead)
 
 
 def _in_time(lines: Iterator[Line]) -> Iterator[Line]:
@@ -74,21 +87,17 @@ def lines_of(pieces: Iterable[bytes]) -> Iterator[Line]:
 
 
 def _split(pieces: Iterable[bytes]) -> Iterator[str]:
-    """Lines without their ends, each in at most LINE_BYTES."""
-    rest, is_cut = b"", False
+    """Lines without their ends, each shortened."""
+    decoder = getincrementaldecoder("utf-8")("replace")
+    rest = ""
     for piece in pieces:
-        *whole, last = piece.split(b"\n")
+        *whole, last = decoder.decode(piece).split("\n")
         for line in whole:
-            if not is_cut:
-                yield (rest + line)[:LINE_BYTES].decode("utf-8", "replace")
-            rest, is_cut = b"", False
-        if not is_cut:
-            rest += last
-            if len(rest) > LINE_BYTES:
-                yield rest[:LINE_BYTES].decode("utf-8", "replace")
-                rest, is_cut = b"", True
-    if rest:
-        yield rest.decode("utf-8", "replace")
+            yield _shortened(rest + line)
+            rest = ""
+        rest = _shortened(rest + last)
+    if rest := rest + decoder.decode(b"", final=True):
+        yield rest
 
 
 def _joined(lines: Iterable[str]) -> Iterator[str]:
@@ -98,7 +107,7 @@ def _joined(lines: Iterable[str]) -> Iterator[str]:
         stamp = TIMESTAMP.match(line)
         text = line[stamp.end() :] if stamp else line
         if stamp and stamp[1] == "+" and held is not None:
-            held = (held + text)[:LINE_BYTES]
+            held = _shortened(held + text)
             continue
         if held is not None:
             yield held
@@ -107,10 +116,45 @@ def _joined(lines: Iterable[str]) -> Iterator[str]:
         yield held
 
 
+def _shortened(line: str) -> str:
+    """A line, or the beginning of one; of a long one the marker that says whether it is in a script, and its end.
+
+    Of what was written over and over two parts are left: the last may be half a code or marker, which shows nothing.
+    """
+    if len(line) <= RAW_CHARACTERS:
+        return line
+    stamp = TIMESTAMP.match(line)
+    body = line[stamp.end() :] if stamp else line
+    markers = [marker[0] for marker in SECTION.finditer(body) if marker[2] in SCRIPTS]
+    # The code stays where the concealed text may go on.
+    parts = CONCEALED.sub("\x1b[8m", SECTION.sub("", body)).split("\r")
+    shown = [index for index, part in enumerate(parts) if ANSI.sub("", part).strip()][-2:]
+    kept = [_cut(parts[index]) for index in shown]
+    ended = [""] if shown and shown[-1] < len(parts) - 1 else []
+    return "".join([stamp[0] if stamp else "", *markers[-1:], "\r".join([*kept, *ended])])
+
+
+def _cut(part: str) -> str:
+    if len(part) <= FIRST + LAST + 1:
+        return part
+    last = redacted(part[-LAST - MARGIN :])[MARGIN:]  # its first MARGIN may begin inside a secret
+    return f"{_beginning(part, FIRST)}{last}"
+
+
+def _beginning(text: str, characters: int) -> str:
+    """The first characters and "…" of a text that has more, also where a secret is at its end."""
+    if len(text) <= characters:
+        return text
+    clean = redacted(text[: characters + MARGIN])
+    if len(text) > characters + MARGIN:
+        return f"{clean[:-MARGIN]}…"  # the last MARGIN may end inside a secret
+    return clean if len(clean) <= characters else f"{clean[:characters]}…"
+
+
 def _plain(raw: str) -> str:
     """What a terminal shows in the end: of what was written over and over (a progress bar) the last.
 
-    Of a line that is longer than LINE_CHARACTERS one character more is kept, by which that is seen.
+    Of a line that is longer than LINE_CHARACTERS one character more is there, by which that is seen.
     """
     if "section_" in raw:
         raw = SECTION.sub("", raw)
@@ -118,4 +162,4 @@ def _plain(raw: str) -> str:
         raw = ANSI.sub("", CONCEALED.sub("", raw))
     if "\r" in raw:
         raw = next((part for part in reversed(raw.split("\r")) if part.strip()), "")
-    return raw.rstrip()[: LINE_CHARACTERS + 1]
+    return _beginning(raw.rstrip(), LINE_CHARACTERS)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from gitlab_mcp.api.client import GitLab
+from gitlab_mcp.api.diff import lists_all
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.api.writes import Written, write_once
@@ -68,7 +69,7 @@ def merge(target: Noteable, wanted: Merge) -> Written[Entity]:
         return Written(now, confirmed=False)
     _check(now, target, wanted)
     gitlab.policy.check_merge(
-        now.text("target_branch"), partial(_changed_paths, target), lambda: target.project.default_branch
+        now.text("target_branch"), partial(_changed_paths, target, now), lambda: target.project.default_branch
     )
     body: dict[str, object] = {
         "sha": now.text("sha"),
@@ -91,8 +92,13 @@ def merge(target: Noteable, wanted: Merge) -> Written[Entity]:
         raise
 
 
-def _changed_paths(target: Noteable) -> list[str]:
+def _changed_paths(target: Noteable, now: Entity) -> list[str]:
     diffs = target.project.gitlab.every(f"{target.path}/diffs")
+    if not lists_all(now, diffs):
+        raise Refused(
+            f"{target.sign} changes more files than GitLab lists, so it cannot be told whether guarded ones are among"
+            " them: leave the merge to a person."
+        )
     return [path for diff in diffs for path in (diff.text("old_path"), diff.text("new_path"))]
 
 
@@ -139,6 +145,10 @@ def rebase(target: Noteable) -> Rebased:
     before = gitlab.get(target.path, **query)
     if before.text("state") != "opened":
         raise Refused(f"{target.sign} is {one_line(before.text('state'), 20)}: only an open one is rebased.")
+    if before.text("detailed_merge_status") == "broken_status":
+        raise Refused(f"{target.sign} cannot be rebased: {ADVICE['broken_status']}")
+    if before.number("source_project_id") == before.number("target_project_id"):
+        gitlab.policy.check_rebase(before.text("source_branch"), lambda: target.project.default_branch)
     if not before.number("diverged_commits_count") and before.text("sha"):
         return Rebased(Written(before, confirmed=False), moved=False)
 

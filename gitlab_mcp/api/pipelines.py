@@ -1,31 +1,37 @@
 """Pipelines: which one is meant, what is in it, and starting, repeating and ending it, each once."""
 
-import time
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import Noteable, Project
-from gitlab_mcp.api.repeats import is_made_since
 from gitlab_mcp.api.writes import Written, write_once
-from gitlab_mcp.errors import Conflict, GitLabRefusal, NotFound, Unreachable
+from gitlab_mcp.call import current_call
+from gitlab_mcp.errors import AnswerLost, Conflict, GitLabRefusal, NotFound, Unreachable
 
 # What ended, or is about to, by a cancel.
 CANCELED = ("canceling", "canceled")
+
+# Who may start a pipeline of a GitLab's project and ref: one call at a time.
+_STARTS: dict[tuple[str, str, str], threading.Lock] = {}
+_STARTING = threading.Lock()
 
 
 @dataclass(frozen=True)
 class PipelinePath:
     """Where a pipeline is in the API: a merge request from another project has its pipelines there.
 
-    `ref` is the branch or tag whose latest it was found to be, if it was.
+    `ahead` is the commit that its branch or merge request is at now and for which no pipeline ran; "" where there is
+    no such commit, or it is not known.
     """
 
     project: str
     id: int
-    ref: str = ""
+    ahead: str = ""
 
     @property
     def path(self) -> str:
@@ -40,26 +46,56 @@ class Report:
     cases: bool
 
 
-def of_ref(project: Project, ref: str) -> PipelinePath:
-    """The newest pipeline of a branch or tag; where it has none, of the merge request open for it. Raises NotFound."""
+def of_ref(project: Project, ref: str, newest: Callable[[], str]) -> PipelinePath:
+    """The newest pipeline of a branch or tag, or of the merge request open for it. Raises NotFound.
+
+    `newest` tells the commit that a branch is at; "" where that is not known.
+    """
     found = project.gitlab.page(f"{project.path}/pipelines", 1, 1, ref=ref)
-    if found.rows:
-        return PipelinePath(project.path, found.rows[0].number("id"), ref)
+    head = newest()
+    own = [PipelinePath(project.path, row.number("id"), ahead(row, head)) for row in found.rows]
+    if own and not own[0].ahead:
+        return own[0]
+    candidates = [*own, *_of_open_merge_request(project, ref, head)]
+    if not candidates:
+        raise NotFound(f"{ref} has no pipeline: none ran for it. A merge request is named by iid, not by ref.")
+    return max(candidates, key=lambda each: (not each.ahead, each.id))
+
+
+def _of_open_merge_request(project: Project, ref: str, head: str) -> list[PipelinePath]:
+    """The newest pipeline of the merge request that is open for a branch of the project, if there is one."""
     query = {"state": "opened", "source_branch": ref}
-    for merge_request in project.gitlab.page(f"{project.path}/merge_requests", 1, 1, **query).rows:
-        return of_merge_request(Noteable("merge request", project, merge_request.number("iid")))
-    raise NotFound(f"{ref} has no pipeline: none ran for it. A merge request is named by iid, not by ref.")
+    for row in project.gitlab.page(f"{project.path}/merge_requests", 1, **query).rows:
+        if row.number("source_project_id") != row.number("target_project_id"):
+            continue  # a fork may have a branch of the same name
+        merge_request = project.gitlab.get(f"{project.path}/merge_requests/{row.number('iid')}")
+        found = _head_pipeline(project, merge_request, head)
+        return [found] if found else []
+    return []
 
 
 def of_merge_request(target: Noteable) -> PipelinePath:
-    """The newest pipeline of a merge request's newest commit. Raises NotFound where there is none."""
+    """The newest pipeline of a merge request. Raises NotFound where it has none."""
     merge_request = target.project.gitlab.get(target.path)
-    number = merge_request.number("head_pipeline", "id")
+    if found := _head_pipeline(target.project, merge_request, merge_request.sha("sha")):
+        return found
+    raise NotFound(f"{target.sign} has no pipeline: none ran for its commits.")
+
+
+def _head_pipeline(project: Project, merge_request: Entity, head: str) -> PipelinePath | None:
+    """The pipeline that GitLab shows at a merge request, which may be of an older commit than `head`."""
+    pipeline = merge_request.entity("head_pipeline")
+    number, elsewhere = pipeline.number("id"), pipeline.number("project_id")
     if not number:
-        raise NotFound(f"{target.sign} has no pipeline: none ran for its newest commit.")
-    elsewhere = merge_request.number("head_pipeline", "project_id")
+        return None
     is_here = elsewhere in (0, merge_request.number("project_id"))
-    return PipelinePath(target.project.path if is_here else f"/projects/{elsewhere}", number)
+    return PipelinePath(project.path if is_here else f"/projects/{elsewhere}", number, ahead(pipeline, head))
+
+
+def ahead(pipeline: Entity, head: str) -> str:
+    """`head` where a pipeline is of another commit; one of merged results or of a merge train has a commit made up."""
+    is_made_up = pipeline.text("ref").endswith(("/merge", "/train")) and pipeline.text("ref").startswith("refs/")
+    return "" if is_made_up or pipeline.sha("sha") in ("", head) else head
 
 
 def read(gitlab: GitLab, where: PipelinePath) -> tuple[Entity, list[Entity]]:
@@ -73,7 +109,8 @@ def first_failed_job(gitlab: GitLab, where: PipelinePath) -> Entity:
     """The first job that made the pipeline fail, else the first that failed. Raises NotFound where none did."""
     failed = gitlab.every(f"{where.path}/jobs", scope="failed")
     if not failed:
-        raise NotFound(f"No job of pipeline {where.id} failed: take a job_id from get_pipeline.")
+        older = f", which is of an older commit than {where.ahead[:8]}," if where.ahead else ""
+        raise NotFound(f"No job of pipeline {where.id}{older} failed: take a job_id from get_pipeline.")
     return min(failed, key=lambda job: (job.flag("allow_failure"), job.number("id")))
 
 
@@ -88,17 +125,21 @@ def test_report(gitlab: GitLab, where: PipelinePath) -> Report:
 
 
 def run(project: Project, ref: str, variables: Mapping[str, str], inputs: Mapping[str, object]) -> Written[Entity]:
-    """Start a pipeline, once."""
+    """Start a pipeline, once. Raises AnswerLost also where one began of which it is not known what it was given."""
     body: dict[str, object] = {"ref": ref}
     if variables:
         body["variables"] = [{"key": key, "value": value} for key, value in variables.items()]
     if inputs:
         body["inputs"] = dict(inputs)
-    began = time.monotonic()
     send = partial(project.gitlab.post, f"{project.path}/pipeline", body)
     check = "Look with list_pipelines before starting it again."
+    if variables or inputs:
+        check = f"{check} GitLab does not say there what a pipeline was given."
     try:
-        return write_once(send, partial(_begun, project, ref, began), check)
+        with _alone(project, ref):
+            newest = project.gitlab.page(f"{project.path}/pipelines", 1, 1).rows
+            after = newest[0].number("id") if newest else 0
+            return write_once(send, partial(_begun, project, ref, after, is_plain=len(body) == 1), check)
     except GitLabRefusal as refused:
         if variables and "pipeline variables" in refused.reason:
             whose = "A maintainer says who may give some (Settings > CI/CD > Variables); inputs need no such leave."
@@ -106,12 +147,33 @@ def run(project: Project, ref: str, variables: Mapping[str, str], inputs: Mappin
         raise
 
 
-def _begun(project: Project, ref: str, began: float) -> Entity | None:
-    """The pipeline that this user started by the API for `ref` since `began`."""
+@contextmanager
+def _alone(project: Project, ref: str) -> Iterator[None]:
+    """While no other call of this process starts a pipeline of `ref`: two would take each other's for their own."""
+    key = (project.gitlab.settings.url, project.full_path.lower(), ref)
+    with _STARTING:
+        lock = _STARTS.setdefault(key, threading.Lock())
+    while not lock.acquire(timeout=min(1.0, current_call.get().remaining())):
+        pass
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _begun(project: Project, ref: str, after: int, *, is_plain: bool) -> Entity | None:
+    """The pipeline after the one with the id `after` that this user started by the API for `ref`.
+
+    Raises AnswerLost where there is one and it may have been given other variables: another process started it.
+    """
     gitlab = project.gitlab
     query = {"ref": ref, "source": "api", "username": gitlab.user.text("username")}
-    found = gitlab.page(f"{project.path}/pipelines", 1, 1, **query)
-    return next((row for row in found.rows if is_made_since(row, began, found)), None)
+    found = next((row for row in gitlab.page(f"{project.path}/pipelines", 1, 1, **query).rows), None)
+    if found is None or found.number("id") <= after:
+        return None
+    if not is_plain:
+        raise AnswerLost(f"Pipeline {found.number('id')} began meanwhile.")
+    return found
 
 
 def cancel(project: Project, number: int) -> Written[Entity]:

@@ -84,11 +84,11 @@ class LimitedAdapter(HTTPAdapter):
     def _send(self, request: requests.PreparedRequest, timeout: float, **kwargs: Any) -> requests.Response:
         ends = time.monotonic() + timeout
         limit = STREAM_BYTES if kwargs.get("stream") else BODY_BYTES
-        kwargs["stream"] = True
+        kwargs["stream"] = True  # by requests' own lights; it is read here
         silence = min(timeout, SILENCE_SECONDS)
         answer = super().send(request, timeout=(min(timeout, CONNECT_SECONDS), silence), **kwargs)
         try:
-            body = _read(answer, ends, limit)
+            body = _read(answer, ends, limit if answer.ok else BODY_BYTES)
         except BaseException:
             answer.raw.close()
             raise

@@ -8,7 +8,7 @@ from gitlab_mcp.api.client import GitLab, segment
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.api.writes import Written, write_once
-from gitlab_mcp.errors import Failure
+from gitlab_mcp.errors import Failure, GitLabRefusal, Refused
 
 PER_PAGE = 10
 CODE_LINES = 5
@@ -112,4 +112,9 @@ def set_resolved(gitlab: GitLab, noteable: str, thread: str, *, resolved: bool) 
         found = gitlab.get(path)
         return found if found.flag("resolved") == resolved else None
 
-    return write_once(partial(gitlab.put, path, {"resolved": resolved}), find, "Look with list_discussions.")
+    try:
+        return write_once(partial(gitlab.put, path, {"resolved": resolved}), find, "Look with list_discussions.")
+    except GitLabRefusal as refused:
+        if refused.status != 403 or any(note.flag("resolvable") for note in gitlab.get(path).entities("notes")):
+            raise
+        raise Refused("This is a plain comment, not a thread: it cannot be resolved.") from refused

@@ -1,5 +1,6 @@
 """Looking for words in the files of a commit."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from gitlab_mcp.git.run import Patience, checked
 # What is fetched to search in it, at most; and how many lines may be found.
 FILES, BYTES, AT_ONCE = 20_000, 300_000_000, 1_000
 LINES = 5_000
+LOCALE = "C.UTF-8"  # which knows more letters than A to Z, and changes no words of git's
 CONTEXT = 2  # lines around a line, as in GitLab's own search
 
 
@@ -47,31 +49,32 @@ def fetch_everything(repository: OwnRepository, commit: str, patience: Patience)
 def grep(repository: OwnRepository, commit: str, words: str, patience: Patience) -> list[Found]:
     """Where `words` stand in the files of a commit, whose content is here, in any letter case. Raises TooMuch."""
     counted = _grep(repository, ("--count",), commit, words, patience)
-    lines = sum(int(record.rpartition("\0")[2]) for record in counted)
+    lines = sum(int(number) for number in re.findall(rf"{commit}:[^\0]*\0(\d+)\n", counted))
     if lines > LINES:
         raise TooMuch(f"{lines:,} lines have it")
+    # Names of files may hold line breaks, so that only these marks say where a line of the output ends.
+    row = re.compile(rf"{commit}:([^\0]*)\0(\d+)\0([^\n]*)\n")
     found: list[Found] = []
     current: list[tuple[str, int, str]] = []
-    for record in [*_grep(repository, ("-n", f"-C{CONTEXT}"), commit, words, patience), "--"]:
-        name, _, rest = record.partition("\0")
-        number, _, text = rest.partition("\0")
-        path = name.partition(":")[2]
-        # A new file has no mark of its own before it where there is no context to leave out.
-        if current and (not rest or path != current[0][0] or int(number) != current[-1][1] + 1):
-            found.append(Found(current[0][0], current[0][1], [each[2] for each in current]))
+    for path, number, text in row.findall(_grep(repository, ("-n", f"-C{CONTEXT}"), commit, words, patience)):
+        if current and (path != current[-1][0] or int(number) != current[-1][1] + 1):
+            found.append(_together(current))
             current = []
-        if rest:
-            current.append((path, int(number), text))
-    return found
+        current.append((path, int(number), text))
+    return [*found, _together(current)] if current else found
 
 
-def _grep(repository: OwnRepository, options: Sequence[str], commit: str, words: str, patience: Patience) -> list[str]:
+def _together(rows: Sequence[tuple[str, int, str]]) -> Found:
+    return Found(rows[0][0], rows[0][1], [text for _path, _number, text in rows])
+
+
+def _grep(repository: OwnRepository, options: Sequence[str], commit: str, words: str, patience: Patience) -> str:
     arguments = ("--ignore-case", "--fixed-strings", "-I", "--null", "--no-color", "--full-name", *options)
-    ended = repository.attempt("grep", *arguments, "-e", words, commit, patience=patience)
+    ended = repository.attempt("grep", *arguments, "-e", words, commit, patience=patience, locale=LOCALE)
     if ended.status == 1 and not ended.output:
-        return []  # nothing was found
+        return ""  # nothing was found
     printed = checked(ended, "grep") if ended.status else ended.output
-    return printed.decode("utf-8", "replace").split("\n")[:-1]
+    return printed.decode("utf-8", "replace")
 
 
 def named(entries: Sequence[TreeEntry], words: str) -> list[str]:

@@ -1,6 +1,6 @@
 """What a person at a desk has before them, as an agent reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.desk import Work
@@ -30,10 +30,10 @@ def work(found: Work, authors: Mapping[int, Authors], url: str) -> str:
     issues = [_issue(row, _of(row, authors)) for row in found.issues.rows]
     pipelines = [_pipeline(row, url) for row in found.pipelines]
     parts = [
-        _part("Merge requests that await your review", reviews, found.reviews),
+        _part("Merge requests with you as reviewer", reviews, found.reviews),
         _part("Your merge requests", own, found.merge_requests),
         _part("Issues assigned to you", issues, found.issues),
-        _part("Your failed pipelines", pipelines),
+        _part(f"Your failed pipelines in {_looked_at(found.looked_at)}", pipelines),
     ]
     return "\n\n".join([f"# Open work of {mention(found.username)}", *parts])
 
@@ -44,6 +44,11 @@ def _part(heading: str, rows: list[str], page: Page | None = None) -> str:
     more = page is not None and page.next_number
     total = f" of {page.total:,}, the latest" if page and page.total is not None and more else ""
     return "\n".join([f"## {heading}: {len(rows)}{total or (', the latest' if more else '')}", *rows])
+
+
+def _looked_at(projects: Sequence[str]) -> str:
+    """Where pipelines were looked for: elsewhere there may be others."""
+    return ", ".join(one_line(project, 100) for project in projects) or "no project"
 
 
 def _of(row: Entity, authors: Mapping[int, Authors]) -> Authors:

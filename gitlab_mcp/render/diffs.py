@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
+from gitlab_mcp.api.diff import ChangedFile
 from gitlab_mcp.api.entity import SHA, Entity
 from gitlab_mcp.render.commits import commit_row
 from gitlab_mcp.render.lists import fitting
 from gitlab_mcp.render.pages import fenced_rows, page_of
-from gitlab_mcp.render.sanitise import one_line, visible
+from gitlab_mcp.render.sanitise import one_line, visible, visible_lines
 from gitlab_mcp.render.text import ANSWER_BYTES, count, cut, facts, labelled, quote
 from gitlab_mcp.repository import Comparison
 
@@ -69,12 +70,19 @@ def _pieces(diff: Entity, base: str, head: str) -> Iterator[str]:
     """A file's heading and its hunks, in pieces that fit on a page; where it has none, why."""
     hunks = diff.text("diff").rstrip("\n")
     if hunks.startswith("@@"):
-        rows = (cut(row, LINE_BYTES, LINE_READ) for row in visible(hunks).split("\n"))
+        rows = (cut(row, LINE_BYTES, LINE_READ) for row in _rows(hunks))
         yield from fenced_rows(heading(diff), one_line(diff.text("new_path"), 300), rows)
     elif diff.flag("too_large") or diff.flag("collapsed"):
         yield f"\n## {heading(diff)}\nToo large: GitLab does not show it. get_file reads {_sides(diff, base, head)}."
     else:
         yield f"\n## {heading(diff)}\nNo lines to show: binary, only moved, or only its mode changed."
+
+
+def _rows(hunks: str) -> list[str]:
+    """The rows of a diff, made visible; git's own have no carriage return at their end."""
+    rows = hunks.split("\n")
+    shown = iter(visible_lines([row for row in rows if row[:1] in ("+", "-", " ")]))
+    return [next(shown) if row[:1] in ("+", "-", " ") else visible(row) for row in rows]
 
 
 def _sides(diff: Entity, base: str, head: str) -> str:
@@ -93,8 +101,10 @@ def heading(diff: Entity) -> str:
         "deleted" if diff.flag("deleted_file") else "",
         f"renamed from {before}" if diff.flag("renamed_file") else "",
     ]
-    told = ", ".join(mark for mark in marks if mark)
     lines = diff.text("diff").split("\n")
+    is_shown = lines[0].startswith("@@")
+    marks.append("" if is_shown else ChangedFile(diff).kind)
+    told = ", ".join(mark for mark in marks if mark)
     added = sum(line.startswith("+") for line in lines)
     removed = sum(line.startswith("-") for line in lines)
-    return f"{path}{f' ({told})' if told else ''} +{added} -{removed}"
+    return f"{path}{f' ({told})' if told else ''}{f' +{added} -{removed}' if is_shown else ''}"

@@ -8,6 +8,7 @@ from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.git.objects import EXECUTABLE, LINK, SUBMODULE
 from gitlab_mcp.render.lists import listing
+from gitlab_mcp.render.redact import redacted
 from gitlab_mcp.render.sanitise import one_line, visible
 from gitlab_mcp.render.text import ANSWER_BYTES, bytes_of, count, facts, fence, size
 from gitlab_mcp.repository import BlamedLines, File
@@ -62,7 +63,7 @@ def file(found: File, ref: str, span: Span, blame: Sequence[BlamedLines], *, num
     if is_binary(found.content):
         return f"{head}\nA binary file: its content is not shown."
     text = found.content.decode("utf-8", "replace")
-    lines = text.split("\n")
+    lines = redacted(text).split("\n")  # by a part of a line no secret is known
     if lines[-1] == "":
         lines.pop()
     remark = ""

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from gitlab_mcp.api.diff import ChangedFile, Line
+from gitlab_mcp.api.diff import ChangedFile
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.render.diffs import LINE_BYTES, LINE_READ, UNLISTED, files_counted
 from gitlab_mcp.render.pages import fenced_rows, page_of
-from gitlab_mcp.render.sanitise import one_line, visible
+from gitlab_mcp.render.sanitise import one_line, visible, visible_lines
 from gitlab_mcp.render.text import count, cut
 
+UNENDED = "\\ No newline at end of file"  # as git says it
 NAMED_BYTES = 3_000
 CALL = "get_merge_request_diff"
 LEGEND = "Before each line is its number in the new file; before - in the old one (side old)."
@@ -50,7 +51,7 @@ def diff(
     if left and page == 1:
         named = ", ".join(f"{one_line(file.path, 300)} ({file.kind})" for file in left)
         reads = f"get_file with ref {_head(merge_request)} the others"
-        advice = f"paths with the whole name shows a generated one, {reads}"
+        advice = f"paths with the whole name shows what GitLab has of one, {reads}"
         listed = cut(named, NAMED_BYTES, "names_only lists them all")
         about.append(f"Not shown, {count(len(left), 'file')} ({advice}): {listed}")
     if not is_whole:
@@ -71,11 +72,10 @@ def _head(merge_request: Entity) -> str:
 
 
 def _rows(file: ChangedFile) -> Iterator[str]:
+    shown = iter(visible_lines([line.text for line in file.lines]))
     for hunk in file.hunks:
         yield cut(visible(hunk.heading), LINE_BYTES)
-        yield from map(numbered, hunk.lines)
-
-
-def numbered(line: Line) -> str:
-    """A line behind its number and its mark."""
-    return cut(f"{line.number}{line.mark}{visible(line.text)}", LINE_BYTES, LINE_READ)
+        for line in hunk.lines:
+            yield cut(f"{line.number}{line.mark}{next(shown)}", LINE_BYTES, LINE_READ)
+            if line.is_unended:
+                yield UNENDED

@@ -3,6 +3,7 @@
 from gitlab_mcp.api.discussions import Comments
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.members import Authors
+from gitlab_mcp.api.pipelines import ahead
 from gitlab_mcp.api.surroundings import Surroundings
 from gitlab_mcp.render.issues import COMMENT_BYTES
 from gitlab_mcp.render.lists import state
@@ -37,7 +38,7 @@ def merge_request(entity: Entity, around: Surroundings, shown: Comments, authors
             byline(entity, authors),
             branches(entity),
             f"head: {entity.sha('sha')[:12]}" if entity.sha("sha") else "no commits",
-            f"{changes} files changed" if changes and changes != "1" else f"{changes or 0} file changed",
+            f"{changes or 0} file{'' if changes == '1' else 's'} changed",
         ),
         facts(
             f"merge status: {merge_status(entity)}",
@@ -113,5 +114,8 @@ def _state(entity: Entity) -> str:
 
 
 def _pipeline(entity: Entity) -> str:
-    status = entity.text("head_pipeline", "status")
-    return f"pipeline: {one_line(status, 30)} (id {entity.number('head_pipeline', 'id')})" if status else ""
+    pipeline = entity.entity("head_pipeline")
+    if not (status := one_line(pipeline.text("status"), 30)):
+        return ""
+    older = ", of an older commit" if ahead(pipeline, entity.sha("sha")) else ""
+    return f"pipeline: {status} (id {pipeline.number('id')}{older})"

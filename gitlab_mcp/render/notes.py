@@ -54,10 +54,13 @@ def _standing(note: Entity, authors: Authors) -> str:
 
 
 def where(note: Entity) -> str:
-    """The line of code that a note is on, such as `src/app.py:14`; "" where it is on none."""
-    path = note.text("position", "new_path") or note.text("position", "old_path")
-    line = note.number("position", "new_line") or note.number("position", "old_line")
-    return f"{one_line(path, 300)}{f':{line}' if line else ''}" if path else ""
+    """The line of code that a note is on, such as `src/app.py:14`, or `:14 (old)` for a removed one; "" for none."""
+    at = note.entity("position")
+    line, old = at.number("new_line"), at.number("old_line")
+    is_removed = bool(old and not line)
+    path = at.text("old_path") if is_removed else at.text("new_path") or at.text("old_path")
+    number = f":{line or old}" if line or old else ""
+    return f"{one_line(path, 300)}{number}{' (old)' if is_removed else ''}" if path else ""
 
 
 def resolution(note: Entity, is_open: bool) -> str:

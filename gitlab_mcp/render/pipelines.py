@@ -29,13 +29,13 @@ def pipeline_row(pipeline: Entity) -> str:
 class View:
     """What the one who asked for a pipeline is to see of it.
 
-    `own` is whether this run is in it, `every` whether all its jobs are named, `newest` the commit that its branch is
-    at now ("" if not known), `logs` whether this run can read logs and reports.
+    `own` is whether this run is in it, `every` whether all its jobs are named, `ahead` the newer commit for which no
+    pipeline ran ("" if there is none), `logs` whether this run can read logs and reports.
     """
 
     own: bool
     every: bool
-    newest: str
+    ahead: str
     logs: bool
 
 
@@ -53,17 +53,23 @@ def pipeline(entity: Entity, jobs: Sequence[Entity], view: View) -> str:
         ),
         entity.url("web_url"),
     ]
-    if view.newest not in ("", entity.sha("sha")):
-        head.append(f"The branch is at {view.newest[:8]} now, for which no pipeline ran.")
+    if view.ahead:
+        head.append(f"It is {of_older(view.ahead)}.")
     if errors := one_line(entity.text("yaml_errors"), 1_000):
         head.append(f"the configuration is wrong: {errors}")
-    shown = [_failed_row(job) for job in failed[:FAILED]]
-    if len(failed) > FAILED:
-        shown.append(f"and {len(failed) - FAILED} more failed")
+    named = failed if view.every else failed[:FAILED]
+    shown = [_failed_row(job) for job in named]
+    if len(named) < len(failed):
+        shown.append(f'and {len(failed) - len(named)} more failed (detail: "full")')
     sections = ["\n".join(["## Failed", *shown])] if shown else []
     if others := _stages(jobs, every=view.every):
         sections.append("\n".join(["## Other jobs", *others]))
     return "\n".join([*head, *sections, *_next(entity, failed, view)])
+
+
+def of_older(ahead: str) -> str:
+    """What to say of a pipeline that is not the one of the newest commit, `ahead`."""
+    return f"of an older commit: no pipeline ran for {ahead[:8]}, the newest"
 
 
 def _weight(job: Entity) -> tuple[bool, int]:
@@ -111,15 +117,15 @@ def _counts(jobs: Iterable[Entity]) -> str:
 
 
 def _next(entity: Entity, failed: Sequence[Entity], view: View) -> list[str]:
-    number = entity.number("id")
-    if failed and not view.logs:
-        return []
-    if failed:
+    number, lines = entity.number("id"), []
+    is_explained = entity.text("yaml_errors") or not all(job.flag("allow_failure") for job in failed)
+    if entity.text("status") == "failed" and not is_explained:
+        which = "All that failed are allowed to" if failed else "None of its own jobs failed"
+        lines.append(f"{which}: a pipeline that it started may have failed; the address above shows it.")
+    if failed and view.logs:
         report = f"get_test_report {json.dumps({'pipeline_id': number})}"
-        return [f"next: get_job_log {json.dumps({'job_id': failed[0].number('id')})} or {report}"]
-    if entity.text("status") == "failed" and not entity.text("yaml_errors"):
-        return ["None of its own jobs failed: a pipeline that it started may have; the address above shows it."]
-    return []
+        lines.append(f"next: get_job_log {json.dumps({'job_id': failed[0].number('id')})} or {report}")
+    return lines
 
 
 def started(written: Written[Entity]) -> str:

@@ -1,19 +1,20 @@
 """A project and what it keeps beside code, as an agent reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.credential import ROLES
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.members import Authors
 from gitlab_mcp.render.lists import following
+from gitlab_mcp.render.pages import page_of
 from gitlab_mcp.render.people import mention, words
-from gitlab_mcp.render.sanitise import one_line
-from gitlab_mcp.render.text import ANSWER_BYTES, count, cut, facts, labelled, quote, share
+from gitlab_mcp.render.sanitise import LONGEST, one_line
+from gitlab_mcp.render.text import count, cut, facts, labelled, quote, share
 
 DESCRIPTION_BYTES = 8_000
 NOTES_BYTES = 30_000
-WIKI_BYTES = ANSWER_BYTES - 1_500
+PIECE = 8_000  # characters of a line of a wiki page, at most: no more than fits on a page of an answer
 
 
 def project(entity: Entity) -> str:
@@ -96,7 +97,16 @@ def wiki_row(page: Entity) -> str:
     return facts(slug, title if title != slug else "")
 
 
-def wiki_page(page: Entity) -> str:
-    """A page of the wiki; whoever may edit it is Developer or more."""
+def wiki_page(page: Entity, number: int, arguments: Mapping[str, object]) -> str:
+    """A page of the wiki, of a long one part `number`; whoever may edit it is Developer or more."""
     title = f"# Wiki: {one_line(page.text('title'), 200)} ({one_line(page.text('format'), 20)})"
-    return f"{title}\n{cut(quote(page.text('content')), WIKI_BYTES)}"
+    content = page.text("content")
+    pieces = (piece for line in quote(content).split("\n") for piece in _pieces(line))
+    about = f"Only its first {LONGEST:,} characters are shown: the rest is on GitLab." if len(content) > LONGEST else ""
+    return page_of(title, about, pieces, number, "get_wiki_page", arguments)
+
+
+def _pieces(line: str) -> Iterator[str]:
+    """A quoted line in pieces that fit, each of them quoted."""
+    yield line[:PIECE]
+    yield from (f"> {line[start : start + PIECE]}" for start in range(PIECE, len(line), PIECE))

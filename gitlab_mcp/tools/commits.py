@@ -110,11 +110,17 @@ def compare_refs(
     project: Project = "",
 ) -> str:
     """What head has that base lacks: commits, and the diff since they parted (paths limit it)."""
+    if not (base and head):
+        raise InvalidArgument("Give base and head, such as main and the branch that is to be merged.")
     found = ctx.repository(ctx.project(project)).compare(base, head, paths)
+    if paths and found.files and not found.diffs:
+        raise NotFound(f"None of the files that differ matches {', '.join(paths)} (** crosses folders).")
     return comparison(found, page, {"base": base, "head": head, "paths": paths, "project": project})
 
 
 @tool(toolset="repository", opt_in=True)
 def get_commit(ctx: Ctx, ref: Ref, project: Project = "") -> str:
     """Read a commit: its message, author, and the files that it changed with lines added and removed."""
+    if not ref:
+        raise InvalidArgument("Give ref: the id of a commit, a branch or a tag.")
     return whole_commit(*ctx.repository(ctx.project(project)).commit_and_diffs(ref))

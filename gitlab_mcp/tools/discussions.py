@@ -12,7 +12,7 @@ from gitlab_mcp.params import Iid, PageNumber, Project
 from gitlab_mcp.registry import tool
 from gitlab_mcp.render import threads as render
 from gitlab_mcp.render.notes import note_updated
-from gitlab_mcp.tools.notes import NOTE_CHARACTERS, On, ReplyTo, noun_given, thread_given
+from gitlab_mcp.tools.notes import NOTE_CHARACTERS, On, ReplyTo, comment_given, noun_given, thread_given, url_given
 
 
 @tool(toolset="discussions", job_token=False)
@@ -52,12 +52,12 @@ def update_note(ctx: Ctx, note: ReplyTo, body: str, iid: Iid = "", on: On = "", 
     url = target.web_url
     if not body.strip() or len(body) > NOTE_CHARACTERS:
         raise InvalidArgument(f"body has {len(body):,} characters: GitLab takes 1 to {NOTE_CHARACTERS:,}.")
-    written = notes_api.change_note(ctx.gitlab, f"{target.path}/notes/{notes_api.note_id(note)}", body)
+    number = notes_api.note_id(comment_given(ctx, target, note.strip()))
+    written = notes_api.change_note(ctx.gitlab, f"{target.path}/notes/{number}", body)
     return note_updated(written, target.sign, url)
 
 
 def _target(ctx: Ctx, iid: str, on: On, project: str, comment: str = "") -> Noteable:
     """What a call is about: what iid says, else the URL of the comment, else what this run is about."""
-    if not iid and comment.lower().startswith(("http://", "https://")):
-        iid = comment
+    iid = iid or url_given(comment)
     return ctx.noteable(noun_given(on, iid or ctx.settings.job.sign, comment), iid, project)

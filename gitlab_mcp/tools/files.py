@@ -6,7 +6,7 @@ from pydantic import Field
 
 from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import InvalidArgument
-from gitlab_mcp.params import Detail, PageNumber, Path, Project, Ref
+from gitlab_mcp.params import Detail, Folder, PageNumber, Path, Project, Ref
 from gitlab_mcp.registry import tool
 from gitlab_mcp.render import files as render
 from gitlab_mcp.repository.lookup import blamed, read_file, read_folder
@@ -17,7 +17,7 @@ ROWS = 100
 @tool(toolset="repository", always_load=True)
 def list_files(
     ctx: Ctx,
-    path: Path = "",
+    path: Folder = "",
     ref: Ref = "",
     recursive: bool = False,
     page: PageNumber = 1,

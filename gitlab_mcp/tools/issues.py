@@ -7,7 +7,7 @@ from gitlab_mcp.api import discussions
 from gitlab_mcp.api import issues as api
 from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import InvalidArgument
-from gitlab_mcp.params import Detail, DueDate, Iid, Labels, PageNumber, Project, Username, Usernames
+from gitlab_mcp.params import Detail, DueDate, Iid, Labels, PageNumber, Project, Text, Username, Usernames
 from gitlab_mcp.registry import UNCHANGED, tool
 from gitlab_mcp.render import issues as render
 from gitlab_mcp.render.lists import listing
@@ -19,11 +19,11 @@ ROWS = 20
 def list_issues(
     ctx: Ctx,
     state: Literal["opened", "closed", "all"] = "opened",
-    search: str = "",
+    search: Text = "",
     labels: Labels = [],
     author: Username = "",
     assignee: Username = "",
-    milestone: str = "",
+    milestone: Text = "",
     page: PageNumber = 1,
     project: Project = "",
 ) -> str:
@@ -34,7 +34,7 @@ def list_issues(
         "labels": ",".join(labels),
         "author_username": author,
         "assignee_username": assignee,
-        "milestone": milestone,
+        "milestone": milestone.strip(),
     }
     target = ctx.project(project)
     found = ctx.gitlab.page(f"{target.path}/issues", page, ROWS, **arguments)
@@ -65,11 +65,11 @@ def get_issue(ctx: Ctx, iid: Iid = "", page: PageNumber = 1, detail: Detail = "c
 @tool(toolset="issues", writes=True, job_token=False)
 def create_issue(
     ctx: Ctx,
-    title: str,
+    title: Text,
     description: str = "",
     labels: Labels = [],
     assignees: Usernames = [],
-    milestone: str = "",
+    milestone: Text = "",
     due_date: DueDate = "",
     confidential: bool = False,
     project: Project = "",
@@ -84,21 +84,21 @@ def create_issue(
         due_date=due_date or None,
         confidential=confidential or None,
     )
-    written, not_taken, again = ctx.app.issues.create(ctx.project(project), fields)
-    return render.issue_written("Already there, created minutes ago:" if again else "Created", written, not_taken)
+    written, lacking, again = ctx.app.issues.create(ctx.project(project), fields)
+    return render.issue_created(written, lacking, again=again)
 
 
 @tool(toolset="issues", writes=True, destructive=True, idempotent=True, job_token=False)
 def update_issue(
     ctx: Ctx,
     iid: Iid = "",
-    title: str = "",
+    title: Text = "",
     description: str = UNCHANGED,
     state: Literal["", "close", "reopen"] = "",
     add_labels: Labels = [],
     remove_labels: Labels = [],
     assignees: Usernames | None = None,
-    milestone: str = UNCHANGED,
+    milestone: Text = UNCHANGED,
     due_date: DueDate = UNCHANGED,
     confidential: bool | None = None,
     project: Project = "",

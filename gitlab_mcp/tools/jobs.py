@@ -35,14 +35,16 @@ def get_job_log(
     """
     if end_line and end_line < start_line:
         raise InvalidArgument(f"end_line {end_line} is before start_line {start_line}.")
+    if job_id and (ref or iid):
+        raise InvalidArgument(f"job_id and {'ref' if ref else 'iid'} exclude each other: give one of them.")
     pattern = compiled(grep) if grep else None
     if job_id:
-        job, lines = read_log(ctx.gitlab, ctx.project(project).path, job_id)
+        log = read_log(ctx.gitlab, ctx.project(project).path, job_id)
     else:
-        job, lines = read_first_failed(ctx.gitlab, located(ctx, ref=ref, iid=iid, project=project))
+        log = read_first_failed(ctx.gitlab, located(ctx, ref=ref, iid=iid, project=project))
     if pattern:
-        return render.found(job, lines, pattern, context, start_line, end_line)
-    return render.part(job, lines, start_line, end_line) if start_line or end_line else render.failure(job, lines)
+        return render.found(log, pattern, context, start_line, end_line)
+    return render.part(log, start_line or 1, end_line) if start_line or end_line else render.failure(log)
 
 
 @tool(toolset="pipelines", writes=True, job_token=False, opt_in=True)

@@ -37,6 +37,7 @@ def create_note(
     job = ctx.settings.job
     if not iid and not reply_to:
         reply_to = job.discussion
+    iid = iid or url_given(reply_to)
     noun = noun_given(on, iid or job.sign, reply_to)
     target = ctx.noteable(noun, iid, project)
     if not body.strip():
@@ -69,9 +70,19 @@ def thread_given(ctx: Ctx, target: Noteable, reply_to: str) -> str:
     """The id of the discussion that `reply_to` names; "" for none. Raises InvalidArgument where it is not there."""
     if not reply_to:
         return ""
-    if reply_to.lower().startswith(("http://", "https://")):
-        found = ctx.noteable(target.noun, reply_to)
-        if not found.note or found.iid != target.iid or not target.project.is_called(found.project.name):
-            raise InvalidArgument(f"reply_to is {reply_to}, which is no comment on {target.sign} (…#note_101).")
-        reply_to = found.note
-    return discussions.thread_of(ctx.gitlab, target.path, reply_to.removeprefix("#").removeprefix("note_"))
+    return discussions.thread_of(ctx.gitlab, target.path, comment_given(ctx, target, reply_to))
+
+
+def comment_given(ctx: Ctx, target: Noteable, comment: str) -> str:
+    """The id that a comment on `target` was named by, alone or in its URL. Raises InvalidArgument for another's URL."""
+    if not url_given(comment):
+        return comment.removeprefix("#").removeprefix("note_")
+    found = ctx.noteable(target.noun, comment)
+    if not found.note or found.iid != target.iid or not target.project.is_called(found.project.name):
+        raise InvalidArgument(f"{comment} is no comment on {target.sign} (…#note_101).")
+    return found.note
+
+
+def url_given(comment: str) -> str:
+    """The same, if it is a URL, which also says on what it is a comment; else ""."""
+    return comment if comment.lower().startswith(("http://", "https://")) else ""

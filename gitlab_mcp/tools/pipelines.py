@@ -34,13 +34,11 @@ def get_pipeline(
     Without pipeline_id the latest of ref, of merge request iid, or of what this run is about.
     """
     where = located(ctx, pipeline_id, ref, iid, project)
-    repository = ctx.repository(ctx.project(project)) if where.ref else None
-    newest = ctx.gitlab.start(newest_commit, repository, where.ref) if repository else None
     pipeline, jobs = api.read(ctx.gitlab, where)
     view = render.View(
         own=str(where.id) == ctx.settings.job.pipeline,
         every=detail == "full",
-        newest=newest.result() if newest else "",
+        ahead=where.ahead,
         logs=ctx.settings.credential.kind != "job token",
     )
     return render.pipeline(pipeline, jobs, view)
@@ -116,13 +114,14 @@ def cancel_pipeline(ctx: Ctx, pipeline_id: PipelineId, project: Project = "") ->
 
 def located(ctx: Ctx, pipeline_id: int = 0, ref: str = "", iid: str = "", project: str = "") -> api.PipelinePath:
     """The pipeline that is given, else the latest of ref, of the merge request, of what this run is about."""
+    if bool(pipeline_id) + bool(ref) + bool(iid) > 1:
+        raise InvalidArgument("pipeline_id, ref and iid exclude each other: give one of them.")
     if pipeline_id:
         return api.PipelinePath(ctx.project(project).path, pipeline_id)
-    if ref and iid:
-        raise InvalidArgument("ref and iid exclude each other: give one of them.")
     job = ctx.settings.job
     if iid or (not ref and not project and job.noun == "merge request"):
         return api.of_merge_request(ctx.noteable("merge request", iid, project))
     target = ctx.project(project)
-    own = "" if project else job.branch
-    return api.of_ref(target, ref or own or ctx.repository(target).default_branch)
+    repository = ctx.repository(target)
+    ref = ref or ("" if project else job.branch) or repository.default_branch
+    return api.of_ref(target, ref, ctx.gitlab.start(newest_commit, repository, ref).result)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from gitlab_mcp.api.client import segment
 from gitlab_mcp.context import Ctx
-from gitlab_mcp.params import PageNumber, Project, Words
+from gitlab_mcp.params import PageNumber, Project, Text, Username, Words
 from gitlab_mcp.registry import tool
 from gitlab_mcp.render import project as render
 from gitlab_mcp.render.lists import listing
@@ -21,7 +21,7 @@ def get_project(ctx: Ctx, project: Project = "") -> str:
 
 
 @tool(toolset="project", opt_in=True, job_token=False)
-def list_labels(ctx: Ctx, search: str = "", page: PageNumber = 1, project: Project = "") -> str:
+def list_labels(ctx: Ctx, search: Text = "", page: PageNumber = 1, project: Project = "") -> str:
     """List labels of the project and the groups above it."""
     found = ctx.gitlab.page(f"{ctx.project(project).path}/labels", page, ROWS, search=search)
     given = {"search": search, "project": project}
@@ -32,7 +32,7 @@ def list_labels(ctx: Ctx, search: str = "", page: PageNumber = 1, project: Proje
 def list_milestones(
     ctx: Ctx,
     state: Literal["active", "closed", "all"] = "active",
-    search: str = "",
+    search: Text = "",
     page: PageNumber = 1,
     project: Project = "",
 ) -> str:
@@ -44,7 +44,7 @@ def list_milestones(
 
 
 @tool(toolset="project", opt_in=True, job_token=False)
-def search_members(ctx: Ctx, search: str = "", page: PageNumber = 1, project: Project = "") -> str:
+def search_members(ctx: Ctx, search: Username = "", page: PageNumber = 1, project: Project = "") -> str:
     """List members with their role; search matches part of name or username."""
     found = ctx.gitlab.page(f"{ctx.project(project).path}/members/all", page, ROWS, query=search)
     given = {"search": search, "project": project}
@@ -60,7 +60,7 @@ def list_releases(ctx: Ctx, page: PageNumber = 1, project: Project = "") -> str:
 
 
 @tool(toolset="project", opt_in=True, job_token=False)
-def list_wiki_pages(ctx: Ctx, search: str = "", project: Project = "") -> str:
+def list_wiki_pages(ctx: Ctx, search: Text = "", project: Project = "") -> str:
     """List the pages of the wiki; search matches part of the slug."""
     found = ctx.gitlab.page(f"{ctx.project(project).path}/wikis")  # which GitLab does not cut into pages
     chosen = [page for page in found.rows if search.lower() in page.text("slug").lower()]
@@ -69,6 +69,8 @@ def list_wiki_pages(ctx: Ctx, search: str = "", project: Project = "") -> str:
 
 
 @tool(toolset="project", opt_in=True, job_token=False)
-def get_wiki_page(ctx: Ctx, slug: Words, project: Project = "") -> str:
-    """Read a page of the wiki by its slug, as list_wiki_pages names it."""
-    return render.wiki_page(ctx.gitlab.get(f"{ctx.project(project).path}/wikis/{segment(slug)}"))
+def get_wiki_page(ctx: Ctx, slug: Words, page: PageNumber = 1, project: Project = "") -> str:
+    """Read a page of the wiki by its slug, as list_wiki_pages names it; page 2 goes on where a long one is cut."""
+    slug = slug.strip()
+    found = ctx.gitlab.get(f"{ctx.project(project).path}/wikis/{segment(slug)}")
+    return render.wiki_page(found, page, {"slug": slug, "project": project})

@@ -62,4 +62,4 @@ def _nothing(misplaced: list[str], files: list[ChangedFile]) -> str:
     if not misplaced:
         return "Give comments, a summary or verdict: approve."
     told = "\n".join(misplaced[:10])
-    return f"No comment has a line in the diff ({len(files)} files), so nothing was posted.\n{told}"
+    return f"None of these comments can be posted ({len(files)} files changed), so nothing was posted.\n{told}"

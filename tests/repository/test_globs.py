@@ -9,7 +9,8 @@ from gitlab_mcp.repository.paths import matcher
 
 FILES = [
     *("README.md", "a.py", "src/a.py", "src/app.md", "src/sub/b.py", "src/sub/deep/c.py", "docs/x.md", "srcs/a.py"),
-    *("[x].txt", "sub/[x].txt", "#c", "!d", "e f/g", "h\u00e9/\u00ef", "tests/src/a.py", "x.py/y"),
+    *("back\\slash", "[i]/[d].ts", "[x].txt", "sub/[x].txt", "#c", "!d", "e f/g"),
+    *("h\u00e9/\u00ef", "tests/src/a.py", "x.py/y"),
 ]
 
 
@@ -42,7 +43,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "h\u00e9/*",
             "*/a.py",
         ),
-        *("**/src", "\\[x].txt", "src/sub/deep", "x.py", "nothing", "**/deep/*"),
+        *("**/src", "\\[x].txt", "[x].txt", "sub/[x].txt", "[x]", "back\\slash", "back\\\\slash", "[i]/[d].ts", "[i]"),
+        *("src/sub/deep", "x.py", "nothing", "**/deep/*"),
     ],
 )
 def test_a_glob_matches_the_same_files_as_for_git(repository: Path, glob: str) -> None:

@@ -147,3 +147,36 @@ async def test_by_git_it_is_said_when_there_is_too_much_to_fetch_or_to_show(
     work = clone(sandbox, "main", tmp_path / "work")
     async with connect(settings(sandbox, "git", working_directory=checkout(work))) as agent:
         assert "src/app/config.py:11: " in await agent.call("search_code", search="lines[0]")
+
+
+async def test_a_file_with_a_line_break_in_its_name_is_found_and_named(fresh_sandbox: Sandbox, road: str) -> None:
+    repository = fresh_sandbox.world.projects[fresh_sandbox.project_id].repository
+    blob = repository.run("hash-object", "-w", "--stdin", stdin=b"one\nneedle two\nthree\n").strip()
+    listed = "".join(f"100644 blob {blob}\t{name}\0" for name in ("a\nb.txt", "ok.txt"))
+    tree = repository.run("mktree", "-z", stdin=listed.encode()).strip()
+    author = ("-c", "user.name=X", "-c", "user.email=x@example.com")
+    repository.keep("refs/heads/newline", repository.run(*author, "commit-tree", tree, "-m", "x").strip())
+    async with connect(settings(fresh_sandbox, road)) as agent:
+        answer = await agent.call("search_code", search="needle", ref="newline")
+    assert answer == (
+        '# Code with "needle" at newline: 2 lines in 2 files\n```\na b.txt:2: needle two\nok.txt:2: needle two\n```'
+    )
+
+
+async def test_letters_beyond_a_to_z_are_found_in_any_case_and_blanks_are_looked_for(
+    sandbox: Sandbox, road: str
+) -> None:
+    allow_job_pushes(sandbox)
+    async with connect(settings(sandbox, road)) as agent:
+        actions = [{"path": "f.txt", "content": "Äpfel und\n\n\n\n\n\n\n\n  abc\n\n\n\n\n\n\n\nxabc\n"}]
+        await agent.call("commit_files", branch=f"odd-{road}", ref="main", message="m", actions=actions)
+        for words in ("Äpfel", "äpfel", "ÄPFEL"):
+            assert "f.txt:1: Äpfel und\n" in await agent.call("search_code", search=words, ref=f"odd-{road}")
+        answer = await agent.call("search_code", search=" abc", ref=f"odd-{road}")
+        assert answer == f'# Code with "abc" at odd-{road}: 1 line in 1 file\n```\nf.txt:9:   abc\n```'
+
+
+async def test_half_of_a_character_is_refused_in_words(sandbox: Sandbox, road: str) -> None:
+    async with connect(settings(sandbox, road)) as agent:
+        told = await agent.refused("search_code", search="a\ud800b")
+    assert told == "search_code: search holds half of a surrogate pair, which is no character: leave it out."

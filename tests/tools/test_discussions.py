@@ -8,7 +8,7 @@ import pytest
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.model import Note, discussion_id
 from tests.gitlab import get, writes
-from tests.reviewing import NEW, commit, open_for_review, send
+from tests.reviewing import NEW, OLD, commit, open_for_review, send
 from tests.support import Agent, connect, settings_for
 
 OPTED = ("default", "discussions")
@@ -76,7 +76,7 @@ async def test_several_lines_a_removed_one_and_an_older_version_show_what_was_co
         commit(sandbox, "code", "", {"action": "update", "file_path": NEW, "content": "all new\n"})
         later = await agent.call("list_discussions", iid=f"!{number}")
     assert f"## {NEW}:5 · unresolved\n```\n4 line 4, new\n5 line 4, more\n```\n" in answer
-    assert f"## {NEW}:33 · unresolved\n```\n33 line 33\n```\n" in answer
+    assert f"## {OLD}:33 (old) · unresolved\n```\n33 line 33\n```\n" in answer
     assert f"## {NEW}:5 · on an older version · unresolved\n```\n4 line 4, new\n" in later
 
 

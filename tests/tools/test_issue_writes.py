@@ -117,3 +117,72 @@ async def test_a_job_that_has_nothing_but_its_token_is_told_what_is_needed(sandb
     async with connect(job_settings(sandbox)) as agent:
         for tool in ("create_issue", "update_issue"):
             assert "needs GITLAB_ACCESS_TOKEN with scope api" in await agent.refused(tool, iid=7, title="x")
+
+
+async def test_the_same_issue_again_with_other_fields_says_which_of_them_it_does_not_have(
+    fresh_sandbox: Sandbox,
+) -> None:
+    more = {"confidential": True, "labels": ["bug"], "assignees": ["developer"], "milestone": "1.4"}
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        await agent.call("create_issue", title="A", description="d")
+        again = await agent.call("create_issue", title="A", description="d", **more)
+        assert again.startswith("Already there, created minutes ago: #9: ")
+        assert again.endswith(
+            "\nIt was left as it is, not as asked for now: labels, assignees, milestone, confidential."
+            " update_issue changes that."
+        )
+        await agent.call("update_issue", iid=9, add_labels=["bug"], assignees=["developer"], confidential=True)
+        later = await agent.call("create_issue", title="A", description="d", **more)
+        assert later.endswith("not as asked for now: milestone. update_issue changes that.")
+        await agent.call("update_issue", iid=9, milestone="1.4")
+        assert "left as it is" not in await agent.call("create_issue", title="A", description="d", **more)
+    assert get(fresh_sandbox, "/issues?search=A&in=title&per_page=100")[0]["iid"] == 9
+
+
+async def test_the_same_issue_is_made_once_however_its_project_is_named(fresh_sandbox: Sandbox) -> None:
+    names = ("", "acme/app", "1", 1, "Acme/App", f"{fresh_sandbox.url}/acme/app")
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        answers = [await agent.call("create_issue", title="Q", description="1", project=name) for name in names]
+    assert ["#9: " in answer for answer in answers] == [True] * len(names)
+
+
+async def test_labels_that_cannot_all_be_had_are_refused_with_the_reason(sandbox: Sandbox) -> None:
+    sandbox.knobs.clear()
+    async with connect(settings_for(sandbox)) as agent:
+        told = await agent.refused("update_issue", iid=7, add_labels=["x1", "p1"], remove_labels="X1")
+        assert '"x1" is in add_labels and in remove_labels' in told
+        told = await agent.refused("create_issue", title="x", labels=["size::s", "size::L"])
+        assert '"size::s" and "size::L" are of one scope, of which an issue has one: give one.' in told
+        told = await agent.refused("update_issue", iid=7, add_labels=["a,b"])
+        assert 'a comma separates labels, and "a,b" holds one: give each label by itself' in told
+        assert writes(sandbox) == []
+        await agent.call("update_issue", iid=8, add_labels="a, size::s,b, team::s")
+    assert get(sandbox, "/issues/8")["labels"] == ["a", "b", "size::s", "team::s"]
+
+
+async def test_numbers_are_taken_for_titles_and_milestones_where_they_say_which(fresh_sandbox: Sandbox) -> None:
+    milestones = fresh_sandbox.world.projects[fresh_sandbox.project_id].milestones
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        await agent.call("create_issue", title=404, milestone=" 1.4 ")
+        assert (made := get(fresh_sandbox, "/issues/9"))["title"] == "404"
+        assert made["milestone"]["title"] == "1.4"
+        assert "#9 404 (open)" in await agent.call("list_issues", search=404, milestone=" 1.4 ")
+        milestones[0].title = "2"
+        await agent.call("update_issue", iid=8, milestone=2)
+        assert get(fresh_sandbox, "/issues/8")["milestone"]["title"] == "2"
+        told = await agent.refused("update_issue", iid=7, milestone=1.4)
+        assert 'milestone is 1.4: write it as text, such as "1.4": as numbers 1.1 and 1.10 are the same' in told
+        assert "title is empty" in await agent.refused("update_issue", iid=7, title=" ", state="close")
+        assert 'There is no milestone ""' in await agent.refused("update_issue", iid=7, milestone=" ")
+
+
+async def test_of_milestones_with_one_title_the_projects_own_is_meant_and_else_none(fresh_sandbox: Sandbox) -> None:
+    own = {**get(fresh_sandbox, "/milestones")[0]}
+    above = [{**own, "id": number, "project_id": None, "group_id": number} for number in (901, 902)]
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        fresh_sandbox.knobs.fail("GET", "/milestones", status=200, body=above)
+        told = await agent.refused("update_issue", iid=8, milestone="1.4")
+        assert '2 groups above the project have a milestone "1.4"' in told
+        fresh_sandbox.knobs.fail("GET", "/milestones", status=200, body=[*above, own])
+        await agent.call("update_issue", iid=8, milestone="1.4")
+    assert get(fresh_sandbox, "/issues/8")["milestone"]["id"] == own["id"]

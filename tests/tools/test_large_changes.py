@@ -83,9 +83,13 @@ async def test_a_diff_of_2_mb_in_many_files_is_the_same_over_git(sandbox: Sandbo
     assert added([answer])[-1] == PARTS["part11.txt"][-1]
 
 
-async def test_a_file_whose_diff_is_2_mb_is_shown_whole_over_git(sandbox: Sandbox, single: int) -> None:
+async def test_a_file_whose_diff_is_2_mb_is_shown_whole_over_git_where_it_is_meant(
+    sandbox: Sandbox, single: int
+) -> None:
     async with connect(job_settings(sandbox)) as agent:
-        answers = [answer async for answer in followed(agent, "get_merge_request_diff", iid=single)]
+        assert "single.txt (too large)" in await agent.call("get_merge_request_diff", iid=single)
+        meant = {"iid": single, "paths": ["single.txt"]}
+        answers = [answer async for answer in followed(agent, "get_merge_request_diff", **meant)]
         compared = await agent.call("compare_refs", base="main", head="single", page=2)
     assert added(answers) == SINGLE
     assert re.search(rf"1 file \+{len(SINGLE)} -0 · page 1 of {len(answers)}\n", answers[0])

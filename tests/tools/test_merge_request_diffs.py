@@ -9,7 +9,7 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.gitlab import get
-from tests.reviewing import ADDED, NEW, OLD, open_for_review, send, text
+from tests.reviewing import ADDED, NEW, OLD, commit, open_for_review, send, text
 from tests.support import Agent, allow_job_pushes, checkout, connect, job_settings, settings_for
 from tests.tools.test_commits import clone
 
@@ -166,3 +166,49 @@ async def test_a_file_that_became_a_link_has_both_of_its_sides_on_either_road(
         assert await agent.call("get_merge_request_diff", iid=number) == over_rest
     assert "\n1+README.md\n" in over_rest
     assert "## pyproject.toml +0 -6 (deleted)" in over_rest
+
+
+async def test_a_change_of_line_ends_is_seen_and_one_that_every_line_has_is_not(sandbox: Sandbox) -> None:
+    before = {"turned": "one\ntwo\n", "unended": "one\ntwo", "dos": "one\r\ntwo\r\n"}
+    after = {"turned": "one\r\ntwo\r\n", "unended": "one\ntwo\n", "dos": "one\r\n2\r\n"}
+    commit(sandbox, "ends-base", "main", *(write(f"ends/{name}", content) for name, content in before.items()))
+    changes = ({**write(f"ends/{name}", content), "action": "update"} for name, content in after.items())
+    commit(sandbox, "ends", "ends-base", *changes)
+    body = {"source_branch": "ends", "target_branch": "ends-base", "title": "Ends of lines"}
+    number = send(sandbox, "POST", "/merge_requests", **body)["iid"]
+    async with connect(settings_for(sandbox)) as agent:
+        shown = await agent.call("get_merge_request_diff", iid=number)
+        compared = await agent.call("compare_refs", base="ends-base", head="ends")
+    for answer, first, second in ((shown, "1", "2"), (compared, "", "")):
+        assert f"\n{first}+one<U+000D>\n{second}+two<U+000D>\n" in answer
+        assert f"\n{second}-two\n\\ No newline at end of file\n{second}+two\n" in answer
+        assert f"\n{second}-two\n{second}+2\n" in answer
+
+
+async def test_a_file_is_chosen_by_the_name_it_is_listed_by_whatever_is_in_it(sandbox: Sandbox) -> None:
+    names = ["app/[id]/page.tsx", "back\\slash.txt"]
+    number = open_for_review(sandbox, "brackets", *(write(name, "x\n") for name in names))
+    async with connect(settings_for(sandbox)) as agent:
+        for name in names:
+            answer = await agent.call("get_merge_request_diff", iid=number, paths=[name])
+            assert f"## {name} +1 -0 (new)" in answer
+            assert "1 file" in answer
+            assert f"## {name}" in await agent.call("compare_refs", base="main", head="brackets", paths=[name])
+        told = await agent.refused("compare_refs", base="main", head="brackets", paths=["nothing/**"])
+    assert "None of the files that differ matches nothing/**" in told
+
+
+async def test_over_git_too_large_and_generated_files_are_named_and_shown_where_they_are_meant(
+    sandbox: Sandbox,
+) -> None:
+    many = text([f"row {row:06}" for row in range(20_000)])
+    binary = {**write("logo-2.bin", "AAEC/wA="), "encoding": "base64"}
+    number = open_for_review(sandbox, "large-git", write("yarn.lock", "a\n"), write("large.txt", many), binary)
+    async with connect(job_settings(sandbox)) as agent:
+        answer = await agent.call("get_merge_request_diff", iid=number)
+        meant = await agent.call("get_merge_request_diff", iid=number, paths=["large.txt"])
+    assert "large.txt (too large)" in answer
+    assert "yarn.lock (generated)" in answer
+    assert "logo-2.bin (binary)" in answer
+    assert "row 000100" not in answer
+    assert "\n100+row 000099\n" in meant

@@ -154,6 +154,17 @@ async def test_a_rebase_that_does_not_end_in_time_says_how_to_look(sandbox: Sand
     assert "get_merge_request" in told
 
 
+async def test_a_branch_that_is_gone_or_protected_is_not_rebased(sandbox: Sandbox) -> None:
+    gone = open_for_review(sandbox, "gone")
+    send(sandbox, "DELETE", "/repository/branches/gone")
+    kept = open_for_review(sandbox, "kept")
+    commit(sandbox, "kept-base", "", {"action": "create", "file_path": "ahead.txt", "content": "x"})
+    sandbox.world.projects[sandbox.project_id].protected["kept"] = 30
+    async with connect(opted(sandbox)) as agent:
+        assert "branch is gone" in await agent.refused("rebase_merge_request", iid=gone)
+        assert "protected from force push" in await agent.refused("rebase_merge_request", iid=kept)
+
+
 async def test_without_being_asked_for_neither_is_listed(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("merge_merge_request", iid=1, sha="a" * 40)

@@ -124,7 +124,7 @@ async def test_a_search_that_finds_much_keeps_to_40000_bytes_and_says_how_to_get
         second = await agent.call("search_code", search="pin ", ref="wide", page=2)
     assert len(whole.encode()) <= 40_000
     assert "more lines on this page do not fit: search for a longer text" in whole
-    assert first.endswith('next: search_code {"search": "pin", "ref": "wide", "page": 2}')
+    assert first.endswith('next: search_code {"search": "pin ", "ref": "wide", "page": 2}')
     assert "p:1: pin 0" in first
     assert "pin 20" not in first
     assert "pin 20" in second

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
@@ -97,6 +98,50 @@ async def test_what_loses_its_answer_happens_once(fresh_sandbox: Sandbox, kind: 
     assert [job.name for job in unit.pipeline.jobs].count("unit") == 3
     happened = kind == "drop after"
     assert [CONFIRMED in answer for answer in (started, retried, canceled)] == [happened] * 3
+
+
+async def test_a_run_that_another_call_began_is_not_taken_for_the_own_one(fresh_sandbox: Sandbox) -> None:
+    async with connect(opened(fresh_sandbox)) as agent:
+        first = await agent.call("run_pipeline", ref="main")
+        fault(fresh_sandbox, "drop before", "POST", "/pipeline$")
+        second = await agent.call("run_pipeline", ref="main")
+    started = [each["id"] for each in get(fresh_sandbox, "/pipelines?source=api")]
+    assert sorted(int(answer.split()[2]) for answer in (first, second)) == sorted(started)
+    assert CONFIRMED not in second
+
+
+async def test_two_runs_at_once_with_other_variables_are_two_pipelines(fresh_sandbox: Sandbox) -> None:
+    project = fresh_sandbox.world.projects[fresh_sandbox.project_id]
+    project.settings["ci_pipeline_variables_minimum_override_role"] = "developer"
+    fault(fresh_sandbox, "drop before", "POST", "/pipeline$")
+    answers: dict[str, str] = {}
+    async with connect(opened(fresh_sandbox)) as agent, anyio.create_task_group() as group:
+
+        async def run(named: str, target: str) -> None:
+            answers[target] = await agent.call("run_pipeline", variables={"TARGET": target}, project=named)
+
+        for named, target in (("acme/app", "staging"), (str(fresh_sandbox.project_id), "production")):
+            group.start_soon(run, named, target)
+    posted = [each for each in fresh_sandbox.knobs.requests() if each["method"] == "POST"]
+    given = [each["body"]["variables"][0]["value"] for each in posted if each["status"]]
+    started = [each["id"] for each in get(fresh_sandbox, "/pipelines?source=api&sort=asc")]
+    assert {target: int(answer.split()[2]) for target, answer in answers.items()} == dict(
+        zip(given, started, strict=True)
+    )
+
+
+@pytest.mark.parametrize("given", [{"variables": {"A": "b"}}, {"inputs": {"a": 1}}])
+async def test_where_it_is_not_known_what_a_pipeline_was_given_none_is_called_the_own_one(
+    fresh_sandbox: Sandbox, given: dict[str, Any]
+) -> None:
+    project = fresh_sandbox.world.projects[fresh_sandbox.project_id]
+    project.settings["ci_pipeline_variables_minimum_override_role"] = "developer"
+    fault(fresh_sandbox, "drop after", "POST", "/pipeline$")
+    async with connect(opened(fresh_sandbox)) as agent:
+        told = await agent.refused("run_pipeline", ref="main", **given)
+    assert "Whether it took effect is not known. Look with list_pipelines before starting it again." in told
+    assert "GitLab does not say there what a pipeline was given" in told
+    assert len(get(fresh_sandbox, "/pipelines?source=api")) == 1
 
 
 async def test_a_configuration_is_checked_as_given_as_edited_on_disk_and_at_a_ref(

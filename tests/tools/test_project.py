@@ -70,3 +70,42 @@ async def test_they_are_listed_only_where_they_are_asked_for(sandbox: Sandbox) -
         listed = {tool.name for tool in (await agent.client.list_tools()).tools}
     assert "list_releases" in listed
     assert "list_labels" not in listed
+
+
+async def test_a_long_wiki_page_is_read_page_by_page_and_every_line_stays_quoted(fresh_sandbox: Sandbox) -> None:
+    wiki = fresh_sandbox.world.projects[fresh_sandbox.project_id].wiki
+    wiki["big"] = "\n".join([*(f"line {number} of the text" for number in range(4_000)), "w" * 20_000, "the end"])
+    wiki["huge"] = "words\n" * 40_000
+    async with connect(settings_for(fresh_sandbox, toolsets=ASKED)) as agent:
+        shown, number = "", 1
+        while True:
+            answer = await agent.call("get_wiki_page", slug="big", page=number)
+            assert len(answer.encode()) <= 40_000
+            head, _, rest = answer.partition("\n")
+            assert head == f"# Wiki: big (markdown) · page {number} of 4"
+            text, _, following = rest.partition("\nnext: ")
+            assert [line for line in text.split("\n") if not line.startswith("> ")] == []
+            shown += text.replace("> ", "").replace("\n", "")
+            if not following:
+                break
+            number += 1
+            assert following == f'get_wiki_page {{"slug": "big", "page": {number}}}'
+        assert shown == wiki["big"].replace("\n", "")
+        assert "There is no page 5: the last is 4" in await agent.call("get_wiki_page", slug=" big ", page=5)
+        assert "first 200,000 characters are shown" in await agent.call("get_wiki_page", slug="huge")
+
+
+async def test_a_member_is_found_by_a_username_with_its_sign_too(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox, toolsets=ASKED)) as agent:
+        assert "# Members: 1 member\n@developer" in await agent.call("search_members", search="@dev")
+        assert await agent.call("list_labels", search=404) == "# Labels: none"
+
+
+async def test_a_tool_that_its_toolset_would_not_bring_is_not_promised(sandbox: Sandbox) -> None:
+    async with connect(job_settings(sandbox)) as agent:
+        assert "needs GITLAB_ACCESS_TOKEN" in await agent.refused("list_labels")
+        told = await agent.refused("list_releases")
+        assert told == "list_releases is not listed in this run: --toolsets default,project brings it."
+    async with connect(settings_for(sandbox, read_only=True)) as agent:
+        assert "switched off in this run (--read-only" in await agent.refused("delete_branch")
+        assert "--toolsets default,project brings it" in await agent.refused("list_labels")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from gitlab_mcp.sandbox.repositories.repository import Repository
@@ -41,13 +42,12 @@ def _by_name(repository: Repository, sha: str, words: str) -> list[Piece]:
 def _by_content(repository: Repository, sha: str, words: str) -> list[Piece]:
     options = ("--ignore-case", "-I", "--line-number", "--null", _CONTEXT, "--fixed-strings", "--full-name")
     asked = ("grep", *options, "-e", words, sha)
-    _, output, _ = repository.git.attempt(repository.path, *asked)
-    found, lines = [], []
-    for record in [*output.decode("utf-8", "replace").split("\n")[:-1], "--"]:
-        if "\0" in record:
-            name, number, text = record.split("\0", 2)
-            lines.append((name.partition(":")[2], int(number), text))
-        elif lines:
-            found.append(Piece(lines[0][0], lines[0][1], "\n".join(line[2] for line in lines)))
-            lines = []
-    return found
+    # GitLab's git has a locale with more letters than A to Z.
+    _, output, _ = repository.git.attempt(repository.path, *asked, environment={"LC_ALL": "C.UTF-8"})
+    pieces: list[tuple[str, int, list[str]]] = []
+    # A line's name may hold line breaks: it ends at its NUL.
+    for path, number, text in re.findall(rf"{sha}:([^\0]*)\0(\d+)\0([^\n]*)\n", output.decode("utf-8", "replace")):
+        if not pieces or path != pieces[-1][0] or int(number) != pieces[-1][1] + len(pieces[-1][2]):
+            pieces.append((path, int(number), []))
+        pieces[-1][2].append(text)
+    return [Piece(path, first, "\n".join(lines)) for path, first, lines in pieces]

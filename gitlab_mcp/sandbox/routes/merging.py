@@ -118,6 +118,8 @@ def rebase_now(call: Call, one: MergeRequest) -> None:
     repository = one.project.repository
     if not access.may_push(call.user, one.project, one.source_branch):
         raise forbidden("Cannot push to source branch")
+    if access.protection(one.project, one.source_branch) is not None:
+        raise forbidden("Source branch is protected from force push")
     if one.state != "opened":
         raise not_allowed()
     source, target = repository.branch(one.source_branch), repository.branch(one.target_branch)
