@@ -113,6 +113,4 @@ def thread_of(gitlab: GitLab, noteable: str, reply_to: str) -> str:
     for discussion in gitlab.every(f"{noteable}/discussions"):
         if any(note.number("id") == wanted for note in discussion.entities("notes")):
             return discussion.text("id")
-    raise InvalidArgument(
-        f"There is no note {wanted} here: take the id from the list of comments (n101 is 101)."
-    )
+    raise InvalidArgument(f"There is no note {wanted} here: take the id from the list of comments (n101 is 101).")
