@@ -88,7 +88,7 @@ class LimitedAdapter(HTTPAdapter):
         silence = min(timeout, SILENCE_SECONDS)
         answer = super().send(request, timeout=(min(timeout, CONNECT_SECONDS), silence), **kwargs)
         try:
-            body = _read(answer, ends, limit if answer.ok else BODY_BYTES)
+            body = _read(answer, ends, limit if answer.status_code == 200 else BODY_BYTES)
         except BaseException:
             answer.raw.close()
             raise
@@ -104,15 +104,19 @@ def _read(answer: requests.Response, ends: float, limit: int) -> IO[bytes]:
     if limit > BODY_BYTES:
         body = SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115  # whoever reads the answer closes it
     try:
-        _copy(answer, body, ends, limit)
+        size = _copy(answer, body, ends, limit)
     except BaseException:
         body.close()
         raise
     body.seek(0)
+    if limit > BODY_BYTES and size <= MEMORY_BYTES:
+        with body:
+            return io.BytesIO(body.read())  # which nobody need close
     return body
 
 
-def _copy(answer: requests.Response, body: IO[bytes], ends: float, limit: int) -> None:
+def _copy(answer: requests.Response, body: IO[bytes], ends: float, limit: int) -> int:
+    """Write the body of an answer to `body`; its bytes."""
     size = 0
     try:
         while True:
@@ -120,7 +124,7 @@ def _copy(answer: requests.Response, body: IO[bytes], ends: float, limit: int) -
                 raise OutOfTime("the answer did not end in time")
             chunk = answer.raw.read1(CHUNK_BYTES, decode_content=True)
             if not chunk:
-                return
+                return size
             body.write(chunk)
             size += len(chunk)
             if size > limit:
