@@ -72,12 +72,35 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
     assert imported - set(sys.stdlib_module_names) - {"gitlab_mcp"} == {modules.get(name, name) for name in declared}
 
 
-def test_the_lock_has_hashes_and_no_addresses() -> None:
-    lock = (REPOSITORY / "requirements-dev.txt").read_text()
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_a_lock_has_hashes_and_no_addresses(name: str) -> None:
+    lock = (REPOSITORY / name).read_text()
     assert "://" not in lock
-    pinned = [line for line in lock.splitlines() if "==" in line and not line.startswith(" ")]
+    pinned = locked(name)
     assert pinned
-    assert lock.count("--hash=sha256:") >= len(pinned)
+    assert {requirement for requirement, hashes in pinned.items() if not hashes} == set()
+
+
+def test_what_images_install_is_what_the_tests_run_with() -> None:
+    tested = locked("requirements-dev.txt")
+    assert {name: pin for name, pin in locked("requirements.txt").items() if tested.get(name) != pin} == {}
+
+
+def test_the_lock_of_the_server_has_all_that_it_asks_for() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    pinned = {requirement.split("==")[0] for requirement in locked("requirements.txt")}
+    assert {each.split(">=")[0] for each in project["dependencies"]} - pinned == set()
+
+
+def locked(name: str) -> dict[str, list[str]]:
+    """What a lock pins ("mcp==2.3.0 ; markers"), each with its hashes."""
+    pinned: dict[str, list[str]] = {}
+    for line in (REPOSITORY / name).read_text().splitlines():
+        if "==" in line and not line.startswith((" ", "#")):
+            pinned[line.removesuffix(" \\")] = []
+        elif "--hash=" in line:
+            pinned[list(pinned)[-1]].append(line.strip(" \\"))
+    return pinned
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:
