@@ -1,4 +1,4 @@
-# Images with the server at /bin/gitlab-mcp-server: docs/image.md says how to build and use them; scripts/build-image does.
+# Images with the server at /bin/gitlab-mcp-server. scripts/build-image builds them, docs/image.md says how they are used.
 #   server  (what is built where no target is named): the server, git, bash, curl, CA certificates
 #   claude  the same with the Claude Code CLI
 # Secrets, all optional and in no layer: ca (PEM file of a private CA), pip_index_url, npm_registry.
@@ -15,7 +15,7 @@ WORKDIR /source
 COPY requirements.txt ./
 RUN --mount=type=secret,id=ca --mount=type=secret,id=pip_index_url \
     if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi \
-    && if [ -s /run/secrets/pip_index_url ]; then PIP_INDEX_URL=$(cat /run/secrets/pip_index_url) && export PIP_INDEX_URL; fi \
+    && if [ -s /run/secrets/pip_index_url ]; then PIP_INDEX_URL=$(cat /run/secrets/pip_index_url); export PIP_INDEX_URL; fi \
     && /tools/bin/pip --python /opt/gitlab-mcp-server/bin/python install --no-cache-dir --no-compile \
         --only-binary :all: --require-hashes --requirement requirements.txt
 COPY pyproject.toml README.md LICENSE ./
@@ -30,9 +30,9 @@ FROM ${BASE} AS server
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends bash ca-certificates curl git python3 \
     && apt-get clean \
-    && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* /var/lib/dpkg/*-old \
     && useradd --uid 1000 --create-home --shell /bin/bash gitlab-mcp \
-    && rm -f /etc/passwd- /etc/shadow- /etc/group- /etc/gshadow- /etc/subuid- /etc/subgid- \
+    && find /var/lib/apt/lists /var/cache /var/log -type f -delete \
+    && rm -f /var/lib/dpkg/*-old /etc/passwd- /etc/shadow- /etc/group- /etc/gshadow- /etc/subuid- /etc/subgid- \
     && ln -s /opt/gitlab-mcp-server/bin/gitlab-mcp-server /bin/gitlab-mcp-server
 COPY --from=build /opt/gitlab-mcp-server /opt/gitlab-mcp-server
 ENV LANG=C.UTF-8
@@ -56,7 +56,7 @@ ARG CLAUDE_SHA512_ARM64=578c9a9c0639100e54a70c113ed8d27ea0db36a0255097959f735867
 WORKDIR /fetched
 RUN --mount=type=secret,id=ca --mount=type=secret,id=npm_registry \
     if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi \
-    && if [ -s /run/secrets/npm_registry ]; then npm_config_registry=$(cat /run/secrets/npm_registry) && export npm_config_registry; fi \
+    && if [ -s /run/secrets/npm_registry ]; then npm_config_registry=$(cat /run/secrets/npm_registry); export npm_config_registry; fi \
     && case $(dpkg --print-architecture) in \
         amd64) platform=linux-x64 sum=$CLAUDE_SHA512_AMD64 ;; \
         arm64) platform=linux-arm64 sum=$CLAUDE_SHA512_ARM64 ;; \
