@@ -16,7 +16,7 @@ from gitlab_mcp.sandbox import Sandbox
 from tests.e2e.ci_local import STAND_INS, Job, installed_server, needs_ci_local, run_job
 from tests.e2e.claude import USERS, Place, fresh_place
 from tests.e2e.model import Call, Model, Request, Script, Turn
-from tests.test_templates import EXAMPLES, TEMPLATE, interpolated, repository
+from tests.templates import EXAMPLES, TEMPLATE, interpolated, repository
 
 pytestmark = needs_ci_local
 
