@@ -47,6 +47,7 @@ STS, RUNTIME, BEDROCK = (
     f"bedrock.{REGION}.amazonaws.com",
 )
 EXCHANGE, IAM, VERTEX = "sts.googleapis.com", "iamcredentials.googleapis.com", f"{LOCATION}-aiplatform.googleapis.com"
+STS_SPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 URN = "urn:ietf:params:oauth"
 
 
@@ -75,12 +76,11 @@ class Refused(Exception):
 
 @dataclass
 class Cloud:
-    """The doors, open. `token` is the one that is exchanged."""
+    """The doors, open."""
 
     model: Model
     address: str = ""
     ca: Path = Path()
-    token: str = ID_TOKEN
     asked: list[Asked] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -113,6 +113,9 @@ class Cloud:
         except Refused as reason:
             with self.lock:
                 self.refused.append(f"{asked.host}{asked.path}: {reason}")
+            if asked.host == STS:
+                error = "<Error><Type>Sender</Type><Code>AccessDenied</Code><Message>Not authorized</Message></Error>"
+                return 403, "text/xml", f'<ErrorResponse xmlns="{STS_SPACE}">{error}</ErrorResponse>'.encode()
             return 403, "application/json", json.dumps({"error": "access_denied", "message": str(reason)}).encode()
 
     def _role(self, asked: Asked) -> Answer:
@@ -120,7 +123,7 @@ class Cloud:
         for name, wanted in (
             ("Action", "AssumeRoleWithWebIdentity"),
             ("RoleArn", ROLE),
-            ("WebIdentityToken", self.token),
+            ("WebIdentityToken", ID_TOKEN),
         ):
             require(name, given.get(name), wanted)
         if not given.get("RoleSessionName", "").startswith("gitlab-"):
@@ -129,8 +132,7 @@ class Cloud:
         rest = f"<SessionToken>{SESSION}</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>"
         name = "AssumeRoleWithWebIdentity"
         result = f"<{name}Result><Credentials>{keys}{rest}</Credentials></{name}Result>"
-        space = "https://sts.amazonaws.com/doc/2011-06-15/"
-        return 200, "text/xml", f'<{name}Response xmlns="{space}">{result}</{name}Response>'.encode()
+        return 200, "text/xml", f'<{name}Response xmlns="{STS_SPACE}">{result}</{name}Response>'.encode()
 
     def _signed(self, asked: Asked) -> None:
         require("x-amz-security-token", asked.headers.get("x-amz-security-token"), SESSION)
@@ -154,7 +156,7 @@ class Cloud:
         require("audience", given.get("audience"), f"//iam.googleapis.com/{PROVIDER}")
         require("grant_type", given.get("grant_type"), f"{URN}:grant-type:token-exchange")
         require("subject_token_type", given.get("subject_token_type"), f"{URN}:token-type:jwt")
-        require("subject_token", given.get("subject_token"), self.token)
+        require("subject_token", given.get("subject_token"), ID_TOKEN)
         issued = {"issued_token_type": f"{URN}:token-type:access_token", "token_type": "Bearer", "expires_in": 3600}
         return 200, "application/json", json.dumps({"access_token": FEDERATED, **issued}).encode()
 
@@ -209,6 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_CONNECT(self) -> None:
         """Go on over TLS, as the host that was asked for."""
         self.host = self.path.rpartition(":")[0]
+        self.close_connection = False  # whatever version of HTTP the tunnel was asked for in
         self.send_response(200)
         self.end_headers()
         self.rfile.close()
