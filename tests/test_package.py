@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -55,6 +56,13 @@ def test_the_wheel_is_typed_and_holds_nothing_but_the_package(installed: Path) -
     assert "gitlab_mcp/py.typed" in files
     own = ("gitlab_mcp/", f"gitlab_mcp_server-{__version__}.dist-info/", "../../../bin/gitlab-mcp-server")
     assert [file for file in files if not file.startswith(own)] == []
+
+
+def test_the_pipeline_tries_the_oldest_and_the_newest_python_that_the_package_names() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    named = re.findall(r"'Programming Language :: Python :: (3\.\d+)'", str(project["classifiers"]))
+    assert project["requires-python"] == f">={named[0]}"
+    assert f'- PYTHON: ["{named[0]}", "{named[-1]}"]' in (REPOSITORY / ".gitlab-ci.yml").read_text()
 
 
 def test_every_dependency_is_bounded_above_and_below() -> None:
