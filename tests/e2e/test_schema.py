@@ -13,7 +13,9 @@ import pytest
 
 from tests.e2e.ci_local import needs_ci_local
 from tests.e2e.test_template import ALWAYS
+from tests.support import REPOSITORY
 from tests.templates import ALL, EXAMPLES, PROVIDERS, TEMPLATE, header, interpolated, repository
+from tests.test_setup_page import blocks
 
 pytestmark = needs_ci_local
 
@@ -54,6 +56,38 @@ def test_every_example_is_what_gitlabs_schema_wants(example: Path, tmp_path: Pat
     if "page" in example.parts and "stages:" not in text:
         text = f"stages: [ai]\n{text}"  # the page has these below the first, which has it
     assert jobs_of(validated(tmp_path, text, *TEMPLATES))
+
+
+@pytest.mark.parametrize("block", blocks("yaml"), ids=lambda text: text.splitlines()[-1].strip().partition(":")[0])
+def test_what_the_setup_page_has_to_be_copied_is_what_gitlabs_schema_wants(block: str, tmp_path: Path) -> None:
+    if "include:" not in block:
+        block = f"{blocks('yaml')[0]}\n{block}"  # it stands beside the quick setup's
+    text = re.sub(r"- component: \S+/([a-z-]+)@.*", r"- local: /templates/\1.yml", block)
+    assert len(jobs_of(validated(tmp_path, text, *TEMPLATES))) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "jobs"),
+    [
+        ({"CI_PIPELINE_SOURCE": "merge_request_event", "CI_COMMIT_BRANCH": ""}, {"commands", "everything"}),
+        ({"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main"}, {"commands", "everything", "server-image"}),
+        ({"CI_COMMIT_TAG": "anything", "CI_COMMIT_BRANCH": ""}, {"commands", "everything"}),
+        (
+            {"CI_COMMIT_TAG": "0.1.0", "CI_COMMIT_BRANCH": ""},
+            {"commands", "everything", "wheel", "server-image", "claude-image", "release"},
+        ),
+    ],
+    ids=["merge-request", "default-branch", "tag", "version"],
+)
+def test_the_projects_own_pipeline_is_what_gitlabs_schema_wants_and_publishes_versions_only(
+    given: Mapping[str, str], jobs: set[str], tmp_path: Path
+) -> None:
+    text = (REPOSITORY / ".gitlab-ci.yml").read_text()
+    variables = {"CI_COMMIT_TAG": "", "CI_DEFAULT_BRANCH": "main", **given}
+    found = jobs_of(validated(tmp_path, text, variables=variables))
+    running = {name for name, job in found.items() if job["when"] != "never"}
+    assert {name.partition(":")[0] for name in running} == jobs
+    assert [found[name]["when"] for name in running if name == "claude-image"] in ([], ["manual"])
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
