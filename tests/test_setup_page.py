@@ -133,7 +133,7 @@ STAND_INS = {
 }
 
 
-def run(text: str, folder: Path, stdin: str = "", shell: str = "sh", **env: str) -> str:
+def run(text: str, folder: Path, shell: str = "sh", **env: str) -> str:
     """Run a script in a copy of what it needs of this repository, and what it printed."""
     (folder / "gitlab_mcp").mkdir()
     shutil.copy(REPOSITORY / "gitlab_mcp" / "__init__.py", folder / "gitlab_mcp")
@@ -147,7 +147,6 @@ def run(text: str, folder: Path, stdin: str = "", shell: str = "sh", **env: str)
         [shell, "-ec", text],
         cwd=folder,
         env=given,
-        input=stdin,
         capture_output=True,
         text=True,
         check=False,
@@ -163,7 +162,7 @@ def test_the_commands_that_put_the_wheel_into_the_registry_do_so_without_the_tok
 ) -> None:
     [commands] = [block for block in blocks("bash") if "pip wheel" in block]
     with registry() as (url, taken):
-        told = run(commands.replace("https://gitlab.example.com", url), tmp_path, "glpat-of-somebody\n", "bash")
+        told = run(commands.replace("https://gitlab.example.com", url), tmp_path, "bash", TOKEN="glpat-of-somebody")
     folder = f"/api/v4/projects/tools%2Fgitlab-mcp-server/packages/generic/gitlab-mcp-server/{__version__}"
     assert set(taken) == {f"{folder}/{WHEEL}", f"{folder}/requirements.txt"}
     # The address from which jobs fetch it, and the sum that was printed.
@@ -183,7 +182,7 @@ def test_the_command_that_starts_a_run_sends_what_to_do_and_keeps_its_token_off_
 ) -> None:
     [commands] = [block for block in blocks("bash") if "trigger/pipeline" in block]
     with registry() as (url, taken):
-        run(commands.replace("https://gitlab.example.com", url), tmp_path, "glptt-of-somebody\n", "bash")
+        run(commands.replace("https://gitlab.example.com", url), tmp_path, "bash", TOKEN="glptt-of-somebody")
     [(path, (_, body))] = taken.items()
     assert path == "/api/v4/projects/acme%2Fapp/trigger/pipeline"
     sent = dict(re.findall(r'name="([^"]+)"\r\n\r\n(.*?)\r\n', body.decode()))
