@@ -72,6 +72,16 @@ def test_every_link_to_a_file_and_every_script_that_is_named_exists(page: Path) 
     assert [script for script in scripts if not (REPOSITORY / script).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_section_leads_to_one(page: Path) -> None:
+    for file, section in re.findall(r"\]\((?!https?://)([^)#]*)#([^)]+)\)", page.read_text()):
+        target = page.parent / file if file else page
+        headings = re.findall(r"^#+ (.*)", target.read_text(), re.MULTILINE)
+        # As GitLab and GitHub make them.
+        known = [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+        assert section in known, (file, section)
+
+
 def test_the_readme_names_every_option_of_the_server() -> None:
     readme = (REPOSITORY / "README.md").read_text()
 
