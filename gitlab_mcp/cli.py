@@ -14,6 +14,7 @@ from gitlab_mcp.cli_doctor import doctor
 from gitlab_mcp.cli_options import CONFIGURATION as CONFIGURATION
 from gitlab_mcp.cli_options import configuration, given
 from gitlab_mcp.cli_register import register, unregister
+from gitlab_mcp.cli_tools import tools
 from gitlab_mcp.settings import Flags, Settings, SettingsError, read_settings
 
 
@@ -105,6 +106,7 @@ def run(flags: Flags) -> NoReturn:
 main.add_command(register)
 main.add_command(unregister)
 main.add_command(doctor)
+main.add_command(tools)
 
 
 @main.command(short_help="Play the way from an issue to a merge request.")
@@ -135,17 +137,6 @@ def sandbox(port: int, repo: Path | None, knobs: bool, as_json: bool) -> None:
     except SandboxError as error:
         click.echo(f"gitlab-mcp-server: {error}", err=True)
         sys.exit(2)
-
-
-@main.command()
-def tools() -> None:
-    """List the tools as a Markdown table."""
-    from gitlab_mcp.tools import TOOLS
-
-    click.echo("| tool | toolset | writes | what it does |\n|---|---|---|---|")
-    for definition in TOOLS:
-        writes = "yes" if definition.writes else ""
-        click.echo(f"| `{definition.name}` | {definition.toolset} | {writes} | {definition.summary} |")
 
 
 def introduce(flags: Flags) -> None:

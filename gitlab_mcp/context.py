@@ -6,11 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from gitlab_mcp.api import desk
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.issues import Issues
 from gitlab_mcp.api.members import Authors, Members
 from gitlab_mcp.api.notes import Notes
 from gitlab_mcp.api.project import Noteable, Project
+from gitlab_mcp.api.reviews import Reviews
 from gitlab_mcp.api.session import roots
 from gitlab_mcp.checkout import project_of_remote
 from gitlab_mcp.errors import InvalidArgument
@@ -35,6 +38,8 @@ class App:
         self.settings = settings
         self.gitlab = GitLab(settings)
         self.notes = Notes(self.gitlab)
+        self.reviews = Reviews(self.gitlab, self.notes)
+        self.issues = Issues(self.gitlab)
         self.members = Members(self.gitlab)
         self.executor = ThreadPoolExecutor(TOOL_THREADS, thread_name_prefix="tool")
         directory = settings.working_directory
@@ -103,7 +108,7 @@ class Ctx:
             name = self._project_of_url(name)
         name = name or self.settings.project
         if not name:
-            raise InvalidArgument('This run has no project of its own: give project, such as "group/app".')
+            raise InvalidArgument(desk.no_project(self.gitlab))
         return self.app.project(name)
 
     def repository(self, project: Project) -> Repository:
@@ -115,6 +120,10 @@ class Ctx:
         directory = self.settings.working_directory
         return self.app.worktree if directory and project.is_called(directory.project) else None
 
+    def begin_authors(self, project: Project) -> None:
+        """Begin to ask for the roles that `authors` will tell."""
+        self.app.members.begin(project.path)
+
     def authors(self, project: Project, texts: Iterable[Entity]) -> Authors:
         """What is known of those who wrote `texts` (issues, merge requests, notes)."""
         return self.app.members.authors(project.path, (text.entity("author") for text in texts))
@@ -122,6 +131,15 @@ class Ctx:
     def list_authors(self, project: Project, rows: Iterable[Entity]) -> Authors:
         """The same for the rows of a list, whose titles alone are worth the look-ups only where some are withheld."""
         return self.authors(project, rows) if self.settings.trusted_only else Authors()
+
+    def authors_across(self, rows: Iterable[Entity]) -> dict[int, Authors]:
+        """The same for rows of several projects, by the ids of those."""
+        if not self.settings.trusted_only:
+            return {}
+        projects: dict[int, list[Entity]] = {}
+        for row in rows:
+            projects.setdefault(row.number("project_id"), []).append(row.entity("author"))
+        return {number: self.app.members.authors(f"/projects/{number}", users) for number, users in projects.items()}
 
     def noteable(self, noun: Noun, reference: str, project: str = "") -> Noteable:
         """The issue or merge request that `reference` (an iid or a web URL) names.

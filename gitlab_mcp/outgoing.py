@@ -6,6 +6,14 @@ from collections.abc import Iterator
 # GitLab deletes carriage returns, then takes commands at column 0 only (lib/gitlab/quick_actions/extractor.rb).
 QUICK_ACTION = re.compile(r"(?im)^([^\S\n]*)/(?=[a-z_]+(?:\s|$))")
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+# CommonMark 0.31, 4.6: the HTML blocks that an empty line does not end, and what does.
+HTML_BLOCKS = (
+    (r"(?i)<(?:pre|script|style|textarea)(?![^\s>])", r"(?i)</(?:pre|script|style|textarea)>"),
+    (r"<!--", r"-->"),
+    (r"<\?", r"\?>"),
+    (r"<![A-Za-z]", r">"),
+    (r"<!\[CDATA\[", r"\]\]>"),
+)
 
 PASSES = 10
 
@@ -65,3 +73,31 @@ def _spans(prose: str) -> Iterator[tuple[str, bool]]:
             yield prose[opening.start() : closing.end()], True
             position = closing.end()
     yield prose[position:], False
+
+
+def leaves_open(text: str) -> bool:
+    """Whether what follows `text` after an empty line may be taken for a part of its last code block or HTML.
+
+    An indented one can be that of a list, which ends with it. What has less indentation then is not looked into: true.
+    """
+    indentation, ending = 0, ""
+    for line in text.expandtabs(4).split("\n"):
+        content = line.lstrip(" ")
+        indented = len(line) - len(content)
+        if ending and content and indented < indentation:
+            return True
+        if not ending and indented < 4:
+            indentation, ending = indented, _ending(content)
+            if ending.startswith("^"):
+                continue  # a fence does not end itself
+        if ending and re.search(ending, line):
+            ending = ""
+    return bool(ending)
+
+
+def _ending(line: str) -> str:
+    """What ends the code block or HTML that this line begins, as a pattern; "" where it begins none."""
+    fence = FENCE.match(line)
+    if fence and not (fence[1][0] == "`" and "`" in fence[2]):
+        return rf"^ {{0,3}}{fence[1]}{fence[1][0]}* *$"
+    return next((ending for beginning, ending in HTML_BLOCKS if re.match(beginning, line)), "")

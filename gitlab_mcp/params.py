@@ -12,12 +12,17 @@ WEB_PATH = re.compile(
 )
 
 NO_TEXT = "half of a surrogate pair, which is no character: leave it out"
+GLOB_CHARACTERS = 1000
 BRANCH_BYTES = 249  # git's lock file of a branch has ".lock" behind its name, and file names end at 255 bytes
 
 
-def is_text(value: str) -> bool:
-    """Whether a text can be sent at all: half of a surrogate pair has no UTF-8."""
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+def is_text(value: object) -> bool:
+    """Whether a text, or all in a list or an object, can be sent at all: half of a surrogate pair has no UTF-8."""
+    if isinstance(value, list):
+        return all(map(is_text, value))
+    if isinstance(value, dict):
+        return all(is_text(each) for item in value.items() for each in item)
+    return not (isinstance(value, str) and re.search("[\ud800-\udfff]", value))
 
 
 def as_text(value: object) -> object:
@@ -25,6 +30,13 @@ def as_text(value: object) -> object:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _text(value: object) -> object:
+    value = as_text(value)
+    if isinstance(value, float):
+        raise ValueError(f'write it as text, such as "{value}": as numbers 1.1 and 1.10 are the same')
+    return value
 
 
 def _reference(value: object) -> object:
@@ -35,7 +47,7 @@ def _reference(value: object) -> object:
     if not value:
         return value  # left out
     if not (match := REFERENCE.fullmatch(value)):
-        if value.lower().startswith(("http://", "https://")) and web_reference(value):
+        if re.match(r"https?://[\x21-\x7e\xa0-\U0010ffff]+\Z", value, re.IGNORECASE) and web_reference(value):
             return value
         raise ValueError("give an iid such as 7 or #7, or the web URL of the issue or merge request")
     if int(match[1]) == 0:
@@ -52,12 +64,37 @@ def _names(value: object) -> object:
     return [name for name in stripped if name != ""]
 
 
+def _labels(value: object) -> object:
+    labels = _names(value)
+    if isinstance(value, list) and (joined := [label for label in value if isinstance(label, str) and "," in label]):
+        raise ValueError(f'a comma separates labels, and "{joined[0]}" holds one: give each label by itself')
+    return labels
+
+
+def _globs(value: object) -> object:
+    globs = _names(value)
+    return [_glob(glob) for glob in globs] if isinstance(globs, list) else globs
+
+
+def _glob(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    glob = value.removeprefix("./").rstrip("/")
+    if glob in ("", "."):
+        return "**"
+    strange = any(ord(character) < 32 for character in glob) or len(glob) > GLOB_CHARACTERS
+    if strange or glob.startswith(("/", ":")) or ".." in glob.split("/"):
+        raise ValueError('give globs from the root of the repository, such as "src/**" or "*.md"')
+    return glob
+
+
 def _usernames(value: object) -> object:
     names = _names(value)
     return [_username(name) for name in names] if isinstance(names, list) else names
 
 
 def _username(value: object) -> object:
+    value = as_text(value)
     return value.strip().removeprefix("@") if isinstance(value, str) else value
 
 
@@ -77,6 +114,11 @@ def _path(value: object) -> object:
     if not is_text(path):
         raise ValueError(f"a path cannot hold {NO_TEXT}")
     return path.rstrip("/")
+
+
+def _folder(value: object) -> object:
+    """The root has several names."""
+    return "" if value in (".", "/") else _path(value)
 
 
 def _ref(value: object) -> object:
@@ -107,6 +149,27 @@ def _branch(value: object) -> object:
     return name
 
 
+def _sha(value: object) -> object:
+    if not isinstance(value, str) or not value.strip():
+        return value
+    if not re.fullmatch(r"[0-9a-f]{7,64}", value.strip().lower()):
+        raise ValueError("give the id of a commit, of at least 7 characters")
+    return value.strip().lower()
+
+
+def _words(value: object) -> object:
+    words = value if isinstance(value, str) else _text(value)
+    if isinstance(words, str) and (not words.strip() or any(ord(character) < 32 for character in words)):
+        raise ValueError("give a text on one line")
+    return words
+
+
+def _day(value: object) -> object:
+    if isinstance(value, str) and value.strip() and not re.fullmatch(r"\d{4}-\d\d-\d\d", value.strip()):
+        raise ValueError("give a day as 2026-11-20")
+    return value.strip() if isinstance(value, str) else value
+
+
 def web_reference(url: str) -> re.Match[str] | None:
     """The project, noun, iid and note id that a web URL of an issue or merge request names, or None."""
     try:
@@ -117,18 +180,27 @@ def web_reference(url: str) -> re.Match[str] | None:
 
 
 Iid = Annotated[
-    str, BeforeValidator(_reference), Field(description="iid (7 or #7) or web URL; left out: what this run is about")
+    str, BeforeValidator(_reference), Field(description="7, #7, !12 or web URL; left out: what this run is about")
 ]
 Project = Annotated[str, BeforeValidator(as_text)]
 Usernames = Annotated[list[str], BeforeValidator(_usernames)]
-Globs = Annotated[list[str], BeforeValidator(_names)]
-Labels = Annotated[list[str], BeforeValidator(_names)]
+Globs = Annotated[
+    list[str], BeforeValidator(_globs), Field(description="globs: src/**, *.md (top), **/*.md (anywhere)")
+]
+Labels = Annotated[list[str], BeforeValidator(_labels)]
+Text = Annotated[str, BeforeValidator(_text)]
 Username = Annotated[str, BeforeValidator(_username)]
 Path = Annotated[str, BeforeValidator(_path)]
+Folder = Annotated[str, BeforeValidator(_folder)]
 Branch = Annotated[str, BeforeValidator(_branch)]
 Ref = Annotated[str, BeforeValidator(_ref)]
+Sha = Annotated[str, BeforeValidator(_sha)]
 PageNumber = Annotated[int, Field(ge=1)]
 Detail = Literal["concise", "full"]
+PipelineId = Annotated[int, Field(ge=1)]
+JobId = Annotated[int, Field(ge=1)]
+Words = Annotated[str, BeforeValidator(_words)]
+DueDate = Annotated[str, BeforeValidator(_day), Field(description="2026-11-20")]
 
 # A right value for each parameter, for the error that a wrong one gets.
 EXAMPLES: dict[str, object] = {
@@ -168,7 +240,32 @@ EXAMPLES: dict[str, object] = {
     "source_branch": "fix-7-empty-config",
     "squash": True,
     "start_line": 1,
+    "start_column": 1,
     "state": "opened",
     "target_branch": "main",
     "title": "Handle an empty configuration file",
+    "content": "test: {script: pytest}",
+    "context": 3,
+    "grep": "error|failed",
+    "inputs": {"environment": "staging"},
+    "job_id": 602,
+    "pipeline_id": 501,
+    "status": "failed",
+    "variables": {"RELEASE": "1.4.0"},
+    "names_only": True,
+    "comments": [{"path": "src/app.py", "line": 14, "body": "Use the name.", "suggestion": "print(name)"}],
+    "sha": "1a2b3c4d5e6f",
+    "summary": "Two small things, else fine.",
+    "verdict": "approve",
+    "note": "101",
+    "resolved": False,
+    "thread": "101",
+    "unresolved": True,
+    "auto_merge": True,
+    "due_date": "2026-11-20",
+    "confidential": True,
+    "mine": True,
+    "slug": "home",
 }
+# Where a parameter of one tool means something else.
+EXAMPLES_OF: dict[str, dict[str, object]] = {"list_files": {"path": "src"}}

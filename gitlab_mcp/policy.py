@@ -17,6 +17,14 @@ from gitlab_mcp.settings import READS, Settings
 # What GitLab is asked beside projects: who this is, and what the token can do.
 ABOUT_THE_RUN = re.compile(r"/(user|personal_access_tokens/self|version|metadata|job)")
 
+# A POST that changes nothing: GitLab looks over a configuration.
+ONLY_LOOKS = re.compile(r"/projects/[^/]+/ci/lint")
+
+# What is asked at a desk across projects.
+ACROSS_PROJECTS = ("/projects", "/issues", "/merge_requests")
+
+BRANCH = re.compile(r"/repository/branches/([^/]+)$")
+
 SECRET_INSIDE = "The text holds the value of a secret of this run: nothing was sent. Leave the secret out."  # noqa: S105  # no secret
 
 # Files that run in pipelines, decide who must approve, or instruct the next agent.
@@ -35,10 +43,14 @@ class Policy:
         self, method: str, path: str, body: Mapping[str, object] | None, default_branch: Callable[[str], str]
     ) -> None:
         """Raise Refused for a request that this run may not send. `path` is below /api/v4, as it is sent."""
-        writes = method not in READS
+        writes = method not in READS and not ONLY_LOOKS.fullmatch(path)
         if writes and self.settings.read_only:
             raise Refused("This run is read-only (--read-only).")
         project = project_of(path)
+        if project is None and path in ACROSS_PROJECTS and not writes:
+            if confined := self._confined():
+                raise Refused(f"This run is confined to {', '.join(confined)}: nothing is listed across projects.")
+            return
         if project is None:
             if writes or not ABOUT_THE_RUN.fullmatch(path):
                 raise Refused(f"This server does not ask GitLab for {path}.")
@@ -48,13 +60,16 @@ class Policy:
                 f"This run is confined to {', '.join(self._confined())}: {project} is another project."
                 " A maintainer opens it with --allow-project."
             )
-        if writes and body is not None:
-            self._check_secrets(body)
-            if self.settings.in_ci and "/repository/" in path:
-                actions = body.get("actions")
-                listed = actions if isinstance(actions, list) else []
-                paths = (str(action.get(key) or "") for action in listed for key in ("file_path", "previous_path"))
-                self._check_repository_write(str(body.get("branch", "")), paths, lambda: default_branch(project))
+        if method == "delete" and self.settings.in_ci and (named := BRANCH.search(path)):
+            self._check_repository_write(unquote(named[1]), (), lambda: default_branch(project))
+        if body is None:
+            return
+        self._check_secrets(body)
+        if writes and self.settings.in_ci and "/repository/" in path:
+            actions = body.get("actions")
+            listed = actions if isinstance(actions, list) else []
+            paths = (str(action.get(key) or "") for action in listed for key in ("file_path", "previous_path"))
+            self._check_repository_write(str(body.get("branch", "")), paths, lambda: default_branch(project))
 
     def check_push(
         self, path: str, branch: str, message: str, changes: Sequence[Change], default_branch: Callable[[], str]
@@ -69,6 +84,22 @@ class Policy:
         if self.settings.in_ci:
             self._check_repository_write(branch, (path for change in changes for path in change.paths), default_branch)
 
+    def check_merge(self, branch: str, paths: Callable[[], Iterable[str]], default_branch: Callable[[], str]) -> None:
+        """Raise Refused for a merge into `branch` of what changes `paths`, if this run may not write there."""
+        if not self.settings.in_ci:
+            return
+        if not self.settings.allow_default_branch and branch == default_branch():
+            raise Refused(
+                f"In CI nothing is merged into {branch}, the default branch: leave that to a person. A maintainer opens"
+                " it with --allow-default-branch."
+            )
+        self._check_files(paths())
+
+    def check_rebase(self, branch: str, default_branch: Callable[[], str]) -> None:
+        """Raise Refused where this run may not rewrite `branch`."""
+        if self.settings.in_ci:
+            self._check_repository_write(branch, (), default_branch)
+
     def covers(self, project: str, path: str, *, writes: bool) -> bool:
         """Whether requests about `project` (a path or an id) are allowed."""
         confined = self._confined()
@@ -80,7 +111,9 @@ class Policy:
         # A pipeline of a fork's merge request runs in the fork: there it may be read, and commented on.
         own = rf"/projects/{elsewhere.project_id}(/merge_requests/{elsewhere.iid}(/(?P<rest>.*))?)?"
         match = re.fullmatch(own, path)
-        return match is not None and (not writes or re.match(r"notes|discussions", match["rest"] or "") is not None)
+        return match is not None and (
+            not writes or re.match(r"notes|discussions|draft_notes", match["rest"] or "") is not None
+        )
 
     def _confined(self) -> tuple[str, ...]:
         """The paths and ids of the only projects that may be asked about, in lower case; () for any."""
@@ -103,6 +136,9 @@ class Policy:
                 f"In CI nothing is written to {branch}, the default branch: commit to another one and open a merge"
                 " request. A maintainer opens it with --allow-default-branch."
             )
+        self._check_files(paths)
+
+    def _check_files(self, paths: Iterable[str]) -> None:
         for named in paths:
             if named and self.guards(named):
                 raise Refused(

@@ -22,8 +22,8 @@ from gitlab_mcp.api.writes import NOT_KNOWN
 from gitlab_mcp.call import Call, current_call
 from gitlab_mcp.context import App, Ctx
 from gitlab_mcp.errors import Failure
-from gitlab_mcp.params import EXAMPLES
-from gitlab_mcp.render.redact import redact
+from gitlab_mcp.params import EXAMPLES, EXAMPLES_OF, NO_TEXT, is_text
+from gitlab_mcp.render.redact import redact, secrets_of_run
 from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.render.text import ANSWER_BYTES, ERROR_BYTES, cut
 
@@ -101,11 +101,15 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
         def tell(seconds: float, message: str) -> None:
             telling.add(asyncio.ensure_future(mcp_context.report_progress(seconds, message=message)))
 
+        for name, value in arguments.items():
+            if not is_text(value):
+                raise ToolError(f"{definition.name}: {name} holds {NO_TEXT}.")
         telling: set[asyncio.Future[None]] = set()
 
         call = Call(app.settings.deadline, report)
         context = copy_context()
         context.run(current_call.set, call)
+        context.run(secrets_of_run.set, secrets)
         answer = loop.run_in_executor(app.executor, lambda: context.run(function, Ctx(app), **arguments))
         try:
             while not answer.done() and call.left() > -GRACE:
@@ -189,7 +193,7 @@ def unknown_arguments(bound: Tool, arguments: dict[str, Any]) -> str:
             meant = f' Did you mean "{near[0]}"?' if near else ""
             return (
                 f'{bound.name} has no argument "{one_line(name, 60)}".{meant}'
-                f" It takes: {', '.join(known)}. A right call: {_example(bound)}."
+                f" It takes: {', '.join(known)}. A right call: {_example(bound, *near)}."
             )
     return ""
 
@@ -213,12 +217,18 @@ def wrong_arguments(bound: Tool, error: ValidationError) -> str:
     return f"{bound.name}: {'. '.join(told)}. A right call: {_example(bound, str(first))}."
 
 
-def _example(bound: Tool, also: str = "") -> str:
+def _example(bound: Tool, *also: str) -> str:
+    """A call with the arguments that the tool needs and those in `also`; where it needs none, with its first ones."""
     properties, required = bound.parameters["properties"], bound.parameters.get("required", ())
-    names = [name for name in properties if name in required or name == also]
+    shown = [*required, *also]
+    if not required:
+        enough = 1 if bound.annotations and bound.annotations.read_only_hint else 2  # of what, and what to change
+        shown = [*also, *(name for name in properties if name not in also)][:enough]
+    names = [name for name in properties if name in shown]
     if bound.name == "commit_files" and not {"actions", "paths"} & set(names):
         names.append("actions")
-    return json.dumps({name: properties[name].get("enum", [EXAMPLES[name]])[0] for name in names}, ensure_ascii=False)
+    examples = EXAMPLES | EXAMPLES_OF.get(bound.name, {})
+    return json.dumps({name: properties[name].get("enum", [examples[name]])[0] for name in names}, ensure_ascii=False)
 
 
 def _inside(bound: Tool, name: str) -> list[str]:

@@ -2,17 +2,19 @@
 
 import difflib
 import logging
+from dataclasses import replace
 from typing import Any
 
 from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
-from mcp_types import CallToolResult, InputRequiredResult
+from mcp_types import CallToolResult, GetPromptResult, InputRequiredResult
 from pydantic import ValidationError
 
 from gitlab_mcp import __version__
 from gitlab_mcp.context import App
 from gitlab_mcp.instructions import instructions
+from gitlab_mcp.prompts import check, prompts
 from gitlab_mcp.registry import ToolDefinition, bind, unknown_arguments, wrong_arguments
 from gitlab_mcp.render.redact import redact
 from gitlab_mcp.render.text import ERROR_BYTES, cut
@@ -33,15 +35,20 @@ class GitLabServer(MCPServer[Any]):
         self._app = App(settings)
         self._secrets = settings.hidden
         self._bound = {definition.name: bind(definition, self._app) for definition in selected(settings)}
-        self._needing_access_token = {definition.name for definition in needing_access_token(settings)}
+        needing = needing_access_token(settings)
+        self._needing_access_token = {definition.name for definition in needing}
         super().__init__(
             "gitlab",
             title="GitLab",
             version=__version__,
-            instructions=instructions(settings, list(self._bound), sorted(self._needing_access_token)),
+            instructions=instructions(
+                settings, list(self._bound), sorted(each.name for each in needing if not each.opt_in)
+            ),
             tools=list(self._bound.values()),
             log_level="WARNING",
         )
+        for prompt in prompts(self._bound):
+            self.add_prompt(prompt)
         # Spans would go nowhere here, and cost a tenth of a call.
         self.middleware[:] = [layer for layer in self.middleware if type(layer).__name__ != "OpenTelemetryMiddleware"]
 
@@ -77,23 +84,42 @@ class GitLabServer(MCPServer[Any]):
                 raise ToolError(self._shown(wrong_arguments(found, error.__cause__))) from None
             raise ToolError(str(error).removeprefix(f"Error executing tool {name}: ")) from error.__cause__
 
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        check(name, arguments or {})
+        return await super().get_prompt(name, arguments, context)
+
     def _shown(self, text: str) -> str:
         return cut(redact(text, self._secrets), ERROR_BYTES)
 
     def _unknown_tool(self, name: str) -> str:
         if name in self._needing_access_token:
-            return (
-                f"{name} needs GITLAB_ACCESS_TOKEN with scope api: this run has only CI_JOB_TOKEN, with which GitLab"
-                " does not allow it."
-            )
-        opt_in = next((definition for definition in TOOLS if definition.name == name and definition.opt_in), None)
-        if opt_in:
-            return f"{name} is not listed in this run: --toolsets default,{opt_in.toolset} brings it."
-        if any(definition.name == name for definition in TOOLS):
+            return _needing(name)
+        settings = self._app.settings
+        there = next((definition for definition in TOOLS if definition.name == name), None)
+        if there and there.toolset == DESK and settings.in_ci:
+            return f"{name} looks across projects, and a job has only its own."
+        if there and there.toolset == DESK and settings.allow_projects:
+            confined = ", ".join(filter(None, (*settings.own_project, *settings.allow_projects)))
+            return f"{name} looks across projects, and this run is confined to {confined}."
+        if there and there.opt_in and not (there.writes and settings.read_only):
+            asked = replace(settings, toolsets=(DEFAULT, there.toolset), tools=(), opens_tools=True)
+            if there in needing_access_token(asked):
+                return _needing(name)
+            return f"{name} is not listed in this run: --toolsets default,{there.toolset} brings it."
+        if there:
             return f"{name} is switched off in this run (--read-only, --toolsets or --tools)."
         near = difflib.get_close_matches(name, self._bound, n=1)
         meant = f" Did you mean {near[0]}?" if near else ""
         return f"There is no tool {name[:60]!r}.{meant} The tools: {', '.join(self._bound)}."
+
+
+def _needing(name: str) -> str:
+    return (
+        f"{name} needs GITLAB_ACCESS_TOKEN with scope api: this run has only CI_JOB_TOKEN, with which GitLab does not"
+        " allow it."
+    )
 
 
 def without_nulls(value: Any) -> Any:
@@ -117,26 +143,29 @@ def selected(settings: Settings) -> list[ToolDefinition]:
 
     Raises SettingsError for an unknown toolset or tool name.
     """
-    toolsets = known(settings.toolsets, [*sorted({definition.toolset for definition in TOOLS}), DEFAULT], "toolset")
-    names = known(settings.tools, [definition.name for definition in TOOLS], "tool")
     missing = needing_access_token(settings)
-
-    def is_chosen(definition: ToolDefinition) -> bool:
-        is_default = not definition.opt_in and not (definition.toolset == DESK and settings.in_ci)
-        in_toolsets = definition.toolset in toolsets or (DEFAULT in toolsets and is_default)
-        if (names and definition.name not in names) or (toolsets and not in_toolsets):
-            return False
-        return is_default or bool((names or toolsets) and settings.opens_tools and definition.toolset != DESK)
-
-    return [
-        definition
-        for definition in TOOLS
-        if is_chosen(definition) and not (settings.read_only and definition.writes) and definition not in missing
-    ]
+    return [definition for definition in _chosen(settings) if definition not in missing]
 
 
 def needing_access_token(settings: Settings) -> list[ToolDefinition]:
-    """The tools that a run with nothing but a job token can never use."""
+    """The tools that a run would have, but that nothing but a job token can never use."""
     if settings.credential.kind != "job token":
         return []
-    return [definition for definition in TOOLS if not definition.job_token]
+    return [definition for definition in _chosen(settings) if not definition.job_token]
+
+
+def _chosen(settings: Settings) -> list[ToolDefinition]:
+    toolsets = known(settings.toolsets, [*sorted({definition.toolset for definition in TOOLS}), DEFAULT], "toolset")
+    names = known(settings.tools, [definition.name for definition in TOOLS], "tool")
+
+    def is_chosen(definition: ToolDefinition) -> bool:
+        if definition.toolset == DESK and (settings.in_ci or settings.allow_projects):
+            return False  # they look across projects
+        in_toolsets = definition.toolset in toolsets or (DEFAULT in toolsets and not definition.opt_in)
+        if (names and definition.name not in names) or (toolsets and not in_toolsets):
+            return False
+        return not definition.opt_in or bool((names or toolsets) and settings.opens_tools)
+
+    return [
+        definition for definition in TOOLS if is_chosen(definition) and not (settings.read_only and definition.writes)
+    ]

@@ -1,5 +1,6 @@
 """What the tests share: a client connected to a server, and settings that point at a sandbox."""
 
+import inspect
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,10 +13,14 @@ from mcp import Client
 from mcp_types import TextContent
 
 from gitlab_mcp.checkout import WorkingDirectory
+from gitlab_mcp.params import EXAMPLES
+from gitlab_mcp.registry import ToolDefinition
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.server import build_server
 from gitlab_mcp.settings import Credential, Settings
+from gitlab_mcp.tools import TOOLS
 
+EVERY_TOOLSET = tuple(sorted({definition.toolset for definition in TOOLS}))
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -62,11 +67,19 @@ def checkout(path: Path, project: str = "acme/app") -> WorkingDirectory:
     return WorkingDirectory(path.resolve(), project)
 
 
+def example(tool: ToolDefinition, *, every: bool = False) -> dict[str, Any]:
+    """A right call of a tool: with no more arguments than it needs, or with `every` one but the project."""
+    parameters = list(inspect.signature(tool.function).parameters.values())[1:]
+    taken = [each.name for each in parameters if each.default is each.empty or (every and each.name != "project")]
+    return {name: EXAMPLES[name] for name in taken}
+
+
 class Agent:
     """Calls tools as a client does. An answer is its text; an error is told apart by which method is used."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self.called: set[str] = set()
 
     async def call(self, tool: str, **arguments: Any) -> str:
         """The text of an answer; an error fails the test."""
@@ -81,6 +94,7 @@ class Agent:
         return text
 
     async def _result(self, tool: str, arguments: dict[str, Any]) -> tuple[str, bool]:
+        self.called.add(tool)
         result = await self.client.call_tool(tool, arguments)
         assert [type(block) for block in result.content] == [TextContent]
         assert result.structured_content is None

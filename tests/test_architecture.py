@@ -15,8 +15,20 @@ LINES = 300
 # A module imports from its own row and from rows below it.
 ROWS = (
     ("__main__",),
-    ("cli", "cli_doctor", "cli_options", "cli_register"),
-    ("bare_start", "preflight", "demo", "doctor", "claude_code", "server", "transport", "logs", "instructions"),
+    ("cli", "cli_doctor", "cli_options", "cli_register", "cli_tools"),
+    ("exposed",),
+    (
+        "bare_start",
+        "preflight",
+        "demo",
+        "doctor",
+        "claude_code",
+        "server",
+        "transport",
+        "logs",
+        "instructions",
+        "prompts",
+    ),
     ("tools",),
     ("registry", "context"),
     ("repository", "worktree", "api", "render", "params", "policy", "outgoing", "call", "errors"),

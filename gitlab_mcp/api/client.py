@@ -1,9 +1,8 @@
 """Requests to GitLab's REST API: one python-gitlab client, with every failure turned into words."""
 
-import json
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -16,12 +15,13 @@ import requests
 
 from gitlab_mcp import __version__
 from gitlab_mcp.api import job_token
+from gitlab_mcp.api.bodies import parsed, pieces
 from gitlab_mcp.api.credential import Identity
 from gitlab_mcp.api.entity import Entity, entities
 from gitlab_mcp.api.explanations import explained
 from gitlab_mcp.api.refusals import refusal, unreachable
 from gitlab_mcp.api.retrying import time_of, wait_to_retry
-from gitlab_mcp.api.session import CONNECTIONS, BodyTooLarge, GitLabSession, header
+from gitlab_mcp.api.session import CONNECTIONS, GitLabSession, header
 from gitlab_mcp.call import current_call
 from gitlab_mcp.errors import Failure, GitLabRefusal, InvalidArgument
 from gitlab_mcp.outgoing import TEXT_FIELDS, inert
@@ -35,7 +35,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 THREADS = "gitlab-request"
-PARTS = 300_000  # commas and brackets in an answer: each can become an object of a hundred bytes
 PAGE = 100  # rows of a page, at most: https://docs.gitlab.com/api/rest/#pagination
 
 
@@ -92,13 +91,17 @@ class GitLab:
         """PUT a JSON body."""
         return self._object("put", path, body=body)
 
+    def send(self, method: str, path: str, body: Mapping[str, object] | None = None) -> None:
+        """A write that GitLab answers without a body."""
+        self._request(method, path, body=body)
+
     def page(self, path: str, number: int = 1, per_page: int = PAGE, /, **query: object) -> Page:
         """GET one page of a list."""
         response = self._request("get", path, query={**query, "page": number, "per_page": per_page})
-        parsed = _parsed(response, "get", path)
-        if not isinstance(parsed, list):
-            raise unreachable("get", ValueError(), path, found=f"{type(parsed).__name__} instead of a list")
-        rows = list(entities(parsed))
+        found = parsed(response, "get", path)
+        if not isinstance(found, list):
+            raise unreachable("get", ValueError(), path, found=f"{type(found).__name__} instead of a list")
+        rows = list(entities(found))
         headers = response.headers
         following = header(headers, "x-next-page")
         if following is None and 'rel="next"' in headers.get("link", ""):
@@ -110,6 +113,10 @@ class GitLab:
     def raw(self, path: str, /, **query: object) -> bytes:
         """GET something that is no JSON, such as the content of a file."""
         return self._request("get", path, query=query).content
+
+    def stream(self, path: str) -> Iterator[bytes]:
+        """GET something that may be larger than what is kept in memory, such as the log of a job, in pieces."""
+        return pieces(self._request("get", path, streamed=True))
 
     def may_push(self, project: str) -> bool:
         """Whether GitLab lets the job token push to the project at this path: what git itself would ask first."""
@@ -137,14 +144,16 @@ class GitLab:
         return self.get("/user")
 
     def every(self, path: str, /, **query: object) -> list[Entity]:
-        """All rows of a list: the first page, then the others at the same time where GitLab says how many there are."""
+        """All rows of a list."""
         first = self.page(path, 1, PAGE, **query)
-        rows = list(first.rows)
-        if first.pages is not None and first.pages > 1:
+        return [*first.rows, *self.after(first, path, **query)]
+
+    def after(self, first: Page, path: str, /, **query: object) -> list[Entity]:
+        """The rows of a list after its first page, asked for at the same time where GitLab says how many there are."""
+        if first.pages is not None:
             later = [partial(self.page, path, number, PAGE, **query) for number in range(2, first.pages + 1)]
-            for page in self.together(later):
-                rows += page.rows
-            return rows
+            return [row for page in self.together(later) for row in page.rows]
+        rows: list[Entity] = []
         following = first.next_number
         while following:
             page = self.page(path, following, PAGE, **query)
@@ -185,11 +194,11 @@ class GitLab:
 
     def _object(self, method: str, path: str, **data: Any) -> Entity:
         """An answer that must be an object: an empty one would be taken for an empty file or issue."""
-        parsed = _parsed(self._request(method, path, **data), method, path)
-        if not isinstance(parsed, dict) or not parsed:
-            found = "nothing" if not parsed else f"{type(parsed).__name__} instead of an object"
-            raise unreachable(method, ValueError(), path, found=found)
-        return Entity(parsed)
+        found = parsed(self._request(method, path, **data), method, path)
+        if not isinstance(found, dict) or not found:
+            told = "nothing" if not found else f"{type(found).__name__} instead of an object"
+            raise unreachable(method, ValueError(), path, found=told)
+        return Entity(found)
 
     def _request(
         self,
@@ -197,19 +206,26 @@ class GitLab:
         path: str,
         query: Mapping[str, object] | None = None,
         body: Mapping[str, object] | None = None,
+        streamed: bool = False,
     ) -> requests.Response:
         call, attempt = current_call.get(), 0
         while True:
             attempt += 1
             try:
-                return self._send(method, path, query or {}, body, call.remaining())
+                return self._send(method, path, query or {}, body, call.remaining(), streamed)
             except Failure as failure:
                 if method != "get":
                     raise
                 wait_to_retry(call, attempt, failure)
 
     def _send(
-        self, method: str, path: str, query: Mapping[str, object], body: Mapping[str, object] | None, seconds: float
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, object],
+        body: Mapping[str, object] | None,
+        seconds: float,
+        streamed: bool,
     ) -> requests.Response:
         exceptions = python_gitlab().exceptions
         self.policy.check(method, path, body, self._default_branch)
@@ -224,6 +240,7 @@ class GitLab:
                 query_data={name: value for name, value in query.items() if value not in (None, "")},
                 post_data=self._inert(body) if body is not None else None,
                 timeout=seconds,
+                streamed=streamed,
                 # Its own repeats are blind: it sends a POST again on 429, and would on any lost answer.
                 obey_rate_limit=False,
                 retry_transient_errors=False,
@@ -254,20 +271,6 @@ class GitLab:
 
     def _default_branch(self, project: str) -> str:
         return self.get(f"/projects/{segment(project)}").text("default_branch")
-
-
-def _parsed(response: requests.Response, method: str, path: str) -> object:
-    if response.status_code == 204 or not response.content:
-        return None
-    body = response.content
-    if sum(map(body.count, (b",", b"[", b"{"))) > PARTS:
-        raise unreachable(method, BodyTooLarge("the answer has too many parts"), path)
-    try:
-        parsed: object = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        kind = response.headers.get("content-type", "no content type").split(";")[0]
-        raise unreachable(method, error, path, found=f"{kind}, {len(response.content)} bytes") from error
-    return parsed
 
 
 def python_gitlab() -> Any:

@@ -1,9 +1,10 @@
 """Comments of an issue or merge request, in the threads that GitLab keeps them in."""
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from gitlab_mcp.api.client import GitLab
+from gitlab_mcp.api.client import GitLab, Page
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.errors import InvalidArgument, NotWithJobToken
 
@@ -40,7 +41,14 @@ class Comments:
 
 
 def newest(gitlab: GitLab, noteable: str, page: int, *, system: bool) -> Comments:
-    """Page `page` of the comments at the API path `noteable`, counted from the newest; system notes only if asked."""
+    """Page `page` of the comments at the API path `noteable`, counted from the newest; system notes only if asked.
+
+    GitLab lists discussions oldest first. Where one page holds them all, that is all that is asked for; else the notes
+    are listed newest first, and the other discussions only where some of them are in threads.
+    """
+    first = _first_discussions(gitlab, noteable)
+    if first and first.next_number is None:
+        return _page(first.rows, page, system=system)
     activity = "all_notes" if system else "only_comments"
     query = {"sort": "desc", "order_by": "created_at", "activity_filter": activity}
     try:
@@ -49,26 +57,45 @@ def newest(gitlab: GitLab, noteable: str, page: int, *, system: bool) -> Comment
         return Comments([], page, None, None, unreadable=str(refused))
     rows = [Comment(note) for note in reversed(listed.rows) if system or not note.flag("system")]
     # Notes do not say which discussion they are in; those of type null are in none that has other notes.
-    if any(comment.note.text("type") in ("DiscussionNote", "DiffNote") for comment in rows):
-        rows = _threaded(gitlab, noteable, rows)
-    return Comments(rows, page, listed.next_number, listed.total)
+    if first and any(comment.note.text("type") in ("DiscussionNote", "DiffNote") for comment in rows):
+        others = gitlab.after(first, f"{noteable}/discussions")
+        placed = {each.id: each for each in _placed([*first.rows, *others])}
+        rows = [placed.get(comment.id, comment) for comment in rows]
+    return Comments(_threaded(rows), page, listed.next_number, listed.total)
 
 
-def _threaded(gitlab: GitLab, noteable: str, rows: list[Comment]) -> list[Comment]:
-    places: dict[int, tuple[str, int]] = {}
-    for discussion in gitlab.every_readable(f"{noteable}/discussions"):
-        notes = [note.number("id") for note in discussion.entities("notes")]
+def _first_discussions(gitlab: GitLab, noteable: str) -> Page | None:
+    """The oldest discussions; None with a job token, which may list the notes of a merge request only."""
+    try:
+        return gitlab.page(f"{noteable}/discussions")
+    except NotWithJobToken:
+        return None
+
+
+def _page(discussions: Iterable[Entity], page: int, *, system: bool) -> Comments:
+    """A page of the comments in all the discussions that there are."""
+    kept = [comment for comment in _placed(discussions) if system or not comment.note.flag("system")]
+    kept.sort(key=lambda comment: (comment.note.text("created_at"), comment.id), reverse=True)
+    end = page * PER_PAGE
+    rows = list(reversed(kept[end - PER_PAGE : end]))
+    return Comments(_threaded(rows), page, page + 1 if len(kept) > end else None, len(kept))
+
+
+def _placed(discussions: Iterable[Entity]) -> Iterator[Comment]:
+    """The notes of discussions, each with its place."""
+    for discussion in discussions:
+        notes = discussion.entities("notes")
         for note in notes:
-            places[note] = (discussion.text("id"), 0 if note == notes[0] else notes[0])
-    placed = []
-    for comment in rows:
-        thread, root = places.get(comment.id, ("", 0))
-        placed.append(replace(comment, thread=thread, reply_to=root))
-    # A thread stands where its oldest comment of this page stands.
+            root = notes[0].number("id")
+            yield Comment(note, discussion.text("id"), 0 if note.number("id") == root else root)
+
+
+def _threaded(rows: list[Comment]) -> list[Comment]:
+    """The same comments; a thread stands where its oldest comment of this page stands."""
     order: dict[str, int] = {}
-    for index, comment in enumerate(placed):
+    for index, comment in enumerate(rows):
         order.setdefault(comment.thread or str(comment.id), index)
-    return sorted(placed, key=lambda comment: order[comment.thread or str(comment.id)])
+    return sorted(rows, key=lambda comment: order[comment.thread or str(comment.id)])
 
 
 def thread_of(gitlab: GitLab, noteable: str, reply_to: str) -> str:
@@ -80,12 +107,10 @@ def thread_of(gitlab: GitLab, noteable: str, reply_to: str) -> str:
         return reply_to
     if not (match := NOTE_ID.fullmatch(reply_to)):
         raise InvalidArgument(
-            f'reply_to is "{reply_to}": give a note id such as 101, a discussion id, or the URL of the comment.'
+            f'"{reply_to}" names no comment: give its id, such as 101, that of its thread, or its URL.'
         )
     wanted = int(match[1])
     for discussion in gitlab.every(f"{noteable}/discussions"):
         if any(note.number("id") == wanted for note in discussion.entities("notes")):
             return discussion.text("id")
-    raise InvalidArgument(
-        f"There is no note {wanted} here to reply to: take the id from the list of comments (n101 is 101)."
-    )
+    raise InvalidArgument(f"There is no note {wanted} here: take the id from the list of comments (n101 is 101).")

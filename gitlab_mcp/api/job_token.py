@@ -28,6 +28,7 @@ READABLE = (
     "/projects/:id/pipelines/:pipeline_id",
     "/projects/:id/pipelines/:pipeline_id/jobs",
     "/projects/:id/jobs",
+    "/projects/:id/releases",
 )
 _PATHS = re.compile("|".join(re.sub(r":\w+", "[^/]+", path) for path in READABLE))
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -37,29 +38,68 @@ class Authors:
         return self.trusted_only and self.levels.get(author.number("id"), NO_MEMBER) < DEVELOPER
 
 
+@dataclass(frozen=True)
+class Listed:
+    """The first page of a project's members: access levels by user id, and whether there are no more."""
+
+    levels: dict[int, int]
+    complete: bool
+
+
 class Members:
     """The access levels of users in projects, each asked for once a run."""
 
     def __init__(self, gitlab: GitLab) -> None:
         self._gitlab = gitlab
         self._levels: dict[tuple[str, int], int] = {}
+        self._listed: dict[str, Future[Listed]] = {}
         self._lock = threading.Lock()
 
+    def begin(self, project: str) -> None:
+        """Begin to list the members of the project at the API path `project`, beside what else is asked."""
+        if self._gitlab.settings.credential.kind == "access token":
+            self._members(project)
+
     def authors(self, project: str, users: Iterable[Entity]) -> Authors:
-        """What is known of `users` in the project at the API path `project`, after at most 20 look-ups."""
+        """What is known of `users` in the project at the API path `project`.
+
+        Those who are not on the first page of its members are looked up one by one, at most 20 a call.
+        """
         settings = self._gitlab.settings
         if settings.credential.kind != "access token":
             return Authors(trusted_only=settings.trusted_only)
         ids = {number for user in users if (number := user.number("id"))}
+        members = self._members(project).result()
+        if members.complete:
+            return Authors(
+                {number: members.levels.get(number, NO_MEMBER) for number in ids},
+                looked_up=True,
+                trusted_only=settings.trusted_only,
+            )
         with self._lock:
-            missing = sorted(number for number in ids if (project, number) not in self._levels)[:LOOK_UPS]
+            known = members.levels | {user: level for (path, user), level in self._levels.items() if path == project}
+        missing = sorted(ids - set(known))[:LOOK_UPS]
         found = self._gitlab.together(partial(self._level, project, number) for number in missing)
+        learnt = {number: level for number, level in zip(missing, found, strict=True) if level is not None}
         with self._lock:
-            for number, level in zip(missing, found, strict=True):
-                if level is not None:
-                    self._levels[project, number] = level
-            levels = {number: self._levels[project, number] for number in ids if (project, number) in self._levels}
-        return Authors(levels, looked_up=True, trusted_only=settings.trusted_only)
+            self._levels |= {(project, number): level for number, level in learnt.items()}
+        return Authors(known | learnt, looked_up=True, trusted_only=settings.trusted_only)
+
+    def _members(self, project: str) -> Future[Listed]:
+        with self._lock:
+            if project not in self._listed:
+                self._listed[project] = self._gitlab.start(self._list, project)
+            return self._listed[project]
+
+    def _list(self, project: str) -> Listed:
+        try:
+            page = self._gitlab.page(f"{project}/members/all")
+        except Failure:
+            return Listed({}, complete=False)
+        levels: dict[int, int] = {}
+        for member in page.rows:
+            levels[member.number("id")] = max(member.number("access_level"), levels.get(member.number("id"), 0))
+        return Listed(levels, complete=page.next_number is None)
 
     def _level(self, project: str, user: int) -> int | None:
         """0 for who is no member; None where it cannot be learnt."""

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
-from typing import Any
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
 from urllib.parse import urljoin
 
 import requests
@@ -24,13 +25,17 @@ CONNECTIONS = 16
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 30.0
 BODY_BYTES = 12 * 1024 * 1024  # a file of 9 MB, as GitLab sends it in base64
+# What is asked for as a stream, such as a job's log: on disk from MEMORY_BYTES on. GitLab ends a log at 100 MB unless
+# an administrator lets it grow: https://docs.gitlab.com/administration/instance_limits/#maximum-size-of-the-job-log
+STREAM_BYTES = 128 * 1024 * 1024
+MEMORY_BYTES = 4 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 HEADER_DIGITS = 13
 CREDENTIAL_HEADERS = ("Authorization", "PRIVATE-TOKEN", "JOB-TOKEN", "Cookie")
 
 
 class BodyTooLarge(requests.RequestException):
-    """The body of an answer passed `BODY_BYTES` bytes, after decompression."""
+    """The body of an answer passed `BODY_BYTES` bytes (`STREAM_BYTES` for a stream), after decompression."""
 
 
 class OutOfTime(requests.Timeout):
@@ -78,32 +83,52 @@ class LimitedAdapter(HTTPAdapter):
 
     def _send(self, request: requests.PreparedRequest, timeout: float, **kwargs: Any) -> requests.Response:
         ends = time.monotonic() + timeout
-        kwargs["stream"] = True
+        limit = STREAM_BYTES if kwargs.get("stream") else BODY_BYTES
+        kwargs["stream"] = True  # by requests' own lights; it is read here
         silence = min(timeout, SILENCE_SECONDS)
         answer = super().send(request, timeout=(min(timeout, CONNECT_SECONDS), silence), **kwargs)
         try:
-            body = _read(answer, ends)
+            body = _read(answer, ends, limit if answer.status_code == 200 else BODY_BYTES)
         except BaseException:
             answer.raw.close()
             raise
         answer.raw.release_conn()
-        # A memory-backed body under the same headers: whoever asks for .content gets what was read, already decoded.
-        answer.raw = urllib3.HTTPResponse(io.BytesIO(body), status=answer.status_code, preload_content=False)
+        # What was read, already decoded, under the same headers: whoever asks for .content or a stream gets it.
+        answer.raw = urllib3.HTTPResponse(body, status=answer.status_code, preload_content=False)
         return answer
 
 
-def _read(answer: requests.Response, ends: float) -> bytes:
-    body = bytearray()
+def _read(answer: requests.Response, ends: float, limit: int) -> IO[bytes]:
+    """The body of an answer, read to its end."""
+    body: IO[bytes] = io.BytesIO()
+    if limit > BODY_BYTES:
+        body = SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115  # whoever reads the answer closes it
+    try:
+        size = _copy(answer, body, ends, limit)
+    except BaseException:
+        body.close()
+        raise
+    body.seek(0)
+    if limit > BODY_BYTES and size <= MEMORY_BYTES:
+        with body:
+            return io.BytesIO(body.read())  # which nobody need close
+    return body
+
+
+def _copy(answer: requests.Response, body: IO[bytes], ends: float, limit: int) -> int:
+    """Write the body of an answer to `body`; its bytes."""
+    size = 0
     try:
         while True:
             if time.monotonic() > ends:
                 raise OutOfTime("the answer did not end in time")
             chunk = answer.raw.read1(CHUNK_BYTES, decode_content=True)
             if not chunk:
-                return bytes(body)
-            body += chunk
-            if len(body) > BODY_BYTES:
-                raise BodyTooLarge(f"the answer is larger than {BODY_BYTES // (1024 * 1024)} MB")
+                return size
+            body.write(chunk)
+            size += len(chunk)
+            if size > limit:
+                raise BodyTooLarge(f"the answer is larger than {limit // (1024 * 1024)} MB")
     except urllib3.exceptions.ReadTimeoutError as error:
         raise OutOfTime("the answer stopped arriving") from error
     except urllib3.exceptions.DecodeError as error:

@@ -64,6 +64,12 @@ def blob_id(content: bytes, digits: int = 40) -> str:
     return digest.hexdigest()
 
 
+def empty_tree(digits: int = 40) -> str:
+    """Git's id of a tree with nothing in it, which every git knows."""
+    digest = hashlib.sha256(b"tree 0\0") if digits == 64 else hashlib.sha1(b"tree 0\0", usedforsecurity=False)
+    return digest.hexdigest()
+
+
 def list_tree(repository: OwnRepository, commit: str, paths: Sequence[str], patience: Patience) -> list[TreeEntry]:
     """The entries at `paths` and of the folders above them; a folder is named with "/" at its end for what is in it.
 

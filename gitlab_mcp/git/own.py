@@ -130,7 +130,14 @@ class OwnRepository:
             settings.append(("http.sslCAInfo", str(bundle)))
         return settings
 
-    def attempt(self, *arguments: str, patience: Patience, stdin: bytes = b"", settings: Sequence[str] = ()) -> Ended:
+    def attempt(
+        self,
+        *arguments: str,
+        patience: Patience,
+        stdin: bytes = b"",
+        settings: Sequence[str] = (),
+        locale: str = "C",
+    ) -> Ended:
         """Run a git command that needs no network, and say how it ended."""
         place = self._where(patience)
 
@@ -139,7 +146,7 @@ class OwnRepository:
                 f"--git-dir={place.directory}",
                 "--literal-pathspecs",
                 *arguments,
-                environment={**environment(), **place.edge.variables},
+                environment={**environment(), "LC_ALL": locale, **place.edge.variables},
                 patience=patience,
                 directory=place.directory,
                 stdin=stdin,

@@ -11,7 +11,7 @@ NOTHING = "000000"
 
 
 def patches(repository: OwnRepository, differences: Sequence[FileDiff], patience: Patience) -> list[str]:
-    """The hunks of each file, in order; "" for one that is binary or holds the same as before. Their blobs are here.
+    """The hunks of each file, in order; "" for one that holds the same as before. Their blobs are here.
 
     Where a file became a link, or a link a file, what is deleted comes before what is added.
     """
@@ -25,8 +25,10 @@ def patches(repository: OwnRepository, differences: Sequence[FileDiff], patience
     # A line of a file has a blank, + or - before it, so that only git's own can begin so.
     parts = re.split(r"^diff --git a/(\d+) b/\d+\n", printed, flags=re.MULTILINE)[1:]
     for number, part in zip(parts[0::2], parts[1::2], strict=True):
-        start = re.search(r"^@@ ", part, re.MULTILINE)
-        found[int(number)] += part[start.start() :] if start else ""
+        if start := re.search(r"^@@ ", part, re.MULTILINE):
+            found[int(number)] += part[start.start() :]
+        elif re.search(r"^Binary files ", part, re.MULTILINE):
+            found[int(number)] += "Binary files differ\n"  # the names in git's own line are numbers here
     return found
 
 

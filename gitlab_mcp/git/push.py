@@ -153,6 +153,8 @@ def push(
 ) -> Pushed:
     """Move `branch` from the commit `expected` ("" when it must not be there) to `commit`, with push options.
 
+    With `commit` "" the branch is deleted.
+
     `commit` must be `expected` or be built on it: a lease that fits would push anything else by force.
 
     Raises RefLocked when the branch could not be written just now, another RemoteError when GitLab gave no answer, or

@@ -30,5 +30,11 @@ def branch_there(branch: Entity, start: str) -> str:
     return f"Branch {_name(branch)} is already there, at {start}; nothing was changed.\n{branch.url('web_url')}"
 
 
+def branch_deleted(written: Written[Entity]) -> str:
+    """What delete_branch answers: where the branch was, so that it can be made again."""
+    name, commit = one_line(written.result.text("name"), 255), written.result.sha("commit", "id")
+    return f"Deleted branch {name}.{confirmed(written)}\nIt was at {commit}: create_branch with that as ref undoes it."
+
+
 def _name(branch: Entity) -> str:
     return f"{one_line(branch.text('name'), 255)} ({branch.sha('commit', 'short_id')})"

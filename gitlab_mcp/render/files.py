@@ -1,13 +1,16 @@
 """Files and folders as an agent reads them."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.git.objects import EXECUTABLE, LINK, SUBMODULE
 from gitlab_mcp.render.lists import listing
+from gitlab_mcp.render.redact import redacted
 from gitlab_mcp.render.sanitise import one_line, visible
-from gitlab_mcp.render.text import ANSWER_BYTES, bytes_of, count, cut, facts, fence, size
+from gitlab_mcp.render.text import ANSWER_BYTES, bytes_of, count, facts, fence, size
 from gitlab_mcp.repository import BlamedLines, File
 from gitlab_mcp.repository.attributes import is_binary, is_lfs_pointer
 
@@ -30,8 +33,21 @@ def _entry_row(entry: Entity) -> str:
     return path + marks.get(entry.text("mode"), "")
 
 
-def file(found: File, ref: str, start: int, end: int, blame: Sequence[BlamedLines], *, numbers: bool) -> str:
-    """Lines `start` to `end` (0: the last) of a file, as many as fit, and the call that gets the next ones.
+@dataclass(frozen=True)
+class Span:
+    """The lines `start` to `end` (0: the last) of a file; of the first one what is from the character `column` on."""
+
+    start: int
+    end: int
+    column: int
+
+    @property
+    def is_whole(self) -> bool:
+        return self == Span(1, 0, 1)
+
+
+def file(found: File, ref: str, span: Span, blame: Sequence[BlamedLines], *, numbers: bool) -> str:
+    """A span of a file, as much as fits, and the call that gets what comes next.
 
     With `blame`, each line has before it where it comes from.
     """
@@ -47,32 +63,54 @@ def file(found: File, ref: str, start: int, end: int, blame: Sequence[BlamedLine
     if is_binary(found.content):
         return f"{head}\nA binary file: its content is not shown."
     text = found.content.decode("utf-8", "replace")
-    lines = text.split("\n")
+    lines = redacted(text).split("\n")  # by a part of a line no secret is known
     if lines[-1] == "":
         lines.pop()
     remark = ""
     if (invalid := text.count("\ufffd")) and b"\xef\xbf\xbd" not in found.content:
         remark = f"\nNot valid UTF-8: {count(invalid, 'sequence')} shown as \ufffd. Do not write it back from here."
-    if found.size > WHOLE_BYTES and start == 1 and not end:
+    if found.size > WHOLE_BYTES and span.is_whole:
         return f"{head}{remark}\n{count(len(lines), 'line')}, too large to show whole: give start_line and end_line."
     if not lines:
         return f"{head}\nThe file is empty."
+    start, column = span.start, span.column
     if start > len(lines):
         return f"{head}\nThe file has {count(len(lines), 'line')}; start_line {start} is after its end."
-    wanted = lines[start - 1 : end or len(lines)]
+    wanted = lines[start - 1 : span.end or len(lines)]
+    if column > max(1, len(wanted[0])):
+        told = f"Line {start} has {count(len(wanted[0]), 'character')}; start_column {column} is after its end."
+        return f"{head}\n{told}"
     shown: list[str] = []
-    used = 0
+    used = goes_on = 0
     for number, line in enumerate(wanted, start):
         before = f"{origins[number]}\t" if number in origins else ""
-        row = cut(visible(f"{before}{number}\t{line}" if numbers else f"{before}{line}"), CONTENT_BYTES)
+        before = visible(f"{before}{number}\t" if numbers else before)
+        begin = column - 1 if number == start else 0
+        rest = line[begin : begin + CONTENT_BYTES + 1]
+        row = before + visible(rest)
+        if not shown and size(row) > CONTENT_BYTES:
+            fitting = _fitting(rest, CONTENT_BYTES - size(before))
+            row, goes_on = before + visible(rest[:fitting]), column + fitting
         used += size(row) + 1
         if used > CONTENT_BYTES and shown:
             break
         shown.append(row)
     last = start + len(shown) - 1
     part = "" if start == 1 and last == len(lines) else f" · lines {start}-{last} of {len(lines)}"
-    following = f"\nnext: start_line {last + 1}" if len(shown) < len(wanted) else ""
+    if column > 1 or goes_on:
+        to = f" to {goes_on - 1:,}" if goes_on else ""
+        part += f" · line {start} from character {column:,}{to} of {len(wanted[0]):,}"
+    following = ""
+    if goes_on:
+        following = f"\nnext: start_line {start}, start_column {goes_on}"
+    elif len(shown) < len(wanted):
+        following = f"\nnext: start_line {last + 1}{', start_column 1' if column > 1 else ''}"
     return f"{head}{part}{remark}\n{fence(chr(10).join(shown))}{following}"
+
+
+def _fitting(line: str, limit: int) -> int:
+    """How many characters of a line are shown in at most so many bytes."""
+    return bisect_right(range(1, min(len(line), limit) + 1), limit, key=lambda end: size(visible(line[:end])))
 
 
 def _origin(blamed: BlamedLines) -> str:

@@ -3,12 +3,20 @@
 from gitlab_mcp.api.discussions import Comments
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.members import Authors
+from gitlab_mcp.api.writes import Written
 from gitlab_mcp.render.lists import state
 from gitlab_mcp.render.notes import comments
 from gitlab_mcp.render.people import byline, description, mention, title
-from gitlab_mcp.render.text import facts, labelled
+from gitlab_mcp.render.text import confirmed, facts, labelled
 
 COMMENT_BYTES = 20_000
+
+# What the tool calls a field of GitLab's request.
+_ARGUMENTS = {
+    "state_event": "state",
+    "assignee_ids": "assignees",
+    "milestone_id": "milestone",
+}
 
 
 def issue_row(authors: Authors, issue: Entity) -> str:
@@ -48,3 +56,27 @@ def issue(entity: Entity, related: list[Entity], closing: list[Entity], shown: C
 def _linked(merge_request: Entity, closers: set[int]) -> str:
     closes = ", closes this" if merge_request.number("id") in closers else ""
     return f"!{merge_request.number('iid')} ({state(merge_request.text('state'))}{closes})"
+
+
+def issue_created(written: Written[Entity], lacking: list[str], *, again: bool) -> str:
+    """What making an issue answers; `again` is whether it was there before, and is as it was."""
+    if not again:
+        return issue_written("Created", written, lacking)
+    said = issue_written("Already there, created minutes ago:", written, [])
+    if not lacking:
+        return said
+    return f"{said}\nIt was left as it is, not as asked for now: {_named(lacking)}. update_issue changes that."
+
+
+def issue_written(done: str, written: Written[Entity], not_taken: list[str]) -> str:
+    """What a write answers: what was done, to which issue, where it is, and what GitLab left out of it."""
+    entity = written.result
+    said = f"{done} #{entity.number('iid')}: {entity.url('web_url')}{confirmed(written)}"
+    if not not_taken:
+        return said
+    named = _named(not_taken)
+    return f"{said}\nGitLab did not take {named}: role Planner is needed, and Premium for several assignees."
+
+
+def _named(fields: list[str]) -> str:
+    return ", ".join(_ARGUMENTS.get(name, name) for name in fields)

@@ -15,25 +15,29 @@ def listing(title: str, noun: str, rows: Iterable[str], page: Page, call: str, a
     lines = list(rows)
     if not lines:
         return f"# {title}: none" if page.number == 1 else f"# {title}: none on page {page.number}"
-    kept = _fitting(lines)
+    kept = fitting(lines)
     if len(kept) < len(lines):
         kept.append(f"({len(lines) - len(kept)} more on this page do not fit: narrow the list)")
     total = f" of {page.total:,}" if page.total is not None and page.next_number else ""
     number = f", page {page.number}" if page.number > 1 else ""
     text = "\n".join([f"# {title}: {count(len(lines), noun)}{total}{number}", *kept])
-    if page.next_number:
-        given = {key: value for key, value in arguments.items() if value}
-        following = json.dumps({**given, "page": page.next_number}, ensure_ascii=False)
-        text += f"\nnext: {call} {following}"
-    return text
+    return text + following(call, arguments, page.next_number)
 
 
-def _fitting(lines: list[str]) -> list[str]:
-    """As many lines as there is room for beside the heading and the next call."""
+def following(call: str, arguments: Mapping[str, object], page: int | None) -> str:
+    """The call for the next page, on a line of its own; "" where there is none."""
+    if not page:
+        return ""
+    given = {key: value for key, value in arguments.items() if value not in ("", None, [])}
+    return f"\nnext: {call} {json.dumps({**given, 'page': page}, ensure_ascii=False)}"
+
+
+def fitting(lines: list[str], limit: int = ROWS_BYTES) -> list[str]:
+    """As many lines as there is room for: unless said otherwise, beside a heading and the next call."""
     used, kept = 0, []
     for line in lines:
         used += size(line) + 1
-        if used > ROWS_BYTES:
+        if used > limit:
             break
         kept.append(line)
     return kept

@@ -3,13 +3,19 @@
 from gitlab_mcp.api.discussions import Comments
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.members import Authors
+from gitlab_mcp.api.pipelines import ahead
+from gitlab_mcp.api.surroundings import Surroundings
 from gitlab_mcp.render.issues import COMMENT_BYTES
 from gitlab_mcp.render.lists import state
+from gitlab_mcp.render.merge_request_diffs import file_row
 from gitlab_mcp.render.notes import comments
 from gitlab_mcp.render.people import byline, description, mention, title
 from gitlab_mcp.render.sanitise import one_line
-from gitlab_mcp.render.text import confirmed, facts, labelled
+from gitlab_mcp.render.text import confirmed, facts, labelled, size
 from gitlab_mcp.repository import Opened
+
+FILES_BYTES = 1_500
+UNTOLD = ("", "unreviewed", "approved")  # said otherwise, or saying nothing
 
 
 def merge_request_row(authors: Authors, entity: Entity) -> str:
@@ -23,8 +29,8 @@ def merge_request_row(authors: Authors, entity: Entity) -> str:
     )
 
 
-def merge_request(entity: Entity, closes: list[Entity], shown: Comments, authors: Authors) -> str:
-    """A whole merge request: facts, description, a page of comments."""
+def merge_request(entity: Entity, around: Surroundings, shown: Comments, authors: Authors) -> str:
+    """A whole merge request: facts, description, changed files, a page of comments."""
     changes = one_line(entity.text("changes_count"), 10)
     head = [
         f"# !{entity.number('iid')} {title(entity, authors, 300)} ({_state(entity)})",
@@ -32,20 +38,54 @@ def merge_request(entity: Entity, closes: list[Entity], shown: Comments, authors
             byline(entity, authors),
             branches(entity),
             f"head: {entity.sha('sha')[:12]}" if entity.sha("sha") else "no commits",
-            f"{changes} files changed" if changes and changes != "1" else f"{changes or 0} file changed",
+            f"{changes or 0} file{'' if changes == '1' else 's'} changed",
         ),
         facts(
             f"merge status: {merge_status(entity)}",
             _pipeline(entity),
             labelled("labels", entity.texts("labels")),
             labelled("assigned", (mention(user.text("username")) for user in entity.entities("assignees"))),
-            labelled("reviewers", (mention(user.text("username")) for user in entity.entities("reviewers"))),
+            labelled("reviewers", _reviewers(entity, around)),
+            labelled("approved by", (mention(each.text("user", "username")) for each in _approvals(around))),
             labelled("milestone", [entity.text("milestone", "title")]),
-            labelled("closes", (f"#{issue.number('iid')}" for issue in closes if issue.number("iid"))),
+            labelled("closes", (f"#{issue.number('iid')}" for issue in around.closes if issue.number("iid"))),
         ),
         entity.url("web_url"),
     ]
-    return "\n".join(head) + f"\n\n{description(entity, authors)}\n\n{comments(shown, COMMENT_BYTES, authors)}"
+    return (
+        "\n".join(head)
+        + f"\n\n{description(entity, authors)}\n\n{_files(around, changes)}{comments(shown, COMMENT_BYTES, authors)}"
+    )
+
+
+def _reviewers(entity: Entity, around: Surroundings) -> list[str]:
+    """The reviewers, and what each has made of it so far."""
+    states = {each.number("user", "id"): one_line(each.text("state"), 40) for each in around.reviewers}
+    told = {number: f" ({state.replace('_', ' ')})" for number, state in states.items() if state not in UNTOLD}
+    return [mention(user.text("username")) + told.get(user.number("id"), "") for user in entity.entities("reviewers")]
+
+
+def _approvals(around: Surroundings) -> list[Entity]:
+    return around.approvals.entities("approved_by")
+
+
+def _files(around: Surroundings, changes: str) -> str:
+    """The changed files, as many as fit; "" where they could not be asked for."""
+    rows: list[str] = []
+    used = 0
+    for row in map(file_row, around.files):
+        used += size(row) + 1
+        if used > FILES_BYTES:
+            break
+        rows.append(row)
+    if not rows:
+        return ""
+    rest = (
+        f" (the first {len(rows)}; get_merge_request_diff with names_only lists all)"
+        if changes != str(len(rows))
+        else ""
+    )
+    return "\n".join([f"## Changed files{rest}", *rows]) + "\n\n"
 
 
 def branches(entity: Entity) -> str:
@@ -74,5 +114,8 @@ def _state(entity: Entity) -> str:
 
 
 def _pipeline(entity: Entity) -> str:
-    status = entity.text("head_pipeline", "status")
-    return f"pipeline: {one_line(status, 30)} (id {entity.number('head_pipeline', 'id')})" if status else ""
+    pipeline = entity.entity("head_pipeline")
+    if not (status := one_line(pipeline.text("status"), 30)):
+        return ""
+    older = ", of an older commit" if ahead(pipeline, entity.sha("sha")) else ""
+    return f"pipeline: {status} (id {pipeline.number('id')}{older})"

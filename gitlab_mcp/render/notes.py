@@ -32,12 +32,20 @@ def _title(shown: Comments) -> str:
 def _head(comment: Comment, authors: Authors) -> str:
     note = comment.note
     return facts(
-        f"n{comment.id} {mention(note.text('author', 'username'))} {note.day('created_at')}{_standing(note, authors)}",
+        note_head(note, authors),
+        f"reply to n{comment.reply_to}" if comment.reply_to else "",
+        where(note),
+        resolution(note, not note.flag("resolved")) if not comment.reply_to else "",
+    )
+
+
+def note_head(note: Entity, authors: Authors) -> str:
+    """`n101 @username 2026-11-20`, and what is unusual about it."""
+    return facts(
+        f"n{note.number('id')} {mention(note.text('author', 'username'))} {note.day('created_at')}"
+        f"{_standing(note, authors)}",
         "system" if note.flag("system") else "",
         "internal" if note.flag("internal") or note.flag("confidential") else "",
-        f"reply to n{comment.reply_to}" if comment.reply_to else "",
-        _position(note),
-        _resolution(note) if not comment.reply_to else "",
     )
 
 
@@ -45,16 +53,21 @@ def _standing(note: Entity, authors: Authors) -> str:
     return "" if note.flag("system") else authors.standing(note.entity("author"))
 
 
-def _position(note: Entity) -> str:
-    path = note.text("position", "new_path") or note.text("position", "old_path")
-    line = note.number("position", "new_line") or note.number("position", "old_line")
-    return f"{one_line(path, 300)}{f':{line}' if line else ''}" if path else ""
+def where(note: Entity) -> str:
+    """The line of code that a note is on, such as `src/app.py:14`, or `:14 (old)` for a removed one; "" for none."""
+    at = note.entity("position")
+    line, old = at.number("new_line"), at.number("old_line")
+    is_removed = bool(old and not line)
+    path = at.text("old_path") if is_removed else at.text("new_path") or at.text("old_path")
+    number = f":{line or old}" if line or old else ""
+    return f"{one_line(path, 300)}{number}{' (old)' if is_removed else ''}" if path else ""
 
 
-def _resolution(note: Entity) -> str:
+def resolution(note: Entity, is_open: bool) -> str:
+    """Whether the thread that a note began is resolved; "" for what cannot be."""
     if not note.flag("resolvable"):
         return ""
-    return "resolved" if note.flag("resolved") else "unresolved"
+    return "unresolved" if is_open else "resolved"
 
 
 def note_created(written: Written[Entity], where: str, url: str, *, is_reply: bool, again: bool) -> str:
@@ -65,3 +78,9 @@ def note_created(written: Written[Entity], where: str, url: str, *, is_reply: bo
     internal = " (internal)" if note.flag("internal") else ""
     colon = "" if again else ":"
     return f"{said}{internal}{colon} n{note.number('id')}{confirmed(written)}\n{url}#note_{note.number('id')}"
+
+
+def note_updated(written: Written[Entity], sign: str, url: str) -> str:
+    """What update_note answers."""
+    number = written.result.number("id")
+    return f"Updated n{number} on {sign}.{confirmed(written)}\n{url}#note_{number}"

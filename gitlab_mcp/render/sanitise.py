@@ -1,6 +1,9 @@
 """Text that people wrote on GitLab, without what a person would not see but a model would read."""
 
 import re
+from collections.abc import Sequence
+
+from gitlab_mcp.render.redact import redacted
 
 # ECMA-48 control sequences, operating system commands and two-character escapes, as terminals read them.
 ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-_]|\x9b[0-?]*[ -/]*[@-~]")
@@ -31,10 +34,10 @@ INVISIBLE = re.compile(
 
 
 def sanitise(text: str) -> str:
-    """People's text as a person sees it: no terminal codes, no invisible characters, no hidden HTML."""
+    """People's text as a person sees it: no terminal codes, no invisible characters, no hidden HTML, no secrets."""
     text = text[:LONGEST]
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
-    text = INVISIBLE.sub("", ANSI.sub("", text))
+    text = redacted(INVISIBLE.sub("", ANSI.sub("", text)))
     return HIDDEN_HTML.sub("[hidden HTML removed]", text)
 
 
@@ -45,5 +48,15 @@ def one_line(text: str, characters: int = 200) -> str:
 
 
 def visible(code: str) -> str:
-    """Code with invisible characters written out as <U+202E>, since dropping them would make it other code."""
-    return INVISIBLE.sub(lambda match: f"<U+{ord(match[0]):04X}>", code)
+    """Code with invisible characters written out as <U+202E>, since dropping them would make it other code.
+
+    It is without secrets, so that it may be cut.
+    """
+    return INVISIBLE.sub(lambda match: f"<U+{ord(match[0]):04X}>", redacted(code))
+
+
+def visible_lines(lines: Sequence[str]) -> list[str]:
+    """Lines of one file's code, made visible. Where all end in a carriage return it is left out, else written out."""
+    all_do = all(line.endswith("\r") for line in lines)
+    shown = (line.removesuffix("\r") if all_do else line for line in lines)
+    return [visible(line).replace("\r", "<U+000D>") for line in shown]

@@ -31,12 +31,14 @@ class File:
 class Comparison:
     """What `head` has that `base` lacks: commits, oldest first, and GitLab's Diff of each file since they parted.
 
-    `diffs` are those that were chosen, `files` is how many files differ at all.
+    `diffs` are those that were chosen, `files` is how many files differ at all, or where it is not `is_whole`, how many
+    of them GitLab lists.
     """
 
     commits: Sequence[Entity]
     diffs: Sequence[Entity]
     files: int
+    is_whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,9 @@ class Repository(Protocol):
     def create_branch(self, name: str, ref: str) -> Written[Entity]:
         """Create a branch at `ref`, once. Raises Conflict when there is one of that name."""
 
+    def delete_branch(self, name: str) -> Written[Entity]:
+        """Delete a branch, once: as it was. Raises NotFound, Refused for the default and for a protected branch."""
+
     def commit(self, ref: str) -> Entity:
         """The commit that a ref names. Raises NotFound."""
 
@@ -126,6 +131,15 @@ class Repository(Protocol):
 
     def history(self, ref: str, path: str, page: int, per_page: int) -> Page:
         """A page of commits, newest first; those that changed `path` (a file or folder) if given. Raises NotFound."""
+
+    def commit_and_diffs(self, ref: str) -> tuple[Entity, Sequence[Entity]]:
+        """The commit that a ref names, and GitLab's Diff of each file that it changed in its first parent."""
+
+    def search(self, words: str, ref: str, page: int, per_page: int) -> Page:
+        """A page of GitLab's Blobs: where `words` stand in names and contents of files, in any letter case.
+
+        `ref` "" is the default branch. Raises NotFound, Refused where there is too much to search in.
+        """
 
     def compare(self, base: str, head: str, globs: Sequence[str] = ()) -> Comparison:
         """What `head` has that `base` lacks; with `globs` the diffs of the files they match only. Raises NotFound."""

@@ -19,7 +19,7 @@ class FileAction(BaseModel):
 
     path: Path
     action: Literal["", "create", "update", "delete", "move", "chmod"] = ""
-    content: Annotated[str | None, Field(description="left out: taken from the working directory")] = None
+    content: Annotated[str | None, Field(description="left out: from disk (a move: if it is there)")] = None
     encoding: Literal["text", "base64"] = "text"
     executable: bool | None = None
     previous_path: Annotated[Path, Field(description="for move")] = ""

@@ -68,9 +68,9 @@ def commit(project: Project, repository: Repository, worktree: Worktree | None, 
         refuse_filtered(repository, tip, tree, [each.path for each in asked if each.content is not None])
     changes = _in_order((needed for change in asked if (needed := _needed(change, tree.get(change.path)))), tree)
     if not changes:
-        raise Refused(
-            f"There is nothing to commit: {request.branch if tip else 'it'} already has all of this as it is."
-        )
+        there = request.branch if tip else "it"
+        widely = " Other files need other paths: * stays in its folder, ** crosses them." if request.paths else ""
+        raise Refused(f"There is nothing to commit: {there} already has all of this as it is.{widely}")
     touched = [path for change in changes for path in change.paths]
     remarks = Policy(project.gitlab.settings).remarks(request.branch, touched, repository.default_branch)
     if tip and not start:

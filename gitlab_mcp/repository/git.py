@@ -1,15 +1,14 @@
 """A repository over git, with a job token: everything is read from objects, and written by pushes."""
 
-import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.merge_requests import Update, Wanted
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.api.writes import Written
-from gitlab_mcp.errors import Conflict, GitLabRefusal, InvalidArgument, NotFound, Refused, Unreachable
+from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
 from gitlab_mcp.git import history, objects
 from gitlab_mcp.git.changes import Change
 from gitlab_mcp.git.objects import FOLDER, SUBMODULE, TreeEntry
@@ -17,13 +16,14 @@ from gitlab_mcp.git.own import OwnRepository
 from gitlab_mcp.git.patches import patches
 from gitlab_mcp.repository import BlamedLines, Committed, Comparison, File, NewCommit, Opened
 from gitlab_mcp.repository import git_entities as entities
+from gitlab_mcp.repository.deletion import deletable
 from gitlab_mcp.repository.git_access import GitAccess
+from gitlab_mcp.repository.git_search import search
 from gitlab_mcp.repository.merge_request_pushes import MergeRequestPushes
 from gitlab_mcp.repository.paths import folders_above, matcher
 from gitlab_mcp.repository.pushes import Pushes
 
 FILE_BYTES = 9_000_000  # what GitLab's own answer for a file could hold in ours
-INCOMPLETE = "did not send all necessary objects"  # what git says when a commit was asked for by a file's id
 ORDER = {FOLDER: 0, SUBMODULE: 2}  # folders, files, submodules: as GitLab lists them
 
 
@@ -64,42 +64,21 @@ class GitRepository:
 
     def create_branch(self, name: str, ref: str) -> Written[Entity]:
         try:
-            start = self._resolve(ref)
+            start = self._git.resolve(ref)
         except NotFound as missing:
             raise NotFound(f"Invalid reference name: {ref}. {missing}", status=404) from missing
         return self._pushes.create_branch(name, start)
 
+    def delete_branch(self, name: str) -> Written[Entity]:
+        # What is protected only REST tells, in the list of branches; its commit is what the push insists on.
+        listed = self.branches(name, 1, 100).rows
+        there = deletable(next((each for each in listed if each.text("name") == name), None), name)
+        return Written(there, self._pushes.delete(name, there.sha("commit", "id")).confirmed)
+
     # Commits
 
     def commit(self, ref: str) -> Entity:
-        return self._commit(self._resolve(ref))
-
-    def _resolve(self, ref: str) -> str:
-        """The id of the commit that a ref names now, with its trees here. Raises NotFound."""
-        try:
-            named = self._git.resolve(self._whole_name(ref))
-        except Unreachable as failure:
-            if INCOMPLETE not in str(failure):
-                raise
-            # Not NotFound, which would stand for an empty tree: it may be a commit after all.
-            raise GitLabRefusal(
-                f"GitLab has no commit {ref}: that is the id of something else, or GitLab did not send all of it.",
-                status=404,
-            ) from failure
-        # An id may be a tag's, or that of no commit at all.
-        found = self._git.local(lambda patience: objects.log(self._own, ["--no-walk", named], patience))
-        if not found:
-            raise NotFound(f"GitLab has no branch, tag or commit {ref}.", status=404, reason="404 Commit Not Found")
-        return found[0].id
-
-    def _whole_name(self, ref: str) -> str:
-        """What a ref that is named from "refs/", "heads/" or "tags/" on points at; any other as it is."""
-        if not re.match(r"(refs/)?(heads|tags|merge-requests)/", ref):
-            return ref
-        whole = f"refs/{ref.removeprefix('refs/')}"
-        names = (f"refs/heads/{ref}", f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}", f"{whole}^{{}}", whole)
-        found = self._git.refs(*names)
-        return next((found[name] for name in names if name in found), ref)
+        return self._commit(self._git.resolve(ref))
 
     def _commit(self, identity: str) -> Entity:
         """The commit of an id that is here."""
@@ -109,7 +88,7 @@ class GitRepository:
         return entities.commit(self._project.web_url, one)
 
     def history(self, ref: str, path: str, page: int, per_page: int) -> Page:
-        tip, skip = self._resolve(ref), (page - 1) * per_page
+        tip, skip = self._git.resolve(ref), (page - 1) * per_page
         found = self._git.ask(
             "fetch the history", lambda patience: history.newest(self._own, tip, path, skip, per_page + 1, patience)
         )
@@ -117,24 +96,39 @@ class GitRepository:
         return Page(rows, page, page + 1 if len(found) > per_page else None, None, None, time.time())
 
     def compare(self, base: str, head: str, globs: Sequence[str] = ()) -> Comparison:
-        old, new, matches = self._resolve(base), self._resolve(head), matcher(globs)
+        old, new, matches = self._git.resolve(base), self._git.resolve(head), matcher(globs)
         parted = self._git.ask("fetch the history", lambda patience: history.merge_base(self._own, old, new, patience))
         between = self._git.local(lambda patience: history.between(self._own, old, new, patience))
         commits = [self._shown(one) for one in between]
         if not parted:
             return Comparison(commits, [], 0)
-        plain = self._git.local(lambda patience: objects.diff_trees(self._own, parted, new, patience))
+        return Comparison(commits, *self._diffs(parted, new, matches))
+
+    def commit_and_diffs(self, ref: str) -> tuple[Entity, Sequence[Entity]]:
+        tip = self._git.resolve(ref)
+        # Without its parents, a commit looks like the first one.
+        self._git.ask("fetch the commit", lambda patience: self._own.fetch([tip], patience, 2))
+        one = self._git.local(lambda patience: objects.commit_of(self._own, tip, patience))
+        parent = one.parents[0] if one.parents else objects.empty_tree(len(tip))
+        return self._shown(one), self._diffs(parent, tip, matcher(()))[0]
+
+    def _diffs(self, old: str, new: str, matches: Callable[..., bool]) -> tuple[list[Entity], int]:
+        """A Diff of each chosen file that differs between two commits that are here, and how many files differ."""
+        plain = self._git.local(lambda patience: objects.diff_trees(self._own, old, new, patience))
         # Whether something was renamed is seen by its content, where something is gone and something new.
         kinds = {one.status for one in plain}
         read = [one for one in plain if matches(one.new_path) or (one.status in "AD" and {"A", "D"} <= kinds)]
         self._git.ask("fetch the files that differ", lambda patience: history.fetch_files(self._own, read, patience))
-        found = self._git.local(lambda patience: objects.diff_trees(self._own, parted, new, patience, renames=True))
+        found = self._git.local(lambda patience: objects.diff_trees(self._own, old, new, patience, renames=True))
         chosen = [one for one in found if matches(one.old_path, one.new_path)]
         hunks = self._git.local(lambda patience: patches(self._own, chosen, patience))
-        return Comparison(commits, list(map(entities.diff, chosen, hunks)), len(found))
+        return list(map(entities.diff, chosen, hunks)), len(found)
+
+    def search(self, words: str, ref: str, page: int, per_page: int) -> Page:
+        return search(self._git, words, ref, page, per_page)
 
     def blame(self, path: str, ref: str, first: int, last: int) -> list[BlamedLines]:
-        tip = self._resolve(ref)
+        tip = self._git.resolve(ref)
         self._entry(path, tip, ref)
         found = self._git.ask(
             "fetch the history", lambda patience: history.blame(self._own, tip, path, first, last, patience)
@@ -144,7 +138,7 @@ class GitRepository:
     # Files
 
     def folder(self, ref: str, path: str, *, recursive: bool, page: int, per_page: int) -> Page:
-        tip = self._resolve(ref)
+        tip = self._git.resolve(ref)
         if path and self._entry(path, tip, ref, folders=True).mode != FOLDER:
             raise NotFound(f"{path} is no folder at {ref}.", status=404)
         if recursive:
@@ -160,7 +154,7 @@ class GitRepository:
 
     def all_files(self, ref: str) -> dict[str, TreeEntry]:
         try:
-            tip = self._resolve(ref)
+            tip = self._git.resolve(ref)
         except NotFound:
             return {}
         return {
@@ -169,7 +163,7 @@ class GitRepository:
 
     def entries(self, ref: str, paths: Iterable[str]) -> dict[str, TreeEntry]:
         try:
-            tip = self._resolve(ref)
+            tip = self._git.resolve(ref)
         except NotFound:
             return {}
         folders = sorted({folder for path in paths for folder in folders_above(path)})
@@ -180,7 +174,7 @@ class GitRepository:
         return {entry.path: entry for entry in listed}
 
     def file(self, path: str, ref: str) -> File:
-        tip = self._resolve(ref)
+        tip = self._git.resolve(ref)
         entry = self._entry(path, tip, ref)
         self._git.ask("fetch the file", lambda patience: self._own.fetch_blobs([entry.id], patience))
         size = self._git.local(lambda patience: objects.size(self._own, entry.id, patience))
@@ -207,7 +201,7 @@ class GitRepository:
             path = change.previous_path or change.path
             if not change.last_commit_id or path not in tree:
                 continue
-            seen = self._resolve(change.last_commit_id)
+            seen = self._git.resolve(change.last_commit_id)
             if tree[path] not in self._listed(seen, path):
                 raise Conflict(f"{path} has changed since {change.last_commit_id[:12]}: read it again.")
         return list(changes)

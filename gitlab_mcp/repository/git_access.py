@@ -1,5 +1,6 @@
 """Speaking by git with one repository on GitLab: again after passing failures, the others said in words."""
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -7,7 +8,7 @@ from gitlab_mcp.api.client import segment
 from gitlab_mcp.api.project import BRANCH, Project
 from gitlab_mcp.api.retrying import wait_to_retry
 from gitlab_mcp.call import current_call
-from gitlab_mcp.errors import NotFound
+from gitlab_mcp.errors import GitLabRefusal, NotFound, Unreachable
 from gitlab_mcp.git import objects
 from gitlab_mcp.git.own import OwnRepository
 from gitlab_mcp.git.run import GitError, Patience
@@ -16,6 +17,8 @@ from gitlab_mcp.repository.git_failures import failure_of
 T = TypeVar("T")
 
 LOCAL_SECONDS = 120.0
+INCOMPLETE = "did not send all necessary objects"  # what git says when a commit was asked for by a file's id
+WHOLE_NAME = re.compile(r"(refs/)?(heads|tags|merge-requests)/")
 
 
 class GitAccess:
@@ -56,16 +59,33 @@ class GitAccess:
 
     def resolve(self, ref: str) -> str:
         """The commit that a ref names now, with its trees here. Raises NotFound."""
-        commit = ref if objects.WHOLE_ID.fullmatch(ref) else self._named(ref)
-        if not commit:
-            raise NotFound(f"GitLab has no branch, tag or commit {ref}.", status=404, reason="404 Commit Not Found")
-        self.ask("fetch from GitLab", lambda patience: self.own.fetch([commit], patience))
-        return commit
+        named = ref if objects.WHOLE_ID.fullmatch(ref) else self._named(ref)
+        if not named:
+            raise _no_commit(ref)
+        try:
+            self.ask("fetch from GitLab", lambda patience: self.own.fetch([named], patience))
+        except Unreachable as failure:
+            if INCOMPLETE not in str(failure):
+                raise
+            # Not NotFound, which would stand for an empty tree: it may be a commit after all.
+            raise GitLabRefusal(
+                f"GitLab has no commit {ref}: that is the id of something else, or GitLab did not send all of it.",
+                status=404,
+            ) from failure
+        # An id may be a tag's, or that of no commit at all.
+        found = self.local(lambda patience: objects.log(self.own, ["--no-walk", named], patience))
+        if not found:
+            raise _no_commit(ref)
+        return found[0].id
 
     def _named(self, ref: str) -> str:
+        """What GitLab's ref of this name points at, "" where there is none."""
         if ref == "HEAD":
             return self.refs("HEAD").get("HEAD", "")
-        names = (f"refs/heads/{ref}", f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}")
+        names = [f"refs/heads/{ref}", f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}"]
+        if WHOLE_NAME.match(ref):
+            whole = f"refs/{ref.removeprefix('refs/')}"
+            names += [f"{whole}^{{}}", whole]
         found = self.refs(*names)
         named = next((found[name] for name in names if name in found), "")
         if named or not objects.SHORT_ID.fullmatch(ref):
@@ -78,3 +98,7 @@ class GitAccess:
         """The branch that HEAD names; "main" where GitLab does not say."""
         name = self.refs("HEAD").get("symref", "")
         return name if BRANCH.fullmatch(name) else "main"
+
+
+def _no_commit(ref: str) -> NotFound:
+    return NotFound(f"GitLab has no branch, tag or commit {ref}.", status=404, reason="404 Commit Not Found")

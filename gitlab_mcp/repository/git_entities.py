@@ -6,6 +6,14 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.git import objects
 from gitlab_mcp.git.objects import FOLDER, SUBMODULE, TreeEntry
 
+# As GitLab has it: https://docs.gitlab.com/administration/diff_limits/ (here it can be read all the same).
+LARGE_BYTES = 200 * 1024
+# The best known of what GitLab calls generated: https://docs.gitlab.com/user/project/merge_requests/changes/
+GENERATED = {
+    *("package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "composer.lock", "Gemfile.lock"),
+    *("Cargo.lock", "poetry.lock", "uv.lock", "Pipfile.lock", "go.sum", "flake.lock"),
+}
+
 
 def branch(web_url: str, name: str, tip: str) -> Entity:
     """A Branch as far as its name and its tip tell; `web_url` is the project's."""
@@ -52,5 +60,7 @@ def diff(one: objects.FileDiff, hunks: str) -> Entity:
             "renamed_file": one.status == "R",
             "deleted_file": one.status == "D",
             "diff": hunks,
+            "too_large": len(hunks.encode("utf-8", "replace")) > LARGE_BYTES,
+            "generated_file": one.new_path.rpartition("/")[2] in GENERATED,
         }
     )

@@ -1,4 +1,4 @@
-"""Looking closer: what is there instead of a file, who wrote its lines, what stands in a new branch's way."""
+"""Looking closer: what is there instead of a file, who wrote its lines, where a branch is, what bars a new one."""
 
 import posixpath
 from collections.abc import Callable
@@ -53,6 +53,14 @@ def blamed(repository: Repository, file: File, ref: str, first: int, last: int) 
     if first > lines or not file.content or is_binary(file.content):
         return []
     return repository.blame(file.path, ref, first, min(last, lines))
+
+
+def newest_commit(repository: Repository, branch: str) -> str:
+    """The commit that a branch points at; "" where there is none of this name, and where it cannot be learnt."""
+    try:
+        return repository.branch(branch).sha("commit", "id")
+    except Failure:
+        return ""
 
 
 def creating(repository: Repository, branch: str, create: Callable[[], T]) -> T:

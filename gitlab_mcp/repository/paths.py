@@ -21,6 +21,22 @@ def touching(paths: Iterable[str], changed: Iterable[str]) -> list[str]:
 
 
 def matcher(globs: Sequence[str]) -> Callable[..., bool]:
-    """Whether any of some paths matches one of `globs`; every path does where there are none."""
-    spec = GitIgnoreSpec.from_lines(globs)
-    return lambda *paths: not globs or any(spec.match_file(path) for path in paths)
+    """Whether any of some paths matches one of `globs`; every path does where there are none.
+
+    As in git's pathspecs with "glob": ** crosses folders, * does not, and a name as it is means that file, or all in
+    that folder.
+    """
+    specs = [(glob, _spec(glob)) for glob in globs]
+    return lambda *paths: (
+        not specs
+        or any(
+            path == glob or path.startswith(f"{glob}/") or spec.match_file(path)
+            for glob, spec in specs
+            for path in paths
+        )
+    )
+
+
+def _spec(glob: str) -> GitIgnoreSpec:
+    # To .gitignore, what matches a folder matches all in it; to a glob only a plain name does.
+    return GitIgnoreSpec.from_lines([f"/{glob}"] if glob.endswith("**") else [f"/{glob}", f"!/{glob}/**"])

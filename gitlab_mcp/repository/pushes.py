@@ -9,7 +9,7 @@ from gitlab_mcp.api.project import Project
 from gitlab_mcp.api.retrying import backoff
 from gitlab_mcp.api.writes import Written, write_once
 from gitlab_mcp.call import current_call
-from gitlab_mcp.errors import AnswerLost, Conflict, NotFound, Unreachable
+from gitlab_mcp.errors import AnswerLost, Conflict, Unreachable
 from gitlab_mcp.git import history, objects
 from gitlab_mcp.git.changes import Author, Change
 from gitlab_mcp.git.objects import TreeEntry
@@ -37,17 +37,28 @@ class Pushes:
         self._branches: dict[str, threading.RLock] = {}
         self._lock = threading.Lock()
 
-    def create_branch(self, name: str, ref: str) -> Written[Entity]:
-        """Create a branch at `ref`. Raises Conflict when there is one of that name."""
+    def create_branch(self, name: str, start: str) -> Written[Entity]:
+        """Create a branch at the commit `start`. Raises Conflict when there is one of that name."""
         self._check(name, "", [])
-        try:
-            start = self._git.resolve(ref)
-        except NotFound as missing:
-            raise NotFound(f"Invalid reference name: {ref}. {missing}", status=404) from missing
         pushed = self._push(name, start, "", [])
         if pushed.result.fate is Fate.MOVED or (pushed.result.unchanged and not pushed.confirmed):
             raise Conflict(f"The branch {name} is already there.", status=400, reason="Branch already exists")
         return Written(entities.branch(self._project.web_url, name, start), pushed.confirmed)
+
+    def delete(self, name: str, expected: str) -> Written[Pushed]:
+        """Delete a branch that points at `expected`. Raises Conflict when it moved meanwhile."""
+        self._check(name, "", [])
+        gone = Pushed(Fate.DONE)
+        check = f"Look with list_branches whether {name} is there."
+        written = write_once(
+            lambda: self._send(name, "", expected, []), lambda: None if self._git.tip(name) else gone, check
+        )
+        if written.result.fate is not Fate.MOVED:
+            return written
+        if self._git.tip(name):
+            raise Conflict(f"{name} moved meanwhile and was not deleted: look at it again.")
+        # curl sends a request again by itself when its connection was dead: the first one had arrived.
+        return Written(written.result, confirmed=True)
 
     def commit(
         self, new: NewCommit, options: Sequence[str], before_again: Callable[[], None] | None = None
@@ -136,26 +147,27 @@ class Pushes:
         """Push once; after a lost answer look whether the branch has the commit."""
         confirmed = False
 
-        def send() -> Pushed:
-            try:
-                with current_call.get().transfer("push to GitLab") as patience:
-                    pushed = push(self._own, branch, commit, expected, options, patience)
-            except GitError as error:
-                raise failure_of(error, self._own.remote.url, pushes=True) from error
-            except Unreachable as failure:  # out of time, and it may have arrived
-                raise AnswerLost(str(failure)) from failure
-            if pushed.fate is Fate.REFUSED:
-                raise refused(pushed)
-            return pushed
-
         def find() -> Pushed | None:
             nonlocal confirmed
             tip = self._git.tip(branch)
             confirmed = bool(tip) and (tip == commit or self._holds(tip, commit, expected))
             return Pushed(Fate.DONE) if confirmed else None
 
-        written = write_once(send, find, f"Look with list_branches whether {branch} has it before trying again.")
+        check = f"Look with list_branches whether {branch} has it before trying again."
+        written = write_once(lambda: self._send(branch, commit, expected, options), find, check)
         return Written(written.result, confirmed)
+
+    def _send(self, branch: str, commit: str, expected: str, options: Sequence[str]) -> Pushed:
+        try:
+            with current_call.get().transfer("push to GitLab") as patience:
+                pushed = push(self._own, branch, commit, expected, options, patience)
+        except GitError as error:
+            raise failure_of(error, self._own.remote.url, pushes=True) from error
+        except Unreachable as failure:  # out of time, and it may have arrived
+            raise AnswerLost(str(failure)) from failure
+        if pushed.fate is Fate.REFUSED:
+            raise refused(pushed)
+        return pushed
 
     def _holds(self, tip: str, commit: str, expected: str) -> bool:
         """Whether a branch that moved on from `expected` has the commit."""

@@ -15,6 +15,7 @@ from gitlab_mcp.errors import Failure, NotFound
 from gitlab_mcp.git.changes import Change
 from gitlab_mcp.git.objects import FOLDER, TreeEntry
 from gitlab_mcp.repository import BlamedLines, Committed, Comparison, File, NewCommit, Opened
+from gitlab_mcp.repository.deletion import deletable
 from gitlab_mcp.repository.paths import folders_above, matcher
 
 # So many folders are listed one by one; for more, the whole tree costs fewer requests.
@@ -53,11 +54,23 @@ class RestRepository:
         return write_once(send, partial(self._branch_at, name, ref), "Look with list_branches.")
 
     def _branch_at(self, name: str, ref: str) -> Entity | None:
+        branch = self._branch_or_none(name)
+        return branch if branch and branch.text("commit", "id") == self.commit(ref).text("id") else None
+
+    def delete_branch(self, name: str) -> Written[Entity]:
+        there = deletable(self._branch_or_none(name), name)
+
+        def send() -> Entity:
+            self._gitlab.send("delete", f"{self._path}/branches/{segment(name)}")
+            return there
+
+        return write_once(send, lambda: None if self._branch_or_none(name) else there, "Look with list_branches.")
+
+    def _branch_or_none(self, name: str) -> Entity | None:
         try:
-            branch = self.branch(name)
+            return self.branch(name)
         except NotFound:
             return None
-        return branch if branch.text("commit", "id") == self.commit(ref).text("id") else None
 
     def commit(self, ref: str) -> Entity:
         return self._gitlab.get(f"{self._path}/commits/{segment(ref)}", stats="false")
@@ -114,7 +127,19 @@ class RestRepository:
         found = self._gitlab.get(f"{self._path}/compare", **{"from": base, "to": head})
         diffs, matches = found.entities("diffs"), matcher(globs)
         chosen = [each for each in diffs if matches(each.text("old_path"), each.text("new_path"))]
-        return Comparison(found.entities("commits"), chosen, len(diffs))
+        # What it calls a time-out is that its limits on differences were met.
+        return Comparison(found.entities("commits"), chosen, len(diffs), not found.flag("compare_timeout"))
+
+    def commit_and_diffs(self, ref: str) -> tuple[Entity, Sequence[Entity]]:
+        commit = self._gitlab.start(self.commit, ref)
+        diffs = self._gitlab.start(self._gitlab.every, f"{self._path}/commits/{segment(ref)}/diff")
+        return commit.result(), diffs.result()
+
+    def search(self, words: str, ref: str, page: int, per_page: int) -> Page:
+        found = self._gitlab.page(f"{self._project.path}/search", page, per_page, scope="blobs", search=words, ref=ref)
+        if not found.rows and page == 1 and ref:
+            self.commit(ref)  # GitLab finds nothing at a ref that is not there
+        return found
 
     def blame(self, path: str, ref: str, first: int, last: int) -> list[BlamedLines]:
         chosen = {"range[start]": first, "range[end]": last} if last else {}

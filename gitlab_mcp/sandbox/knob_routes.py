@@ -1,4 +1,7 @@
-"""The knobs over HTTP, for tests in another process: /_sandbox/faults, requests, quick_actions and mentions."""
+"""The knobs over HTTP, for tests in another process: /_sandbox/faults, requests, quick_actions and mentions.
+
+POST /_sandbox/failed_pipelines with {"project", "branch"} gives a branch a pipeline that failed.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 
 from gitlab_mcp.sandbox.api import Answer
 from gitlab_mcp.sandbox.knobs import Knobs
+from gitlab_mcp.sandbox.seed import failed_pipeline
 from gitlab_mcp.sandbox.world import World
 
 
@@ -27,6 +31,8 @@ def answer(world: World, knobs: Knobs, method: str, path: str, body: bytes) -> A
         case "DELETE", "faults":
             knobs.clear_faults()
             return Answer(204, {}, b"")
+        case "POST", "failed_pipelines":
+            return _fail_pipeline(world, body)
         case "GET", "requests":
             return _json(200, knobs.requests())
         case "GET", "quick_actions":
@@ -37,6 +43,19 @@ def answer(world: World, knobs: Knobs, method: str, path: str, body: bytes) -> A
             knobs.clear_requests()
             return Answer(204, {}, b"")
     return _json(404, {"message": f"{method} /_sandbox/{path} is no knob"})
+
+
+def _fail_pipeline(world: World, body: bytes) -> Answer:
+    try:
+        given = json.loads(body)
+        project = world.project_by_path(given["project"])
+        if project is None or project.repository.branch(given["branch"]) is None:
+            raise ValueError("there is no such branch")
+    except (ValueError, TypeError, KeyError) as error:
+        return _json(400, {"message": f"{type(error).__name__}: {error}"})
+    with project.lock:
+        made = failed_pipeline.plant(world, project, given["branch"])
+    return _json(201, {"id": made.id, "jobs": {job.name: job.id for job in made.jobs}})
 
 
 def _json(status: int, value: Any) -> Answer:

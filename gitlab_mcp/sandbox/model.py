@@ -183,6 +183,7 @@ class DraftNote:
     discussion_id: str | None = None
     resolve_discussion: bool = False
     position: dict[str, Any] | None = None
+    line_code: str | None = None
 
 
 def is_draft(title: str) -> bool:
@@ -197,6 +198,7 @@ class MergeRequest(Issuable):
     source_branch: str
     target_branch: str
     reviewers: list[User] = field(default_factory=list)
+    review_states: dict[User, str] = field(default_factory=dict)
     squash: bool = False
     remove_source_branch: bool = False
     versions: list[DiffVersion] = field(default_factory=list)
@@ -207,6 +209,8 @@ class MergeRequest(Issuable):
     merge_commit_sha: str | None = None
     squash_commit_sha: str | None = None
     merge_error: str | None = None
+    auto_merge: bool = False
+    rebasing_until: datetime | None = None
 
     kind = "MergeRequest"
     symbol = "!"
@@ -218,6 +222,17 @@ class MergeRequest(Issuable):
     @property
     def version(self) -> DiffVersion:
         return self.versions[-1]
+
+
+@dataclass(eq=False)
+class Release:
+    """What was released under a tag."""
+
+    tag_name: str
+    name: str
+    description: str
+    author: User
+    released_at: datetime
 
 
 @dataclass(eq=False)
@@ -242,6 +257,8 @@ class Project:
     issues: dict[int, Issue] = field(default_factory=dict)
     merge_requests: dict[int, MergeRequest] = field(default_factory=dict)
     pipelines: dict[int, Pipeline] = field(default_factory=dict)
+    releases: list[Release] = field(default_factory=list)
+    wiki: dict[str, str] = field(default_factory=dict)  # slug -> Markdown
     settings: dict[str, Any] = field(default_factory=dict)
     lock: RLock = field(default_factory=RLock)
 

@@ -15,9 +15,10 @@ from typing import Any
 import uvicorn
 
 from gitlab_mcp.sandbox.app import Gateway
+from gitlab_mcp.sandbox.ci import Pipeline
 from gitlab_mcp.sandbox.errors import SandboxError
 from gitlab_mcp.sandbox.knobs import Knobs
-from gitlab_mcp.sandbox.seed import plant
+from gitlab_mcp.sandbox.seed import failed_pipeline, plant
 from gitlab_mcp.sandbox.world import World
 
 _HOST = "127.0.0.1"
@@ -119,6 +120,12 @@ class Sandbox:
         if self._knobs is None:
             raise SandboxError("The sandbox was started without knobs.")
         return self._knobs
+
+    def fail_pipeline(self, branch: str) -> Pipeline:
+        """Give a branch of the project a pipeline whose tests failed."""
+        project = self.world.projects[self.project_id]
+        with project.lock:
+            return failed_pipeline.plant(self.world, project, branch)
 
     def _start(self, prefix: str, ssl: tuple[str | Path, str | Path] | None) -> None:
         gateway = Gateway(self.world, self._knobs, prefix)

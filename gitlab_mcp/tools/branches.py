@@ -44,3 +44,9 @@ def _already_there(repository: Repository, branch: str, start: str) -> str:
             " commit to it as it is, or choose another name."
         )
     return render.branch_there(there, start)
+
+
+@tool(toolset="repository", writes=True, destructive=True, idempotent=True, opt_in=True)
+def delete_branch(ctx: Ctx, branch: Branch, project: Project = "") -> str:
+    """Delete a branch; never the default branch or a protected one."""
+    return render.branch_deleted(ctx.repository(ctx.project(project)).delete_branch(branch))

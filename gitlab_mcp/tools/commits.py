@@ -11,7 +11,7 @@ from gitlab_mcp.errors import InvalidArgument, NotFound, Partial
 from gitlab_mcp.params import Branch, Globs, Labels, PageNumber, Path, Project, Ref
 from gitlab_mcp.registry import tool
 from gitlab_mcp.render.commits import commit_row, committed
-from gitlab_mcp.render.diffs import comparison
+from gitlab_mcp.render.diffs import comparison, whole_commit
 from gitlab_mcp.render.lists import listing
 from gitlab_mcp.render.merge_requests import merge_request_written
 from gitlab_mcp.repository import Repository
@@ -37,15 +37,15 @@ def commit_files(
     branch: Branch,
     message: str,
     actions: list[FileAction] = [],
-    paths: Annotated[Globs, Field(description="globs, such as src/**")] = [],
-    ref: Annotated[Ref, Field(description="creates branch, from here")] = "",
+    paths: Globs = [],
+    ref: Annotated[Ref, Field(description="a new branch starts here")] = "",
     merge_request: NewMergeRequest | None = None,
     project: Project = "",
 ) -> str:
     """Commit several files at once, all or none; may create the branch and open its merge request.
 
     Files you edited on disk need no content: paths commits whatever differs there from the branch, deletions too;
-    an action without content takes that file from there. Without action, a file is created or updated.
+    create and update without content take that file from there. Without action, a file is created or updated.
     """
     if not message.strip():
         raise InvalidArgument("message is empty: say what the commit changes and why.")
@@ -105,8 +105,22 @@ def compare_refs(
     ctx: Ctx,
     base: Ref,
     head: Ref,
-    paths: Annotated[Globs, Field(description="only the diffs of these, such as src/**")] = [],
+    paths: Globs = [],
+    page: PageNumber = 1,
     project: Project = "",
 ) -> str:
-    """What head has that base lacks: commits, and the diff since they parted."""
-    return comparison(ctx.repository(ctx.project(project)).compare(base, head, paths), base, head)
+    """What head has that base lacks: commits, and the diff since they parted (paths limit it)."""
+    if not (base and head):
+        raise InvalidArgument("Give base and head, such as main and the branch that is to be merged.")
+    found = ctx.repository(ctx.project(project)).compare(base, head, paths)
+    if paths and found.files and not found.diffs:
+        raise NotFound(f"None of the files that differ matches {', '.join(paths)} (** crosses folders).")
+    return comparison(found, page, {"base": base, "head": head, "paths": paths, "project": project})
+
+
+@tool(toolset="repository", opt_in=True)
+def get_commit(ctx: Ctx, ref: Ref, project: Project = "") -> str:
+    """Read a commit: its message, author, and the files that it changed with lines added and removed."""
+    if not ref:
+        raise InvalidArgument("Give ref: the id of a commit, a branch or a tag.")
+    return whole_commit(*ctx.repository(ctx.project(project)).commit_and_diffs(ref))

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import InvalidArgument
-from gitlab_mcp.params import Detail, PageNumber, Path, Project, Ref
+from gitlab_mcp.params import Detail, Folder, PageNumber, Path, Project, Ref
 from gitlab_mcp.registry import tool
 from gitlab_mcp.render import files as render
 from gitlab_mcp.repository.lookup import blamed, read_file, read_folder
@@ -17,7 +17,7 @@ ROWS = 100
 @tool(toolset="repository", always_load=True)
 def list_files(
     ctx: Ctx,
-    path: Path = "",
+    path: Folder = "",
     ref: Ref = "",
     recursive: bool = False,
     page: PageNumber = 1,
@@ -27,7 +27,7 @@ def list_files(
     repository = ctx.repository(ctx.project(project))
     ref = ref or repository.default_branch
     found = read_folder(repository, path, ref, recursive=recursive, page=page, per_page=ROWS)
-    given = {"path": path, "ref": ref, "recursive": recursive, "project": project}
+    given = {"path": path, "ref": ref, "recursive": recursive or None, "project": project}
     return render.file_list(found, path, ref, given)
 
 
@@ -38,6 +38,7 @@ def get_file(
     ref: Ref = "",
     start_line: Annotated[int, Field(ge=1)] = 1,
     end_line: Annotated[int, Field(ge=0)] = 0,
+    start_column: Annotated[int, Field(ge=1, description="where in start_line to begin")] = 1,
     line_numbers: bool = False,
     detail: Detail = "concise",
     project: Project = "",
@@ -52,4 +53,5 @@ def get_file(
     ref = ref or repository.default_branch
     file = read_file(repository, path, ref)
     blame = blamed(repository, file, ref, start_line, end_line) if detail == "full" else []
-    return render.file(file, ref, start_line, end_line, blame, numbers=line_numbers)
+    span = render.Span(start_line, end_line, start_column)
+    return render.file(file, ref, span, blame, numbers=line_numbers)

@@ -4,9 +4,11 @@ from functools import partial
 from typing import Any, Literal
 
 from gitlab_mcp.api import discussions
+from gitlab_mcp.api import issues as api
 from gitlab_mcp.context import Ctx
-from gitlab_mcp.params import Detail, Iid, Labels, PageNumber, Project, Username
-from gitlab_mcp.registry import tool
+from gitlab_mcp.errors import InvalidArgument
+from gitlab_mcp.params import Detail, DueDate, Iid, Labels, PageNumber, Project, Text, Username, Usernames
+from gitlab_mcp.registry import UNCHANGED, tool
 from gitlab_mcp.render import issues as render
 from gitlab_mcp.render.lists import listing
 
@@ -17,11 +19,11 @@ ROWS = 20
 def list_issues(
     ctx: Ctx,
     state: Literal["opened", "closed", "all"] = "opened",
-    search: str = "",
+    search: Text = "",
     labels: Labels = [],
     author: Username = "",
     assignee: Username = "",
-    milestone: str = "",
+    milestone: Text = "",
     page: PageNumber = 1,
     project: Project = "",
 ) -> str:
@@ -32,7 +34,7 @@ def list_issues(
         "labels": ",".join(labels),
         "author_username": author,
         "assignee_username": assignee,
-        "milestone": milestone,
+        "milestone": milestone.strip(),
     }
     target = ctx.project(project)
     found = ctx.gitlab.page(f"{target.path}/issues", page, ROWS, **arguments)
@@ -50,6 +52,7 @@ def get_issue(ctx: Ctx, iid: Iid = "", page: PageNumber = 1, detail: Detail = "c
     """
     target = ctx.noteable("issue", iid, project)
     gitlab = ctx.gitlab
+    ctx.begin_authors(target.project)
     issue = gitlab.start(gitlab.get, target.path)
     comments = gitlab.start(discussions.newest, gitlab, target.path, page, system=detail == "full")
     related = gitlab.start(gitlab.every_readable, f"{target.path}/related_merge_requests")
@@ -57,3 +60,63 @@ def get_issue(ctx: Ctx, iid: Iid = "", page: PageNumber = 1, detail: Detail = "c
     texts = [issue.result(), *(comment.note for comment in comments.result().rows)]
     authors = ctx.authors(target.project, texts)
     return render.issue(issue.result(), related.result(), closing.result(), comments.result(), authors)
+
+
+@tool(toolset="issues", writes=True, job_token=False)
+def create_issue(
+    ctx: Ctx,
+    title: Text,
+    description: str = "",
+    labels: Labels = [],
+    assignees: Usernames = [],
+    milestone: Text = "",
+    due_date: DueDate = "",
+    confidential: bool = False,
+    project: Project = "",
+) -> str:
+    """Create an issue. milestone by title; unknown labels are made."""
+    fields = api.Fields(
+        title=title,
+        description=description or None,
+        labels=labels,
+        assignees=assignees or None,
+        milestone=milestone or None,
+        due_date=due_date or None,
+        confidential=confidential or None,
+    )
+    written, lacking, again = ctx.app.issues.create(ctx.project(project), fields)
+    return render.issue_created(written, lacking, again=again)
+
+
+@tool(toolset="issues", writes=True, destructive=True, idempotent=True, job_token=False)
+def update_issue(
+    ctx: Ctx,
+    iid: Iid = "",
+    title: Text = "",
+    description: str = UNCHANGED,
+    state: Literal["", "close", "reopen"] = "",
+    add_labels: Labels = [],
+    remove_labels: Labels = [],
+    assignees: Usernames | None = None,
+    milestone: Text = UNCHANGED,
+    due_date: DueDate = UNCHANGED,
+    confidential: bool | None = None,
+    project: Project = "",
+) -> str:
+    """Change an issue; only what is given. assignees replace who is there; [] or "" removes. milestone by title."""
+    target = ctx.noteable("issue", iid, project)
+    fields = api.Fields(
+        title=title or None,
+        description=None if description == UNCHANGED else description,
+        state=state or None,
+        labels=tuple(add_labels),
+        remove_labels=tuple(remove_labels),
+        assignees=assignees,
+        milestone=None if milestone == UNCHANGED else milestone,
+        due_date=None if due_date == UNCHANGED else due_date,
+        confidential=confidential,
+    )
+    if not fields:
+        raise InvalidArgument("Nothing to change was given: give title, description, state, labels or assignees.")
+    written, not_taken = api.update_issue(target, fields)
+    return render.issue_written("Updated", written, not_taken)

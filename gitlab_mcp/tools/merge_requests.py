@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from gitlab_mcp.api import discussions
 from gitlab_mcp.api import merge_requests as api
+from gitlab_mcp.api.surroundings import surroundings
 from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.params import Branch, Detail, Iid, Labels, PageNumber, Project, Username, Usernames
@@ -54,18 +55,19 @@ def list_merge_requests(
 def get_merge_request(
     ctx: Ctx, iid: Iid = "", page: PageNumber = 1, detail: Detail = "concise", project: Project = ""
 ) -> str:
-    """Read a merge request: state, branches, merge status, description, newest 20 comments (page 2 goes back).
+    """Read a merge request: state, approvals, pipeline, files, description, newest 20 comments (page 2 goes back).
 
     detail "full" adds system notes.
     """
     target = ctx.noteable("merge request", iid, project)
     gitlab = ctx.gitlab
+    ctx.begin_authors(target.project)
     merge_request = gitlab.start(gitlab.get, target.path)
     comments = gitlab.start(discussions.newest, gitlab, target.path, page, system=detail == "full")
-    closes = gitlab.start(gitlab.every_readable, f"{target.path}/closes_issues")
+    around = surroundings(target)
     texts = [merge_request.result(), *(comment.note for comment in comments.result().rows)]
     authors = ctx.authors(target.project, texts)
-    return render.merge_request(merge_request.result(), closes.result(), comments.result(), authors)
+    return render.merge_request(merge_request.result(), around, comments.result(), authors)
 
 
 @tool(toolset="merge_requests", writes=True, idempotent=True, always_load=True)

@@ -16,7 +16,7 @@ from gitlab_mcp.render import notes as render
 NOTE_CHARACTERS = 1_000_000
 
 On = Literal["", "issue", "merge_request"]
-ReplyTo = Annotated[str, BeforeValidator(as_text), Field(description="note id, discussion id or URL of the comment")]
+ReplyTo = Annotated[str, BeforeValidator(as_text), Field(description="id of a note (n310) or discussion, or its URL")]
 
 
 @tool(toolset="discussions", writes=True, always_load=True, job_token=False)
@@ -37,21 +37,23 @@ def create_note(
     job = ctx.settings.job
     if not iid and not reply_to:
         reply_to = job.discussion
-    noun = _noun(on, iid or job.sign, reply_to)
+    iid = iid or url_given(reply_to)
+    noun = noun_given(on, iid or job.sign, reply_to)
     target = ctx.noteable(noun, iid, project)
     if not body.strip():
         raise InvalidArgument("body is empty: write what the comment says.")
     if len(body) > NOTE_CHARACTERS:
         raise InvalidArgument(f"body has {len(body):,} characters, and GitLab takes {NOTE_CHARACTERS:,}: shorten it.")
     url = target.web_url  # asked for before the write: nothing may fail after it
-    thread = _thread(ctx, target, reply_to.strip())
+    thread = thread_given(ctx, target, reply_to.strip())
     if thread and internal:
         raise InvalidArgument("A reply is internal when its thread is: leave internal out.")
     written, again = ctx.app.notes.post(target.path, body, thread, internal=internal)
     return render.note_created(written, target.sign, url, is_reply=bool(reply_to), again=again)
 
 
-def _noun(on: On, iid: str, reply_to: str) -> Literal["issue", "merge request"]:
+def noun_given(on: On, iid: str, reply_to: str) -> Literal["issue", "merge request"]:
+    """What a call is about. Raises InvalidArgument where nothing says so."""
     told = noun_of(iid) or noun_of(reply_to)
     given: Literal["issue", "merge request"] | None = (
         "merge request" if on == "merge_request" else "issue" if on == "issue" else None
@@ -64,12 +66,23 @@ def _noun(on: On, iid: str, reply_to: str) -> Literal["issue", "merge request"]:
     return noun
 
 
-def _thread(ctx: Ctx, target: Noteable, reply_to: str) -> str:
+def thread_given(ctx: Ctx, target: Noteable, reply_to: str) -> str:
+    """The id of the discussion that `reply_to` names; "" for none. Raises InvalidArgument where it is not there."""
     if not reply_to:
         return ""
-    if reply_to.lower().startswith(("http://", "https://")):
-        found = ctx.noteable(target.noun, reply_to)
-        if not found.note or found.iid != target.iid or not target.project.is_called(found.project.name):
-            raise InvalidArgument(f"reply_to is {reply_to}, which is no comment on {target.sign} (…#note_101).")
-        reply_to = found.note
-    return discussions.thread_of(ctx.gitlab, target.path, reply_to.removeprefix("#").removeprefix("note_"))
+    return discussions.thread_of(ctx.gitlab, target.path, comment_given(ctx, target, reply_to))
+
+
+def comment_given(ctx: Ctx, target: Noteable, comment: str) -> str:
+    """The id that a comment on `target` was named by, alone or in its URL. Raises InvalidArgument for another's URL."""
+    if not url_given(comment):
+        return comment.removeprefix("#").removeprefix("note_")
+    found = ctx.noteable(target.noun, comment)
+    if not found.note or found.iid != target.iid or not target.project.is_called(found.project.name):
+        raise InvalidArgument(f"{comment} is no comment on {target.sign} (…#note_101).")
+    return found.note
+
+
+def url_given(comment: str) -> str:
+    """The same, if it is a URL, which also says on what it is a comment; else ""."""
+    return comment if comment.lower().startswith(("http://", "https://")) else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +101,21 @@ def _fits(value: Any, kind: str) -> bool:
         case "obj[]" | "arr":
             return isinstance(value, list)
     return True
+
+
+@cache
+def _endpoints() -> list[dict[str, Any]]:
+    contract = json.loads((_FOLDER / "gitlab-rest-contract.json").read_text(encoding="utf-8"))
+    additions = json.loads((_FOLDER / "additions.json").read_text(encoding="utf-8"))
+    return [*contract["endpoints"], *additions["routes"]]
+
+
+def endpoint(method: str, path: str) -> dict[str, Any]:
+    """The contract's entry for a request, with or without /api/v4 before its path. Raises AssertionError for none."""
+    path = path.removeprefix("/api/v4")
+    for entry in _endpoints():
+        pattern = re.sub(r"\\\{[^}]*\\\}|:\w+", "[^/]+", re.escape(entry["path"]))
+        if entry["method"] == method and re.fullmatch(pattern, path):
+            found: dict[str, Any] = entry
+            return found
+    raise AssertionError(f"{method} {path} is not in the contract")

@@ -1,24 +1,34 @@
 """The server against the REST contract: what it asks for is in it, and what it reads is in it and in the sandbox."""
 
-import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 
-from gitlab_mcp.api import client, job_token
+from gitlab_mcp.api import bodies, client, job_token
+from gitlab_mcp.registry import ToolDefinition
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.routing import all_routes
-from tests.contract.contract import Contract
+from gitlab_mcp.tools import TOOLS
+from tests.contract.contract import Contract, endpoint
 from tests.gitlab import get
-from tests.support import allow_job_pushes, checkout, connect, job_settings, settings_for
+from tests.reviewing import NEW, commit, open_for_review, send
+from tests.support import (
+    EVERY_TOOLSET,
+    Agent,
+    allow_job_pushes,
+    checkout,
+    connect,
+    example,
+    job_settings,
+    settings_for,
+)
 from tests.tools.test_commits import clone
 
 CONTRACT = Contract()
-ENDPOINTS = json.loads((Path(__file__).parent / "gitlab-rest-contract.json").read_text())["endpoints"]
-ADDITIONS = json.loads((Path(__file__).parent / "additions.json").read_text())["routes"]
 # There only where CI ran, or only on a comment on a line of a diff.
 CONDITIONAL = ("head_pipeline.status", "head_pipeline.id", "position", "position.new_line", "position.old_line")
 WRITES_FILES = ("POST", "/projects/{id}/repository/commits")
@@ -44,17 +54,6 @@ def wrap(value: Any, top: str, path: str, seen: dict[str, dict[str, bool]]) -> A
     return [wrap(item, top, path, seen) for item in value] if isinstance(value, list) else value
 
 
-def endpoint(method: str, path: str) -> dict[str, Any]:
-    """The contract's entry for a request."""
-    path = path.removeprefix("/api/v4")
-    for entry in (*ENDPOINTS, *ADDITIONS):
-        pattern = re.sub(r"\\\{[^}]*\\\}|:\w+", "[^/]+", re.escape(entry["path"]))
-        if entry["method"] == method and re.fullmatch(pattern, path):
-            found: dict[str, Any] = entry
-            return found
-    raise AssertionError(f"{method} {path} is not in the contract")
-
-
 async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
     """Call every tool, with every argument at least once."""
     file = {"path": "one.txt", "content": "1\n"}
@@ -66,7 +65,7 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
         {"path": "scripts/release.sh", "action": "chmod", "executable": False},
     ]
     (work / "README.md").write_text("edited\n")
-    async with connect(settings_for(sandbox, working_directory=checkout(work))) as agent:
+    async with connect(settings_for(sandbox, toolsets=EVERY_TOOLSET, working_directory=checkout(work))) as agent:
         by = {"author": "maintainer", "labels": ["bug"], "search": "e"}
         await agent.call("get_job_context")
         await agent.call("list_issues", **by, state="all", assignee="developer", milestone="1.4")
@@ -100,6 +99,82 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
         labels = {"add_labels": ["a"], "remove_labels": ["b"]}
         await agent.call("update_merge_request", iid=1, **texts, **labels, **people, **switches)
         await agent.refused("create_note", project="acme/archive", iid="#1", body="x")
+        await use_issues_and_project(agent)
+        await use_pipelines(agent, sandbox)
+        await review(agent, sandbox)
+        await use_by_examples(agent, (tool for tool in TOOLS if tool.name not in agent.called))
+
+
+async def use_by_examples(agent: Agent, tools: Iterable[ToolDefinition]) -> None:
+    """Call tools with the examples of params.py: with what they need, which must do, and with every argument."""
+    for tool in tools:
+        await agent.call(tool.name, **example(tool))
+        await agent.client.call_tool(tool.name, example(tool, every=True))
+
+
+async def use_issues_and_project(agent: Agent) -> None:
+    """Call every tool for issues and what stands beside the code."""
+    labels = {"add_labels": ["a"], "remove_labels": ["b"]}
+    issue = {"assignees": ["developer"], "milestone": "1.4", "due_date": "2027-01-31", "confidential": True}
+    await agent.call("create_issue", title="T", description="d", labels=["bug"], **issue)
+    await agent.call("search_code", search="config", ref="main")
+    await agent.refused("search_code", search="config", ref="gone")
+    await agent.call("get_commit", ref="main")
+    await agent.call("list_tags", search="v1")
+    await agent.call("delete_branch", branch="made")
+    await agent.call("get_project")
+    await agent.call("list_labels", search="bug")
+    await agent.call("list_milestones", search="1")
+    await agent.call("list_milestones", state="all")
+    await agent.call("search_members", search="dev")
+    await agent.call("list_releases")
+    await agent.call("list_wiki_pages")
+    await agent.call("get_wiki_page", slug="home")
+    await agent.call("list_projects", search="app", mine=False)
+    await agent.call("list_my_work")
+    await agent.call("update_issue", iid=8, title="N", description="d", state="close", **labels, **issue)
+
+
+async def use_pipelines(agent: Agent, sandbox: Sandbox) -> None:
+    """Call every tool for pipelines."""
+    failed = sandbox.fail_pipeline("feature/verbose-flag")
+    await agent.call("get_pipeline", pipeline_id=failed.id, detail="full")
+    await agent.call("get_pipeline", iid=1)
+    await agent.refused("get_pipeline", ref="v1.2.0")
+    await agent.call("get_job_log", job_id=failed.jobs[-1].id)
+    await agent.refused("get_job_log")
+    await agent.call("get_test_report", pipeline_id=failed.id)
+    sandbox.knobs.fail("GET", "/test_report$", 200, "<html></html>")
+    await agent.call("get_test_report", pipeline_id=failed.id)
+    await agent.call("list_pipelines", ref="main", status="running", author="developer")
+    await agent.call("lint_ci_config")
+    await agent.call("lint_ci_config", ref="main")
+    sandbox.world.projects[1].settings["ci_pipeline_variables_minimum_override_role"] = "developer"
+    await agent.call("run_pipeline", ref="main", variables={"A": "b"}, inputs={"c": 1})
+    await agent.call("retry_job", job_id=failed.jobs[-1].id)
+    await agent.call("cancel_pipeline", pipeline_id=failed.id)
+
+
+async def review(agent: Agent, sandbox: Sandbox) -> None:
+    """Call every tool for merge requests under review."""
+    number = open_for_review(sandbox, "reviewed")
+    await agent.call("get_merge_request_diff", iid=number, paths=["**"], page=1)
+    comment = {"path": NEW, "line": 5, "start_line": 4, "body": "x", "suggestion": "y"}
+    await agent.call("list_discussions", iid="!1", unresolved=True)
+    await agent.call("list_discussions", iid="#7", page=1)
+    await agent.call("resolve_discussion", iid="!1", thread="153")
+    await agent.call("update_note", iid="!1", note="153", body="Changed.")
+    for verdict in ("comment", "request_changes", "approve"):
+        comment["body"] = verdict
+        await agent.call("review_merge_request", iid=number, summary=verdict, comments=[comment], verdict=verdict)
+    onto = get(sandbox, f"/merge_requests/{number}")["target_branch"]
+    commit(sandbox, onto, "", {"action": "create", "file_path": "moved.txt", "content": "x"})
+    await agent.call("rebase_merge_request", iid=number)
+    how = {"auto_merge": False, "squash": True, "remove_source_branch": False}
+    await agent.call("merge_merge_request", iid=number, sha=get(sandbox, f"/merge_requests/{number}")["sha"], **how)
+    number = open_for_review(sandbox, "reviewed-too")
+    send(sandbox, "POST", f"/merge_requests/{number}/draft_notes", "maintainer", note="left")
+    await agent.call("review_merge_request", iid=number, comments=[{**comment, "body": "one by one"}])
 
 
 @pytest.fixture
@@ -130,13 +205,13 @@ async def test_all_that_is_read_is_in_the_contract_and_in_what_the_sandbox_answe
     fresh_sandbox: Sandbox, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: dict[str, dict[str, bool]] = {}
-    parse = client._parsed
+    parse = bodies.parsed
 
     def parsed(response: Any, method: str, path: str) -> object:
         entry = endpoint(method.upper(), f"/api/v4{path}")
         return wrap(parse(response, method, path), f"{entry['method']} {entry['path']}", "", seen)
 
-    monkeypatch.setattr(client, "_parsed", parsed)
+    monkeypatch.setattr(client, "parsed", parsed)
     await use_every_tool(fresh_sandbox, work)
     assert len(seen) > 15
     unknown, absent = [], []
@@ -158,13 +233,14 @@ async def test_all_that_is_read_is_in_the_contract_and_in_what_the_sandbox_answe
 async def use_every_tool_of_a_job(sandbox: Sandbox, work: Path) -> None:
     """Call every tool that a run with nothing but a job token has."""
     one = {"message": "m", "actions": [{"path": "one.txt", "content": "1\n"}]}
-    async with connect(job_settings(sandbox, working_directory=checkout(work))) as agent:
+    async with connect(job_settings(sandbox, toolsets=EVERY_TOOLSET, working_directory=checkout(work))) as agent:
         calls: dict[str, dict[str, Any]] = {
             "get_job_context": {},
             "list_issues": {"search": "e"},
             "get_issue": {"iid": 7, "detail": "full"},
             "list_merge_requests": {"state": "all"},
             "get_merge_request": {"iid": 1, "detail": "full"},
+            "get_merge_request_diff": {"iid": 1},
             "list_branches": {},
             "create_branch": {"branch": "made"},
             "list_files": {"recursive": True},
@@ -174,11 +250,19 @@ async def use_every_tool_of_a_job(sandbox: Sandbox, work: Path) -> None:
             "commit_files": {"branch": "new", "ref": "v1.3.0", **one, "merge_request": {"title": "T", "draft": True}},
             "create_merge_request": {"source_branch": "feature/verbose-flag", "title": "T"},
             "update_merge_request": {"iid": 2, "title": "N", "description": "d", "add_labels": ["bug"]},
+            "get_pipeline": {},
+            "list_pipelines": {"status": "running"},
+            "search_code": {"search": "config"},
+            "get_commit": {"ref": "main"},
+            "list_tags": {},
+            "list_releases": {},
+            "delete_branch": {"branch": "made"},
         }
         listed = {tool.name for tool in (await agent.client.list_tools()).tools}
-        assert listed == set(calls)
+        assert listed >= set(calls)
         for tool, arguments in calls.items():
             await agent.call(tool, **arguments)
+        await use_by_examples(agent, (tool for tool in TOOLS if tool.name in listed - set(calls)))
         short = get(sandbox, "/repository/commits/main")["id"][:9]
         await agent.call("get_file", path="README.md", ref=short)
 

@@ -101,12 +101,14 @@ def run_job(
     text: str = "",
     stand_ins: Mapping[str, str] = STAND_INS,
     env: Mapping[str, str] | None = None,
+    found: bool = True,
     timeout: float = TIMEOUT,
 ) -> Job:
     """Run one job in the git checkout that is the working directory.
 
     Its .gitlab-ci.yml is the checkout's, or `text`, of which the checkout then knows nothing. `variables` are CI/CD
-    variables, which rules see too; `env` is what the runner's own environment has.
+    variables, which rules see too; `env` is what the runner's own environment has. `found` is whether the folder into
+    which the installer puts claude is on PATH, as it is in no image.
     """
     node, program = shutil.which("node"), shutil.which("gitlab-ci-local")
     assert node is not None, missing("node")
@@ -129,7 +131,8 @@ def run_job(
     for name, script in stand_ins.items():
         installed = script.replace("CLAUDE", shlex.quote(claude_for(place)))
         place.write(f"stand-ins/{name}", f"#!/bin/sh\n{installed}\n", 0o755)
-    path = os.pathsep.join((str(place.folder / "stand-ins"), str(place.home / ".local/bin"), SYSTEM_PATH))
+    local = [str(place.home / ".local/bin")] if found else []
+    path = os.pathsep.join((str(place.folder / "stand-ins"), *local, SYSTEM_PATH))
     log = state / "output" / f"{job}.log"
     log.unlink(missing_ok=True)
     done = place.run(*command, env=place.environment(PATH=path, **(env or {})), timeout=timeout)

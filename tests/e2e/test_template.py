@@ -3,12 +3,8 @@ than as the text of the task.
 """
 
 import json
-import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 
@@ -16,7 +12,7 @@ from gitlab_mcp.sandbox import Sandbox
 from tests.e2e.ci_local import STAND_INS, Job, installed_server, needs_ci_local, run_job
 from tests.e2e.claude import USERS, Place, fresh_place
 from tests.e2e.model import Call, Model, Request, Script, Turn
-from tests.test_templates import EXAMPLES, TEMPLATE, interpolated, repository
+from tests.templates import TEMPLATE, interpolated
 
 pytestmark = needs_ci_local
 
@@ -306,85 +302,3 @@ def test_a_prompt_file_that_is_not_there_fails_the_job_before_the_model_is_asked
     assert ran.job.returncode != 0
     assert "There is no file prompts/none.md on the target branch" in ran.job.log
     assert ran.requests == []
-
-
-def validated(
-    folder: Path, text: str, *more: tuple[str, str], variables: Mapping[str, str] = MappingProxyType({})
-) -> subprocess.CompletedProcess[str]:
-    """What gitlab-ci-local says of a .gitlab-ci.yml, with `more` files beside it."""
-    for name, content in ((".gitlab-ci.yml", text), *more):
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(content)
-    # It includes only what git knows.
-    repository(folder, "main")
-    subprocess.run(["git", "remote", "add", "origin", "http://127.0.0.1:9/acme/app.git"], cwd=folder, check=True)
-    # The list is made only after the schema was held against it all.
-    line = ["gitlab-ci-local", "--list-json", "--state-dir", "state", "--no-color", "--force-shell-executor"]
-    for name, value in variables.items():
-        line += ["--variable", f"{name}={value}"]
-    line += ["--ignore-predefined-vars", ",".join(variables)] if variables else []
-    return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
-
-
-def jobs_of(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, object]]:
-    assert done.returncode == 0, done.stderr
-    return {job["name"]: job for job in json.loads(done.stdout)}
-
-
-@pytest.mark.parametrize("example", sorted(EXAMPLES.rglob("*.yml")), ids=lambda path: path.name)
-def test_every_example_is_what_gitlabs_schema_wants(example: Path, tmp_path: Path) -> None:
-    text = example.read_text()
-    # The component is this repository's own, which no server has here.
-    text = re.sub(r"- component: .*", "- local: /claude.yml", text)
-    assert jobs_of(validated(tmp_path, text, ("claude.yml", TEMPLATE.read_text())))
-
-
-def test_a_file_that_gitlabs_schema_does_not_want_is_refused(tmp_path: Path) -> None:
-    done = validated(tmp_path, "claude:\n  script: [true]\n  interruptible: perhaps\n")
-    assert done.returncode != 0
-
-
-@pytest.mark.parametrize(
-    "given", [{}, {"job_name": "review", "stage": "deploy", "interruptible": True, "timeout_minutes": 5}]
-)
-def test_the_template_with_and_without_inputs_is_what_gitlabs_schema_wants(
-    given: dict[str, object], tmp_path: Path
-) -> None:
-    include = json.dumps({"include": [{"local": "/claude.yml", "inputs": given}]})
-    jobs = jobs_of(validated(tmp_path, include, ("claude.yml", TEMPLATE.read_text())))
-    assert list(jobs) == [given.get("job_name", "claude")]
-    assert [job["stage"] for job in jobs.values()] == [given.get("stage", "test")]
-
-
-def test_the_template_is_what_gitlabs_schema_wants_when_values_are_put_into_its_text(tmp_path: Path) -> None:
-    cache = [{"key": "claude-npm", "paths": [".npm/"]}]
-    given = {"prompt": "- a: \"b\" 'c' # d \\ {e} [f] | & * ! % @ `g` $HOME", "cache": cache}
-    assert list(jobs_of(validated(tmp_path, interpolated(given)))) == ["claude"]
-
-
-OWN = {"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "7", "CI_MERGE_REQUEST_PROJECT_ID": "7", "GITLAB_USER_LOGIN": "developer"}
-FORK = {**OWN, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "8"}
-BOT = {**OWN, "GITLAB_USER_LOGIN": "project_7_bot_0123456789abcdef"}
-
-
-@pytest.mark.parametrize(
-    ("source", "more", "runs"),
-    [
-        ("web", {}, True),
-        ("api", {}, True),
-        ("trigger", {}, True),
-        ("merge_request_event", OWN, True),
-        ("merge_request_event", FORK, False),
-        ("merge_request_event", BOT, False),
-        ("push", {}, False),
-        ("schedule", {}, False),
-    ],
-    ids=["web", "api", "trigger", "merge-request", "fork", "bot", "push", "schedule"],
-)
-def test_the_default_rules_leave_out_merge_requests_from_forks_and_the_runs_own_commits(
-    source: str, more: Mapping[str, str], runs: bool, tmp_path: Path
-) -> None:
-    include = '{"include": [{"local": "/claude.yml"}]}'
-    given = {"CI_PIPELINE_SOURCE": source, **more}
-    jobs = jobs_of(validated(tmp_path, include, ("claude.yml", TEMPLATE.read_text()), variables=given))
-    assert jobs["claude"]["when"] == ("on_success" if runs else "never")

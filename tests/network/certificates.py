@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+from collections.abc import Iterable
 from pathlib import Path
 
 from cryptography import x509
@@ -29,8 +30,8 @@ def _builder(subject: str, issuer: str, key: ec.EllipticCurvePrivateKey) -> x509
     )
 
 
-def private_ca(folder: Path) -> tuple[Path, Path, Path]:
-    """Write ca.pem, server.pem and server.key for 127.0.0.1 into `folder`, and return their paths."""
+def private_ca(folder: Path, names: Iterable[str] = ()) -> tuple[Path, Path, Path]:
+    """Write ca.pem, server.pem and server.key for 127.0.0.1 and `names` into `folder`, and return their paths."""
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca = (
         _builder("Private CA", "Private CA", ca_key)
@@ -38,7 +39,8 @@ def private_ca(folder: Path) -> tuple[Path, Path, Path]:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
-    addresses = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    hosts = [x509.DNSName(name) for name in names]
+    addresses = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *hosts])
     signed = (
         _builder("127.0.0.1", "Private CA", key)
         .add_extension(addresses, critical=False)

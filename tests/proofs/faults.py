@@ -8,14 +8,14 @@ import asyncio
 import collections
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
 from tests.proofs.fault_proxy import FaultProxy, fault_proxy, plan
-from tests.support import Agent, allow_job_pushes, connect, job_settings, settings_for
+from tests.proofs.scenarios import ROADS, Scenario
+from tests.support import EVERY_TOOLSET, Agent, allow_job_pushes, connect, job_settings, settings_for
 
 NOT_KNOWN = "not known"
 
@@ -31,100 +31,12 @@ class Outcome:
     times: int
 
 
-@dataclass(frozen=True)
-class Scenario:
-    """A write: what has to be there before it, the call, and how to count it."""
-
-    tool: str
-    prepare: Callable[[Agent, str], Awaitable[object]]
-    arguments: Callable[[str], dict[str, object]]
-    count: Callable[[Sandbox, str], int]
-
-
-async def nothing(_agent: Agent, _name: str) -> None:
-    """No preparation."""
-
-
-async def branch_with_commit(agent: Agent, name: str) -> None:
-    action = {"path": "prepared.txt", "content": name}
-    await agent.call("commit_files", branch=name, ref="main", message="prepared", actions=[action])
-
-
-def commits(sandbox: Sandbox, name: str) -> int:
-    found = get(sandbox, f"/repository/commits?ref_name=main..{name}&per_page=100") if _has(sandbox, name) else []
-    return sum(commit["title"] == f"Commit {name}" for commit in found)
-
-
-def _has(sandbox: Sandbox, branch: str) -> bool:
-    return bool(get(sandbox, f"/repository/branches?search=^{branch}$"))
-
-
-def notes(noteable: str) -> Callable[[Sandbox, str], int]:
-    def count(sandbox: Sandbox, name: str) -> int:
-        found = get(sandbox, f"/{noteable}/notes?per_page=100&sort=desc&activity_filter=only_comments")
-        return sum(note["body"] == f"Note {name}" for note in found)
-
-    return count
-
-
-def opened(sandbox: Sandbox, name: str) -> int:
-    return len(get(sandbox, f"/merge_requests?state=all&source_branch={name}"))
-
-
-def updated(sandbox: Sandbox, name: str) -> int:
-    return int(get(sandbox, "/merge_requests/1")["title"] == f"Title {name}")
-
-
-def files(name: str) -> list[dict[str, str]]:
-    return [{"path": f"{name}.txt", "content": name}, {"path": "README.md", "content": name}]
-
-
-def with_merge_request(name: str) -> dict[str, object]:
-    wanted = {"title": name, "description": f"Description of {name}"}
-    arguments: dict[str, object] = {"branch": name, "ref": "main", "message": f"Commit {name}"}
-    return {**arguments, "actions": files(name), "merge_request": wanted}
-
-
-REST = (
-    Scenario("create_note", nothing, lambda name: {"iid": "#7", "body": f"Note {name}"}, notes("issues/7")),
-    Scenario(
-        "create_note",
-        nothing,
-        lambda name: {"iid": "#7", "body": f"Note {name}", "reply_to": "149"},
-        notes("issues/7"),
-    ),
-    Scenario("create_note", nothing, lambda name: {"iid": "!1", "body": f"Note {name}"}, notes("merge_requests/1")),
-    Scenario("create_branch", nothing, lambda name: {"branch": name}, lambda sandbox, name: int(_has(sandbox, name))),
-    Scenario(
-        "commit_files",
-        branch_with_commit,
-        lambda name: {"branch": name, "message": f"Commit {name}", "actions": files(name)},
-        commits,
-    ),
-    Scenario(
-        "commit_files",
-        nothing,
-        lambda name: {"branch": name, "ref": "main", "message": f"Commit {name}", "actions": files(name)},
-        commits,
-    ),
-    Scenario("create_merge_request", branch_with_commit, lambda name: {"source_branch": name, "title": name}, opened),
-    Scenario("update_merge_request", nothing, lambda name: {"iid": 1, "title": f"Title {name}"}, updated),
-)
-# What a job token may write, all of it by pushes; also a merge request by the push that brings its commit.
-GIT = (
-    *(scenario for scenario in REST if scenario.tool != "create_note"),
-    Scenario("commit_files", nothing, with_merge_request, commits),
-    Scenario("commit_files", nothing, with_merge_request, opened),
-)
-ROADS = {"rest": REST, "git": GIT}
-
-
 async def one(scenario: Scenario, seed: int, agent: Agent, sandbox: Sandbox, proxy: FaultProxy) -> Outcome:
     """One run, checked past the proxy."""
     name = f"run-{seed}"
-    await scenario.prepare(agent, name)
+    prepared = await scenario.prepare(agent, name)
     proxy.writes, proxy.reads = plan(seed)
-    result = await agent.client.call_tool(scenario.tool, scenario.arguments(name))
+    result = await agent.client.call_tool(scenario.tool, scenario.arguments(name) | prepared)
     proxy.writes, proxy.reads = [], []
     text = getattr(result.content[0], "text", "")
     said = "done" if not result.is_error else NOT_KNOWN if NOT_KNOWN in text else "failed"
@@ -156,7 +68,7 @@ async def prove(
         with Sandbox() as sandbox, fault_proxy(sandbox.url) as proxy:
             allow_job_pushes(sandbox)
             of_road = settings_for(sandbox) if road == "rest" else job_settings(sandbox)
-            settings = replace(of_road, url=proxy.url)
+            settings = replace(of_road, url=proxy.url, toolsets=EVERY_TOOLSET)
             async with connect(settings) as agent:
                 for _ in range(min(50, runs - done)):
                     scenario = scenarios[done % len(scenarios)]

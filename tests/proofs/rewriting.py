@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gitlab_mcp.sandbox import Sandbox
+from gitlab_mcp.tools import TOOLS
 from tests.proofs.fault_proxy import FaultProxy, fault_proxy
-from tests.proofs.faults import REST, Scenario, nothing
-from tests.support import Agent, connect, settings_for
+from tests.proofs.scenarios import REST, Scenario, nothing
+from tests.support import EVERY_TOOLSET, Agent, connect, example, settings_for
 
 KeyPath = tuple[str | int, ...]
 MISSING = object()
@@ -35,19 +36,27 @@ def reading(tool: str, arguments: Mapping[str, object]) -> Scenario:
     return Scenario(tool, nothing, lambda _name: dict(arguments), lambda _sandbox, _name: 0)
 
 
-READS = tuple(
-    reading(tool, given)
-    for tool, given in (
-        ("list_issues", {}),
-        ("get_issue", {"iid": 3}),
-        ("get_issue", {"iid": 7, "detail": "full"}),
-        ("list_merge_requests", {}),
-        ("get_merge_request", {"iid": 1}),
-        ("list_branches", {}),
-        ("list_files", {}),
-        ("get_file", {"path": "README.md"}),
-        ("get_file", {"path": "docs/latest"}),
-    )
+# What shows more than the examples of params.py do; every other read is called with those.
+READING: tuple[tuple[str, dict[str, object]], ...] = (
+    ("get_issue", {"iid": 3}),
+    ("get_issue", {"iid": 7, "detail": "full"}),
+    ("get_merge_request", {"iid": 1}),
+    ("get_file", {"path": "README.md"}),
+    ("get_file", {"path": "docs/latest"}),
+    ("get_file", {"path": "README.md", "detail": "full"}),
+    ("get_pipeline", {"iid": 1}),
+    ("get_test_report", {"pipeline_id": 502}),
+    ("get_job_log", {"job_id": 608}),
+    ("get_merge_request_diff", {"iid": 1}),
+    ("list_discussions", {"iid": "!1"}),
+    ("lint_ci_config", {"ref": "main"}),
+    ("compare_refs", {"base": "main", "head": "feature/verbose-flag"}),
+    ("search_code", {"search": "config"}),
+)
+NAMED = {tool for tool, _ in READING}
+READS = (
+    *(reading(tool, given) for tool, given in READING),
+    *(reading(tool.name, example(tool)) for tool in TOOLS if not tool.writes and tool.name not in NAMED),
 )
 
 
@@ -96,9 +105,9 @@ async def answers(scenario: Scenario, agent: Agent, proxy: FaultProxy, name: str
         seen.append(_json(body))
         return body
 
-    await scenario.prepare(agent, name)
+    prepared = await scenario.prepare(agent, name)
     proxy.rewrite = keep
-    await agent.client.call_tool(scenario.tool, scenario.arguments(name))
+    await agent.client.call_tool(scenario.tool, scenario.arguments(name) | prepared)
     proxy.rewrite = None
     return seen
 
@@ -116,9 +125,9 @@ async def one(
             return body
         return json.dumps(altered(_json(body), alteration.place, alteration.change)).encode()
 
-    await scenario.prepare(agent, name)
+    prepared = await scenario.prepare(agent, name)
     proxy.rewrite = rewrite
-    result = await agent.client.call_tool(scenario.tool, scenario.arguments(name))
+    result = await agent.client.call_tool(scenario.tool, scenario.arguments(name) | prepared)
     proxy.rewrite = None
     text = getattr(result.content[0], "text", "")
     if "a fault in gitlab-mcp-server itself" in text:
@@ -146,7 +155,8 @@ async def prove(sample: int, seed: int, show: Callable[[str], None]) -> tuple[in
     done = 0
     for scenario in (*READS, *REST):
         with Sandbox() as sandbox, fault_proxy(sandbox.url) as proxy:
-            settings = replace(settings_for(sandbox), url=proxy.url)
+            sandbox.fail_pipeline("feature/verbose-flag")
+            settings = replace(settings_for(sandbox), url=proxy.url, toolsets=EVERY_TOOLSET)
             async with connect(settings) as agent:
                 seen = await answers(scenario, agent, proxy, "run-first")
             every = [

@@ -69,6 +69,31 @@ async def test_whatever_gitlab_sends_the_server_stays_under_150_mb_and_says_what
     assert int(peak[1]) * 1024 < 150 * MEGABYTE
 
 
+def log_of_100_mb(handler: BaseHTTPRequestHandler) -> None:
+    if not handler.path.endswith("/trace"):
+        return json_answer(handler, b'{"id": 1, "status": "failed"}')
+    line = b"x" * 999 + b"\n"
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(100 * MEGABYTE))
+    handler.end_headers()
+    for _ in range(100):
+        handler.wfile.write(line * 1000)
+    return None
+
+
+async def test_a_log_of_100_mb_is_read_to_its_end_in_less_than_100_mb() -> None:
+    with answering(log_of_100_mb) as gitlab:
+        async with server(environment(gitlab.url)) as child:
+            await child.initialize()
+            child.call("get_job_log", job_id=1)
+            told = await child.read()
+            status = Path(f"/proc/{child.process.pid}/status").read_text()  # noqa: ASYNC240  # the kernel does not wait
+    assert "100,000 lines" in told["result"]["content"][0]["text"]
+    peak = re.search(r"VmHWM:\s+(\d+) kB", status)
+    assert peak
+    assert int(peak[1]) * 1024 < 100 * MEGABYTE
+
+
 async def test_a_kill_at_any_moment_leaves_no_half_written_file_and_no_lock(tmp_path: Path) -> None:
     chosen = random.Random(7)  # noqa: S311  # the same moments in every run
     with Sandbox() as gitlab:

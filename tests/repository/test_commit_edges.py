@@ -1,6 +1,7 @@
 """What is at the edges of commits and comparisons, over both roads: actions that clash, names that git cannot have,
 files that became folders, diffs that are too large."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -250,7 +251,9 @@ async def test_lines_beyond_the_end_are_told_of_alike_with_and_without_blame(
         assert len(git.splitlines()) == len(plain.splitlines())
 
 
-async def test_a_diff_that_is_too_large_alone_is_shown_as_far_as_it_fits(sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_a_diff_too_large_for_one_answer_comes_in_the_same_pages_on_both_roads(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
     work = clone(sandbox, "main", tmp_path / "work")
     (work / "big.txt").write_text("".join(f"line {number}\n" for number in range(6000)))
     (work / "wide.txt").write_text("a" * 60_000 + "\n")
@@ -264,17 +267,17 @@ async def test_a_diff_that_is_too_large_alone_is_shown_as_far_as_it_fits(sandbox
     span = {"base": "large", "head": "larger"}
     rest, git = await both(sandbox, "compare_refs", **span)
     assert git == rest
-    assert "+smaller" in git
-    assert "2 files more did not fit: big.txt, wide.txt\nnext: the same call with paths" in git
-    rest, git = await both(sandbox, "compare_refs", **span, paths=["big.txt"])
-    assert git == rest
     assert "+line 10!" in git
-    assert "of 600 hunks shown. get_file reads big.txt at large and big.txt at larger." in git
-    assert "did not fit" not in git
+    assert git.endswith('\nnext: compare_refs {"base": "large", "head": "larger", "page": 2}')
+    rest, git = await both(sandbox, "compare_refs", **span, page=3)
+    assert git == rest
+    assert "+line 5990!" in git
+    assert "+smaller" in git
+    assert "next: " not in git
     rest, git = await both(sandbox, "compare_refs", **span, paths=["wide.txt"])
     assert git == rest
-    assert "-aaaa" in git
-    assert "only the beginning is shown. get_file reads wide.txt at large and wide.txt at larger." in git
+    for line in ("-aaaa", "+bbbb"):
+        assert re.search(rf"(?m)^\{line}.*\n… \(cut: 4,000 of 60,001 bytes shown; get_file reads the line\)$", git)
 
 
 async def test_a_few_of_many_files_are_compared(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -86,6 +86,13 @@ def test_every_route_answers_as_the_contract_says(sandbox: Sandbox) -> None:
 def people_and_projects(walk: Walk) -> None:
     for template in ("/version", "/metadata", "/user", "/users", "/personal_access_tokens/self", "/projects"):
         walk("GET", template)
+    for template in ("/issues", "/merge_requests"):
+        walk("GET", template)
+    walk("GET", "/projects/:id/releases")
+    walk("POST", "/projects/:id/releases", tag_name="v8", ref="main", description="Eight")
+    walk("GET", "/projects/:id/wikis", with_content=True)
+    walk("POST", "/projects/:id/wikis", title="New page", content="New")
+    walk("GET", "/projects/:id/wikis/:slug", "New-page")
     walk("GET", "/users/:user_id", 3)
     walk("GET", "/projects/:id")
     walk("PUT", "/projects/:id", description="changed")
@@ -125,6 +132,18 @@ def pipelines(walk: Walk) -> None:
     api = walk.apis["maintainer"]
     headers = {"PRIVATE-TOKEN": "", "JOB-TOKEN": api.sandbox.tokens["job"]}
     walk.hold("GET", "/job", api.call("GET", "/job", headers=headers))
+    failed = api.sandbox.fail_pipeline("stale/no-commits")
+    walk("GET", "/projects/:id/pipelines/:pipeline_id", failed.id)
+    shown = walk("GET", "/projects/:id/pipelines/:pipeline_id/jobs", failed.id)
+    assert [job["name"] for job in shown] == ["unit", "release", "types", "lint", "compile"]
+    walk("GET", "/projects/:id/jobs/:job_id/trace", shown[0]["id"])
+    walk("GET", "/projects/:id/pipelines/:pipeline_id/test_report", failed.id)
+    walk("GET", "/projects/:id/pipelines/:pipeline_id/test_report_summary", failed.id)
+    walk("POST", "/projects/:id/jobs/:job_id/retry", shown[0]["id"])
+    made = walk("POST", "/projects/:id/pipeline", ref="main")
+    walk("POST", "/projects/:id/pipelines/:pipeline_id/cancel", made["id"])
+    walk("GET", "/projects/:id/ci/lint", include_jobs=True)
+    walk("POST", "/projects/:id/ci/lint", content="test: {stage: nowhere}")
 
 
 def repositories(walk: Walk) -> None:
@@ -163,6 +182,7 @@ def repositories(walk: Walk) -> None:
     walk("GET", f"{file}/raw", "a%2Fb.txt", ref="two")
     walk("GET", f"{file}/blame", "a%2Fb.txt", ref="two")
     walk("DELETE", file, "a%2Fb.txt", **written)
+    walk("GET", "/projects/:id/search", scope="blobs", search="config")
 
 
 def issues(walk: Walk) -> None:
@@ -193,7 +213,17 @@ def merge_requests(walk: Walk) -> None:
     made = walk("POST", "/projects/:id/merge_requests", title="Two", source_branch="two", target_branch="main")["iid"]
     complete(walk, "MergeRequest", walk("GET", REQUEST, 1))
     walk("PUT", REQUEST, made, description="Closes #8", reviewer_ids=[3])
-    for part in ("diffs", "changes", "versions", "commits", "pipelines", "closes_issues", "approvals", "participants"):
+    for part in (
+        "diffs",
+        "changes",
+        "versions",
+        "commits",
+        "pipelines",
+        "closes_issues",
+        "approvals",
+        "participants",
+        "reviewers",
+    ):
         walk("GET", f"{REQUEST}/{part}", made)
     walk("GET", f"{REQUEST}/raw_diffs", made)
     version = walk("GET", f"{REQUEST}/versions", made)[0]["id"]

@@ -100,8 +100,8 @@ def test_a_refused_call_says_what_gitlab_says(
 
 
 def test_an_unknown_route_names_itself(developer: Api) -> None:
-    wanted = {"message": "501 Not Implemented: GET /projects/:id/wikis is not part of the sandbox"}
-    assert developer.refusal("GET", "/projects/:p/wikis") == (501, wanted)
+    wanted = {"message": "501 Not Implemented: GET /projects/:id/snippets is not part of the sandbox"}
+    assert developer.refusal("GET", "/projects/:p/snippets") == (501, wanted)
 
 
 def test_a_moved_project_is_redirected_for_reading_and_refused_for_writing(developer: Api, sandbox: Sandbox) -> None:

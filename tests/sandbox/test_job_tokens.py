@@ -69,6 +69,7 @@ def test_only_the_routes_of_the_documentation_take_a_job_token() -> None:
         ("GET", f"{project}/pipelines/:pipeline_id"),
         ("GET", f"{project}/pipelines/:pipeline_id/jobs"),
         ("GET", f"{project}/jobs"),
+        ("GET", f"{project}/releases"),
     }
 
 

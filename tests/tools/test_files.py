@@ -141,3 +141,14 @@ async def test_a_path_that_no_repository_has_is_refused_without_asking_gitlab(sa
     assert told.startswith("get_file: path is ")
     assert told.endswith('A right call: {"path": "src/app.py"}.')
     assert sandbox.knobs.requests() == []
+
+
+@pytest.mark.parametrize("path", [".", "/", "./", ""])
+async def test_the_root_is_listed_by_each_of_its_names(sandbox: Sandbox, path: str) -> None:
+    async with connect(settings_for(sandbox)) as agent:
+        assert (await agent.call("list_files", path=path)).startswith("# Files in the root at main: ")
+
+
+async def test_the_example_of_a_folder_is_a_folder(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox)) as agent:
+        assert (await agent.refused("list_files", path="../x")).endswith('A right call: {"path": "src"}.')

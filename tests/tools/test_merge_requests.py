@@ -6,6 +6,7 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.gitlab import get, writes
+from tests.reviewing import open_for_review
 from tests.support import Agent, connect, settings_for
 
 
@@ -43,6 +44,10 @@ async def test_a_merge_request_is_shown_whole(fresh_sandbox: Sandbox) -> None:
         "> Says which file is read.\n"
         ">\n"
         "> Closes #3\n"
+        "\n"
+        "## Changed files\n"
+        "docs/usage.md +1 -0\n"
+        "src/app/cli.py +3 -0\n"
         "\n"
         "## 4 comments\n"
         "n152 @reporter 2026-11-03\n"
@@ -171,3 +176,28 @@ async def test_only_what_is_given_is_changed(sandbox: Sandbox) -> None:
 async def test_an_update_of_nothing_is_refused(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
         assert "Nothing to change was given" in await agent.refused("update_merge_request", iid=1)
+
+
+async def test_who_reviewed_and_approved_it_is_shown_and_only_some_of_a_thousand_files(sandbox: Sandbox) -> None:
+    names = [f"a/long/enough/path/to/file-{number:04}.txt" for number in range(1_000)]
+    files = ({"action": "create", "file_path": name, "content": "x\n"} for name in names)
+    number = open_for_review(sandbox, "shown", *files)
+    async with connect(settings_for(sandbox)) as agent:
+        await agent.call("review_merge_request", iid=number, summary="No.", verdict="request_changes")
+        asked = await agent.call("get_merge_request", iid=number)
+        await agent.call("review_merge_request", iid=number, verdict="approve")
+        approved = await agent.call("get_merge_request", iid=number)
+    assert "reviewers: @maintainer (requested changes)" in asked
+    assert "reviewers: @maintainer · approved by: @maintainer" in approved
+    assert "1000+ files changed" in asked
+    assert "## Changed files (the first 30; get_merge_request_diff with names_only lists all)\n" in asked
+    assert asked.count(" +1 -0 (new)") == 30
+
+
+async def test_what_gitlab_does_not_tell_of_a_merge_request_is_left_out(sandbox: Sandbox) -> None:
+    for part in ("approvals", "reviewers", "diffs", "closes_issues"):
+        sandbox.knobs.fail("GET", f"/merge_requests/1/{part}$", status=403)
+    async with connect(settings_for(sandbox)) as agent:
+        answer = await agent.call("get_merge_request", iid=1)
+    assert "reviewers: @maintainer" in answer
+    assert "## Changed files" not in answer

@@ -2,7 +2,7 @@
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.gitlab import get
-from tests.support import connect, settings_for
+from tests.support import EVERY_TOOLSET, connect, settings_for
 
 
 def overhead(answer: str, *texts: str) -> int:
@@ -50,8 +50,29 @@ async def test_a_write_keeps_to_200_bytes(sandbox: Sandbox) -> None:
             await agent.call("commit_files", branch="short", message="m", actions=[action]),
             await agent.call("create_merge_request", source_branch="short", title="T"),
             await agent.call("update_merge_request", iid=1, title="New title"),
+            await agent.call("review_merge_request", iid=1, summary="Fine.", verdict="approve"),
+            await agent.call("resolve_discussion", iid="!1", thread=153),
+            await agent.call("create_issue", title="T"),
+            await agent.call("update_issue", iid=7, state="close"),
         ]
     assert [answer for answer in answers if len(answer.encode()) > 200] == []
+
+
+async def test_list_discussions_keeps_to_100_bytes_a_thread_and_70_a_comment(sandbox: Sandbox) -> None:
+    found = get(sandbox, "/merge_requests/1/discussions")
+    notes = [note["body"] for each in found for note in each["notes"] if not note["system"]]
+    code = ["    if options.verbose:", "| `--verbose` | say what is read |"]
+    async with connect(settings_for(sandbox)) as agent:
+        answer = await agent.call("list_discussions", iid="!1")
+    assert overhead(answer, *notes, *code) <= 100 * (1 + len(found)) + 70 * len(notes)
+
+
+async def test_get_merge_request_diff_keeps_to_200_bytes_100_a_file_and_7_a_line(sandbox: Sandbox) -> None:
+    diffs = get(sandbox, "/merge_requests/1/diffs")
+    lines = [line for each in diffs for line in each["diff"].split("\n")]
+    async with connect(settings_for(sandbox)) as agent:
+        answer = await agent.call("get_merge_request_diff", iid=1)
+    assert overhead(answer, *lines) <= 200 + 100 * len(diffs) + 7 * len(lines)
 
 
 async def test_an_answer_keeps_to_40000_bytes_whatever_people_wrote(sandbox: Sandbox) -> None:
@@ -61,3 +82,49 @@ async def test_an_answer_keeps_to_40000_bytes_whatever_people_wrote(sandbox: San
         answer = await agent.call("get_issue", iid=8)
     assert len(answer.encode()) <= 40_000
     assert answer.count("(cut: ") == 5
+
+
+async def test_a_pipeline_keeps_to_350_bytes_and_120_a_failed_job_and_a_log_and_a_report_to_300_beside_what_they_say(
+    fresh_sandbox: Sandbox,
+) -> None:
+    failed = fresh_sandbox.fail_pipeline("feature/verbose-flag")
+    async with connect(settings_for(fresh_sandbox, toolsets=("default", "pipelines"))) as agent:
+        answer = await agent.call("get_pipeline", pipeline_id=failed.id)
+        log = await agent.call("get_job_log", job_id=failed.jobs[-1].id)
+        report = await agent.call("get_test_report", pipeline_id=failed.id)
+        rows = (await agent.call("list_pipelines")).split("\n")[1:]
+    assert len(answer.encode()) <= 350 + 120 * 2
+    assert overhead(log, *(line for line in log.splitlines() if line[:1].isdigit())) <= 350
+    assert overhead(report, *(line for line in report.splitlines() if line.startswith(">"))) <= 300
+    assert [row for row in rows if len(row.encode()) > 120] == []
+
+
+async def test_a_row_of_the_desk_or_of_the_project_keeps_to_120_bytes(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox, toolsets=EVERY_TOOLSET)) as agent:
+        answers = [await agent.call("list_projects"), await agent.call("list_my_work"), await agent.call("list_tags")]
+        answers += [await agent.call("list_labels"), await agent.call("search_members")]
+        answers += [await agent.call("list_milestones"), await agent.call("list_wiki_pages")]
+    titles = [each["title"] for each in get(sandbox, "/issues?per_page=100")]
+    for row in (row for answer in answers for row in answer.split("\n")):
+        assert overhead(row, *(title for title in titles if title in row)) <= 120, row
+
+
+async def test_a_search_that_finds_much_keeps_to_40000_bytes_and_says_how_to_get_the_rest(
+    fresh_sandbox: Sandbox,
+) -> None:
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        wide = "\n".join(f"needle {number} {'x' * 400}" for number in range(3_000))
+        await agent.call(
+            "commit_files", branch="wide", ref="main", message="m", actions=[{"path": "w", "content": wide}]
+        )
+        long = "\n\n\n\n\n\n".join(f"pin {number}" for number in range(50))
+        await agent.call("commit_files", branch="wide", message="m", actions=[{"path": "p", "content": long}])
+        whole = await agent.call("search_code", search="needle", ref="wide")
+        first = await agent.call("search_code", search="pin ", ref="wide")
+        second = await agent.call("search_code", search="pin ", ref="wide", page=2)
+    assert len(whole.encode()) <= 40_000
+    assert "more lines on this page do not fit: search for a longer text" in whole
+    assert first.endswith('next: search_code {"search": "pin ", "ref": "wide", "page": 2}')
+    assert "p:1: pin 0" in first
+    assert "pin 20" not in first
+    assert "pin 20" in second

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from gitlab_mcp.sandbox import access
+from gitlab_mcp.sandbox.entities import pipelines
 from gitlab_mcp.sandbox.entities.issues import references, tasks, time_stats, votes
 from gitlab_mcp.sandbox.entities.projects import label, milestone, web_url
 from gitlab_mcp.sandbox.entities.users import maybe_user, stamp, user_basic
 from gitlab_mcp.sandbox.merge_status import MergeStatus, merge_status
 from gitlab_mcp.sandbox.model import DiffVersion, MergeRequest, User
-from gitlab_mcp.sandbox.repositories.diffs import changed_files
+from gitlab_mcp.sandbox.pipeline_creation import pipelines_of
+from gitlab_mcp.sandbox.repositories.diffs import MAX_FILES, changed_files
 from gitlab_mcp.sandbox.world import World
-
-# GitLab docs, diff limits: above this many files the count ends in a plus.
-_MAX_FILES = 1000
 
 
 def merge_request_url(world: World, one: MergeRequest) -> str:
@@ -68,7 +67,7 @@ def _basic(world: World, one: MergeRequest, status: MergeStatus, *, labels_detai
         "imported_from": "none",
         "work_in_progress": one.draft,
         "milestone": milestone(world, one.project, one.milestone),
-        "merge_when_pipeline_succeeds": False,
+        "merge_when_pipeline_succeeds": one.auto_merge,
         "merge_status": "cannot_be_merged" if status.unmergeable else "can_be_merged",
         "detailed_merge_status": status.detailed,
         "merge_after": None,
@@ -97,22 +96,23 @@ def merge_request(
     repository = one.project.repository
     version = one.version
     files = changed_files(repository, version.base, version.head)
+    newest = pipelines_of(one)  # also of an older commit: a push that begins no pipeline does not clear it
     shown = {
         **_basic(world, one, merge_status(one)),
         "subscribed": user is one.author or user in one.assignees,
-        "changes_count": None if files == 0 else f"{_MAX_FILES}+" if files > _MAX_FILES else str(files),
+        "changes_count": None if files == 0 else f"{MAX_FILES}+" if files > MAX_FILES else str(files),
         "latest_build_started_at": None,
         "latest_build_finished_at": None,
         "first_deployed_to_production_at": None,
-        "pipeline": None,
-        "head_pipeline": None,
+        "pipeline": pipelines.pipeline_basic(world, newest[0]) if newest else None,
+        "head_pipeline": pipelines.pipeline(world, newest[0]) if newest else None,
         "diff_refs": {"base_sha": version.base, "head_sha": version.head, "start_sha": version.start},
         "merge_error": one.merge_error,
         "first_contribution": False,
         "user": {"can_merge": access.may_push(user, one.project, one.target_branch)},
     }
     if rebasing:
-        shown["rebase_in_progress"] = False
+        shown["rebase_in_progress"] = one.rebasing_until is not None and world.now() < one.rebasing_until
     if diverged:
         tip = repository.branch(one.target_branch)
         shown["diverged_commits_count"] = repository.count(f"{version.head}..{tip}") if tip else 0
@@ -147,3 +147,9 @@ def approvals(world: World, one: MergeRequest, user: User | None) -> dict[str, A
             {"user": user_basic(world, who), "approved_at": stamp(when)} for who, when in one.approvals.items()
         ],
     }
+
+
+def reviewer(world: World, one: MergeRequest, user: User) -> dict[str, Any]:
+    """MergeRequestReviewer."""
+    state = one.review_states.get(user, "unreviewed")
+    return {"user": user_basic(world, user), "state": state, "created_at": stamp(one.created_at)}

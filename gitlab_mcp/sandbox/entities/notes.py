@@ -6,6 +6,7 @@ from typing import Any
 
 from gitlab_mcp.sandbox.entities.users import maybe_user, stamp, user_basic
 from gitlab_mcp.sandbox.model import AwardEmoji, DraftNote, Issuable, MergeRequest, Note
+from gitlab_mcp.sandbox.suggestions import suggestions
 from gitlab_mcp.sandbox.world import World
 
 
@@ -31,7 +32,7 @@ def note(world: World, noteable: Issuable, one: Note) -> dict[str, Any]:
         "commands_changes": {},
     }
     if one.position is not None:
-        shown |= {"commit_id": None, "position": one.position, "suggestions": []}
+        shown |= {"commit_id": None, "position": one.position, "suggestions": suggestions(noteable, one)}
     if one.resolvable:
         shown |= {
             "resolved": one.resolved,
@@ -67,7 +68,7 @@ def draft_note(merge_request: MergeRequest, one: DraftNote) -> dict[str, Any]:
         "discussion_id": one.discussion_id,
         "note": one.note,
         "commit_id": None,
-        "line_code": None,
+        "line_code": one.line_code,
         "position": one.position or empty,
     }
 

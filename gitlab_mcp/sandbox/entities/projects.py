@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -124,7 +125,7 @@ def project_basic(world: World, project: Project, user: User | None) -> dict[str
         **({"readme_url": readme, "forks_count": 0} if code else {}),
         "avatar_url": None,
         "star_count": 0,
-        "last_activity_at": stamp(_last_activity(project)),
+        "last_activity_at": stamp(last_activity(project)),
         "visibility": project.visibility,
         "namespace": {
             "id": project.group_id,
@@ -139,7 +140,8 @@ def project_basic(world: World, project: Project, user: User | None) -> dict[str
     }
 
 
-def _last_activity(project: Project) -> Any:
+def last_activity(project: Project) -> datetime:
+    """When something was written in a project last."""
     times = [issue.updated_at for issue in list(project.issues.values())]
     times += [merge_request.updated_at for merge_request in list(project.merge_requests.values())]
     return max([project.created_at, *times])
@@ -165,7 +167,7 @@ def project_full(world: World, project: Project, user: User | None) -> dict[str,
         "creator_id": project.creator.id,
         "open_issues_count": sum(1 for issue in list(project.issues.values()) if issue.state == "opened"),
         "description_html": f"<p>{project.description}</p>" if project.description else "",
-        "updated_at": stamp(_last_activity(project)),
+        "updated_at": stamp(last_activity(project)),
         **settings,
         "permissions": {
             "project_access": {"access_level": level, "notification_level": 3} if level else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,8 @@ from gitlab_mcp.sandbox.repositories.repository import Repository
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 # GitLab docs, diff limits: a file's diff above 200 KiB is not shown.
 MAX_DIFF_BYTES = 204_800
+# The same: so many files are listed, and the count of more ends in a plus.
+MAX_FILES = 1000
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 
 
@@ -30,27 +33,41 @@ class FileDiff:
         return len(self.patch.encode()) > MAX_DIFF_BYTES
 
     @cached_property
-    def lines(self) -> list[tuple[str, int | None, int | None]]:
-        """The lines of the patch as (mark, old line, new line), mark being one of " ", "+" and "-"."""
-        found: list[tuple[str, int | None, int | None]] = []
+    def marked_lines(self) -> list[tuple[str, int, int]]:
+        """The lines of the patch as (mark, old position, new position); a line that is on one side only has there the
+        number that the next line has.
+        """
+        found: list[tuple[str, int, int]] = []
         old = new = 0
         for line in self.patch.split("\n"):
-            hunk = _HUNK.match(line)
-            if hunk:
+            if hunk := _HUNK.match(line):
                 old, new = int(hunk[1]), int(hunk[3])
-            elif line.startswith("+"):
-                found.append(("+", None, new))
-                new += 1
-            elif line.startswith("-"):
-                found.append(("-", old, None))
-                old += 1
-            elif line.startswith(" "):
-                found.append((" ", old, new))
-                old, new = old + 1, new + 1
+            elif line[:1] in ("+", "-", " ") and line:
+                found.append((line[0], old, new))
+                old, new = old + (line[0] != "+"), new + (line[0] != "-")
         return found
+
+    @cached_property
+    def lines(self) -> list[tuple[str, int | None, int | None]]:
+        """The lines of the patch as (mark, old line, new line), mark being one of " ", "+" and "-"."""
+        return [
+            (mark, None if mark == "+" else old, None if mark == "-" else new) for mark, old, new in self.marked_lines
+        ]
+
+    def line_code(self, old_line: int | None, new_line: int | None) -> str | None:
+        """GitLab's name of a line (Gitlab::Git.diff_line_code): SHA-1 of the path, old and new position."""
+        if not self.has_line(old_line, new_line):
+            return None
+        digest = hashlib.sha1((self.new_path or self.old_path).encode(), usedforsecurity=False).hexdigest()
+        pairs = zip(self.lines, self.marked_lines, strict=True)
+        at = next((marked for line, marked in pairs if line[1:] == (old_line, new_line)), None)
+        _, old, new = at or (" ", old_line, new_line)
+        return f"{digest}_{old}_{new}"
 
     def has_line(self, old_line: int | None, new_line: int | None) -> bool:
         """Whether a comment can stand here: an added line, a removed one, or an unchanged one named on both sides."""
+        if old_line is None and new_line is None:
+            return False
         if old_line is None or new_line is None:
             return any((old, new) == (old_line, new_line) for _, old, new in self.lines)
         if old_line < 1 or new_line < 1:

@@ -29,6 +29,11 @@ MODULES = (
     "tree",
     "files",
     "pipelines",
+    "pipeline_runs",
+    "search",
+    "everywhere",
+    "releases",
+    "wikis",
 )
 
 

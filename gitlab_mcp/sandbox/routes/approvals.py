@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox import access, activity
-from gitlab_mcp.sandbox.call import Call
-from gitlab_mcp.sandbox.entities.merge_requests import approvals
+from gitlab_mcp.sandbox import access, activity, reviewing
+from gitlab_mcp.sandbox.call import Call, Reply
+from gitlab_mcp.sandbox.entities.merge_requests import approvals, reviewer
 from gitlab_mcp.sandbox.errors import conflict, not_found, unauthorized
 from gitlab_mcp.sandbox.model import MergeRequest
+from gitlab_mcp.sandbox.paging import paginate
 from gitlab_mcp.sandbox.routing import route
 
 _ONE = "/projects/:id/merge_requests/:merge_request_iid"
@@ -17,6 +18,12 @@ _ONE = "/projects/:id/merge_requests/:merge_request_iid"
 @route("GET", f"{_ONE}/approvals")
 def get_approvals(call: Call) -> Any:
     return approvals(call.world, call.merge_request(), call.user)
+
+
+@route("GET", f"{_ONE}/reviewers")
+def list_reviewers(call: Call) -> Reply:
+    one = call.merge_request()
+    return paginate(call, one.reviewers, lambda user: reviewer(call.world, one, user))
 
 
 @route("POST", f"{_ONE}/approve", "sha approval_password")
@@ -36,6 +43,7 @@ def approve_now(call: Call, one: MergeRequest) -> None:
         raise unauthorized()
     one.approvals[call.me] = call.world.now()
     activity.system_note(call.world, one, call.me, "approved this merge request")
+    reviewing.set_state(call.world, one, call.me, "approved")
 
 
 @route("POST", f"{_ONE}/unapprove")
@@ -51,3 +59,4 @@ def unapprove_now(call: Call, one: MergeRequest) -> None:
         raise not_found()
     del one.approvals[call.me]
     activity.system_note(call.world, one, call.me, "unapproved this merge request")
+    reviewing.set_state(call.world, one, call.me, "unapproved")

@@ -29,8 +29,8 @@ def compare(call: Call) -> Any:
     return {
         "commit": shown[-1] if shown else None,
         "commits": shown,
-        "diffs": [repository.diff(one, unidiff=bool(call.get("unidiff"))) for one in found],
-        "compare_timeout": False,
+        "diffs": [repository.diff(one, unidiff=bool(call.get("unidiff"))) for one in found[: diffs.MAX_FILES]],
+        "compare_timeout": len(found) > diffs.MAX_FILES,
         "compare_same_ref": start == end,
         "web_url": f"{web_url(call.world, call.project)}/-/compare/{quote(old)}{dots}{quote(new)}",
     }

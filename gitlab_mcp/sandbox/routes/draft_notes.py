@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox import activity
+from gitlab_mcp.sandbox import activity, reviewing
 from gitlab_mcp.sandbox.call import Call, Reply
-from gitlab_mcp.sandbox.diff_position import checked_position
+from gitlab_mcp.sandbox.diff_position import kept_position, line_code
 from gitlab_mcp.sandbox.entities.notes import draft_note
 from gitlab_mcp.sandbox.errors import bad_request, not_found
 from gitlab_mcp.sandbox.interpretation import interpret
@@ -38,6 +38,12 @@ def _thread(call: Call, one: MergeRequest, thread: str) -> list[Note]:
     return [each for each in readable_notes(call, one) if each.discussion_id == thread]
 
 
+def _place(one: MergeRequest, given: dict[str, Any] | None) -> tuple[dict[str, Any] | None, str | None]:
+    """The position of a draft and the name of its line: GitLab keeps a draft whose line is not in the diff."""
+    position = kept_position(one, given) if given else None
+    return position, line_code(one, position) if position else None
+
+
 @route("GET", _ALL, user_needed=True)
 def list_drafts(call: Call) -> Reply:
     one = call.merge_request()
@@ -64,9 +70,11 @@ def create_draft(call: Call) -> Any:
         call.params["note"],
         thread,
         bool(call.get("resolve_discussion")),
-        checked_position(one, position) if position else None,
+        *_place(one, position),
     )
     one.drafts.append(draft)
+    if len(_mine(call, one)) == 1:
+        reviewing.set_state(call.world, one, call.me, "review_started")
     return draft_note(one, draft)
 
 
@@ -78,7 +86,7 @@ def update_draft(call: Call) -> Any:
         check_note(call.params["note"])
         draft.note = call.params["note"]
     if call.get("position"):
-        draft.position = checked_position(one, call.params["position"])
+        draft.position, draft.line_code = _place(one, call.params["position"])
     return draft_note(one, draft)
 
 
@@ -96,7 +104,12 @@ def publish_draft(call: Call) -> Reply:
     return Reply(None, 204)
 
 
-@route("POST", f"{_ALL}/bulk_publish", "note internal:bool reviewer_state", user_needed=True)
+@route(
+    "POST",
+    f"{_ALL}/bulk_publish",
+    "note internal:bool reviewer_state:enum(requested_changes|reviewed)",
+    user_needed=True,
+)
 def publish_drafts(call: Call) -> Reply:
     one = call.merge_request()
     if call.get("note"):
@@ -109,12 +122,16 @@ def publish_drafts(call: Call) -> Reply:
             note_mentions(call.world, interpreted.content, interpreted.where)
             activity.comment(call.world, one, call.me, interpreted.content, internal=bool(call.get("internal")))
         interpreted.apply()
+    if state := call.get("reviewer_state"):
+        reviewing.set_state(call.world, one, call.me, state)
     return Reply(None, 204)
 
 
 def _publish(call: Call, one: MergeRequest, draft: DraftNote) -> None:
     interpreted = interpret(call, one, draft.note, "draft note")
     one.drafts.remove(draft)
+    if draft.position and draft.line_code is None:
+        return  # DraftNotes::PublishService deletes it, although no note can be made of it
     if not interpreted.only_commands:
         note_mentions(call.world, interpreted.content, interpreted.where)
         _comment(call, one, draft, interpreted.content)

@@ -9,7 +9,7 @@ from gitlab_mcp.sandbox.entities import merge_requests, repository
 from gitlab_mcp.sandbox.errors import not_found
 from gitlab_mcp.sandbox.model import DiffVersion, MergeRequest
 from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.repositories.diffs import FileDiff, compare
+from gitlab_mcp.sandbox.repositories.diffs import MAX_FILES, FileDiff, compare
 from gitlab_mcp.sandbox.repositories.repository import Commit
 from gitlab_mcp.sandbox.routing import route
 
@@ -17,7 +17,7 @@ _ONE = "/projects/:id/merge_requests/:merge_request_iid"
 
 
 def _diffs(one: MergeRequest, version: DiffVersion) -> list[FileDiff]:
-    return compare(one.project.repository, version.base, version.head)
+    return compare(one.project.repository, version.base, version.head)[:MAX_FILES]
 
 
 def _commits(one: MergeRequest, version: DiffVersion) -> list[Commit]:

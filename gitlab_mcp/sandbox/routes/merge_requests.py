@@ -23,7 +23,7 @@ from gitlab_mcp.sandbox.issuables import (
 )
 from gitlab_mcp.sandbox.model import DEVELOPER, OWNER, MergeRequest
 from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.pipeline_creation import merge_request_ref
+from gitlab_mcp.sandbox.pipeline_creation import pipelines_of
 from gitlab_mcp.sandbox.routing import route
 
 _FIELDS = f"{FIELDS} reviewer_ids:ints remove_source_branch:bool allow_collaboration:bool squash:bool merge_after"
@@ -173,7 +173,4 @@ def participants(call: Call) -> Reply:
 @route("GET", "/projects/:id/merge_requests/:merge_request_iid/pipelines")
 def list_pipelines(call: Call) -> Reply:
     one = call.merge_request()
-    heads = {version.head for version in one.versions}
-    refs = (merge_request_ref(one), one.source_branch)
-    found = [each for each in list(call.project.pipelines.values()) if each.ref in refs and each.sha in heads]
-    return paginate(call, found[::-1], lambda each: pipelines.pipeline_basic(call.world, each))
+    return paginate(call, pipelines_of(one), lambda each: pipelines.pipeline_basic(call.world, each))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from gitlab_mcp.sandbox import access, activity, references
@@ -13,6 +14,8 @@ from gitlab_mcp.sandbox.model import MergeRequest
 from gitlab_mcp.sandbox.repositories.merging import Conflict, identity, merge_tree, rebase, write_commit
 from gitlab_mcp.sandbox.repositories.repository import RefMoved
 from gitlab_mcp.sandbox.routing import route
+
+_REBASE = timedelta(milliseconds=100)
 
 
 @route(
@@ -39,9 +42,18 @@ def merge_now(call: Call, one: MergeRequest) -> None:
     wanted = call.get("sha")
     if wanted and wanted != one.version.head:
         raise conflict(f"SHA does not match HEAD of source branch: {one.version.head}")
+    if (call.get("auto_merge") or call.get("merge_when_pipeline_succeeds")) and _pipeline_runs(one):
+        one.auto_merge = True
+        return
     _merge(call, one)
     if call.get("should_remove_source_branch", one.remove_source_branch):
         _remove_source(one)
+
+
+def _pipeline_runs(one: MergeRequest) -> bool:
+    """Whether a pipeline of the head has not ended, which an automatic merge waits for (here: for ever)."""
+    going = ("created", "pending", "running")
+    return any(each.sha == one.version.head and each.status in going for each in one.project.pipelines.values())
 
 
 def _merge(call: Call, one: MergeRequest) -> None:
@@ -94,8 +106,10 @@ def _remove_source(one: MergeRequest) -> None:
 
 @route("PUT", "/projects/:id/merge_requests/:merge_request_iid/rebase", "skip_ci:bool")
 def rebase_merge_request(call: Call) -> Any:
-    rebase_now(call, call.merge_request())
-    # GitLab rebases in the background; here it is done by the time of this answer.
+    one = call.merge_request()
+    rebase_now(call, one)
+    # GitLab rebases in the background; here it is done at once, and said to go on for a moment.
+    one.rebasing_until = call.world.now() + _REBASE
     return Reply({"rebase_in_progress": True}, 202)
 
 
@@ -104,6 +118,8 @@ def rebase_now(call: Call, one: MergeRequest) -> None:
     repository = one.project.repository
     if not access.may_push(call.user, one.project, one.source_branch):
         raise forbidden("Cannot push to source branch")
+    if access.protection(one.project, one.source_branch) is not None:
+        raise forbidden("Source branch is protected from force push")
     if one.state != "opened":
         raise not_allowed()
     source, target = repository.branch(one.source_branch), repository.branch(one.target_branch)

@@ -54,7 +54,8 @@ def list_pipelines(call: Call) -> Reply:
     return paginate(call, found, lambda one: pipelines.pipeline_basic(call.world, one))
 
 
-def _pipeline(call: Call) -> Pipeline:
+def pipeline_of(call: Call) -> Pipeline:
+    """The pipeline of the path. Raises 404."""
     call.require_code()
     found = call.project.pipelines.get(call.number("pipeline_id", "Pipeline"))
     if found is None:
@@ -64,7 +65,7 @@ def _pipeline(call: Call) -> Pipeline:
 
 @route("GET", "/projects/:id/pipelines/:pipeline_id", job_token=True)
 def get_pipeline(call: Call) -> Any:
-    return pipelines.pipeline(call.world, _pipeline(call))
+    return pipelines.pipeline_with_metadata(call.world, pipeline_of(call))
 
 
 def _shown(call: Call, found: list[Job]) -> Reply:
@@ -81,7 +82,8 @@ def _shown(call: Call, found: list[Job]) -> Reply:
     job_token=True,
 )
 def list_pipeline_jobs(call: Call) -> Reply:
-    return _shown(call, list(_pipeline(call).jobs))
+    found = pipeline_of(call).jobs
+    return _shown(call, [job for job in found if not job.retried or call.get("include_retried")])
 
 
 @route("GET", "/projects/:id/jobs", "scope:list ref", user_needed=True, job_token=True)
@@ -90,12 +92,36 @@ def list_jobs(call: Call) -> Reply:
     return _shown(call, [job for one in list(call.project.pipelines.values()) for job in one.jobs])
 
 
-@route("GET", "/projects/:id/jobs/:job_id", user_needed=True)
-def get_job(call: Call) -> Any:
+def job_of(call: Call) -> Job:
+    """The job of the path. Raises 404."""
     call.require_code()
     number = call.number("job_id", "")
     for one in list(call.project.pipelines.values()):
         for job in one.jobs:
             if job.id == number:
-                return pipelines.job(call.world, job)
+                return job
     raise not_found()
+
+
+@route("GET", "/projects/:id/jobs/:job_id", user_needed=True)
+def get_job(call: Call) -> Any:
+    return pipelines.job(call.world, job_of(call))
+
+
+@route("GET", "/projects/:id/jobs/:job_id/trace", "byte_offset:int byte_limit:int", user_needed=True)
+def get_trace(call: Call) -> Reply:
+    """The log as it came. GitLab before 19.3 knows neither parameter, and no version serves ranges."""
+    log = job_of(call).log
+    begin = min(call.get("byte_offset") or 0, len(log))
+    limit = call.get("byte_limit")
+    return Reply(log[begin : begin + limit if limit else None], media_type="text/plain")
+
+
+@route("GET", "/projects/:id/pipelines/:pipeline_id/test_report")
+def get_test_report(call: Call) -> Any:
+    return pipelines.test_report(pipeline_of(call))
+
+
+@route("GET", "/projects/:id/pipelines/:pipeline_id/test_report_summary")
+def get_test_report_summary(call: Call) -> Any:
+    return pipelines.test_report_summary(pipeline_of(call))

@@ -50,12 +50,14 @@ def list_projects(call: Call) -> Reply:
     if call.given("visibility"):
         found = [one for one in found if one.visibility == call.params["visibility"]]
     key = call.get("order_by")
-    by_name = key in ("name", "path")
-    found.sort(
-        key=lambda one: (getattr(one, key).lower(), one.id) if by_name else ("", one.id),
-        reverse=call.get("sort") == "desc",
-    )
+    found.sort(key=lambda one: (_order(one, key), one.id), reverse=call.get("sort") == "desc")
     return paginate(call, found, lambda one: projects.project_basic(call.world, one, call.user))
+
+
+def _order(project: Project, key: str | None) -> str:
+    if key in ("name", "path"):
+        return str(getattr(project, key)).lower()
+    return projects.last_activity(project).isoformat() if key in ("last_activity_at", "updated_at") else ""
 
 
 @route("POST", "/projects", f"{_CREATE} {_SETTINGS}")

@@ -6,7 +6,7 @@ from datetime import date
 
 from gitlab_mcp.sandbox.model import MAINTAINER as MAINTAINER_ROLE
 from gitlab_mcp.sandbox.model import DiffVersion, Issue, MergeRequest, Milestone, Project
-from gitlab_mcp.sandbox.seed import app_files, hostile
+from gitlab_mcp.sandbox.seed import app_files, beside_code, hostile
 from gitlab_mcp.sandbox.seed.people import GROUP, add_members, person
 from gitlab_mcp.sandbox.seed.writing import add_issue, add_labels, at, close, minutes, say
 from gitlab_mcp.sandbox.world import World
@@ -50,6 +50,7 @@ def plant(world: World) -> Project:
     project.milestones.append(milestone)
     _issues(world, project)
     _merge_request(world, project)
+    beside_code.plant(world, project)
     return project
 
 

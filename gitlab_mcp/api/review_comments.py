@@ -1,0 +1,115 @@
+"""Comments of a review as they are asked for, placed on the lines of the diff."""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from gitlab_mcp.api.client import GitLab
+from gitlab_mcp.api.diff import ChangedFile, Line, position
+from gitlab_mcp.api.draft_notes import Remark
+from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.reviews import Placed
+from gitlab_mcp.errors import InvalidArgument
+from gitlab_mcp.outgoing import leaves_open
+from gitlab_mcp.params import Path
+from gitlab_mcp.render.sanitise import one_line
+
+# https://docs.gitlab.com/user/project/merge_requests/reviews/suggestions/#multi-line-suggestions
+SUGGESTED_LINES = 100
+PATH: TypeAdapter[str] = TypeAdapter(Path)
+
+
+class ReviewComment(BaseModel):
+    """A comment on a line of the diff: body, suggestion or both."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: str  # looked at when the comment is placed, so that a wrong one does not take the others with it
+    line: Annotated[int, Field(ge=1, description="as numbered by get_merge_request_diff")]
+    body: str = ""
+    start_line: Annotated[int, Field(ge=0, description="first line; line: last")] = 0
+    side: Annotated[Literal["new", "old"], Field(description="old: a removed line")] = "new"
+    suggestion: Annotated[str | None, Field(description="code to put in place of these lines")] = None
+
+    @property
+    def where(self) -> str:
+        """`src/app.py:14`, `src/app.py:12-14`, `src/app.py:14 (old)`."""
+        lines = f"{self.start_line}-{self.line}" if 0 < self.start_line < self.line else f"{self.line}"
+        return f"{one_line(self.path, 300)}:{lines}{' (old)' if self.side == 'old' else ''}"
+
+
+def place(
+    gitlab: GitLab, refs: Entity, files: Sequence[ChangedFile], comments: Sequence[ReviewComment]
+) -> tuple[list[Placed], list[str]]:
+    """The comments on their lines, and of those that have none there, where they should stand and why they cannot."""
+    placed, misplaced = [], []
+    for comment in comments:
+        try:
+            placed.append(Placed(comment.where, _remark(gitlab, refs, files, comment)))
+        except InvalidArgument as wrong:
+            misplaced.append(f"{comment.where}: {wrong}")
+    return placed, misplaced
+
+
+def _remark(gitlab: GitLab, refs: Entity, files: Sequence[ChangedFile], comment: ReviewComment) -> Remark:
+    file = _file(files, comment.path)
+    line = file.numbered(comment.line, comment.side)
+    first = file.numbered(comment.start_line, comment.side) if comment.start_line else line
+    if comment.start_line > comment.line:
+        raise InvalidArgument(f"start_line {comment.start_line} is after line {comment.line}")
+    body = comment.body.strip()
+    if comment.suggestion is not None:
+        body = _with_suggestion(gitlab, body, comment.suggestion, _above(file, first, line))
+    elif not body:
+        raise InvalidArgument("body is empty")
+    return Remark(gitlab.outgoing(body), position(refs, file, line, first))
+
+
+def _file(files: Sequence[ChangedFile], given: str) -> ChangedFile:
+    try:
+        path = PATH.validate_python(given)
+    except ValidationError as error:
+        raise InvalidArgument(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+    named = [file for file in files if file.path == path]
+    named += [file for file in files if file.old_path == path]
+    if not named:
+        raise InvalidArgument("this file is not changed here")
+    return named[0]
+
+
+def _above(file: ChangedFile, first: Line, line: Line) -> int:
+    """How many lines of the new file before `line` a suggestion replaces. Raises for what the reviewer did not see."""
+    if first.new_line is None or line.new_line is None:
+        raise InvalidArgument("a suggestion replaces lines of the new file, and this one is removed")
+    above = line.new_line - first.new_line
+    if above > SUGGESTED_LINES:
+        raise InvalidArgument(f"a suggestion replaces at most {SUGGESTED_LINES + 1} lines")
+    if sum(each.new_line is not None and first.new <= each.new <= line.new for each in file.lines) <= above:
+        raise InvalidArgument("a suggestion replaces lines that the diff shows, and it leaves some of these out")
+    return above
+
+
+def _with_suggestion(gitlab: GitLab, body: str, suggestion: str, above: int) -> str:
+    """The words with the suggestion behind them, in GitLab's form: "" deletes the lines, a line's end is a blank line.
+
+    Raises where GitLab would not take it for this suggestion.
+    """
+    code = suggestion.replace("\r\n", "\n")
+    if "\r" in code:
+        raise InvalidArgument(
+            "the suggestion has a carriage return inside a line, which GitLab deletes. Say it in words"
+        )
+    if leaves_open(gitlab.outgoing(body)):
+        raise InvalidArgument("body leaves a code block or HTML open, which would take in the suggestion: close it")
+    code = code if code.endswith("\n") or not code else f"{code}\n"
+    ticks = "`" * max([3, *(len(run) + 1 for run in re.findall(r"`{3,}", code))])
+    block = f"{ticks}suggestion:-{above}+0\n{code}{ticks}"
+    text = f"{body}\n\n{block}" if body else block
+    if block not in gitlab.outgoing(text):
+        # Made inert, it would be other code.
+        raise InvalidArgument(
+            "the suggestion cannot be sent as it is: a line of it begins like a quick action (/word). Say it in words"
+        )
+    return text

@@ -1,0 +1,30 @@
+"""The command that prints what a configuration exposes."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gitlab_mcp.cli_options import configuration, given
+from gitlab_mcp.settings import Flags
+
+
+@click.command(short_help="List the tools that a configuration exposes.")
+@click.option("--json", "as_json", is_flag=True, help="With the size of each, for a program.")
+@configuration
+@click.pass_obj
+def tools(before: Flags, /, as_json: bool, **flags: Any) -> None:
+    """List the tools that a configuration exposes, as a Markdown table; no credential is needed for it."""
+    os.environ.setdefault("HOME", os.devnull)  # python-gitlab asks for a home
+    from gitlab_mcp import exposed
+    from gitlab_mcp.server import selected
+
+    settings = exposed.settings_without_credential(given(before, flags), os.environ, Path.cwd())
+    listed = selected(settings)
+    if as_json:
+        click.echo(exposed.as_json(exposed.sized(listed, settings)))
+        return
+    click.echo(exposed.table(listed))
+    if others := exposed.openable(settings):
+        click.echo(f"\n{exposed.ASKED_FOR.format(toolset=others[0].toolset)}\n\n{exposed.table(others)}")

@@ -1,0 +1,81 @@
+"""What a merge request changes, as an agent reads it: lines with the numbers that a review takes, in pages."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from gitlab_mcp.api.diff import ChangedFile
+from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.render.diffs import LINE_BYTES, LINE_READ, UNLISTED, files_counted
+from gitlab_mcp.render.pages import fenced_rows, page_of
+from gitlab_mcp.render.sanitise import one_line, visible, visible_lines
+from gitlab_mcp.render.text import count, cut
+
+UNENDED = "\\ No newline at end of file"  # as git says it
+NAMED_BYTES = 3_000
+CALL = "get_merge_request_diff"
+LEGEND = "Before each line is its number in the new file; before - in the old one (side old)."
+
+
+def file_row(file: ChangedFile) -> str:
+    """A changed file in a list."""
+    before = f"renamed from {one_line(file.old_path, 300)}" if file.entity.flag("renamed_file") else ""
+    status = "new" if file.entity.flag("new_file") else "deleted" if file.entity.flag("deleted_file") else before
+    told = ", ".join(mark for mark in (status, file.kind) if mark)
+    lines = f" +{file.added} -{file.removed}" if file.hunks else ""
+    return f"{one_line(file.path, 300)}{lines}{f' ({told})' if told else ''}"
+
+
+def file_names(
+    merge_request: Entity, files: Sequence[ChangedFile], page: int, given: Mapping[str, object], *, is_whole: bool
+) -> str:
+    """A page of the names of changed files; `is_whole` is whether GitLab listed all that there are."""
+    title = _title(merge_request, files, is_whole=is_whole)
+    return page_of(title, "" if is_whole else UNLISTED, map(file_row, files), page, CALL, {**given, "names_only": True})
+
+
+def diff(
+    merge_request: Entity,
+    files: Sequence[ChangedFile],
+    shown: Sequence[ChangedFile],
+    page: int,
+    given: Mapping[str, object],
+    *,
+    is_whole: bool,
+) -> str:
+    """A page of the hunks of the files that are `shown`, of all the `files` that were chosen.
+
+    `is_whole` is whether GitLab listed all that there are.
+    """
+    told = {file.path for file in shown}
+    left = [file for file in files if file.path not in told]
+    about = [LEGEND] if shown else []
+    if left and page == 1:
+        named = ", ".join(f"{one_line(file.path, 300)} ({file.kind})" for file in left)
+        reads = f"get_file with ref {_head(merge_request)} the others"
+        advice = f"paths with the whole name shows what GitLab has of one, {reads}"
+        listed = cut(named, NAMED_BYTES, "names_only lists them all")
+        about.append(f"Not shown, {count(len(left), 'file')} ({advice}): {listed}")
+    if not is_whole:
+        about.append(UNLISTED)
+    title = _title(merge_request, files, is_whole=is_whole)
+    pieces = (piece for file in shown for piece in fenced_rows(file_row(file), one_line(file.path, 300), _rows(file)))
+    return page_of(title, "\n".join(about), pieces, page, CALL, given)
+
+
+def _title(merge_request: Entity, files: Sequence[ChangedFile], *, is_whole: bool) -> str:
+    added, removed = sum(file.added for file in files), sum(file.removed for file in files)
+    changed = f"{files_counted(len(files), is_whole=is_whole)} +{added} -{removed}"
+    return f"# !{merge_request.number('iid')} at {_head(merge_request) or 'no commit'}: {changed}"
+
+
+def _head(merge_request: Entity) -> str:
+    return (merge_request.sha("diff_refs", "head_sha") or merge_request.sha("sha"))[:12]
+
+
+def _rows(file: ChangedFile) -> Iterator[str]:
+    shown = iter(visible_lines([line.text for line in file.lines]))
+    for hunk in file.hunks:
+        yield cut(visible(hunk.heading), LINE_BYTES)
+        for line in hunk.lines:
+            yield cut(f"{line.number}{line.mark}{next(shown)}", LINE_BYTES, LINE_READ)
+            if line.is_unended:
+                yield UNENDED

@@ -1,0 +1,183 @@
+"""Pipelines, their jobs and their tests as an agent reads them."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.writes import Written
+from gitlab_mcp.render.people import mention
+from gitlab_mcp.render.sanitise import one_line
+from gitlab_mcp.render.text import confirmed, count, facts
+
+NAMED = 20  # jobs of a stage that are named in one line when all is well with them
+FAILED = 50
+QUIET = ("success", "skipped", "created", "manual")
+
+
+def pipeline_row(pipeline: Entity) -> str:
+    """A pipeline in a list."""
+    return facts(
+        f"{pipeline.number('id')} {word(pipeline.text('status'))} {one_line(pipeline.text('ref'), 255)}",
+        pipeline.sha("sha")[:8],
+        word(pipeline.text("source")),
+        pipeline.day("created_at"),
+    )
+
+
+@dataclass(frozen=True)
+class View:
+    """What the one who asked for a pipeline is to see of it.
+
+    `own` is whether this run is in it, `every` whether all its jobs are named, `ahead` the newer commit for which no
+    pipeline ran ("" if there is none), `logs` whether this run can read logs and reports.
+    """
+
+    own: bool
+    every: bool
+    ahead: str
+    logs: bool
+
+
+def pipeline(entity: Entity, jobs: Sequence[Entity], view: View) -> str:
+    """A pipeline: how it stands, what failed and why, and its other jobs by stage."""
+    failed = sorted((job for job in jobs if job.text("status") == "failed"), key=_weight)
+    head = [
+        f"# Pipeline {entity.number('id')} of {one_line(entity.text('ref'), 255)} ({word(entity.text('status'))})",
+        facts(
+            f"{word(entity.text('source'))} by {mention(entity.text('user', 'username'))} {entity.day('created_at')}",
+            f"commit {entity.sha('sha')[:8]}",
+            duration(entity.number("duration")),
+            f"jobs: {_counts(jobs)}" if jobs else "no jobs",
+            "the one that this run is in" if view.own else "",
+        ),
+        entity.url("web_url"),
+    ]
+    if view.ahead:
+        head.append(f"It is {of_older(view.ahead)}.")
+    if errors := one_line(entity.text("yaml_errors"), 1_000):
+        head.append(f"the configuration is wrong: {errors}")
+    named = failed if view.every else failed[:FAILED]
+    shown = [_failed_row(job) for job in named]
+    if len(named) < len(failed):
+        shown.append(f'and {len(failed) - len(named)} more failed (detail: "full")')
+    sections = ["\n".join(["## Failed", *shown])] if shown else []
+    if others := _stages(jobs, every=view.every):
+        sections.append("\n".join(["## Other jobs", *others]))
+    return "\n".join([*head, *sections, *_next(entity, failed, view)])
+
+
+def of_older(ahead: str) -> str:
+    """What to say of a pipeline that is not the one of the newest commit, `ahead`."""
+    return f"of an older commit: no pipeline ran for {ahead[:8]}, the newest"
+
+
+def _weight(job: Entity) -> tuple[bool, int]:
+    return job.flag("allow_failure"), job.number("id")
+
+
+def _failed_row(job: Entity) -> str:
+    return facts(
+        f"{job.number('id')} {one_line(job.text('name'), 255)} ({one_line(job.text('stage'), 255)})",
+        word(job.text("failure_reason")) or "no reason given",
+        "allowed to fail" if job.flag("allow_failure") else "",
+        duration(_seconds(job)),
+    )
+
+
+def _stages(jobs: Sequence[Entity], *, every: bool) -> list[str]:
+    """A line for each stage with its jobs that did not fail; stages in the order in which their jobs were made."""
+    stages: dict[str, dict[str, list[str]]] = {}
+    for job in sorted(jobs, key=lambda job: job.number("id")):
+        status = job.text("status")
+        by_status = stages.setdefault(one_line(job.text("stage"), 255), {})
+        if status != "failed":
+            named = f"{job.number('id')} {one_line(job.text('name'), 255)}"
+            by_status.setdefault(word(status), []).append(named)
+    return [
+        f"{stage}: {'; '.join(_named(status, names, every=every) for status, names in by_status.items())}"
+        for stage, by_status in stages.items()
+        if by_status
+    ]
+
+
+def _named(status: str, names: Sequence[str], *, every: bool) -> str:
+    kept = names if every or status not in QUIET else names[:NAMED]
+    more = f' and {len(names) - len(kept)} more (detail: "full")' if len(kept) < len(names) else ""
+    return f"{status} {', '.join(kept)}{more}"
+
+
+def _counts(jobs: Iterable[Entity]) -> str:
+    numbers: dict[str, int] = {}
+    for job in jobs:
+        status = word(job.text("status"))
+        numbers[status] = numbers.get(status, 0) + 1
+    order = sorted(numbers, key=lambda status: (status != "failed", status))
+    return ", ".join(f"{numbers[status]} {status}" for status in order)
+
+
+def _next(entity: Entity, failed: Sequence[Entity], view: View) -> list[str]:
+    number, lines = entity.number("id"), []
+    is_explained = entity.text("yaml_errors") or not all(job.flag("allow_failure") for job in failed)
+    if entity.text("status") == "failed" and not is_explained:
+        which = "All that failed are allowed to" if failed else "None of its own jobs failed"
+        lines.append(f"{which}: a pipeline that it started may have failed; the address above shows it.")
+    if failed and view.logs:
+        report = f"get_test_report {json.dumps({'pipeline_id': number})}"
+        lines.append(f"next: get_job_log {json.dumps({'job_id': failed[0].number('id')})} or {report}")
+    return lines
+
+
+def started(written: Written[Entity]) -> str:
+    """What run_pipeline answers."""
+    made = written.result
+    said = f"Started pipeline {made.number('id')} of {one_line(made.text('ref'), 255)} ({word(made.text('status'))})"
+    return f"{said}: {made.url('web_url')}{confirmed(written)}"
+
+
+def canceled(written: Written[Entity]) -> str:
+    """What cancel_pipeline answers: also of one that had ended before."""
+    now = written.result
+    return f"Pipeline {now.number('id')} is {word(now.text('status'))}: {now.url('web_url')}{confirmed(written)}"
+
+
+def job_started(written: Written[Entity], before: int) -> str:
+    """What retry_job answers."""
+    job = written.result
+    said = (
+        f"Job {before} runs again as {job.number('id')} ({one_line(job.text('name'), 255)}, {word(job.text('status'))})"
+    )
+    return f"{said}: {job.url('web_url')}{confirmed(written)}"
+
+
+def looked_over(result: Entity, what: str) -> str:
+    """What lint_ci_config answers: what is wrong, and the jobs by stage."""
+    errors, warnings = result.texts("errors"), result.texts("warnings")
+    rows = [f"error: {one_line(each, 500)}" for each in errors[:FAILED]]
+    rows += [f"warning: {one_line(each, 500)}" for each in warnings[:FAILED]]
+    stages: dict[str, list[str]] = {}
+    for job in result.entities("jobs"):
+        stages.setdefault(one_line(job.text("stage"), 255), []).append(one_line(job.text("name"), 255))
+    rows += [f"{stage}: {_named('jobs', names, every=True)}" for stage, names in stages.items()]
+    is_valid = "valid" if result.flag("valid") else f"not valid, {count(len(errors), 'error')}"
+    return "\n".join([f"# {what}: {is_valid}", *rows])
+
+
+def word(value: str) -> str:
+    """A status or a reason in words: script_failure is "script failure"."""
+    return one_line(value.replace("_", " "), 60)
+
+
+def duration(seconds: float) -> str:
+    """A time for people: 45 s, 3 min 20 s; "" for none."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s" if whole else ""
+    return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _seconds(job: Entity) -> float:
+    try:
+        return float(job.text("duration") or 0)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,112 @@
+"""A project and what it keeps beside code, as an agent reads it."""
+
+from collections.abc import Iterator, Mapping
+
+from gitlab_mcp.api.client import Page
+from gitlab_mcp.api.credential import ROLES
+from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.members import Authors
+from gitlab_mcp.render.lists import following
+from gitlab_mcp.render.pages import page_of
+from gitlab_mcp.render.people import mention, words
+from gitlab_mcp.render.sanitise import LONGEST, one_line
+from gitlab_mcp.render.text import count, cut, facts, labelled, quote, share
+
+DESCRIPTION_BYTES = 8_000
+NOTES_BYTES = 30_000
+PIECE = 8_000  # characters of a line of a wiki page, at most: no more than fits on a page of an answer
+
+
+def project(entity: Entity) -> str:
+    """A whole project."""
+    levels = [entity.number("permissions", kind, "access_level") for kind in ("project_access", "group_access")]
+    description = cut(quote(entity.text("description")), DESCRIPTION_BYTES)
+    lines = [
+        f"# {one_line(entity.text('path_with_namespace'), 255)} ({one_line(entity.text('visibility'), 20)})",
+        facts(
+            f"id {entity.number('id')}",
+            f"default branch: {one_line(entity.text('default_branch'), 255)}" if entity.text("default_branch") else "",
+            "archived: takes no writes" if entity.flag("archived") else "",
+            "empty repository" if entity.flag("empty_repo") else "",
+            f"your role: {ROLES.get(max(levels), 'none')}",
+            f"open issues: {entity.number('open_issues_count')}",
+            labelled("topics", entity.texts("topics")),
+        ),
+        facts(
+            f"merges by: {one_line(entity.text('merge_method').replace('_', ' '), 30) or 'unknown'}",
+            f"squash: {one_line(entity.text('squash_option').replace('_', ' '), 30) or 'unknown'}",
+            "only after the pipeline succeeded" if entity.flag("only_allow_merge_if_pipeline_succeeds") else "",
+            "only with all threads resolved" if entity.flag("only_allow_merge_if_all_discussions_are_resolved") else "",
+            "CI jobs may push" if entity.flag("ci_push_repository_for_job_token_allowed") else "",
+        ),
+        entity.url("web_url"),
+    ]
+    return "\n".join(lines) + (f"\n\n{description}" if entity.text("description").strip() else "")
+
+
+def label_row(label: Entity) -> str:
+    """A label in a list."""
+    return facts(one_line(label.text("name"), 255), one_line(label.text("description"), 120))
+
+
+def milestone_row(milestone: Entity) -> str:
+    """A milestone in a list."""
+    return facts(
+        f"{one_line(milestone.text('title'), 255)} ({one_line(milestone.text('state'), 20)})",
+        f"due: {milestone.day('due_date')}" if milestone.day("due_date") else "",
+        "expired" if milestone.flag("expired") else "",
+        one_line(milestone.text("description"), 120),
+    )
+
+
+def member_row(member: Entity) -> str:
+    """A member in a list."""
+    state = one_line(member.text("state"), 20)
+    return facts(
+        mention(member.text("username")),
+        one_line(member.text("name"), 80),
+        ROLES.get(member.number("access_level"), "unknown role"),
+        f"expires: {member.day('expires_at')}" if member.day("expires_at") else "",
+        state if state != "active" else "",
+    )
+
+
+def releases(found: Page, authors: Authors, arguments: Mapping[str, object]) -> str:
+    """A page of releases, each with its notes, as far as there is room."""
+    if not found.rows:
+        return "# Releases: none" if found.number == 1 else f"# Releases: none on page {found.number}"
+    notes = share([words(row, "description", authors) for row in found.rows], NOTES_BYTES)
+    parts = [f"{_release(row)}\n{text}" for row, text in zip(found.rows, notes, strict=True)]
+    title = f"# Releases: {count(len(found.rows), 'release')}"
+    return "\n\n".join([title, *parts]) + following("list_releases", arguments, found.next_number)
+
+
+def _release(row: Entity) -> str:
+    tag, name = one_line(row.text("tag_name"), 100), one_line(row.text("name"), 200)
+    return facts(
+        f"## {tag}",
+        name if name != tag else "",
+        f"by {mention(row.text('author', 'username'))} {row.day('released_at')}",
+        "upcoming" if row.flag("upcoming_release") else "",
+    )
+
+
+def wiki_row(page: Entity) -> str:
+    """A page of the wiki in a list."""
+    slug, title = one_line(page.text("slug"), 300), one_line(page.text("title"), 200)
+    return facts(slug, title if title != slug else "")
+
+
+def wiki_page(page: Entity, number: int, arguments: Mapping[str, object]) -> str:
+    """A page of the wiki, of a long one part `number`; whoever may edit it is Developer or more."""
+    title = f"# Wiki: {one_line(page.text('title'), 200)} ({one_line(page.text('format'), 20)})"
+    content = page.text("content")
+    pieces = (piece for line in quote(content).split("\n") for piece in _pieces(line))
+    about = f"Only its first {LONGEST:,} characters are shown: the rest is on GitLab." if len(content) > LONGEST else ""
+    return page_of(title, about, pieces, number, "get_wiki_page", arguments)
+
+
+def _pieces(line: str) -> Iterator[str]:
+    """A quoted line in pieces that fit, each of them quoted."""
+    yield line[:PIECE]
+    yield from (f"> {line[start : start + PIECE]}" for start in range(PIECE, len(line), PIECE))

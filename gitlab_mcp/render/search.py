@@ -1,0 +1,39 @@
+"""What was found, as an agent reads it."""
+
+from collections.abc import Mapping
+
+from gitlab_mcp.api.client import Page
+from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.render.lists import fitting, following
+from gitlab_mcp.render.sanitise import one_line, visible
+from gitlab_mcp.render.text import count, fence
+
+LINE_CHARACTERS = 300
+OTHER_LINES = 5  # of a piece that does not hold the words as they are: GitLab may understand them otherwise
+
+
+def code(found: Page, words: str, ref: str, arguments: Mapping[str, object]) -> str:
+    """A page of Blobs: `path:line: text` for each line that holds the words, the bare path where only the name does."""
+    title = f'Code with "{one_line(words, 100)}"{f" at {ref}" if ref else ""}'
+    if not found.rows:
+        return f"# {title}: none" if found.number == 1 else f"# {title}: none on page {found.number}"
+    rows = list(dict.fromkeys(row for blob in found.rows for row in _rows(blob, words)))
+    kept = fitting(rows)
+    left = f"\n({len(rows) - len(kept)} more lines on this page do not fit: search for a longer text)"
+    files = len({blob.text("path") for blob in found.rows})
+    total = f" ({found.total:,} places in all)" if found.total is not None and found.next_number else ""
+    head = f"# {title}: {count(len(rows), 'line')} in {count(files, 'file')}{total}"
+    body = fence("\n".join(kept))
+    return (
+        f"{head}\n{body}{left if len(kept) < len(rows) else ''}{following('search_code', arguments, found.next_number)}"
+    )
+
+
+def _rows(blob: Entity, words: str) -> list[str]:
+    path, first = visible(one_line(blob.text("path"), 500)), blob.number("startline") or 1
+    lines = list(enumerate(blob.text("data").split("\n"), first))
+    held = [(number, line) for number, line in lines if words.lower() in line.lower()]
+    if not held and words.lower() in path.lower():
+        return [path]
+    shown = held or [(number, line) for number, line in lines if line.strip()][:OTHER_LINES]
+    return [f"{path}:{number}: {visible(line)[:LINE_CHARACTERS].rstrip()}" for number, line in shown] or [path]

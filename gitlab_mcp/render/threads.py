@@ -1,0 +1,61 @@
+"""Threads as an agent reads them: where they hang, the code there, and what was said."""
+
+from collections.abc import Mapping
+
+from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.members import Authors
+from gitlab_mcp.api.threads import Thread, Threads
+from gitlab_mcp.api.writes import Written
+from gitlab_mcp.render.lists import following
+from gitlab_mcp.render.notes import note_head, resolution, where
+from gitlab_mcp.render.people import words
+from gitlab_mcp.render.sanitise import visible
+from gitlab_mcp.render.text import confirmed, count, cut, facts, fence, share
+
+COMMENT_BYTES = 20_000
+CODE_BYTES = 160  # a line
+NOTES_SHOWN = 10
+
+
+def threads(found: Threads, sign: str, head: str, authors: Authors, given: Mapping[str, object]) -> str:
+    """A page of threads; `head` is the newest commit, so that what hangs on an older one is told."""
+    still_open = "unresolved " if given.get("unresolved") else ""
+    title = f"# {sign}: {count(found.total, f'{still_open}thread')}"
+    if not given.get("unresolved") and found.unresolved:
+        title += f", {found.unresolved:,} unresolved"
+    if not found.rows:
+        return f"{title}; none on page {found.page}" if found.total else title
+    pages = f", newest first · page {found.page}" if found.page > 1 or found.next_page else ", newest first"
+    notes = [_shown(thread) for thread in found.rows]
+    bodies = iter(share([words(note, "body", authors) for each in notes for note in each], COMMENT_BYTES))
+    parts = [f"{title}{pages}"]
+    for thread, shown in zip(found.rows, notes, strict=True):
+        parts.append(f"\n{_heading(thread, head)}")
+        if thread.code:
+            parts.append(fence("\n".join(cut(visible(f"{number} {line}"), CODE_BYTES) for number, line in thread.code)))
+        for number, note in enumerate(shown):
+            parts.append(f"{note_head(note, authors)}\n{next(bodies)}")
+            if number == 0 and len(shown) < len(thread.notes):
+                parts.append(f"({len(thread.notes) - len(shown)} more here: the pages of comments have them)")
+    return "\n".join(parts) + following("list_discussions", given, found.next_page)
+
+
+def _shown(thread: Thread) -> list[Entity]:
+    """The first note and the newest ones."""
+    notes = list(thread.notes)
+    return notes if len(notes) <= NOTES_SHOWN else [notes[0], *notes[1 - NOTES_SHOWN :]]
+
+
+def _heading(thread: Thread, head: str) -> str:
+    first = thread.notes[0]
+    outdated = head and thread.position.sha("head_sha") not in ("", head)
+    noun = "Comment" if thread.discussion.flag("individual_note") else "Thread"
+    version = "on an older version" if outdated else ""
+    return f"## {facts(where(first) or noun, version, resolution(first, thread.is_open))}"
+
+
+def resolved(written: Written[Entity], sign: str, url: str) -> str:
+    """What resolve_discussion answers."""
+    note = next((each.number("id") for each in written.result.entities("notes")), 0)
+    done = "Resolved" if written.result.flag("resolved") else "Reopened"
+    return f"{done} the thread of n{note} on {sign}.{confirmed(written)}\n{url}#note_{note}"

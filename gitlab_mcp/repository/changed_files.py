@@ -1,0 +1,23 @@
+"""Which files a merge request changes, over REST, or over git where a job token may not ask."""
+
+from gitlab_mcp.api.diff import ChangedFile
+from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.project import Noteable
+from gitlab_mcp.errors import NotFound, NotWithJobToken
+from gitlab_mcp.repository import Repository
+
+
+def changed_files(target: Noteable, repository: Repository) -> tuple[Entity, list[ChangedFile]]:
+    """The merge request and every file that it changes."""
+    gitlab = target.project.gitlab
+    asked = gitlab.start(gitlab.get, target.path)
+    listed = gitlab.start(gitlab.every, f"{target.path}/diffs")
+    merge_request = asked.result()
+    try:
+        diffs = listed.result()
+    except NotWithJobToken:
+        refs = merge_request.entity("diff_refs")
+        if not (refs.sha("base_sha") and refs.sha("head_sha")):
+            raise NotFound(f"{target.sign} has no diff yet: try again in a moment.") from None
+        diffs = list(repository.compare(refs.sha("base_sha"), refs.sha("head_sha")).diffs)
+    return merge_request, [ChangedFile(diff) for diff in diffs]

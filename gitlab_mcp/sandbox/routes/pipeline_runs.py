@@ -1,0 +1,104 @@
+"""Starting, repeating and ending pipelines and jobs, and looking over what configures them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gitlab_mcp.sandbox import access
+from gitlab_mcp.sandbox.call import Call, Reply
+from gitlab_mcp.sandbox.ci import WAITING, Job
+from gitlab_mcp.sandbox.ci_configuration import read_configuration
+from gitlab_mcp.sandbox.entities import pipelines
+from gitlab_mcp.sandbox.errors import bad_request, forbidden, not_found
+from gitlab_mcp.sandbox.model import DEVELOPER, MAINTAINER, OWNER
+from gitlab_mcp.sandbox.pipeline_creation import begin_asked_for, read_ci_file
+from gitlab_mcp.sandbox.routes.pipelines import job_of, pipeline_of
+from gitlab_mcp.sandbox.routing import route
+
+_OVERRIDING = {"developer": DEVELOPER, "maintainer": MAINTAINER, "owner": OWNER}
+_NO_VARIABLES = "Insufficient permissions to set pipeline variables"
+
+
+@route("POST", "/projects/:id/pipeline", "ref* variables:array inputs:obj")
+def create_pipeline(call: Call) -> Any:
+    call.require(DEVELOPER)
+    ref, project = call.params["ref"], call.project
+    sha = project.repository.resolve(ref)
+    if sha is None:
+        raise bad_request({"base": ["Reference not found"]})
+    if access.protection(project, ref) and not access.may_push(call.user, project, ref):
+        raise bad_request({"base": ["You do not have sufficient permission to run a pipeline on this branch"]})
+    # GitLab docs, CI/CD variables: who may give some is a setting of the project, nobody at first.
+    least = _OVERRIDING.get(str(project.settings.get("ci_pipeline_variables_minimum_override_role")))
+    if call.get("variables") and (least is None or call.role < least):
+        raise bad_request({"base": [_NO_VARIABLES]})
+    return pipelines.pipeline(call.world, begin_asked_for(call.world, project, call.me, ref, sha))
+
+
+@route("POST", "/projects/:id/pipelines/:pipeline_id/cancel")
+def cancel_pipeline(call: Call) -> Reply:
+    call.require(DEVELOPER)
+    one = pipeline_of(call)
+    now = call.world.now()
+    if one.status in WAITING:
+        for job in one.jobs:
+            if job.status in WAITING:
+                job.state, job.finished_at = "canceled", now
+        one.status, one.finished_at = "canceled", now
+    # GitLab answers the same where there is nothing left to cancel.
+    return Reply(pipelines.pipeline(call.world, one), 200)
+
+
+@route("POST", "/projects/:id/jobs/:job_id/retry", "inputs:obj", user_needed=True)
+def retry_job(call: Call) -> Any:
+    call.require(DEVELOPER)
+    old = job_of(call)
+    if old.retried or old.status not in ("success", "failed", "canceled"):
+        raise forbidden("Job is not retryable")
+    made = Job(
+        call.world.next_id("job"),
+        old.name,
+        old.stage,
+        old.pipeline,
+        state="pending",
+        allow_failure=old.allow_failure,
+    )
+    old.retried = True
+    old.pipeline.jobs.append(made)
+    old.pipeline.status, old.pipeline.finished_at = "running", None
+    return pipelines.job(call.world, made)
+
+
+@route(
+    "GET", "/projects/:id/ci/lint", "content_ref dry_run:bool dry_run_ref include_jobs:bool ref sha", user_needed=True
+)
+def lint_file(call: Call) -> Any:
+    call.require_code()
+    ref = call.get("content_ref") or call.get("sha") or call.project.repository.default_branch
+    if call.project.repository.resolve(ref) is None:
+        raise not_found("Commit")
+    text = read_ci_file(call.project, ref)
+    if text is None:
+        return _result("", ["Please provide content of .gitlab-ci.yml"], call)
+    return _result(text, read_configuration(text).errors, call)
+
+
+@route("POST", "/projects/:id/ci/lint", "content*:str dry_run:bool include_jobs:bool ref", user_needed=True)
+def lint_content(call: Call) -> Reply:
+    call.require(DEVELOPER)
+    text = call.params["content"]
+    return Reply(_result(text, read_configuration(text).errors, call), 200)
+
+
+def _result(text: str, errors: list[str], call: Call) -> dict[str, Any]:
+    jobs = read_configuration(text).jobs if call.get("include_jobs") and not errors else None
+    shown: dict[str, Any] = {
+        "valid": not errors,
+        "errors": errors,
+        "warnings": [],
+        "merged_yaml": f"---\n{text}" if not errors else None,
+        "includes": [],
+    }
+    if jobs is not None:
+        shown["jobs"] = [{"name": job.name, "stage": job.stage} for job in jobs]
+    return shown

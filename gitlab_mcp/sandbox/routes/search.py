@@ -1,0 +1,33 @@
+"""Search in a project, as GitLab does it without advanced search: git grep over the files of a ref."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gitlab_mcp.sandbox.call import Call, Reply
+from gitlab_mcp.sandbox.paging import paginate
+from gitlab_mcp.sandbox.repositories.searching import Piece, search
+from gitlab_mcp.sandbox.routing import route
+
+
+@route("GET", "/projects/:id/search", "scope*:enum(blobs) search* ref", user_needed=True)
+def search_blobs(call: Call) -> Reply:
+    call.require_code()
+    repo = call.project.repository
+    ref = call.get("ref") or repo.default_branch
+    sha = repo.resolve(ref)
+    found = search(repo, sha, call.params["search"]) if sha else []
+
+    def shown(one: Piece) -> dict[str, Any]:
+        return {
+            "basename": one.path.rsplit(".", 1)[0],
+            "data": one.data,
+            "path": one.path,
+            "filename": one.path,
+            "id": None,
+            "ref": ref,
+            "startline": one.first,
+            "project_id": call.project.id,
+        }
+
+    return paginate(call, found, shown)

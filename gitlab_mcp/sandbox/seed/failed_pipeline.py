@@ -1,0 +1,41 @@
+"""A pipeline that failed, as a developer meets it: one job to repair, one that may fail, one that was tried twice."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from gitlab_mcp.sandbox.ci import Job, Pipeline
+from gitlab_mcp.sandbox.model import Project
+from gitlab_mcp.sandbox.repositories.repository import ZERO
+from gitlab_mcp.sandbox.seed import job_logs
+from gitlab_mcp.sandbox.seed.people import person
+from gitlab_mcp.sandbox.seed.writing import at, minutes
+from gitlab_mcp.sandbox.world import World
+
+
+def plant(world: World, project: Project, branch: str) -> Pipeline:
+    """Let the newest commit of `branch` have failed its tests."""
+    begun = at(11, 23, 9)
+    iid = max((one.iid for one in project.pipelines.values()), default=0) + 1
+    sha = project.repository.branch(branch) or ZERO
+    user = person(world, "developer")
+    pipeline = Pipeline(world.next_id("pipeline"), iid, project, branch, sha, user, begun, "failed", "push")
+    pipeline.finished_at = begun + minutes(6)
+    project.pipelines[pipeline.id] = pipeline
+
+    def add(name: str, stage: str, start: datetime, state: str = "success", log: bytes = b"") -> Job:
+        job = Job(world.next_id("job"), name, stage, pipeline, start, start + minutes(2), state, log=log)
+        pipeline.jobs.append(job)
+        return job
+
+    add("compile", "build", begun, log=job_logs.passed(["python -m compileall src"], ["Listing 'src'..."]))
+    first = add("unit", "test", begun + minutes(2), "failed", job_logs.unavailable())
+    first.failure_reason, first.retried = "runner_system_failure", True
+    lint = add("lint", "test", begun + minutes(2), "failed", job_logs.lint())
+    lint.allow_failure = True
+    add("types", "test", begun + minutes(2), log=job_logs.passed(["mypy src"], ["Success: no issues found"]))
+    skipped = Job(world.next_id("job"), "release", "deploy", pipeline, state="skipped")
+    pipeline.jobs.append(skipped)
+    unit = add("unit", "test", begun + minutes(4), "failed", job_logs.unit())
+    unit.tests += job_logs.unit_tests()
+    return pipeline

@@ -1,0 +1,26 @@
+"""Tools for a person at a desk, who works in several projects."""
+
+from gitlab_mcp.api import desk as api
+from gitlab_mcp.context import Ctx
+from gitlab_mcp.params import PageNumber, Text
+from gitlab_mcp.registry import tool
+from gitlab_mcp.render import desk as render
+from gitlab_mcp.render.lists import listing
+
+ROWS = 30
+
+
+@tool(toolset="desk", job_token=False)
+def list_projects(ctx: Ctx, search: Text = "", mine: bool = True, page: PageNumber = 1) -> str:
+    """List projects, latest activity first; mine false: also those where you are no member."""
+    found = api.projects(ctx.gitlab, search, page, ROWS, mine=mine)
+    given = {"search": search} | ({} if mine else {"mine": mine})
+    return listing("Projects", "project", map(render.project_row, found.rows), found, "list_projects", given)
+
+
+@tool(toolset="desk", job_token=False)
+def list_my_work(ctx: Ctx) -> str:
+    """Your open work in all projects: merge requests to review, your own, issues; recent projects' failed pipelines."""
+    work = api.my_work(ctx.gitlab)
+    authors = ctx.authors_across([*work.reviews.rows, *work.merge_requests.rows, *work.issues.rows])
+    return render.work(work, authors, ctx.settings.url)

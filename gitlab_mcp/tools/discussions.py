@@ -1,0 +1,63 @@
+"""Tools for threads, which GitLab calls discussions, and for changing comments in them."""
+
+from typing import Any
+
+from gitlab_mcp.api import notes as notes_api
+from gitlab_mcp.api import threads
+from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.project import Noteable
+from gitlab_mcp.context import Ctx
+from gitlab_mcp.errors import InvalidArgument
+from gitlab_mcp.params import Iid, PageNumber, Project
+from gitlab_mcp.registry import tool
+from gitlab_mcp.render import threads as render
+from gitlab_mcp.render.notes import note_updated
+from gitlab_mcp.tools.notes import NOTE_CHARACTERS, On, ReplyTo, comment_given, noun_given, thread_given, url_given
+
+
+@tool(toolset="discussions", job_token=False)
+def list_discussions(
+    ctx: Ctx, iid: Iid = "", on: On = "", unresolved: bool = False, page: PageNumber = 1, project: Project = ""
+) -> str:
+    """List threads of an issue or merge request (#7, !12), newest first, with the code that they hang on."""
+    target = _target(ctx, iid, on, project)
+    gitlab = ctx.gitlab
+    ctx.begin_authors(target.project)
+    merge_request = gitlab.start(gitlab.get, target.path) if target.noun == "merge request" else None
+    found = threads.newest_threads(target, page, unresolved=unresolved)
+    authors = ctx.authors(target.project, [note for thread in found.rows for note in thread.notes])
+    head = (merge_request.result() if merge_request else Entity(None)).sha("sha")
+    given: dict[str, Any] = {"iid": iid, "on": on, "unresolved": unresolved or None, "project": project}
+    return render.threads(found, target.sign, head, authors, given)
+
+
+@tool(toolset="discussions", writes=True, idempotent=True, job_token=False)
+def resolve_discussion(
+    ctx: Ctx, thread: ReplyTo, resolved: bool = True, iid: Iid = "", on: On = "", project: Project = ""
+) -> str:
+    """Resolve a thread, or with resolved: false reopen it."""
+    target = _target(ctx, iid, on, project, thread)
+    url = target.web_url  # asked for before the write: nothing may fail after it
+    discussion = thread_given(ctx, target, thread.strip())
+    if not discussion:
+        raise InvalidArgument("thread is empty: give the id of a comment in it, such as 101.")
+    written = threads.set_resolved(ctx.gitlab, target.path, discussion, resolved=resolved)
+    return render.resolved(written, target.sign, url)
+
+
+@tool(toolset="discussions", writes=True, destructive=True, idempotent=True, job_token=False, opt_in=True)
+def update_note(ctx: Ctx, note: ReplyTo, body: str, iid: Iid = "", on: On = "", project: Project = "") -> str:
+    """Change a comment that you wrote."""
+    target = _target(ctx, iid, on, project, note)
+    url = target.web_url
+    if not body.strip() or len(body) > NOTE_CHARACTERS:
+        raise InvalidArgument(f"body has {len(body):,} characters: GitLab takes 1 to {NOTE_CHARACTERS:,}.")
+    number = notes_api.note_id(comment_given(ctx, target, note.strip()))
+    written = notes_api.change_note(ctx.gitlab, f"{target.path}/notes/{number}", body)
+    return note_updated(written, target.sign, url)
+
+
+def _target(ctx: Ctx, iid: str, on: On, project: str, comment: str = "") -> Noteable:
+    """What a call is about: what iid says, else the URL of the comment, else what this run is about."""
+    iid = iid or url_given(comment)
+    return ctx.noteable(noun_given(on, iid or ctx.settings.job.sign, comment), iid, project)

@@ -1,0 +1,39 @@
+"""The tool that shows what a merge request changes."""
+
+from typing import Any
+
+from gitlab_mcp.api.diff import lists_all
+from gitlab_mcp.context import Ctx
+from gitlab_mcp.errors import NotFound
+from gitlab_mcp.params import Globs, Iid, PageNumber, Project
+from gitlab_mcp.registry import tool
+from gitlab_mcp.render import merge_request_diffs as render
+from gitlab_mcp.repository.changed_files import changed_files
+from gitlab_mcp.repository.paths import matcher
+
+
+@tool(toolset="merge_requests")
+def get_merge_request_diff(
+    ctx: Ctx,
+    iid: Iid = "",
+    paths: Globs = [],
+    names_only: bool = False,
+    page: PageNumber = 1,
+    project: Project = "",
+) -> str:
+    """Read what a merge request changes, each line with the number that review_merge_request takes; or just names."""
+    target = ctx.noteable("merge request", iid, project)
+    merge_request, files = changed_files(target, ctx.repository(target.project))
+    matches = matcher(paths)
+    chosen = [file for file in files if matches(file.path, file.old_path)]
+    if paths and not chosen:
+        named = ", ".join(paths)
+        raise NotFound(
+            f"{target.sign} changes no file that matches {named} (** crosses folders): names_only lists all."
+        )
+    given: dict[str, Any] = {"iid": iid, "paths": paths, "project": project}
+    is_whole = lists_all(merge_request, files)
+    if names_only:
+        return render.file_names(merge_request, chosen, page, given, is_whole=is_whole)
+    shown = [file for file in chosen if not file.kind or (file.hunks and file.path in paths)]
+    return render.diff(merge_request, chosen, shown, page, given, is_whole=is_whole)

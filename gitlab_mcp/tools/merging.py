@@ -1,0 +1,33 @@
+"""Tools that merge and rebase: their own toolset, which is listed only where it is asked for."""
+
+from gitlab_mcp.api import merging
+from gitlab_mcp.context import Ctx
+from gitlab_mcp.errors import InvalidArgument
+from gitlab_mcp.params import Iid, Project, Sha
+from gitlab_mcp.registry import tool
+from gitlab_mcp.render import merging as render
+
+
+@tool(toolset="merge", writes=True, destructive=True, idempotent=True, job_token=False, opt_in=True)
+def merge_merge_request(
+    ctx: Ctx,
+    sha: Sha,
+    iid: Iid = "",
+    auto_merge: bool = False,
+    squash: bool | None = None,
+    remove_source_branch: bool | None = None,
+    project: Project = "",
+) -> str:
+    """Merge a merge request whose head is still sha. auto_merge: as soon as its pipeline and approvals allow it."""
+    if not sha:
+        raise InvalidArgument("sha is empty: give the head that you reviewed, which get_merge_request tells.")
+    target = ctx.noteable("merge request", iid, project)
+    written = merging.merge(target, merging.Merge(sha, auto_merge, squash, remove_source_branch))
+    return render.merged(written, target.sign)
+
+
+@tool(toolset="merge", writes=True, destructive=True, idempotent=True, job_token=False, opt_in=True)
+def rebase_merge_request(ctx: Ctx, iid: Iid = "", project: Project = "") -> str:
+    """Rebase the source branch of a merge request onto its target branch."""
+    target = ctx.noteable("merge request", iid, project)
+    return render.rebased(merging.rebase(target), target.sign)

@@ -1,0 +1,65 @@
+"""The tool that reviews a merge request."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gitlab_mcp.api.diff import ChangedFile
+from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.review_comments import ReviewComment, place
+from gitlab_mcp.api.reviews import Review
+from gitlab_mcp.context import Ctx
+from gitlab_mcp.errors import Conflict, InvalidArgument, Refused
+from gitlab_mcp.params import Iid, Project, Sha
+from gitlab_mcp.registry import tool
+from gitlab_mcp.render import reviews as render
+from gitlab_mcp.render.sanitise import one_line
+from gitlab_mcp.repository.changed_files import changed_files
+
+COMMENTS = 50
+
+Comments = Annotated[list[ReviewComment], Field(max_length=COMMENTS)]
+Verdict = Literal["comment", "approve", "request_changes"]
+
+
+@tool(toolset="merge_requests", writes=True, idempotent=True, job_token=False)
+def review_merge_request(
+    ctx: Ctx,
+    iid: Iid = "",
+    summary: str = "",
+    comments: Comments = [],
+    verdict: Verdict = "comment",
+    sha: Sha = "",
+    project: Project = "",
+) -> str:
+    """Review a merge request in one go: comments on lines, a summary, a verdict. People get one notification.
+
+    A comment whose line is not in the diff is named in the answer; the others are posted. The same call again posts
+    nothing twice. sha (may be short): refuse if no longer its head.
+    """
+    target = ctx.noteable("merge request", iid, project)
+    url = target.web_url  # asked for before the write: nothing may fail after it
+    merge_request, files = changed_files(target, ctx.repository(target.project))
+    _check(merge_request, verdict, sha)
+    placed, misplaced = place(ctx.gitlab, merge_request.entity("diff_refs"), files, comments)
+    words = ctx.gitlab.outgoing(summary.strip())
+    if not placed and not words and (verdict != "approve" or misplaced):
+        raise InvalidArgument(_nothing(misplaced, files))
+    outcome = ctx.app.reviews.submit(target, Review(merge_request, placed, words, verdict))
+    return render.reviewed(merge_request, outcome, verdict, misplaced, url)
+
+
+def _check(merge_request: Entity, verdict: Verdict, sha: str) -> None:
+    """Raise for a verdict on what is not open, and for a head that is another than the one that was read."""
+    state, head = one_line(merge_request.text("state"), 20), merge_request.sha("sha")
+    if verdict != "comment" and state != "opened":
+        raise Refused(f'It is {state}: there is nothing to decide any more. verdict "comment" still comments.')
+    if sha and not head.startswith(sha):
+        raise Conflict(f"Its head is {head[:12]} now, not {sha[:12]}: read the diff again. Nothing was posted.")
+
+
+def _nothing(misplaced: list[str], files: list[ChangedFile]) -> str:
+    if not misplaced:
+        return "Give comments, a summary or verdict: approve."
+    told = "\n".join(misplaced[:10])
+    return f"None of these comments can be posted ({len(files)} files changed), so nothing was posted.\n{told}"

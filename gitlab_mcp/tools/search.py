@@ -1,0 +1,15 @@
+"""Tools that search."""
+
+from gitlab_mcp.context import Ctx
+from gitlab_mcp.params import PageNumber, Project, Ref, Words
+from gitlab_mcp.registry import tool
+from gitlab_mcp.render import search as render
+
+ROWS = 20
+
+
+@tool(toolset="repository")
+def search_code(ctx: Ctx, search: Words, ref: Ref = "", page: PageNumber = 1, project: Project = "") -> str:
+    """Search names and contents of files at ref (default: the default branch) for a text, in any letter case."""
+    found = ctx.repository(ctx.project(project)).search(search, ref, page, ROWS)
+    return render.code(found, search, ref, {"search": search, "ref": ref, "project": project})

@@ -1,0 +1,188 @@
+"""Creating and changing issues, called as an agent calls the tools."""
+
+import asyncio
+
+import pytest
+
+from gitlab_mcp.sandbox import Sandbox
+from tests.gitlab import get, writes
+from tests.support import connect, job_settings, settings_for
+
+
+async def test_an_issue_is_created_with_all_that_was_given_and_the_answer_has_its_url(fresh_sandbox: Sandbox) -> None:
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        answer = await agent.call(
+            "create_issue",
+            title="Say which option is unknown",
+            description="`app --colour` says nothing.",
+            labels=["bug", "brand new"],
+            assignees=["@developer"],
+            milestone="1.4",
+            due_date="2027-01-15",
+            confidential=True,
+        )
+    made = get(fresh_sandbox, "/issues/9")
+    assert answer == f"Created #9: {made['web_url']}"
+    assert (made["title"], made["description"]) == ("Say which option is unknown", "`app --colour` says nothing.")
+    assert made["labels"] == ["brand new", "bug"]
+    assert [user["username"] for user in made["assignees"]] == ["developer"]
+    assert (made["milestone"]["title"], made["due_date"], made["confidential"]) == ("1.4", "2027-01-15", True)
+
+
+async def test_the_same_issue_again_is_answered_with_the_first_also_when_both_come_at_once(
+    fresh_sandbox: Sandbox,
+) -> None:
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        same = {"title": "Twice", "description": "Once is enough."}
+        answers = await asyncio.gather(*(agent.call("create_issue", **same) for _ in range(3)))
+        other = await agent.call("create_issue", title="Twice", description="Another one.")
+    assert sorted(answer.split("#")[0] for answer in answers) == ["Already there, created minutes ago: "] * 2 + [
+        "Created "
+    ]
+    assert "Created #10:" in other
+    assert [issue["title"] for issue in get(fresh_sandbox, "/issues?per_page=2")] == ["Twice", "Twice"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_after_a_lost_answer_an_issue_is_looked_up_and_there_is_one(fresh_sandbox: Sandbox, when: str) -> None:
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        fresh_sandbox.knobs.drop("POST", "/issues", when=when)
+        answer = await agent.call("create_issue", title="Vanished", description="and found\n/close")
+    assert ("a look-up confirmed it" in answer) == (when == "after")
+    [made] = get(fresh_sandbox, "/issues?search=Vanished")
+    assert made["state"] == "opened"
+
+
+async def test_only_what_is_given_is_changed_and_empty_values_remove(fresh_sandbox: Sandbox) -> None:
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        answer = await agent.call(
+            "update_issue",
+            iid=7,
+            title="Crash on empty configuration",
+            add_labels=["p1"],
+            remove_labels="p2",
+            assignees=["maintainer"],
+            due_date="2027-01-15",
+            state="close",
+        )
+        changed = get(fresh_sandbox, "/issues/7")
+        assert answer == f"Updated #7: {changed['web_url']}"
+        assert (changed["title"], changed["labels"]) == ("Crash on empty configuration", ["bug", "p1"])
+        assert [user["username"] for user in changed["assignees"]] == ["maintainer"]
+        assert (changed["state"], changed["due_date"], changed["milestone"]["title"]) == ("closed", "2027-01-15", "1.4")
+        assert changed["description"].startswith("`app --config empty.yml` ends")
+        await agent.call("update_issue", iid=7, description="", assignees=[], milestone="", due_date="", state="reopen")
+        emptied = get(fresh_sandbox, "/issues/7")
+        assert (emptied["description"], emptied["assignees"], emptied["milestone"], emptied["due_date"]) == (
+            "",
+            [],
+            None,
+            None,
+        )
+        assert emptied["state"] == "opened"
+
+
+async def test_a_change_whose_answer_is_lost_is_confirmed_by_a_look_up(fresh_sandbox: Sandbox) -> None:
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        fresh_sandbox.knobs.drop("PUT", "/issues/7", when="after")
+        answer = await agent.call("update_issue", iid=7, add_labels=["urgent"], milestone="", confidential=True)
+    assert "a look-up confirmed it" in answer
+    assert writes(fresh_sandbox) == ["PUT /api/v4/projects/acme%2Fapp/issues/7"]
+
+
+async def test_what_gitlab_drops_in_silence_is_said(fresh_sandbox: Sandbox) -> None:
+    async with connect(settings_for(fresh_sandbox, "stranger")) as agent:
+        answer = await agent.call("create_issue", title="From outside", labels=["bug"], milestone="1.4")
+    assert answer.endswith(
+        "\nGitLab did not take labels, milestone: role Planner is needed, and Premium for several assignees."
+    )
+
+
+async def test_a_wrong_milestone_member_day_or_nothing_at_all_is_refused_before_anything_is_written(
+    sandbox: Sandbox,
+) -> None:
+    sandbox.knobs.clear()
+    async with connect(settings_for(sandbox)) as agent:
+        told = await agent.refused("create_issue", title="x", milestone="9.9")
+        assert 'There is no milestone "9.9" here. Open ones: 1.4.' in told
+        assert "no member @stranger" in await agent.refused("create_issue", title="x", assignees=["stranger"])
+        assert "due_date" in await agent.refused("create_issue", title="x", due_date="tomorrow")
+        assert "title is empty" in await agent.refused("create_issue", title=" ")
+        assert "takes 255" in await agent.refused("update_issue", iid=7, title="x" * 256)
+        assert "Nothing to change" in await agent.refused("update_issue", iid=7)
+    assert writes(sandbox) == []
+
+
+async def test_a_job_that_has_nothing_but_its_token_is_told_what_is_needed(sandbox: Sandbox) -> None:
+    async with connect(job_settings(sandbox)) as agent:
+        for tool in ("create_issue", "update_issue"):
+            assert "needs GITLAB_ACCESS_TOKEN with scope api" in await agent.refused(tool, iid=7, title="x")
+
+
+async def test_the_same_issue_again_with_other_fields_says_which_of_them_it_does_not_have(
+    fresh_sandbox: Sandbox,
+) -> None:
+    more = {"confidential": True, "labels": ["bug"], "assignees": ["developer"], "milestone": "1.4"}
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        await agent.call("create_issue", title="A", description="d")
+        again = await agent.call("create_issue", title="A", description="d", **more)
+        assert again.startswith("Already there, created minutes ago: #9: ")
+        assert again.endswith(
+            "\nIt was left as it is, not as asked for now: labels, assignees, milestone, confidential."
+            " update_issue changes that."
+        )
+        await agent.call("update_issue", iid=9, add_labels=["bug"], assignees=["developer"], confidential=True)
+        later = await agent.call("create_issue", title="A", description="d", **more)
+        assert later.endswith("not as asked for now: milestone. update_issue changes that.")
+        await agent.call("update_issue", iid=9, milestone="1.4")
+        assert "left as it is" not in await agent.call("create_issue", title="A", description="d", **more)
+    assert get(fresh_sandbox, "/issues?search=A&in=title&per_page=100")[0]["iid"] == 9
+
+
+async def test_the_same_issue_is_made_once_however_its_project_is_named(fresh_sandbox: Sandbox) -> None:
+    names = ("", "acme/app", "1", 1, "Acme/App", f"{fresh_sandbox.url}/acme/app")
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        answers = [await agent.call("create_issue", title="Q", description="1", project=name) for name in names]
+    assert ["#9: " in answer for answer in answers] == [True] * len(names)
+
+
+async def test_labels_that_cannot_all_be_had_are_refused_with_the_reason(sandbox: Sandbox) -> None:
+    sandbox.knobs.clear()
+    async with connect(settings_for(sandbox)) as agent:
+        told = await agent.refused("update_issue", iid=7, add_labels=["x1", "p1"], remove_labels="X1")
+        assert '"x1" is in add_labels and in remove_labels' in told
+        told = await agent.refused("create_issue", title="x", labels=["size::s", "size::L"])
+        assert '"size::s" and "size::L" are of one scope, of which an issue has one: give one.' in told
+        told = await agent.refused("update_issue", iid=7, add_labels=["a,b"])
+        assert 'a comma separates labels, and "a,b" holds one: give each label by itself' in told
+        assert writes(sandbox) == []
+        await agent.call("update_issue", iid=8, add_labels="a, size::s,b, team::s")
+    assert get(sandbox, "/issues/8")["labels"] == ["a", "b", "size::s", "team::s"]
+
+
+async def test_numbers_are_taken_for_titles_and_milestones_where_they_say_which(fresh_sandbox: Sandbox) -> None:
+    milestones = fresh_sandbox.world.projects[fresh_sandbox.project_id].milestones
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        await agent.call("create_issue", title=404, milestone=" 1.4 ")
+        assert (made := get(fresh_sandbox, "/issues/9"))["title"] == "404"
+        assert made["milestone"]["title"] == "1.4"
+        assert "#9 404 (open)" in await agent.call("list_issues", search=404, milestone=" 1.4 ")
+        milestones[0].title = "2"
+        await agent.call("update_issue", iid=8, milestone=2)
+        assert get(fresh_sandbox, "/issues/8")["milestone"]["title"] == "2"
+        told = await agent.refused("update_issue", iid=7, milestone=1.4)
+        assert 'milestone is 1.4: write it as text, such as "1.4": as numbers 1.1 and 1.10 are the same' in told
+        assert "title is empty" in await agent.refused("update_issue", iid=7, title=" ", state="close")
+        assert 'There is no milestone ""' in await agent.refused("update_issue", iid=7, milestone=" ")
+
+
+async def test_of_milestones_with_one_title_the_projects_own_is_meant_and_else_none(fresh_sandbox: Sandbox) -> None:
+    own = {**get(fresh_sandbox, "/milestones")[0]}
+    above = [{**own, "id": number, "project_id": None, "group_id": number} for number in (901, 902)]
+    async with connect(settings_for(fresh_sandbox)) as agent:
+        fresh_sandbox.knobs.fail("GET", "/milestones", status=200, body=above)
+        told = await agent.refused("update_issue", iid=8, milestone="1.4")
+        assert '2 groups above the project have a milestone "1.4"' in told
+        fresh_sandbox.knobs.fail("GET", "/milestones", status=200, body=[*above, own])
+        await agent.call("update_issue", iid=8, milestone="1.4")
+    assert get(fresh_sandbox, "/issues/8")["milestone"]["id"] == own["id"]

@@ -1,0 +1,171 @@
+"""The toolset merge: merging what was reviewed and nothing else, and rebasing; looked at through GitLab's own API."""
+
+import pytest
+
+from gitlab_mcp.sandbox import Sandbox
+from gitlab_mcp.settings import Settings
+from tests.gitlab import get, writes
+from tests.reviewing import NEW, OLD, commit, open_for_review, send
+from tests.support import connect, settings_for
+
+
+def opted(sandbox: Sandbox) -> Settings:
+    return settings_for(sandbox, toolsets=("default", "merge"))
+
+
+def head_of(sandbox: Sandbox, number: int) -> str:
+    return str(get(sandbox, f"/merge_requests/{number}")["sha"])
+
+
+async def test_the_head_that_was_reviewed_is_merged(sandbox: Sandbox) -> None:
+    number = open_for_review(sandbox, "merged")
+    async with connect(opted(sandbox)) as agent:
+        sha = head_of(sandbox, number)[:12]
+        answer = await agent.call("merge_merge_request", iid=number, sha=sha, remove_source_branch=True)
+        found = get(sandbox, f"/merge_requests/{number}")
+        assert answer == f"Merged !{number} into merged-base as {found['merge_commit_sha'][:12]}.\n{found['web_url']}"
+        again = await agent.call("merge_merge_request", iid=number, sha=sha)
+        other = await agent.refused("merge_merge_request", iid=number, sha="0" * 40)
+    assert found["state"] == "merged"
+    assert again == answer
+    assert f"is merged, with the head {sha}" in other
+    assert get(sandbox, "/repository/branches?search=^merged$") == []
+
+
+async def test_another_head_than_the_one_reviewed_is_not_merged(sandbox: Sandbox) -> None:
+    number = open_for_review(sandbox, "moved-on")
+    seen = head_of(sandbox, number)
+    commit(sandbox, "moved-on", "", {"action": "create", "file_path": "more.txt", "content": "x"})
+    sandbox.knobs.clear()
+    async with connect(opted(sandbox)) as agent:
+        assert "review what is new first" in await agent.refused("merge_merge_request", iid=number, sha=seen)
+        assert "sha is empty" in await agent.refused("merge_merge_request", iid=number, sha="")
+        assert "at least 7" in await agent.refused("merge_merge_request", iid=number, sha="abc")
+    assert writes(sandbox) == []
+
+
+async def test_what_cannot_be_merged_is_refused_with_what_to_do(sandbox: Sandbox) -> None:
+    draft = open_for_review(sandbox, "a-draft")
+    send(sandbox, "PUT", f"/merge_requests/{draft}", title="Draft: not yet")
+    clash = open_for_review(sandbox, "clash")
+    commit(sandbox, "clash-base", "", {"action": "update", "file_path": OLD, "content": "other\n"})
+    closed = open_for_review(sandbox, "closed")
+    send(sandbox, "PUT", f"/merge_requests/{closed}", state_event="close")
+    sandbox.knobs.clear()
+    told = {draft: "It is a draft: update_merge_request", clash: "conflicts with its target", closed: "is closed"}
+    async with connect(opted(sandbox)) as agent:
+        for number, why in told.items():
+            sha = head_of(sandbox, number)
+            assert why in await agent.refused("merge_merge_request", iid=number, sha=sha)
+            assert why in await agent.refused("merge_merge_request", iid=number, sha=sha, auto_merge=True)
+    assert writes(sandbox) == []
+
+
+async def test_a_refusal_of_gitlabs_is_explained_by_the_state_it_is_in(sandbox: Sandbox) -> None:
+    number = open_for_review(sandbox, "refused")
+    sandbox.knobs.fail("PUT", "/merge$", status=405, body={"message": "405 Method Not Allowed"})
+    async with connect(opted(sandbox)) as agent:
+        told = await agent.refused("merge_merge_request", iid=number, sha=head_of(sandbox, number))
+    assert f"GitLab does not merge !{number}: GitLab says mergeable." in told
+
+
+async def test_a_status_that_is_still_checked_is_asked_for_again(sandbox: Sandbox) -> None:
+    number = open_for_review(sandbox, "checking")
+    entity = {**get(sandbox, f"/merge_requests/{number}"), "detailed_merge_status": "checking"}
+    sandbox.knobs.fail("GET", f"/merge_requests/{number}$", status=200, body=entity)
+    async with connect(opted(sandbox)) as agent:
+        assert "Merged" in await agent.call("merge_merge_request", iid=number, sha=entity["sha"])
+
+
+@pytest.mark.parametrize("kind", ["drop before", "drop after", "502"])
+async def test_a_merge_whose_answer_is_lost_happens_once(sandbox: Sandbox, kind: str) -> None:
+    number = open_for_review(sandbox, f"lost-{kind}".replace(" ", "-"))
+    sandbox.knobs.clear()
+    if kind == "502":
+        sandbox.knobs.fail("PUT", "/merge$", status=502)
+    else:
+        sandbox.knobs.drop("PUT", "/merge$", when=kind.removeprefix("drop "))
+    async with connect(opted(sandbox)) as agent:
+        answer = await agent.call("merge_merge_request", iid=number, sha=head_of(sandbox, number))
+    assert ("a look-up confirmed it" in answer) == (kind == "drop after")
+    assert get(sandbox, f"/merge_requests/{number}")["state"] == "merged"
+
+
+async def test_with_auto_merge_gitlab_waits_for_the_pipeline(sandbox: Sandbox) -> None:
+    number = open_for_review(sandbox, "waits")
+    async with connect(opted(sandbox)) as agent:
+        answer = await agent.call("merge_merge_request", iid=number, sha=head_of(sandbox, number), auto_merge=True)
+    assert f"!{number} is set to be merged into waits-base by itself" in answer
+    found = get(sandbox, f"/merge_requests/{number}")
+    assert (found["state"], found["merge_when_pipeline_succeeds"]) == ("opened", True)
+
+
+async def test_a_rebase_is_waited_for_and_answered_with_the_new_head(sandbox: Sandbox) -> None:
+    number = open_for_review(sandbox, "rebased")
+    commit(sandbox, "rebased-base", "", {"action": "create", "file_path": "base.txt", "content": "x"})
+    before = head_of(sandbox, number)
+    sandbox.knobs.clear()
+    async with connect(opted(sandbox)) as agent:
+        answer = await agent.call("rebase_merge_request", iid=number)
+        after = head_of(sandbox, number)
+        assert answer.startswith(f"Rebased !{number} onto rebased-base: its head is {after[:12]} now.")
+        again = await agent.call("rebase_merge_request", iid=number)
+    assert after != before
+    assert again.startswith(f"!{number} is on top of rebased-base: {after[:12]}.")
+    assert len(writes(sandbox)) == 1
+    polls = [each for each in sandbox.knobs.requests() if "include_rebase_in_progress" in each["query"]]
+    assert len(polls) > 2
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_rebase_whose_answer_is_lost_is_looked_up(sandbox: Sandbox, when: str) -> None:
+    number = open_for_review(sandbox, f"rebase-{when}")
+    commit(sandbox, f"rebase-{when}-base", "", {"action": "create", "file_path": "base.txt", "content": "x"})
+    sandbox.knobs.clear()
+    sandbox.knobs.drop("PUT", "/rebase$", when=when)
+    async with connect(opted(sandbox)) as agent:
+        answer = await agent.call("rebase_merge_request", iid=number)
+    assert ("a look-up confirmed it" in answer) == (when == "after")
+    assert len(writes(sandbox)) == (1 if when == "after" else 2)
+
+
+async def test_a_rebase_that_conflicts_says_so_and_leaves_the_branch(sandbox: Sandbox) -> None:
+    number = open_for_review(sandbox, "conflicts")
+    change = {"action": "update", "file_path": OLD, "content": "other\n"}
+    commit(sandbox, "conflicts-base", "", change, {"action": "create", "file_path": NEW, "content": "mine\n"})
+    before = head_of(sandbox, number)
+    async with connect(opted(sandbox)) as agent:
+        told = await agent.refused("rebase_merge_request", iid=number)
+    assert "was not rebased: Rebase failed" in told
+    assert head_of(sandbox, number) == before
+
+
+async def test_a_rebase_that_does_not_end_in_time_says_how_to_look(sandbox: Sandbox) -> None:
+    number = open_for_review(sandbox, "slow")
+    commit(sandbox, "slow-base", "", {"action": "create", "file_path": "base.txt", "content": "x"})
+    behind = {**get(sandbox, f"/merge_requests/{number}"), "diverged_commits_count": 1}
+    going = {**behind, "rebase_in_progress": True}
+    sandbox.knobs.fail("GET", f"/merge_requests/{number}$", status=200, body=behind)
+    sandbox.knobs.fail("GET", f"/merge_requests/{number}$", status=200, body=going, times=1000)
+    async with connect(settings_for(sandbox, toolsets=("default", "merge"), deadline=2.0)) as agent:
+        told = await agent.refused("rebase_merge_request", iid=number)
+    sandbox.knobs.clear()
+    assert "still being rebased" in told
+    assert "get_merge_request" in told
+
+
+async def test_a_branch_that_is_gone_or_protected_is_not_rebased(sandbox: Sandbox) -> None:
+    gone = open_for_review(sandbox, "gone")
+    send(sandbox, "DELETE", "/repository/branches/gone")
+    kept = open_for_review(sandbox, "kept")
+    commit(sandbox, "kept-base", "", {"action": "create", "file_path": "ahead.txt", "content": "x"})
+    sandbox.world.projects[sandbox.project_id].protected["kept"] = 30
+    async with connect(opted(sandbox)) as agent:
+        assert "branch is gone" in await agent.refused("rebase_merge_request", iid=gone)
+        assert "protected from force push" in await agent.refused("rebase_merge_request", iid=kept)
+
+
+async def test_without_being_asked_for_neither_is_listed(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox)) as agent:
+        told = await agent.refused("merge_merge_request", iid=1, sha="a" * 40)
+    assert "--toolsets default,merge brings it" in told
