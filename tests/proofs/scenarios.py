@@ -106,7 +106,7 @@ def issues(sandbox: Sandbox, name: str) -> int:
 
 
 def resolved(sandbox: Sandbox, _name: str) -> int:
-    return int(next(note["resolved"] for note in get(sandbox, "/merge_requests/1/notes") if note["id"] == 153))
+    return int(get(sandbox, "/merge_requests/1/notes/153")["resolved"])
 
 
 def pipelines(sandbox: Sandbox, name: str) -> int:
