@@ -163,10 +163,7 @@ class GitLab:
 
     def every_readable(self, path: str, /, **query: object) -> list[Entity]:
         """Like `every`, but nothing where GitLab refuses: for what is good to know and not what was asked."""
-        try:
-            return self.every(path, **query)
-        except GitLabRefusal:
-            return []
+        return unless_refused(partial(self.every, path, **query), [])
 
     def start(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Begin a call beside others; `result()` waits for it and raises its failure.
@@ -283,6 +280,14 @@ def python_gitlab() -> Any:
     import gitlab.exceptions
 
     return gitlab
+
+
+def unless_refused(ask: Callable[[], T], instead: T) -> T:
+    """What `ask` finds; `instead` where GitLab refuses it."""
+    try:
+        return ask()
+    except GitLabRefusal:
+        return instead
 
 
 def segment(text: str) -> str:

@@ -10,6 +10,7 @@ from functools import partial
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.repeats import as_kept
 from gitlab_mcp.api.writes import write_once
 from gitlab_mcp.errors import GitLabRefusal, NotFound
 
@@ -41,7 +42,7 @@ def key_of(note: Entity, text: str) -> Key:
     at = note.entity("position")
     path = at.text("new_path") or at.text("old_path")
     head = at.text("head_sha") if path else ""
-    words = note.text(text).replace("\r\n", "\n").strip()
+    words = as_kept(note.text(text))
     start = at.text("line_range", "start", "line_code")
     return head, path, start, at.number("old_line"), at.number("new_line"), words
 

@@ -71,11 +71,13 @@ class Members:
         ids = {number for user in users if (number := user.number("id"))}
         members = self._members(project).result()
         if members.complete:
-            return Authors(
-                {number: members.levels.get(number, NO_MEMBER) for number in ids},
-                looked_up=True,
-                trusted_only=settings.trusted_only,
-            )
+            levels = {number: members.levels.get(number, NO_MEMBER) for number in ids}
+        else:
+            levels = self._looked_up(project, ids, members)
+        return Authors(levels, looked_up=True, trusted_only=settings.trusted_only)
+
+    def _looked_up(self, project: str, ids: set[int], members: Listed) -> dict[int, int]:
+        """The access levels that are known after looking up who is not on the first page of the members."""
         with self._lock:
             known = members.levels | {user: level for (path, user), level in self._levels.items() if path == project}
         missing = sorted(ids - set(known))[:LOOK_UPS]
@@ -83,7 +85,7 @@ class Members:
         learnt = {number: level for number, level in zip(missing, found, strict=True) if level is not None}
         with self._lock:
             self._levels |= {(project, number): level for number, level in learnt.items()}
-        return Authors(known | learnt, looked_up=True, trusted_only=settings.trusted_only)
+        return known | learnt
 
     def _members(self, project: str) -> Future[Listed]:
         with self._lock:

@@ -76,4 +76,9 @@ def is_made_since(thing: Entity, began: float, page: Page) -> bool:
 
 def is_same_text(one: str, other: str) -> bool:
     """Whether two texts are the same to GitLab, which cuts the blanks at their ends."""
-    return one.replace("\r\n", "\n").strip() == other.replace("\r\n", "\n").strip()
+    return as_kept(one) == as_kept(other)
+
+
+def as_kept(text: str) -> str:
+    """A text as GitLab keeps it."""
+    return text.replace("\r\n", "\n").strip()

@@ -1,16 +1,12 @@
 """What is good to know beside a merge request, as far as this credential may ask."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
 
+from gitlab_mcp.api.client import unless_refused
 from gitlab_mcp.api.diff import ChangedFile
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import Noteable
-from gitlab_mcp.errors import GitLabRefusal
-
-T = TypeVar("T")
 
 FILES = 30
 
@@ -30,14 +26,7 @@ def surroundings(target: Noteable) -> Surroundings:
     gitlab = target.project.gitlab
     closes = gitlab.start(gitlab.every_readable, f"{target.path}/closes_issues")
     reviewers = gitlab.start(gitlab.every_readable, f"{target.path}/reviewers")
-    approvals = gitlab.start(_or_empty, partial(gitlab.get, f"{target.path}/approvals"), Entity(None))
-    diffs = gitlab.start(_or_empty, lambda: gitlab.page(f"{target.path}/diffs", 1, FILES).rows, [])
+    approvals = gitlab.start(unless_refused, partial(gitlab.get, f"{target.path}/approvals"), Entity(None))
+    diffs = gitlab.start(unless_refused, lambda: gitlab.page(f"{target.path}/diffs", 1, FILES).rows, [])
     files = [ChangedFile(diff) for diff in diffs.result()]
     return Surroundings(closes.result(), approvals.result(), reviewers.result(), files)
-
-
-def _or_empty(ask: Callable[[], T], empty: T) -> T:
-    try:
-        return ask()
-    except GitLabRefusal:
-        return empty

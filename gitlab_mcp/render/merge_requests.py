@@ -6,12 +6,12 @@ from gitlab_mcp.api.members import Authors
 from gitlab_mcp.api.pipelines import ahead
 from gitlab_mcp.api.surroundings import Surroundings
 from gitlab_mcp.render.issues import COMMENT_BYTES
-from gitlab_mcp.render.lists import state
+from gitlab_mcp.render.lists import fitting, state
 from gitlab_mcp.render.merge_request_diffs import file_row
 from gitlab_mcp.render.notes import comments
 from gitlab_mcp.render.people import byline, description, mention, title
 from gitlab_mcp.render.sanitise import one_line
-from gitlab_mcp.render.text import confirmed, facts, labelled, size
+from gitlab_mcp.render.text import confirmed, facts, labelled
 from gitlab_mcp.repository import Opened
 
 FILES_BYTES = 1_500
@@ -71,13 +71,7 @@ def _approvals(around: Surroundings) -> list[Entity]:
 
 def _files(around: Surroundings, changes: str) -> str:
     """The changed files, as many as fit; "" where they could not be asked for."""
-    rows: list[str] = []
-    used = 0
-    for row in map(file_row, around.files):
-        used += size(row) + 1
-        if used > FILES_BYTES:
-            break
-        rows.append(row)
+    rows = fitting(list(map(file_row, around.files)), FILES_BYTES)
     if not rows:
         return ""
     rest = (

@@ -24,21 +24,9 @@ TOKENS = re.compile(
 # One of these is in each of them, which is found out a hundred times as fast.
 MARKS = (
     *("glpat-", "gloas-", "gldt-", "glrt-", "glrtr-", "glcbt-", "glptt-", "glft-", "glimt-", "glagent-", "glwt-"),
-    *("glsoat-", "glffct-", "GR1348941", "whsec_", "_gitlab_session=", "AKIA", "ASIA", "AIza", "sk-ant-", "gho_"),
-    *(
-        "ghp_",
-        "ghs_",
-        "ghu_",
-        "ghr_",
-        "github_pat_",
-        "xoxa-",
-        "xoxb-",
-        "xoxp-",
-        "xoxr-",
-        "xoxs-",
-        ".eyJ",
-        "-----BEGIN ",
-    ),
+    *("glsoat-", "glffct-", "GR1348941", "whsec_", "_gitlab_session=", "AKIA", "ASIA", "AIza", "sk-ant-"),
+    *("gho_", "ghp_", "ghs_", "ghu_", "ghr_", "github_pat_", "xoxa-", "xoxb-", "xoxp-", "xoxr-", "xoxs-"),
+    *(".eyJ", "-----BEGIN "),
 )
 
 REPLACEMENT = "[token removed]"

@@ -21,7 +21,7 @@ def paths(api: Api, ref: str) -> dict[str, str]:
 def test_one_commit_creates_updates_deletes_moves_and_changes_a_mode(developer: Api) -> None:
     content = base64.b64encode(b"\x00\xff").decode()
     made = developer.commit(
-        "work",
+        "topic",
         {"action": "create", "file_path": "new/file.bin", "content": content, "encoding": "base64"},
         {"action": "update", "file_path": "README.md", "content": "# new\n"},
         {"action": "delete", "file_path": "src/app/legacy.py"},
@@ -34,17 +34,17 @@ def test_one_commit_creates_updates_deletes_moves_and_changes_a_mode(developer: 
     )  # fmt: skip
     assert (made["title"], made["author_name"], made["committer_name"]) == ("Five things", "Ann Author", "Developer")
     assert made["stats"]["total"] == made["stats"]["additions"] + made["stats"]["deletions"]
-    found = paths(developer, "work")
+    found = paths(developer, "topic")
     assert found["tests/test_config.py"] == "100755"
     assert "src/app/legacy.py" not in found
     assert "docs/usage.md" not in found
     assert "docs/manual.md" in found
-    raw = developer.call("GET", f"{FILES}/new%2Ffile.bin/raw", params={"ref": "work"})
+    raw = developer.call("GET", f"{FILES}/new%2Ffile.bin/raw", params={"ref": "topic"})
     assert raw.content == b"\x00\xff"
-    diffs = {diff["new_path"]: diff for diff in developer.get(f"{COMMITS}/work/diff")}
+    diffs = {diff["new_path"]: diff for diff in developer.get(f"{COMMITS}/topic/diff")}
     assert diffs["docs/manual.md"]["renamed_file"] is True
     assert diffs["src/app/legacy.py"]["deleted_file"] is True
-    assert developer.get(f"{COMMITS}/work")["parent_ids"] == [developer.get(f"{COMMITS}/main")["id"]]
+    assert developer.get(f"{COMMITS}/topic")["parent_ids"] == [developer.get(f"{COMMITS}/main")["id"]]
 
 
 @pytest.mark.parametrize(
