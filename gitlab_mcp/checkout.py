@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from gitlab_mcp.git.run import GitError, git, git_directory
+from gitlab_mcp.git.process import GitError, git, git_directory
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from gitlab_mcp.api.reviews import Reviews
 from gitlab_mcp.api.session import roots
 from gitlab_mcp.checkout import project_of_remote
 from gitlab_mcp.errors import InvalidArgument
-from gitlab_mcp.git.own import OwnRepository
+from gitlab_mcp.git.process import end_running
 from gitlab_mcp.git.remote import Remote
-from gitlab_mcp.git.run import end_running
+from gitlab_mcp.git.scratch_repository import ScratchRepository
 from gitlab_mcp.job import Noun
 from gitlab_mcp.params import REFERENCE, web_reference
 from gitlab_mcp.repository import Repository
@@ -75,13 +75,13 @@ class App:
                 self._repositories[path.lower()] = GitRepository(project, self._own_repository(project))
             return self._repositories[path.lower()]
 
-    def _own_repository(self, project: Project) -> OwnRepository:
+    def _own_repository(self, project: Project) -> ScratchRepository:
         settings = self.settings
         token = settings.push_token.token if settings.push_token else ""
         remote = Remote(f"{settings.url}/{quote(project.full_path)}.git", token)
         directory = settings.working_directory
         clone = directory.path if directory and project.is_called(directory.project) else None
-        return OwnRepository(remote, clone, roots(settings.ca_files))
+        return ScratchRepository(remote, clone, roots(settings.ca_files))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from pathspec import GitIgnoreSpec
 
 from gitlab_mcp.errors import Refused
-from gitlab_mcp.git.changes import Change
+from gitlab_mcp.git.change import Change
 from gitlab_mcp.settings import READS, Settings
 
 # What GitLab is asked beside projects: who this is, and what the token can do.

@@ -8,7 +8,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from gitlab_mcp.checkout import WorkingDirectory, checkout_around, origin
-from gitlab_mcp.git.changes import Author
+from gitlab_mcp.git.change import Author
 from gitlab_mcp.job import JobContext, read_job
 from gitlab_mcp.variables import SettingsError as SettingsError
 from gitlab_mcp.variables import flag, is_ci, is_file, is_folder, listed, secret, variable

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from gitlab_mcp.errors import Conflict, InvalidArgument, Refused
-from gitlab_mcp.git.beside import LocalFile, OwnRepository, beside
-from gitlab_mcp.git.changes import Change
+from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.objects import LINK, TreeEntry, blob_id
-from gitlab_mcp.git.run import GitError, git, git_directory
+from gitlab_mcp.git.process import GitError, git, git_directory
+from gitlab_mcp.git.worktree_index import LocalFile, WorktreeIndex, beside
 from gitlab_mcp.render.sanitise import one_line
 
 GIT_SECONDS = 120.0
@@ -102,7 +102,7 @@ class Worktree:
         return self._own(changes, here, tree, base), sorted(refused)
 
     @contextmanager
-    def _beside(self, digits: int = 40) -> Iterator[OwnRepository]:
+    def _beside(self, digits: int = 40) -> Iterator[WorktreeIndex]:
         """A repository beside the checkout; what git cannot make out there is a refusal."""
         try:
             with beside(self.root, digits) as repository:

@@ -18,7 +18,7 @@ from gitlab_mcp.doctor import (
 from gitlab_mcp.doctor.running import run
 from gitlab_mcp.doctor.surroundings import Surroundings
 from gitlab_mcp.doctor.verdict import Verdict
-from gitlab_mcp.git.run import end_running
+from gitlab_mcp.git.process import end_running
 from gitlab_mcp.render.redact import redact
 from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.settings import Flags

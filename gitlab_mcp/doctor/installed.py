@@ -8,8 +8,8 @@ from pathlib import Path
 from gitlab_mcp.doctor.programs import NotStarted, output
 from gitlab_mcp.doctor.surroundings import Surroundings
 from gitlab_mcp.doctor.verdict import Check, Untold, Verdict, failed, passed, quoted, warned
-from gitlab_mcp.git.own import require_version
-from gitlab_mcp.git.run import GitError, git, until
+from gitlab_mcp.git.process import GitError, git, until
+from gitlab_mcp.git.scratch_repository import require_version
 from gitlab_mcp.settings import SECRET_VARIABLE
 
 SECONDS = 5.0

@@ -10,11 +10,11 @@ from gitlab_mcp.doctor.configuration import HOW_TO_GET_ONE
 from gitlab_mcp.doctor.surroundings import NETWORK, Surroundings
 from gitlab_mcp.doctor.verdict import Check, Untold, Verdict, failed, named, passed, unknown
 from gitlab_mcp.errors import GitLabRefusal
-from gitlab_mcp.git.changes import Author
-from gitlab_mcp.git.own import OwnRepository
+from gitlab_mcp.git.change import Author
+from gitlab_mcp.git.process import CompletedGit, GitError, TimeLeft
 from gitlab_mcp.git.push import build
-from gitlab_mcp.git.remote import NAME, Remote, RemoteError, Trouble, remote_error
-from gitlab_mcp.git.run import Ended, GitError, Patience
+from gitlab_mcp.git.remote import REMOTE_NAME, Remote, RemoteError, RemoteErrorKind, remote_error
+from gitlab_mcp.git.scratch_repository import ScratchRepository
 from gitlab_mcp.repository.git_failures import ALLOW_PUSH, failure_of
 from gitlab_mcp.repository.git_failures import quoted as said
 
@@ -47,7 +47,7 @@ def push(around: Surroundings) -> Verdict | None:
     remote = Remote(f"{settings.url}/{quote(project.full_path)}.git", token.token)
     directory = settings.working_directory
     clone = directory.path if directory and project.is_called(directory.project) else None
-    own = OwnRepository(remote, clone, roots(settings.ca_files))
+    own = ScratchRepository(remote, clone, roots(settings.ca_files))
     try:
         ended = _ask(own, current_call.get().remaining)
     except GitError as error:
@@ -59,34 +59,34 @@ def push(around: Surroundings) -> Verdict | None:
     return _refused(remote_error(ended), remote.url)
 
 
-def _ask(own: OwnRepository, patience: Patience) -> Ended:
+def _ask(own: ScratchRepository, time_left: TimeLeft) -> CompletedGit:
     # git wants something that it could push: an empty commit that stays in our own repository.
-    commit = build(own, "", "Nothing", [], {}, NOBODY, 0, patience)
+    commit = build(own, "", "Nothing", [], {}, NOBODY, 0, time_left)
     target = f"{commit}:refs/heads/gitlab-mcp-doctor-{uuid4().hex}"
-    return own.speak("push", "--dry-run", "--porcelain", "--no-verify", NAME, target, patience=patience)
+    return own.speak("push", "--dry-run", "--porcelain", "--no-verify", REMOTE_NAME, target, time_left=time_left)
 
 
 def _refused(error: RemoteError, url: str) -> Verdict:
-    if error.trouble is Trouble.FORBIDDEN and any("archived" in line for line in error.said):
+    if error.kind is RemoteErrorKind.FORBIDDEN and any("archived" in line for line in error.said):
         what = "The project is archived, and takes no writes"
         return failed(what, "An owner unarchives it: Settings > General > Advanced > Unarchive project.")
-    if error.trouble is Trouble.FORBIDDEN:
+    if error.kind is RemoteErrorKind.FORBIDDEN:
         return failed(f"GitLab does not let this job push with CI_JOB_TOKEN{said(error.said)}", ALLOW_PUSH)
-    if error.trouble is Trouble.UNAUTHORIZED:
+    if error.kind is RemoteErrorKind.UNAUTHORIZED:
         what = f"GitLab refused CI_JOB_TOKEN for {url}{said(error.said)}"
         return failed(
             f"{what}: the job has ended, or the token is not this project's",
             f"Run it in a job of this project that is running. {HOW_TO_GET_ONE}",
         )
-    if error.trouble is Trouble.MISSING:
+    if error.kind is RemoteErrorKind.MISSING:
         what = f"GitLab has no repository {url} that this job may see{said(error.said)}"
         return failed(what, "Check the project: GITLAB_PROJECT, or --project.")
-    if error.trouble is Trouble.NOT_TRUSTED:
+    if error.kind is RemoteErrorKind.NOT_TRUSTED:
         what = f"git did not accept the TLS certificate of {url}"
         return failed(what, "For a private CA set GITLAB_CA_FILE to its PEM file.")
-    if error.trouble is Trouble.REDIRECTED:
+    if error.kind is RemoteErrorKind.REDIRECTED:
         return failed(f"{url} redirects, which git does not follow with a token", "Check GITLAB_URL.")
-    if error.trouble is Trouble.NOT_REACHED:
+    if error.kind is RemoteErrorKind.NOT_REACHED:
         return unknown(f"whether the job may push: git cannot reach {url}", NETWORK)
     # An outage says nothing of what is allowed when it is over.
     why = str(failure_of(error, url, pushes=True)).removesuffix(".")

@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gitlab_mcp.git.batch import objects_in
-from gitlab_mcp.git.own import OwnRepository
-from gitlab_mcp.git.run import GitError, Patience
+from gitlab_mcp.git.cat_file import objects_in
+from gitlab_mcp.git.process import GitError, TimeLeft
+from gitlab_mcp.git.scratch_repository import ScratchRepository
 
 LINK, SUBMODULE, FOLDER, EXECUTABLE = "120000", "160000", "040000", "100755"
 
@@ -70,15 +70,15 @@ def empty_tree(digits: int = 40) -> str:
     return digest.hexdigest()
 
 
-def list_tree(repository: OwnRepository, commit: str, paths: Sequence[str], patience: Patience) -> list[TreeEntry]:
+def list_tree(repository: ScratchRepository, commit: str, paths: Sequence[str], time_left: TimeLeft) -> list[TreeEntry]:
     """The entries at `paths` and of the folders above them; a folder is named with "/" at its end for what is in it.
 
     "" stands for what is in the root, and goes with no other path.
     """
     named = [path for path in paths if path]
     if len(named) > PATHS_NAMED:
-        return _chosen(list_all(repository, commit, patience, folders=True), named)
-    listed = repository.run("ls-tree", "-t", "-z", "--full-tree", commit, "--", *named, patience=patience)
+        return _chosen(list_all(repository, commit, time_left, folders=True), named)
+    listed = repository.run("ls-tree", "-t", "-z", "--full-tree", commit, "--", *named, time_left=time_left)
     return list(_tree_entries(listed))
 
 
@@ -99,12 +99,12 @@ def _chosen(entries: Iterable[TreeEntry], named: Iterable[str]) -> list[TreeEntr
 
 
 def list_all(
-    repository: OwnRepository, commit: str, patience: Patience, folder: str = "", *, folders: bool = False
+    repository: ScratchRepository, commit: str, time_left: TimeLeft, folder: str = "", *, folders: bool = False
 ) -> list[TreeEntry]:
     """Every file, link and submodule below `folder` ("" for all), and every folder too if asked."""
     options = ["-r", "-t"] if folders else ["-r"]
     below = [f"{folder}/"] if folder else []
-    listed = repository.run("ls-tree", *options, "-z", "--full-tree", commit, "--", *below, patience=patience)
+    listed = repository.run("ls-tree", *options, "-z", "--full-tree", commit, "--", *below, time_left=time_left)
     # With -t and a path, git also lists the folders above it.
     return [entry for entry in _tree_entries(listed) if not folder or entry.path.startswith(f"{folder}/")]
 
@@ -120,12 +120,12 @@ def _records(printed: bytes) -> list[str]:
     return [record for record in printed.decode("utf-8", "surrogateescape").split("\0") if record]
 
 
-def blobs(repository: OwnRepository, ids: Iterable[str], patience: Patience) -> dict[str, bytes]:
+def blobs(repository: ScratchRepository, ids: Iterable[str], time_left: TimeLeft) -> dict[str, bytes]:
     """The content of blobs by their id; what is not here is fetched first."""
     wanted = sorted(set(ids))
-    repository.fetch_blobs(wanted, patience)
+    repository.fetch_blobs(wanted, time_left)
     asked = "".join(f"{identity}\n" for identity in wanted).encode()
-    printed = repository.run("cat-file", "--batch", patience=patience, stdin=asked) if wanted else b""
+    printed = repository.run("cat-file", "--batch", time_left=time_left, stdin=asked) if wanted else b""
     found: dict[str, bytes] = {}
     for identity, content in objects_in(printed):
         if content is None:
@@ -134,12 +134,12 @@ def blobs(repository: OwnRepository, ids: Iterable[str], patience: Patience) -> 
     return found
 
 
-def size(repository: OwnRepository, identity: str, patience: Patience) -> int:
+def size(repository: ScratchRepository, identity: str, time_left: TimeLeft) -> int:
     """The size in bytes of a blob that is here."""
-    return int(repository.run("cat-file", "-s", identity, patience=patience))
+    return int(repository.run("cat-file", "-s", identity, time_left=time_left))
 
 
-def log(repository: OwnRepository, arguments: Sequence[str], patience: Patience) -> list[Commit]:
+def log(repository: ScratchRepository, arguments: Sequence[str], time_left: TimeLeft) -> list[Commit]:
     """The commits that `git log ARGUMENTS` lists."""
     printed = repository.run(
         "log",
@@ -148,7 +148,7 @@ def log(repository: OwnRepository, arguments: Sequence[str], patience: Patience)
         "--encoding=UTF-8",
         f"--format={_COMMIT_FIELDS}",
         *arguments,
-        patience=patience,
+        time_left=time_left,
     )
     values = printed.decode("utf-8", "replace").split("\0")
     return [
@@ -157,21 +157,21 @@ def log(repository: OwnRepository, arguments: Sequence[str], patience: Patience)
     ]
 
 
-def commit_of(repository: OwnRepository, identity: str, patience: Patience) -> Commit:
+def commit_of(repository: ScratchRepository, identity: str, time_left: TimeLeft) -> Commit:
     """One commit that is here. Raises GitError for another object's id, but for a tag's."""
-    found = log(repository, ["--no-walk", identity], patience)
+    found = log(repository, ["--no-walk", identity], time_left)
     if not found:
         raise GitError(f"bad object {identity}: it is no commit")
     return found[0]
 
 
 def diff_trees(
-    repository: OwnRepository, old: str, new: str, patience: Patience, path: str = "", *, renames: bool = False
+    repository: ScratchRepository, old: str, new: str, time_left: TimeLeft, path: str = "", *, renames: bool = False
 ) -> list[FileDiff]:
     """The files (or just the one at `path`) that differ between two commits or trees."""
     found = "--find-renames" if renames else "--no-renames"
     arguments = ("-r", "-z", "--raw", "--no-abbrev", found, old, new, "--", *([path] if path else []))
-    printed = repository.run("diff-tree", *arguments, patience=patience)
+    printed = repository.run("diff-tree", *arguments, time_left=time_left)
     fields = _records(printed)
     differences = []
     while fields:
@@ -182,6 +182,6 @@ def diff_trees(
     return differences
 
 
-def changed_paths(repository: OwnRepository, old: str, new: str, patience: Patience) -> set[str]:
+def changed_paths(repository: ScratchRepository, old: str, new: str, time_left: TimeLeft) -> set[str]:
     """The paths whose files differ between two commits."""
-    return {path for each in diff_trees(repository, old, new, patience) for path in (each.old_path, each.new_path)}
+    return {path for each in diff_trees(repository, old, new, time_left) for path in (each.old_path, each.new_path)}

@@ -8,25 +8,25 @@ from enum import Enum
 from typing import BinaryIO
 from uuid import uuid4
 
-from gitlab_mcp.git.changes import Author, Change
+from gitlab_mcp.git.change import Author, Change
 from gitlab_mcp.git.objects import EXECUTABLE, TreeEntry
-from gitlab_mcp.git.own import OwnRepository
-from gitlab_mcp.git.remote import NAME, RemoteError, Trouble, remote_error, said_by_remote
-from gitlab_mcp.git.run import Patience, attempt, checked, environment, on_disk
+from gitlab_mcp.git.process import TimeLeft, checked, environment, on_disk, run_git
+from gitlab_mcp.git.remote import REMOTE_NAME, RemoteError, RemoteErrorKind, remote_error, remote_messages
+from gitlab_mcp.git.scratch_repository import ScratchRepository
 
 # Compressing what is larger takes longer than sending it.
 COMPRESSED_BYTES = 1_000_000
 
 
 def build(
-    repository: OwnRepository,
+    repository: ScratchRepository,
     parent: str,
     message: str,
     changes: Sequence[Change],
     tree: Mapping[str, TreeEntry],
     author: Author,
     made_at: int,
-    patience: Patience,
+    time_left: TimeLeft,
 ) -> str:
     """Make a commit of `changes` on top of `parent` ("" for a first one) and return its id.
 
@@ -34,15 +34,15 @@ def build(
     in silence, and crash on moving one. `made_at` is in seconds since the epoch; equal arguments make the same commit.
     """
     # What keeps its content is named by its id, and git wants to see the object.
-    repository.fetch_blobs((there.id for change in changes if (there := _kept(change, tree))), patience)
+    repository.fetch_blobs((there.id for change in changes if (there := _kept(change, tree))), time_left)
     big = any(len(change.content or b"") > COMPRESSED_BYTES for change in changes)
     compression = ("-c", "core.compression=0", "-c", "pack.compression=0") if big else ()
-    directory = repository.directory(patience)
+    directory = repository.directory(time_left)
     who = f"{_name(author.name)} <{_name(author.email)}> {made_at} +0000"
     with on_disk(), tempfile.TemporaryFile(dir=directory) as stream:
         _write(stream, parent, message, changes, tree, who)
         stream.seek(0)
-        ended = attempt(
+        ended = run_git(
             *compression,
             f"--git-dir={directory}",
             "fast-import",
@@ -50,7 +50,7 @@ def build(
             "--done",
             "--date-format=raw",
             environment=environment(),
-            patience=patience,
+            time_left=time_left,
             directory=directory,
             stdin=stream,
         )
@@ -111,12 +111,12 @@ def _name(text: str) -> str:
     return re.sub(r"[<>\x00-\x1f\x7f]+", " ", text).strip()
 
 
-class Fate(Enum):
+class PushStatus(Enum):
     """What became of a push that GitLab answered."""
 
-    DONE = "the branch is where it was to be"
-    MOVED = "the branch is not where it was expected"
-    REFUSED = "GitLab refused it"
+    OK = "the branch is where it was to be"
+    STALE = "the branch is not where it was expected"
+    REJECTED = "GitLab refused it"
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Pushed:
     said, line by line. `clash` has the branch that could not be made and the one in its way, where that was the reason.
     """
 
-    fate: Fate
+    status: PushStatus
     unchanged: bool = False
     reason: str = ""
     said: list[str] = field(default_factory=list)
@@ -149,7 +149,7 @@ _NOT_WRITTEN = re.compile(r"failed to update ref|cannot lock ref|refname conflic
 
 
 def push(
-    repository: OwnRepository, branch: str, commit: str, expected: str, options: Sequence[str], patience: Patience
+    repository: ScratchRepository, branch: str, commit: str, expected: str, options: Sequence[str], time_left: TimeLeft
 ) -> Pushed:
     """Move `branch` from the commit `expected` ("" when it must not be there) to `commit`, with push options.
 
@@ -164,24 +164,24 @@ def push(
     given = [part for option in options for part in ("-o", option)]
     lease = f"--force-with-lease={ref}:{expected}"
     ended = repository.speak(
-        "push", "--porcelain", "--no-verify", *given, lease, NAME, f"{commit}:{ref}", patience=patience
+        "push", "--porcelain", "--no-verify", *given, lease, REMOTE_NAME, f"{commit}:{ref}", time_left=time_left
     )
-    said = list(said_by_remote(ended.lines))
+    said = list(remote_messages(ended.lines))
     rows = [line.split("\t") for line in ended.output.decode("utf-8", "replace").splitlines() if "\t" in line]
     row = next((row for row in rows if len(row) > 2), None)
     if ended.status == 0 and row is not None:
-        return Pushed(Fate.DONE, unchanged=row[0] == "=", said=said)
+        return Pushed(PushStatus.OK, unchanged=row[0] == "=", said=said)
     if row is None or row[0] != "!":
         raise remote_error(ended)
     reason = row[2]
     if "remote failed to report" in reason or "remote failure" in reason:
-        raise RemoteError(reason, Trouble.BROKEN, ended.lines, ended.status)
+        raise RemoteError(reason, RemoteErrorKind.BROKEN, ended.lines, ended.status)
     # What the other side says counts only where it could not write the ref: a hook could say anything.
     told = "\n".join([reason, *said]) if _NOT_WRITTEN.search(reason) else reason
     if clash := _CLASH.search(told):
-        return Pushed(Fate.REFUSED, reason=reason, said=said, clash=(branch, clash[1]))
+        return Pushed(PushStatus.REJECTED, reason=reason, said=said, clash=(branch, clash[1]))
     if _MOVED.search(told):
-        return Pushed(Fate.MOVED, reason=reason, said=said)
+        return Pushed(PushStatus.STALE, reason=reason, said=said)
     if _NOT_WRITTEN.search(reason) and "refname conflict" not in reason:
-        raise RefLocked(reason, Trouble.BUSY, ended.lines, ended.status)
-    return Pushed(Fate.REFUSED, reason=reason, said=said)
+        raise RefLocked(reason, RemoteErrorKind.BUSY, ended.lines, ended.status)
+    return Pushed(PushStatus.REJECTED, reason=reason, said=said)

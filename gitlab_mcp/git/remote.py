@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from gitlab_mcp.git.run import Ended, GitError, Patience, attempt, environment
+from gitlab_mcp.git.process import CompletedGit, GitError, TimeLeft, environment, run_git
 
-NAME = "origin"
+REMOTE_NAME = "origin"
 
 # How a proxy is named to curl, which git speaks through; http_proxy counts in lower case only.
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY")
@@ -31,12 +31,12 @@ TRANSPORT = (
     ("push.recurseSubmodules", "no"),
     # Made known in the environment only: else git would write it into a repository, and ask GitLab by itself whenever
     # an object is missing.
-    (f"remote.{NAME}.promisor", "true"),
-    (f"remote.{NAME}.partialclonefilter", "blob:none"),
+    (f"remote.{REMOTE_NAME}.promisor", "true"),
+    (f"remote.{REMOTE_NAME}.partialclonefilter", "blob:none"),
 )
 
 
-class Trouble(Enum):
+class RemoteErrorKind(Enum):
     """What went wrong between git and GitLab."""
 
     NOT_REACHED = "no connection"
@@ -53,10 +53,10 @@ class Trouble(Enum):
 class RemoteError(GitError):
     """git and GitLab did not come together; `said` is what GitLab's side said, line by line."""
 
-    def __init__(self, text: str, trouble: Trouble, lines: Sequence[str], status: int | None) -> None:
+    def __init__(self, text: str, kind: RemoteErrorKind, lines: Sequence[str], status: int | None) -> None:
         super().__init__(text, lines, status)
-        self.trouble = trouble
-        self.said = list(said_by_remote(lines))
+        self.kind = kind
+        self.said = list(remote_messages(lines))
 
 
 @dataclass(frozen=True)
@@ -71,21 +71,21 @@ class Remote:
         *arguments: str,
         directory: Path,
         settings: Sequence[tuple[str, str]],
-        patience: Patience,
+        time_left: TimeLeft,
         stdin: bytes = b"",
         most: int = SPOKEN_BYTES,
         variables: Mapping[str, str] | None = None,
-    ) -> Ended:
+    ) -> CompletedGit:
         """Run a git command that speaks with this remote, which it knows as `origin`, in the repository `directory`.
 
         `settings` are further ones of git's, such as a proxy, and `variables` of its environment. Raises GitError, also
         when git prints more than `most` bytes.
         """
-        return attempt(
+        return run_git(
             f"--git-dir={directory}",
             *arguments,
             environment={**self._environment(directory, settings), **(variables or {})},
-            patience=patience,
+            time_left=time_left,
             directory=directory,
             stdin=stdin,
             most=most,
@@ -98,7 +98,7 @@ class Remote:
         """
         credential = base64.b64encode(f"gitlab-ci-token:{self.token}".encode()).decode()
         header = f"http.{self.url}.extraHeader"
-        pairs = [*settings, *TRANSPORT, (f"remote.{NAME}.url", self.url)]
+        pairs = [*settings, *TRANSPORT, (f"remote.{REMOTE_NAME}.url", self.url)]
         pairs += [(header, ""), (header, f"Authorization: Basic {credential}")]
         configuration = {"GIT_CONFIG_COUNT": str(len(pairs))}
         for number, (key, value) in enumerate(pairs):
@@ -115,7 +115,7 @@ def proxies(environ: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def said_by_remote(lines: Sequence[str]) -> Iterator[str]:
+def remote_messages(lines: Sequence[str]) -> Iterator[str]:
     """What GitLab's side said, without git's mark and empty lines."""
     for line in lines:
         if line.startswith("remote:") and (text := line.removeprefix("remote:").strip()):
@@ -124,25 +124,25 @@ def said_by_remote(lines: Sequence[str]) -> Iterator[str]:
 
 # In this order: the first that fits. Words of git 2.31 to 2.47 (remote-curl.c, http.c, send-pack.c) and of curl.
 _TROUBLES = (
-    (Trouble.UNAUTHORIZED, r"could not read (Username|Password)|Authentication failed|(HTTP|error:) 401"),
-    (Trouble.FORBIDDEN, r"(HTTP|error:) 403"),
-    (Trouble.MISSING, r"repository '.*' not found|(HTTP|error:) 404"),
-    (Trouble.BROKEN, r"RPC failed|hung up|early EOF|unexpected disconnect|failed to report|protocol error"),
-    (Trouble.REDIRECTED, r"error: 30\d|unable to update url base from redirection"),
-    (Trouble.NOT_TRUSTED, r"SSL certificate|certificate verif|CAfile|server certificate"),
+    (RemoteErrorKind.UNAUTHORIZED, r"could not read (Username|Password)|Authentication failed|(HTTP|error:) 401"),
+    (RemoteErrorKind.FORBIDDEN, r"(HTTP|error:) 403"),
+    (RemoteErrorKind.MISSING, r"repository '.*' not found|(HTTP|error:) 404"),
+    (RemoteErrorKind.BROKEN, r"RPC failed|hung up|early EOF|unexpected disconnect|failed to report|protocol error"),
+    (RemoteErrorKind.REDIRECTED, r"error: 30\d|unable to update url base from redirection"),
+    (RemoteErrorKind.NOT_TRUSTED, r"SSL certificate|certificate verif|CAfile|server certificate"),
     (
-        Trouble.NOT_REACHED,
+        RemoteErrorKind.NOT_REACHED,
         r"Could not resolve|[Cc]ould ?n.t connect|Failed to connect|refused|[Nn]o route to host|CONNECT|timed out",
     ),
     # What is left of it: the first request, which only asks what is there, got another answer or none.
-    (Trouble.BUSY, r"unable to access"),
+    (RemoteErrorKind.BUSY, r"unable to access"),
 )
 
 
-def remote_error(ended: Ended) -> RemoteError:
+def remote_error(ended: CompletedGit) -> RemoteError:
     """What the failure of a git command that spoke with GitLab means."""
     text = "\n".join(line for line in ended.lines if not line.startswith("remote:"))
-    trouble = next((kind for kind, pattern in _TROUBLES if re.search(pattern, text)), Trouble.OTHER)
+    kind = next((kind for kind, pattern in _TROUBLES if re.search(pattern, text)), RemoteErrorKind.OTHER)
     own = [line for line in ended.lines if not line.startswith("remote:")]
     last = own[-1] if own else f"git ended with {ended.status}"
-    return RemoteError(last, trouble, ended.lines, ended.status)
+    return RemoteError(last, kind, ended.lines, ended.status)

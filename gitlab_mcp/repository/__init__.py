@@ -12,7 +12,7 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.merge_requests import Update, Wanted
 from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.api.writes import Written
-from gitlab_mcp.git.changes import Change
+from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.objects import TreeEntry
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
-from gitlab_mcp.git.changes import Change
+from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.objects import FOLDER, LINK, SUBMODULE, TreeEntry
 from gitlab_mcp.params import Path
 from gitlab_mcp.repository.paths import folders_above

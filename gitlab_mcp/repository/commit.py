@@ -7,7 +7,7 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.merge_requests import Wanted
 from gitlab_mcp.api.project import Project
 from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
-from gitlab_mcp.git.changes import Change
+from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.objects import EXECUTABLE, FOLDER, TreeEntry, blob_id
 from gitlab_mcp.params import NO_TEXT, is_text
 from gitlab_mcp.policy import Policy

@@ -10,10 +10,10 @@ from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.api.writes import Written
 from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
 from gitlab_mcp.git import history, objects
-from gitlab_mcp.git.changes import Change
+from gitlab_mcp.git.change import Change
+from gitlab_mcp.git.hunks import patches
 from gitlab_mcp.git.objects import FOLDER, SUBMODULE, TreeEntry
-from gitlab_mcp.git.own import OwnRepository
-from gitlab_mcp.git.patches import patches
+from gitlab_mcp.git.scratch_repository import ScratchRepository
 from gitlab_mcp.repository import BlamedLines, Committed, Comparison, File, NewCommit, Opened
 from gitlab_mcp.repository import git_entities as entities
 from gitlab_mcp.repository.deletion import deletable
@@ -32,7 +32,7 @@ class GitRepository:
 
     pipelines = "No pipeline starts for a push with CI_JOB_TOKEN."
 
-    def __init__(self, project: Project, own: OwnRepository) -> None:
+    def __init__(self, project: Project, own: ScratchRepository) -> None:
         self._project = project
         self._gitlab = project.gitlab
         self._own = own
@@ -82,7 +82,7 @@ class GitRepository:
 
     def _commit(self, identity: str) -> Entity:
         """The commit of an id that is here."""
-        return self._shown(self._git.local(lambda patience: objects.commit_of(self._own, identity, patience)))
+        return self._shown(self._git.local(lambda time_left: objects.commit_of(self._own, identity, time_left)))
 
     def _shown(self, one: objects.Commit) -> Entity:
         return entities.commit(self._project.web_url, one)
@@ -90,15 +90,15 @@ class GitRepository:
     def history(self, ref: str, path: str, page: int, per_page: int) -> Page:
         tip, skip = self._git.resolve(ref), (page - 1) * per_page
         found = self._git.ask(
-            "fetch the history", lambda patience: history.newest(self._own, tip, path, skip, per_page + 1, patience)
+            "fetch the history", lambda time_left: history.newest(self._own, tip, path, skip, per_page + 1, time_left)
         )
         rows = [self._shown(one) for one in found[:per_page]]
         return Page(rows, page, page + 1 if len(found) > per_page else None, None, None, time.time())
 
     def compare(self, base: str, head: str, globs: Sequence[str] = ()) -> Comparison:
         old, new, matches = self._git.resolve(base), self._git.resolve(head), matcher(globs)
-        parted = self._git.ask("fetch the history", lambda patience: history.merge_base(self._own, old, new, patience))
-        between = self._git.local(lambda patience: history.between(self._own, old, new, patience))
+        parted = self._git.ask("fetch the history", lambda left: history.merge_base(self._own, old, new, left))
+        between = self._git.local(lambda time_left: history.between(self._own, old, new, time_left))
         commits = [self._shown(one) for one in between]
         if not parted:
             return Comparison(commits, [], 0)
@@ -107,21 +107,21 @@ class GitRepository:
     def commit_and_diffs(self, ref: str) -> tuple[Entity, Sequence[Entity]]:
         tip = self._git.resolve(ref)
         # Without its parents, a commit looks like the first one.
-        self._git.ask("fetch the commit", lambda patience: self._own.fetch([tip], patience, 2))
-        one = self._git.local(lambda patience: objects.commit_of(self._own, tip, patience))
+        self._git.ask("fetch the commit", lambda time_left: self._own.fetch([tip], time_left, 2))
+        one = self._git.local(lambda time_left: objects.commit_of(self._own, tip, time_left))
         parent = one.parents[0] if one.parents else objects.empty_tree(len(tip))
         return self._shown(one), self._diffs(parent, tip, matcher(()))[0]
 
     def _diffs(self, old: str, new: str, matches: Callable[..., bool]) -> tuple[list[Entity], int]:
         """A Diff of each chosen file that differs between two commits that are here, and how many files differ."""
-        plain = self._git.local(lambda patience: objects.diff_trees(self._own, old, new, patience))
+        plain = self._git.local(lambda time_left: objects.diff_trees(self._own, old, new, time_left))
         # Whether something was renamed is seen by its content, where something is gone and something new.
         kinds = {one.status for one in plain}
         read = [one for one in plain if matches(one.new_path) or (one.status in "AD" and {"A", "D"} <= kinds)]
-        self._git.ask("fetch the files that differ", lambda patience: history.fetch_files(self._own, read, patience))
-        found = self._git.local(lambda patience: objects.diff_trees(self._own, old, new, patience, renames=True))
+        self._git.ask("fetch the files that differ", lambda time_left: history.fetch_files(self._own, read, time_left))
+        found = self._git.local(lambda time_left: objects.diff_trees(self._own, old, new, time_left, renames=True))
         chosen = [one for one in found if matches(one.old_path, one.new_path)]
-        hunks = self._git.local(lambda patience: patches(self._own, chosen, patience))
+        hunks = self._git.local(lambda time_left: patches(self._own, chosen, time_left))
         return list(map(entities.diff, chosen, hunks)), len(found)
 
     def search(self, words: str, ref: str, page: int, per_page: int) -> Page:
@@ -131,7 +131,7 @@ class GitRepository:
         tip = self._git.resolve(ref)
         self._entry(path, tip, ref)
         found = self._git.ask(
-            "fetch the history", lambda patience: history.blame(self._own, tip, path, first, last, patience)
+            "fetch the history", lambda time_left: history.blame(self._own, tip, path, first, last, time_left)
         )
         return [BlamedLines(self._shown(one.commit), one.first, one.lines) for one in found]
 
@@ -142,7 +142,7 @@ class GitRepository:
         if path and self._entry(path, tip, ref, folders=True).mode != FOLDER:
             raise NotFound(f"{path} is no folder at {ref}.", status=404)
         if recursive:
-            entries = self._git.local(lambda patience: objects.list_all(self._own, tip, patience, path, folders=True))
+            entries = self._git.local(lambda time_left: objects.list_all(self._own, tip, time_left, path, folders=True))
         else:
             below = f"{path}/" if path else ""
             entries = [entry for entry in self._listed(tip, below) if entry.path.startswith(below)]
@@ -157,9 +157,7 @@ class GitRepository:
             tip = self._git.resolve(ref)
         except NotFound:
             return {}
-        return {
-            entry.path: entry for entry in self._git.local(lambda patience: objects.list_all(self._own, tip, patience))
-        }
+        return {entry.path: entry for entry in self._git.local(lambda left: objects.list_all(self._own, tip, left))}
 
     def entries(self, ref: str, paths: Iterable[str]) -> dict[str, TreeEntry]:
         try:
@@ -176,12 +174,12 @@ class GitRepository:
     def file(self, path: str, ref: str) -> File:
         tip = self._git.resolve(ref)
         entry = self._entry(path, tip, ref)
-        self._git.ask("fetch the file", lambda patience: self._own.fetch_blobs([entry.id], patience))
-        size = self._git.local(lambda patience: objects.size(self._own, entry.id, patience))
+        self._git.ask("fetch the file", lambda time_left: self._own.fetch_blobs([entry.id], time_left))
+        size = self._git.local(lambda time_left: objects.size(self._own, entry.id, time_left))
         if size > FILE_BYTES:
             raise Refused(f"{path} has {size:,} bytes, and {FILE_BYTES:,} can be read here.")
-        content = self._git.local(lambda patience: objects.blobs(self._own, [entry.id], patience))[entry.id]
-        changed = self._git.local(lambda patience: history.last_change(self._own, tip, path, patience))
+        content = self._git.local(lambda time_left: objects.blobs(self._own, [entry.id], time_left))[entry.id]
+        changed = self._git.local(lambda time_left: history.last_change(self._own, tip, path, time_left))
         return File(path, content, size, entry.mode == objects.EXECUTABLE, changed)
 
     def _entry(self, path: str, tip: str, ref: str, *, folders: bool = False) -> TreeEntry:
@@ -192,7 +190,7 @@ class GitRepository:
         return entry
 
     def _listed(self, tip: str, *paths: str) -> list[TreeEntry]:
-        return self._git.local(lambda patience: objects.list_tree(self._own, tip, paths, patience))
+        return self._git.local(lambda time_left: objects.list_tree(self._own, tip, paths, time_left))
 
     # Writes
 
@@ -224,7 +222,7 @@ class GitRepository:
         if missing := [name for name in names if name not in tips]:
             raise NotFound(f"GitLab has no branch {missing[0].removeprefix('refs/heads/')}.", status=404)
         own, into = tips[names[0]], tips[names[1]]
-        if self._git.ask("fetch the history", lambda patience: history.is_in(self._own, own, into, patience)):
+        if self._git.ask("fetch the history", lambda time_left: history.is_in(self._own, own, into, time_left)):
             raise Refused(f"{source} has no commits that {target} lacks.")
         return self._merge_requests.open(source, target, own, wanted)
 

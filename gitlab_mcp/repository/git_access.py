@@ -10,8 +10,8 @@ from gitlab_mcp.api.retrying import wait_to_retry
 from gitlab_mcp.call import current_call
 from gitlab_mcp.errors import GitLabRefusal, NotFound, Unreachable
 from gitlab_mcp.git import objects
-from gitlab_mcp.git.own import OwnRepository
-from gitlab_mcp.git.run import GitError, Patience
+from gitlab_mcp.git.process import GitError, TimeLeft
+from gitlab_mcp.git.scratch_repository import ScratchRepository
 from gitlab_mcp.repository.git_failures import failure_of
 
 T = TypeVar("T")
@@ -24,24 +24,24 @@ WHOLE_NAME = re.compile(r"(refs/)?(heads|tags|merge-requests)/")
 class GitAccess:
     """A project's repository by way of `own`, the repository of ours that git works in. Methods raise a Failure."""
 
-    def __init__(self, project: Project, own: OwnRepository) -> None:
+    def __init__(self, project: Project, own: ScratchRepository) -> None:
         self._project = project
         self._gitlab = project.gitlab
         self.own = own
 
-    def ask(self, what: str, do: Callable[[Patience], T]) -> T:
+    def ask(self, what: str, do: Callable[[TimeLeft], T]) -> T:
         """Do something that speaks with GitLab, again after a passing failure; `what` says it to the client."""
         self._gitlab.policy.check("get", f"{self._project.path}/repository", None, lambda _project: "")
         call, attempt = current_call.get(), 0
         while True:
             attempt += 1
             try:
-                with call.transfer(what) as patience:
-                    return do(patience)
+                with call.transfer(what) as time_left:
+                    return do(time_left)
             except GitError as error:
                 wait_to_retry(call, attempt, failure_of(error, self.own.remote.url, pushes=False))
 
-    def local(self, do: Callable[[Patience], T]) -> T:
+    def local(self, do: Callable[[TimeLeft], T]) -> T:
         """Do something with what is here."""
         call = current_call.get()
         try:
@@ -51,7 +51,7 @@ class GitAccess:
 
     def refs(self, *names: str) -> dict[str, str]:
         """What GitLab's refs of these whole names point at now."""
-        return self.ask("ask GitLab for its branches", lambda patience: self.own.refs(names, patience))
+        return self.ask("ask GitLab for its branches", lambda time_left: self.own.refs(names, time_left))
 
     def tip(self, branch: str) -> str:
         """The commit that a branch points at now, "" where there is none."""
@@ -63,7 +63,7 @@ class GitAccess:
         if not named:
             raise _no_commit(ref)
         try:
-            self.ask("fetch from GitLab", lambda patience: self.own.fetch([named], patience))
+            self.ask("fetch from GitLab", lambda time_left: self.own.fetch([named], time_left))
         except Unreachable as failure:
             if INCOMPLETE not in str(failure):
                 raise
@@ -73,7 +73,7 @@ class GitAccess:
                 status=404,
             ) from failure
         # An id may be a tag's, or that of no commit at all.
-        found = self.local(lambda patience: objects.log(self.own, ["--no-walk", named], patience))
+        found = self.local(lambda time_left: objects.log(self.own, ["--no-walk", named], time_left))
         if not found:
             raise _no_commit(ref)
         return found[0].id

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 
 from gitlab_mcp.errors import AnswerLost, Conflict, Failure, GitLabRefusal, NotFound, Unreachable
+from gitlab_mcp.git.process import GitError
 from gitlab_mcp.git.push import Pushed, RefLocked
-from gitlab_mcp.git.remote import RemoteError, Trouble
-from gitlab_mcp.git.run import GitError
+from gitlab_mcp.git.remote import RemoteError, RemoteErrorKind
 from gitlab_mcp.render.sanitise import one_line
 
 # https://docs.gitlab.com/ci/jobs/ci_job_token/#allow-git-push-requests-to-your-project-repository
@@ -36,34 +36,34 @@ def failure_of(error: GitError, url: str, *, pushes: bool) -> Failure:
             " off left it locked. Try again in a minute; if it stays so, somebody who runs this GitLab must look.",
             passing=True,
         )
-    trouble, said = error.trouble, quoted(error.said)
-    if trouble is Trouble.UNAUTHORIZED:
+    kind, said = error.kind, quoted(error.said)
+    if kind is RemoteErrorKind.UNAUTHORIZED:
         return GitLabRefusal(
             f"GitLab refused CI_JOB_TOKEN for {url}{said}: the job has ended, or the token is not this project's.",
             status=401,
         )
-    if trouble is Trouble.FORBIDDEN:
+    if kind is RemoteErrorKind.FORBIDDEN:
         return GitLabRefusal(
             f"GitLab refused {'the push' if pushes else 'to be read'}{said}. {_remedy(error, pushes)}", status=403
         )
-    if trouble is Trouble.MISSING:
+    if kind is RemoteErrorKind.MISSING:
         return NotFound(f"GitLab has no repository {url} that this job may see{said}: check the project.", status=404)
-    if trouble is Trouble.NOT_TRUSTED:
+    if kind is RemoteErrorKind.NOT_TRUSTED:
         return Unreachable(
             f"The TLS certificate of {url} was not accepted: for a private CA set GITLAB_CA_FILE to its PEM file."
         )
-    if trouble is Trouble.NOT_REACHED:
+    if kind is RemoteErrorKind.NOT_REACHED:
         return Unreachable(
             f"{url} cannot be reached: is it up, and are the address, the proxy and the network right?", passing=True
         )
-    if trouble is Trouble.REDIRECTED:
+    if kind is RemoteErrorKind.REDIRECTED:
         return Unreachable(f"{url} redirects, which git does not follow with a token: check GITLAB_URL.")
-    if trouble is Trouble.BUSY:
+    if kind is RemoteErrorKind.BUSY:
         return Unreachable(f"GitLab did not answer git as it should ({one_line(str(error), 200)}).", passing=True)
     if any(mark in line for mark in UNKNOWN_COMMIT for line in error.lines):
         return NotFound("GitLab has no such commit.", status=404)
     broken = f"The connection of git to {url} broke ({one_line(str(error), 200)})."
-    return AnswerLost(broken, passing=True) if pushes else Unreachable(broken, passing=trouble is Trouble.BROKEN)
+    return AnswerLost(broken, passing=True) if pushes else Unreachable(broken, passing=kind is RemoteErrorKind.BROKEN)
 
 
 def refused(pushed: Pushed) -> GitLabRefusal:

@@ -6,7 +6,7 @@ from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.errors import NotFound, Refused
 from gitlab_mcp.git import objects
-from gitlab_mcp.git.search import Found, TooMuch, fetch_everything, grep, named
+from gitlab_mcp.git.grep import Found, SearchTooLarge, fetch_everything, grep, named
 from gitlab_mcp.repository.git_access import GitAccess
 
 INSTEAD = "Search in the working directory with grep; GITLAB_ACCESS_TOKEN (scope read_api) lets GitLab search."
@@ -24,18 +24,18 @@ def search(git: GitAccess, words: str, ref: str, page: int, per_page: int) -> Pa
         if ref:
             raise
         return Page([], page, None, 0, 0, time.time())  # an empty repository
-    entries = git.local(lambda patience: objects.list_all(git.own, tip, patience))
+    entries = git.local(lambda time_left: objects.list_all(git.own, tip, time_left))
     try:
-        git.ask("fetch the files", lambda patience: fetch_everything(git.own, tip, patience))
-        inside = git.local(lambda patience: grep(git.own, tip, words, patience))
-    except TooMuch as much:
+        git.ask("fetch the files", lambda time_left: fetch_everything(git.own, tip, time_left))
+        inside = git.local(lambda time_left: grep(git.own, tip, words, time_left))
+    except SearchTooLarge as much:
         raise Refused(f"Too much to search by git: {much}. {INSTEAD}") from much
     found = [*(Found(path) for path in named(entries, words)), *inside]
     shown = found[(page - 1) * per_page : page * per_page]
     pages = -(-len(found) // per_page)
     ids = {entry.path: entry.id for entry in entries}
     whole = [ids[each.path] for each in shown if not each.first]
-    texts = git.local(lambda patience: objects.blobs(git.own, whole, patience)) if whole else {}
+    texts = git.local(lambda time_left: objects.blobs(git.own, whole, time_left)) if whole else {}
     rows = [_blob(each, texts.get(ids[each.path], b"")) for each in shown]
     return Page(rows, page, page + 1 if page < pages else None, len(found), pages, time.time())
 

@@ -11,10 +11,10 @@ from gitlab_mcp.api.writes import Written, write_once
 from gitlab_mcp.call import current_call
 from gitlab_mcp.errors import AnswerLost, Conflict, Unreachable
 from gitlab_mcp.git import history, objects
-from gitlab_mcp.git.changes import Author, Change
+from gitlab_mcp.git.change import Author, Change
 from gitlab_mcp.git.objects import TreeEntry
-from gitlab_mcp.git.push import Fate, Pushed, build, push
-from gitlab_mcp.git.run import GitError, Patience
+from gitlab_mcp.git.process import GitError, TimeLeft
+from gitlab_mcp.git.push import Pushed, PushStatus, build, push
 from gitlab_mcp.repository import NewCommit
 from gitlab_mcp.repository import git_entities as entities
 from gitlab_mcp.repository.git_access import GitAccess
@@ -41,19 +41,19 @@ class Pushes:
         """Create a branch at the commit `start`. Raises Conflict when there is one of that name."""
         self._check(name, "", [])
         pushed = self._push(name, start, "", [])
-        if pushed.result.fate is Fate.MOVED or (pushed.result.unchanged and not pushed.confirmed):
+        if pushed.result.status is PushStatus.STALE or (pushed.result.unchanged and not pushed.confirmed):
             raise Conflict(f"The branch {name} is already there.", status=400, reason="Branch already exists")
         return Written(entities.branch(self._project.web_url, name, start), pushed.confirmed)
 
     def delete(self, name: str, expected: str) -> Written[Pushed]:
         """Delete a branch that points at `expected`. Raises Conflict when it moved meanwhile."""
         self._check(name, "", [])
-        gone = Pushed(Fate.DONE)
+        gone = Pushed(PushStatus.OK)
         check = f"Look with list_branches whether {name} is there."
         written = write_once(
             lambda: self._send(name, "", expected, []), lambda: None if self._git.tip(name) else gone, check
         )
-        if written.result.fate is not Fate.MOVED:
+        if written.result.status is not PushStatus.STALE:
             return written
         if self._git.tip(name):
             raise Conflict(f"{name} moved meanwhile and was not deleted: look at it again.")
@@ -76,7 +76,7 @@ class Pushes:
             for attempt in range(1, TIMES_REBUILT + 2):
                 commit = self._build(parent, message, new.changes, new.tree, author, made_at)
                 pushed = self._push(new.branch, commit, "" if new.is_new else parent, options)
-                if pushed.result.fate is Fate.DONE:
+                if pushed.result.status is PushStatus.OK:
                     return Written(commit, pushed.confirmed or pushed.result.unchanged), pushed.result
                 if attempt > 1:
                     # Whoever read the branch last and pushes first wins: the others come back at different times.
@@ -108,11 +108,11 @@ class Pushes:
         tip = self._git.tip(branch)
         if not tip:
             raise Conflict(f"The branch {branch} was deleted meanwhile: nothing was committed.")
-        self._git.ask("fetch the branch", lambda patience: self._own.fetch([tip], patience, NEWEST))
+        self._git.ask("fetch the branch", lambda time_left: self._own.fetch([tip], time_left, NEWEST))
         return tip
 
     def _is_below(self, commit: str, tip: str) -> bool:
-        return self._git.local(lambda patience: history.is_ancestor(self._own, commit, tip, patience))
+        return self._git.local(lambda time_left: history.is_ancestor(self._own, commit, tip, time_left))
 
     def _check_moved(self, new: NewCommit, tip: str) -> None:
         """Raise Conflict for a branch that was to be created and is there."""
@@ -123,11 +123,11 @@ class Pushes:
             )
 
     def _changed_between(self, old: str, new: str) -> list[str]:
-        return sorted(self._git.local(lambda patience: objects.changed_paths(self._own, old, new, patience)))
+        return sorted(self._git.local(lambda time_left: objects.changed_paths(self._own, old, new, time_left)))
 
     def _is_in(self, commit: str, tip: str) -> bool:
         """Whether a commit of ours that was pushed is in a branch, also below what others pushed since."""
-        return self._git.ask("look for the commit", lambda patience: history.is_in(self._own, commit, tip, patience))
+        return self._git.ask("look for the commit", lambda time_left: history.is_in(self._own, commit, tip, time_left))
 
     def _build(
         self,
@@ -138,8 +138,8 @@ class Pushes:
         author: Author,
         made_at: int,
     ) -> str:
-        def make(patience: Patience) -> str:
-            return build(self._own, parent, message, changes, tree, author, made_at, patience)
+        def make(time_left: TimeLeft) -> str:
+            return build(self._own, parent, message, changes, tree, author, made_at, time_left)
 
         return self._git.ask("build the commit", make)
 
@@ -151,7 +151,7 @@ class Pushes:
             nonlocal confirmed
             tip = self._git.tip(branch)
             confirmed = bool(tip) and (tip == commit or self._holds(tip, commit, expected))
-            return Pushed(Fate.DONE) if confirmed else None
+            return Pushed(PushStatus.OK) if confirmed else None
 
         check = f"Look with list_branches whether {branch} has it before trying again."
         written = write_once(lambda: self._send(branch, commit, expected, options), find, check)
@@ -159,13 +159,13 @@ class Pushes:
 
     def _send(self, branch: str, commit: str, expected: str, options: Sequence[str]) -> Pushed:
         try:
-            with current_call.get().transfer("push to GitLab") as patience:
-                pushed = push(self._own, branch, commit, expected, options, patience)
+            with current_call.get().transfer("push to GitLab") as time_left:
+                pushed = push(self._own, branch, commit, expected, options, time_left)
         except GitError as error:
             raise failure_of(error, self._own.remote.url, pushes=True) from error
         except Unreachable as failure:  # out of time, and it may have arrived
             raise AnswerLost(str(failure)) from failure
-        if pushed.fate is Fate.REFUSED:
+        if pushed.status is PushStatus.REJECTED:
             raise refused(pushed)
         return pushed
 

@@ -12,7 +12,7 @@ from gitlab_mcp.api.merge_requests import Update, Wanted
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.api.writes import Written, write_once
 from gitlab_mcp.errors import Failure, NotFound
-from gitlab_mcp.git.changes import Change
+from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.objects import FOLDER, TreeEntry
 from gitlab_mcp.repository import BlamedLines, Committed, Comparison, File, NewCommit, Opened
 from gitlab_mcp.repository.deletion import deletable

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import requests
 
-from gitlab_mcp.git.run import end_running
+from gitlab_mcp.git.process import end_running
 from gitlab_mcp.render.redact import redact
 from gitlab_mcp.variables import SettingsError
 from tests.check_gitlab.answers import Answers

@@ -10,12 +10,12 @@ from uuid import uuid4
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.session import roots
 from gitlab_mcp.git import objects
-from gitlab_mcp.git.changes import Author
+from gitlab_mcp.git.change import Author
 from gitlab_mcp.git.objects import TreeEntry
-from gitlab_mcp.git.own import OwnRepository
-from gitlab_mcp.git.push import Fate, Pushed, build, push
-from gitlab_mcp.git.remote import NAME, Remote, RemoteError, Trouble
-from gitlab_mcp.git.run import until
+from gitlab_mcp.git.process import until
+from gitlab_mcp.git.push import Pushed, PushStatus, build, push
+from gitlab_mcp.git.remote import REMOTE_NAME, Remote, RemoteError, RemoteErrorKind
+from gitlab_mcp.git.scratch_repository import ScratchRepository
 from gitlab_mcp.settings import Settings
 from tests.check_gitlab import facts
 from tests.check_gitlab.pipelines import Pipelines
@@ -39,7 +39,7 @@ class Pushes:
 
     def __init__(self, settings: Settings, rest: Rest, report: Report, pipelines: Pipelines, seconds: float) -> None:
         remote = Remote(f"{settings.url}/{quote(settings.project)}.git", settings.credential.token)
-        self._own = OwnRepository(remote, None, roots(settings.ca_files))
+        self._own = ScratchRepository(remote, None, roots(settings.ca_files))
         self._address = f"{settings.url}/{settings.project}/-/merge_requests/"
         self._author = settings.author or AUTHOR
         self._rest = rest
@@ -71,25 +71,25 @@ class Pushes:
             self._fetch()
 
     def _fetch(self) -> None:
-        own, patience = self._own, self._patience
-        own.fetch([self.start], patience)
-        files = [entry for entry in objects.list_all(own, self.start, patience) if entry.mode.startswith("100")]
+        own, time_left = self._own, self._patience
+        own.fetch([self.start], time_left)
+        files = [entry for entry in objects.list_all(own, self.start, time_left) if entry.mode.startswith("100")]
         if not files:
             raise NotTried("there is no file at HEAD")
-        here = not own.missing([files[0].id], patience)
+        here = not own.missing([files[0].id], time_left)
         self._report.judge(facts.FILTER, not here, f"the content of {files[0].path} came with the commit")
         # As the commit has them: to git, one at the edge of what was fetched has none.
-        raw = own.run("cat-file", "commit", self.start, patience=patience).decode("utf-8", "replace")
+        raw = own.run("cat-file", "commit", self.start, time_left=time_left).decode("utf-8", "replace")
         parents = re.findall(r"^parent (\w+)$", raw.split("\n\n", 1)[0], re.MULTILINE)
         try:
-            own.fetch(parents, patience)
-            own.fetch_blobs([files[0].id], patience)
+            own.fetch(parents, time_left)
+            own.fetch_blobs([files[0].id], time_left)
         except RemoteError as error:
             self._report.did_not_hold(facts.BY_ID, " ".join(error.lines))
             return
         if not parents:
             raise NotTried("HEAD is the only commit")
-        self._report.judge(facts.BY_ID, not own.missing([*parents, files[0].id], patience), "they did not come")
+        self._report.judge(facts.BY_ID, not own.missing([*parents, files[0].id], time_left), "they did not come")
 
     def play(self) -> None:
         """Push, as long as there is something to learn from it."""
@@ -112,11 +112,11 @@ class Pushes:
             pushed = self._push(options, new=True)
         except RemoteError as error:
             said = " ".join(error.said) or str(error)
-            if error.trouble is Trouble.FORBIDDEN:
+            if error.kind is RemoteErrorKind.FORBIDDEN:
                 printed = " ".join(error.lines)
                 self._report.judge(facts.PUSH_REFUSED, said == NO_PUSH, f"git printed: {printed}", quoted=True)
-            raise NotTried(f"GitLab refused the push ({error.trouble.value}): {said}") from error
-        if pushed.fate is not Fate.DONE:
+            raise NotTried(f"GitLab refused the push ({error.kind.value}): {said}") from error
+        if pushed.status is not PushStatus.OK:
             raise NotTried(f"GitLab refused the push: {pushed.reason} {' '.join(pushed.said)}")
         return pushed
 
@@ -125,7 +125,7 @@ class Pushes:
         commit = self._empty_commit(self._tip or self.start)
         given = [f"merge_request.{option}" for option in options]
         pushed = push(self._own, self.branch, commit, self._tip, given, self._patience)
-        if pushed.fate is Fate.DONE:
+        if pushed.status is PushStatus.OK:
             self._tip = commit
             self._pipelines.pushed(commit, opens=new)
         return pushed
@@ -186,7 +186,9 @@ class Pushes:
             report.did_not_hold(facts.BYTES_60000, " ".join(error.lines))
         pushed = self._push([f"target=check-gitlab-nowhere-{uuid4().hex[:8]}"])
         told = any("Error encountered with push options" in line for line in pushed.said)
-        report.judge(facts.WARNED, pushed.fate is Fate.DONE and told, f"the push printed: {' '.join(pushed.said)}")
+        report.judge(
+            facts.WARNED, pushed.status is PushStatus.OK and told, f"the push printed: {' '.join(pushed.said)}"
+        )
         options = ["merge_request.title=Carried by a push of nothing"]
         pushed = push(self._own, self.branch, self._tip, self._tip, options, self._patience)
         idle = pushed.unchanged and self._now().text("title") == title
@@ -197,7 +199,9 @@ class Pushes:
         commit = self._empty_commit(self._tip)
         for expected in (self.start, ""):
             pushed = push(self._own, self.branch, commit, expected, [], self._patience)
-            self._report.judge(facts.LEASE, pushed.fate is Fate.MOVED, f"git printed: {pushed.reason}", quoted=True)
+            self._report.judge(
+                facts.LEASE, pushed.status is PushStatus.STALE, f"git printed: {pushed.reason}", quoted=True
+            )
 
     @property
     def took_one(self) -> bool:
@@ -206,7 +210,7 @@ class Pushes:
 
     def delete(self, branch: str) -> None:
         """Delete a branch."""
-        ended = self._own.speak("push", "--porcelain", NAME, f":refs/heads/{branch}", patience=self._patience)
+        ended = self._own.speak("push", "--porcelain", REMOTE_NAME, f":refs/heads/{branch}", time_left=self._patience)
         if ended.status:
             self._report.remark(f"Left behind: the branch {branch} ({' '.join(ended.lines)}).")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import requests
 
-from gitlab_mcp.git.run import GitError
+from gitlab_mcp.git.process import GitError
 from gitlab_mcp.render.redact import redact
 from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.variables import SettingsError

@@ -14,9 +14,9 @@ from typing import Self
 import pytest
 
 from gitlab_mcp.git import objects
-from gitlab_mcp.git.own import OwnRepository
+from gitlab_mcp.git.process import GitError, environment, run_git, until
 from gitlab_mcp.git.remote import Remote
-from gitlab_mcp.git.run import GitError, attempt, environment, until
+from gitlab_mcp.git.scratch_repository import ScratchRepository
 from gitlab_mcp.sandbox import Sandbox
 from tests.gitlab import get
 from tests.proofs.fault_proxy import FaultProxy, fault_proxy
@@ -39,9 +39,9 @@ def stored(sandbox: Sandbox) -> Path:
     return sandbox.world.projects[sandbox.project_id].repository.path
 
 
-def own_repository(sandbox: Sandbox, clone: Path | None = None) -> OwnRepository:
+def own_repository(sandbox: Sandbox, clone: Path | None = None) -> ScratchRepository:
     """The repository of ours that the server would work in."""
-    return OwnRepository(Remote(f"{sandbox.url}/{sandbox.project}.git", sandbox.tokens["job"]), clone)
+    return ScratchRepository(Remote(f"{sandbox.url}/{sandbox.project}.git", sandbox.tokens["job"]), clone)
 
 
 class History:
@@ -160,8 +160,8 @@ async def test_a_history_that_somebody_deepens_is_never_cut_off_for_others(open_
         above = made.chain("two", 3, below)
         own.fetch([above], until(60), 20)
         count = ("rev-list", "--count")
-        assert own.run(*count, below, patience=until(60)).strip() == b"70"
-        assert own.run(*count, above, patience=until(60)).strip() == b"73"
+        assert own.run(*count, below, time_left=until(60)).strip() == b"70"
+        assert own.run(*count, above, time_left=until(60)).strip() == b"73"
     finally:
         own.close()
 
@@ -260,7 +260,7 @@ def test_of_what_git_says_without_end_its_beginning_and_its_end_are_kept(
 ) -> None:
     flood = "head -c 30000000 /dev/zero | tr '\\0' A | fold -w 60000 | sed 's/^/remote: /' >&2"
     fake_git(tmp_path, monkeypatch, f"echo first >&2\n{flood}\necho >&2\necho fatal: last >&2\nexit 3\n")
-    ended = attempt("push", environment=environment(), patience=until(60))
+    ended = run_git("push", environment=environment(), time_left=until(60))
     assert (ended.status, ended.lines[0], ended.lines[-1]) == (3, "first", "fatal: last")
     assert sum(map(len, ended.lines)) < 500_000
     assert all(line.startswith("remote: A") for line in ended.lines[1:-1])
@@ -271,7 +271,7 @@ def test_a_git_that_prints_without_end_is_ended_with_a_clear_error(
 ) -> None:
     fake_git(tmp_path, monkeypatch, "exec yes\n")
     with pytest.raises(GitError, match="git printed more than 1,000,000 bytes"):
-        attempt("log", environment=environment(), patience=until(60), most=1_000_000)
+        run_git("log", environment=environment(), time_left=until(60), most=1_000_000)
 
 
 def test_a_git_that_reads_and_prints_much_at_once_is_served_and_one_that_reads_nothing_too(
@@ -279,8 +279,8 @@ def test_a_git_that_reads_and_prints_much_at_once_is_served_and_one_that_reads_n
 ) -> None:
     text = b"0123456789abcde\n" * 500_000
     fake_git(tmp_path, monkeypatch, 'for last; do :; done; [ "$last" = copy ] && exec cat\nexit 5\n')
-    assert attempt("copy", environment=environment(), patience=until(60), stdin=text).output == text
-    assert attempt("none", environment=environment(), patience=until(60), stdin=text).status == 5
+    assert run_git("copy", environment=environment(), time_left=until(60), stdin=text).output == text
+    assert run_git("none", environment=environment(), time_left=until(60), stdin=text).status == 5
 
 
 def test_a_git_that_is_silent_is_ended_when_patience_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,7 +290,7 @@ def test_a_git_that_is_silent_is_ended_when_patience_ends(tmp_path: Path, monkey
         fake_git(folder, monkeypatch, script)
         began = time.monotonic()
         with pytest.raises(GitError, match="git did not end within 1 s"):
-            attempt("log", environment=environment(), patience=until(1))
+            run_git("log", environment=environment(), time_left=until(1))
         assert time.monotonic() - began < 10
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gitlab_mcp.git import search
+from gitlab_mcp.git import grep
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.settings import Settings
 from tests.gitlab import get, writes
@@ -134,13 +134,13 @@ async def test_by_git_a_branch_that_moved_meanwhile_stays(sandbox: Sandbox, monk
 async def test_by_git_it_is_said_when_there_is_too_much_to_fetch_or_to_show(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "LINES", 3)
+    monkeypatch.setattr(grep, "LINES", 3)
     async with connect(settings(sandbox, "git")) as agent:
         told = await agent.refused("search_code", search="config")
     assert "Too much to search by git: " in told
     assert "lines have it" in told
     assert "grep" in told
-    monkeypatch.setattr(search, "FILES", 3)
+    monkeypatch.setattr(grep, "FILES", 3)
     async with connect(settings(sandbox, "git")) as agent:
         assert "files would have to be fetched" in await agent.refused("search_code", search="lines[0]")
     # Nothing has to be fetched where the job's clone has it all.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gitlab_mcp.git.objects import blob_id
-from gitlab_mcp.git.run import GitError, git, git_directory
+from gitlab_mcp.git.process import GitError, git, git_directory
 
 GIT_SECONDS = 120.0
 # What a checkout and its user say about the files in it; none of it names a program.
@@ -36,7 +36,7 @@ class LocalFile:
     id: str
 
 
-class OwnRepository:
+class WorktreeIndex:
     """A temporary repository of ours that has the working directory as its work tree."""
 
     def __init__(self, directory: Path, root: Path, settings: Sequence[str]) -> None:
@@ -114,7 +114,7 @@ def filtered_in(listed: bytes) -> set[str]:
 
 
 @contextmanager
-def beside(root: Path, digits: int = 40) -> Iterator[OwnRepository]:
+def beside(root: Path, digits: int = 40) -> Iterator[WorktreeIndex]:
     """A new repository of ours whose ids have so many digits, which ignores what the checkout at `root` ignores."""
     theirs = git_directory(root)
     with tempfile.TemporaryDirectory(prefix="gitlab-mcp-") as folder:
@@ -136,7 +136,7 @@ def beside(root: Path, digits: int = 40) -> Iterator[OwnRepository]:
                 typed = (f"--type={kind}",) if kind else ()
                 asked = git("config", *typed, "--get", name, git_directory=theirs, user_configuration=True)
                 settings.append(f"{name}={asked.decode().strip()}")
-        yield OwnRepository(directory, root, settings)
+        yield WorktreeIndex(directory, root, settings)
 
 
 def _lines(paths: Sequence[str], end: str) -> bytes:

@@ -13,14 +13,16 @@ PIECE_BYTES = 65_536
 SAID_BYTES = 131_072  # of stderr, what is kept of its beginning, and of its end
 
 
-class TooMuch(Exception):
+class OutputTooLarge(Exception):
     """A child printed more than may be held."""
 
 
-def talk(child: subprocess.Popen[bytes], text: bytes, patience: Callable[[], float], most: int) -> tuple[bytes, bytes]:
+def communicate(
+    child: subprocess.Popen[bytes], text: bytes, time_left: Callable[[], float], most: int
+) -> tuple[bytes, bytes]:
     """Give a child `text` to read, and return what it printed and what it said on stderr, once it ended.
 
-    Of what is long on stderr the middle is left out. Meanwhile `patience` is asked for the seconds that are left.
+    Of what is long on stderr the middle is left out. Meanwhile `time_left` is asked for the seconds that are left.
     Raises what that raises, and TooMuch when the child prints more than `most` bytes.
     """
     output, said, rest = bytearray(), _Said(), memoryview(text)
@@ -31,7 +33,7 @@ def talk(child: subprocess.Popen[bytes], text: bytes, patience: Callable[[], flo
         if child.stdin:
             selector.register(child.stdin, selectors.EVENT_WRITE)
         while selector.get_map():
-            for key, _ in selector.select(min(patience(), LOOK_SECONDS)):
+            for key, _ in selector.select(min(time_left(), LOOK_SECONDS)):
                 if key.fileobj is child.stdin:
                     rest = _feed(key.fd, rest)
                     is_over = not rest
@@ -47,8 +49,8 @@ def talk(child: subprocess.Popen[bytes], text: bytes, patience: Callable[[], flo
                 if is_over and key.fileobj is child.stdin:
                     key.fileobj.close()
             if len(output) > most:
-                raise TooMuch
-    _wait(child, patience)
+                raise OutputTooLarge
+    _wait(child, time_left)
     return bytes(output), said.text()
 
 
@@ -60,10 +62,10 @@ def _feed(descriptor: int, rest: memoryview) -> memoryview:
         return rest[:0]
 
 
-def _wait(child: subprocess.Popen[bytes], patience: Callable[[], float]) -> None:
+def _wait(child: subprocess.Popen[bytes], time_left: Callable[[], float]) -> None:
     while True:
         with suppress(subprocess.TimeoutExpired):
-            child.wait(min(patience(), LOOK_SECONDS))
+            child.wait(min(time_left(), LOOK_SECONDS))
             return
 
 

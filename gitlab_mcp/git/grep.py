@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from gitlab_mcp.git import objects
 from gitlab_mcp.git.objects import FOLDER, SUBMODULE, TreeEntry
-from gitlab_mcp.git.own import OwnRepository
-from gitlab_mcp.git.run import Patience, checked
+from gitlab_mcp.git.process import TimeLeft, checked
+from gitlab_mcp.git.scratch_repository import ScratchRepository
 
 # What is fetched to search in it, at most; and how many lines may be found.
 FILES, BYTES, AT_ONCE = 20_000, 300_000_000, 1_000
@@ -28,35 +28,35 @@ class Found:
     lines: Sequence[str] = ()
 
 
-class TooMuch(Exception):
+class SearchTooLarge(Exception):
     """There is more to fetch or to show than is reasonable; the text says what."""
 
 
-def fetch_everything(repository: OwnRepository, commit: str, patience: Patience) -> None:
+def fetch_everything(repository: ScratchRepository, commit: str, time_left: TimeLeft) -> None:
     """Fetch the content of all files of a commit. Raises TooMuch."""
-    entries = objects.list_all(repository, commit, patience)
+    entries = objects.list_all(repository, commit, time_left)
     blobs = sorted({entry.id for entry in entries if entry.mode not in (FOLDER, SUBMODULE)})
-    missing = repository.missing(blobs, patience)
+    missing = repository.missing(blobs, time_left)
     if len(missing) > FILES:
-        raise TooMuch(f"{len(missing):,} files would have to be fetched to search in them")
+        raise SearchTooLarge(f"{len(missing):,} files would have to be fetched to search in them")
     for start in range(0, len(missing), AT_ONCE):
-        repository.fetch_blobs(missing[start : start + AT_ONCE], patience)
-        packs = (repository.directory(patience) / "objects" / "pack").glob("*.pack")
+        repository.fetch_blobs(missing[start : start + AT_ONCE], time_left)
+        packs = (repository.directory(time_left) / "objects" / "pack").glob("*.pack")
         if sum(pack.stat().st_size for pack in packs) > BYTES and start + AT_ONCE < len(missing):
-            raise TooMuch(f"more than {BYTES // 1_000_000} MB would have to be fetched to search in them")
+            raise SearchTooLarge(f"more than {BYTES // 1_000_000} MB would have to be fetched to search in them")
 
 
-def grep(repository: OwnRepository, commit: str, words: str, patience: Patience) -> list[Found]:
+def grep(repository: ScratchRepository, commit: str, words: str, time_left: TimeLeft) -> list[Found]:
     """Where `words` stand in the files of a commit, whose content is here, in any letter case. Raises TooMuch."""
-    counted = _grep(repository, ("--count",), commit, words, patience)
+    counted = _grep(repository, ("--count",), commit, words, time_left)
     lines = sum(int(number) for number in re.findall(rf"{commit}:[^\0]*\0(\d+)\n", counted))
     if lines > LINES:
-        raise TooMuch(f"{lines:,} lines have it")
+        raise SearchTooLarge(f"{lines:,} lines have it")
     # Names of files may hold line breaks, so that only these marks say where a line of the output ends.
     row = re.compile(rf"{commit}:([^\0]*)\0(\d+)\0([^\n]*)\n")
     found: list[Found] = []
     current: list[tuple[str, int, str]] = []
-    for path, number, text in row.findall(_grep(repository, ("-n", f"-C{CONTEXT}"), commit, words, patience)):
+    for path, number, text in row.findall(_grep(repository, ("-n", f"-C{CONTEXT}"), commit, words, time_left)):
         if current and (path != current[-1][0] or int(number) != current[-1][1] + 1):
             found.append(_together(current))
             current = []
@@ -68,9 +68,9 @@ def _together(rows: Sequence[tuple[str, int, str]]) -> Found:
     return Found(rows[0][0], rows[0][1], [text for _path, _number, text in rows])
 
 
-def _grep(repository: OwnRepository, options: Sequence[str], commit: str, words: str, patience: Patience) -> str:
+def _grep(repository: ScratchRepository, options: Sequence[str], commit: str, words: str, time_left: TimeLeft) -> str:
     arguments = ("--ignore-case", "--fixed-strings", "-I", "--null", "--no-color", "--full-name", *options)
-    ended = repository.attempt("grep", *arguments, "-e", words, commit, patience=patience, locale=LOCALE)
+    ended = repository.run_git("grep", *arguments, "-e", words, commit, time_left=time_left, locale=LOCALE)
     if ended.status == 1 and not ended.output:
         return ""  # nothing was found
     printed = checked(ended, "grep") if ended.status else ended.output

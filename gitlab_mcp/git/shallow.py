@@ -10,8 +10,8 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from gitlab_mcp.git.batch import objects_in
-from gitlab_mcp.git.run import Ended, Patience, attempt, checked, environment, in_turn, on_disk
+from gitlab_mcp.git.cat_file import objects_in
+from gitlab_mcp.git.process import CompletedGit, TimeLeft, checked, environment, in_turn, on_disk, run_git
 
 ROUNDS = 200
 _WHOLE_ID = re.compile(r"^(?:[0-9a-f]{64}|[0-9a-f]{40})$", re.MULTILINE)
@@ -22,7 +22,7 @@ _BEYOND = re.compile(
 )
 
 
-class Edge:
+class ShallowBoundary:
     """The edge of the repository at `directory`, which borrows the objects of the one at `theirs`, if given.
 
     Its methods are called from many threads at once. They raise GitError.
@@ -50,12 +50,12 @@ class Edge:
         return _ids(self._file)
 
     @on_disk()
-    def follow(self, patience: Patience) -> None:
+    def follow(self, time_left: TimeLeft) -> None:
         """Take over what changed in the clone since."""
         if self._theirs and _mark(self._theirs) != self._seen:
-            with in_turn(self._changing, patience):
+            with in_turn(self._changing, time_left):
                 seen = _mark(self._theirs)
-                self._settle(_ids(self._theirs), patience)
+                self._settle(_ids(self._theirs), time_left)
                 self._seen = seen
 
     @on_disk()
@@ -66,14 +66,14 @@ class Edge:
         _put(self._directory / "shallow", self.ids())
 
     @on_disk()
-    def settle(self, patience: Patience) -> None:
+    def settle(self, time_left: TimeLeft) -> None:
         """Take over what a fetch has made of it."""
-        with in_turn(self._changing, patience):
+        with in_turn(self._changing, time_left):
             if (ids := _ids(self._directory / "shallow")) != self.ids():
-                self._settle(ids, patience)
+                self._settle(ids, time_left)
 
     @on_disk()
-    def mend(self, lines: Iterable[str], named: Iterable[str], patience: Patience) -> bool:
+    def mend(self, lines: Iterable[str], named: Iterable[str], time_left: TimeLeft) -> bool:
         """Find the edge that a git command went beyond; whether it did, and may be run again.
 
         `lines` is what the command said, and `named` what it was given, commits among it. Where a clone is used again
@@ -82,50 +82,50 @@ class Edge:
         if not any(_BEYOND.search(line) for line in lines):
             return False
         tips = [each for text in named for each in re.findall(r"[0-9a-f]{40,64}", text)]
-        with in_turn(self._changing, patience):
+        with in_turn(self._changing, time_left):
             if self._theirs:
-                self._settle(_ids(self._theirs), patience)
+                self._settle(_ids(self._theirs), time_left)
             for _ in range(ROUNDS):
-                walked = self._git("rev-list", "--quiet", "--ignore-missing", *tips, patience=patience)
+                walked = self._git("rev-list", "--quiet", "--ignore-missing", *tips, time_left=time_left)
                 ends = [each for line in walked.lines for each in re.findall(r"parents of commit ([0-9a-f]+)", line)]
                 if not ends:
                     break
-                self._settle(ends, patience)
+                self._settle(ends, time_left)
         return True
 
-    def _settle(self, ids: Iterable[str], patience: Patience) -> None:
+    def _settle(self, ids: Iterable[str], time_left: TimeLeft) -> None:
         """Make the edge those of its commits, and of `ids`, that are here while a parent is not."""
         known = self.ids()
         if not (asked := known.union(ids)):
             return
-        parents = self._parents(asked, patience)
+        parents = self._parents(asked, time_left)
         every = {each for of_one in parents.values() for each in of_one}
-        here = self._here(every, patience)
+        here = self._here(every, time_left)
         _put(self._file, {commit for commit, of_one in parents.items() if not here.issuperset(of_one)})
 
-    def _parents(self, commits: Iterable[str], patience: Patience) -> dict[str, list[str]]:
+    def _parents(self, commits: Iterable[str], time_left: TimeLeft) -> dict[str, list[str]]:
         """The parents of each commit that is here, as the commit itself names them."""
         found: dict[str, list[str]] = {}
-        for commit, content in objects_in(self._asked("--batch", commits, patience)):
+        for commit, content in objects_in(self._asked("--batch", commits, time_left)):
             if content is not None:
                 head = content.partition(b"\n\n")[0].decode("utf-8", "replace")
                 found[commit] = re.findall(r"^parent ([0-9a-f]+)$", head, re.MULTILINE)
         return found
 
-    def _here(self, commits: Iterable[str], patience: Patience) -> set[str]:
-        listed = self._asked("--batch-check=%(objectname)", commits, patience).decode().splitlines()
+    def _here(self, commits: Iterable[str], time_left: TimeLeft) -> set[str]:
+        listed = self._asked("--batch-check=%(objectname)", commits, time_left).decode().splitlines()
         return {line for line in listed if not line.endswith(" missing")}
 
-    def _asked(self, how: str, objects: Iterable[str], patience: Patience) -> bytes:
+    def _asked(self, how: str, objects: Iterable[str], time_left: TimeLeft) -> bytes:
         asked = "".join(f"{identity}\n" for identity in objects).encode()
-        return checked(self._git("cat-file", how, patience=patience, stdin=asked), "cat-file")
+        return checked(self._git("cat-file", how, time_left=time_left, stdin=asked), "cat-file")
 
-    def _git(self, *arguments: str, patience: Patience, stdin: bytes = b"") -> Ended:
-        return attempt(
+    def _git(self, *arguments: str, time_left: TimeLeft, stdin: bytes = b"") -> CompletedGit:
+        return run_git(
             f"--git-dir={self._directory}",
             *arguments,
             environment={**environment(), **self.variables},
-            patience=patience,
+            time_left=time_left,
             directory=self._directory,
             stdin=stdin,
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from gitlab_mcp.git.pipes import LOOK_SECONDS, TooMuch, talk
+from gitlab_mcp.git.process_io import LOOK_SECONDS, OutputTooLarge, communicate
 
 # Nothing else of the environment reaches git: no token, no GIT_TRACE that could print one, no GIT_DIR of a caller.
 PASSED_ON = ("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "LANG", "SYSTEMROOT")
@@ -22,7 +22,7 @@ SAFE_CONFIGURATION = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "crede
 
 PRINTED_BYTES = 512 * 1024 * 1024
 
-Patience = Callable[[], float]
+TimeLeft = Callable[[], float]
 """Seconds that git may still take; raises when nobody waits for it any more."""
 
 
@@ -40,7 +40,7 @@ class GitError(Exception):
 
 
 @dataclass(frozen=True)
-class Ended:
+class CompletedGit:
     """How a git command ended: its exit code, what it printed, and its lines on stderr."""
 
     status: int
@@ -67,19 +67,19 @@ def git(
     """
     directories = [f"--git-dir={git_directory}"] if git_directory else []
     directories += [f"--work-tree={work_tree}"] if work_tree else []
-    ended = attempt(
+    ended = run_git(
         *directories,
         *arguments,
         settings=settings,
         environment=environment(user_configuration=user_configuration),
         directory=work_tree or git_directory,
         stdin=input_bytes,
-        patience=until(timeout),
+        time_left=until(timeout),
     )
     return checked(ended, arguments[0])
 
 
-def checked(ended: Ended, command: str) -> bytes:
+def checked(ended: CompletedGit, command: str) -> bytes:
     """What a command printed. Raises GitError when it ended with an error."""
     if ended.status:
         said = ended.lines[-1] if ended.lines else f"git {command} ended with {ended.status}"
@@ -87,7 +87,7 @@ def checked(ended: Ended, command: str) -> bytes:
     return ended.output
 
 
-def until(seconds: float) -> Patience:
+def until(seconds: float) -> TimeLeft:
     """A patience that ends after so many seconds from now. Raises GitError at its end."""
     ends = time.monotonic() + seconds
 
@@ -110,10 +110,10 @@ def on_disk() -> Iterator[None]:
 
 
 @contextmanager
-def in_turn(lock: "threading.Lock | threading.Semaphore", patience: Patience) -> Iterator[bool]:
-    """Hold a lock, and say whether others held it first; then `patience` is asked, and what it raises is raised."""
+def in_turn(lock: "threading.Lock | threading.Semaphore", time_left: TimeLeft) -> Iterator[bool]:
+    """Hold a lock, and say whether others held it first; then `time_left` is asked, and what it raises is raised."""
     waited = False
-    while not lock.acquire(timeout=min(patience(), LOOK_SECONDS) if waited else 0):
+    while not lock.acquire(timeout=min(time_left(), LOOK_SECONDS) if waited else 0):
         waited = True
     try:
         yield waited
@@ -121,18 +121,18 @@ def in_turn(lock: "threading.Lock | threading.Semaphore", patience: Patience) ->
         lock.release()
 
 
-def attempt(
+def run_git(
     *arguments: str,
     environment: Mapping[str, str],
-    patience: Patience,
+    time_left: TimeLeft,
     directory: Path | None = None,
     settings: Sequence[str] = (),
     stdin: bytes | BinaryIO = b"",
     most: int = PRINTED_BYTES,
-) -> Ended:
+) -> CompletedGit:
     """Run `git ARGUMENTS` in `directory` with just this environment, and say how it ended.
 
-    `stdin` is what git reads: bytes, or an open file. While git runs, `patience` is asked how long it still may; what
+    `stdin` is what git reads: bytes, or an open file. While git runs, `time_left` is asked how long it still may; what
     that raises ends git and all that it started, and is raised here. Of what it says on stderr, the middle is left out
     where it is long. Raises GitError when git cannot be started, or prints more than `most` bytes.
     """
@@ -156,8 +156,8 @@ def attempt(
         raise GitError(f"git could not be started: {error.strerror}") from error
     _running.add(child)
     try:
-        output, said = talk(child, text, patience, most)
-    except TooMuch as error:
+        output, said = communicate(child, text, time_left, most)
+    except OutputTooLarge as error:
         _end(child)
         raise GitError(f"git printed more than {most:,} bytes, which is more than this server holds") from error
     except BaseException:
@@ -171,7 +171,7 @@ def attempt(
         _running.discard(child)
     # What the other side says arrives padded with blanks.
     lines = [line.rstrip() for line in said.decode("utf-8", "replace").replace("\r", "\n").split("\n") if line.strip()]
-    return Ended(child.returncode, output, lines)
+    return CompletedGit(child.returncode, output, lines)
 
 
 class _Running:

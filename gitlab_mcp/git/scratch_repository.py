@@ -14,20 +14,20 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gitlab_mcp.git.edge import Edge
-from gitlab_mcp.git.remote import NAME, SPOKEN_BYTES, Remote, RemoteError, Trouble, remote_error
-from gitlab_mcp.git.run import (
+from gitlab_mcp.git.process import (
     PRINTED_BYTES,
-    Ended,
+    CompletedGit,
     GitError,
-    Patience,
-    attempt,
+    TimeLeft,
     checked,
     common_directory,
     environment,
     in_turn,
     on_disk,
+    run_git,
 )
+from gitlab_mcp.git.remote import REMOTE_NAME, SPOKEN_BYTES, Remote, RemoteError, RemoteErrorKind, remote_error
+from gitlab_mcp.git.shallow import ShallowBoundary
 
 OLDEST = (2, 31)  # configuration by environment variables, fetch without FETCH_HEAD
 FETCHES = 4  # of files, at once
@@ -39,17 +39,17 @@ class _Place:
     """Where it is on the disk, where history ends in it, whether it borrows objects, and which commits are whole."""
 
     directory: Path
-    edge: Edge
+    edge: ShallowBoundary
     borrows: bool
     whole: set[str] = field(default_factory=set)
 
 
-class OwnRepository:
+class ScratchRepository:
     """A bare repository in a private temporary directory, for `remote`, beside the checkout at `clone` if given.
 
     `roots` are PEM files of certificates to trust, all that are needed.
     Its methods are called from many threads at once. They raise GitError, and RemoteError where GitLab was spoken to;
-    `patience` says how long git may take.
+    `time_left` says how long git may take.
     """
 
     def __init__(self, remote: Remote, clone: Path | None = None, roots: Sequence[Path] = ()) -> None:
@@ -70,39 +70,39 @@ class OwnRepository:
                 shutil.rmtree(self._place.directory, ignore_errors=True)
             self._place = None
 
-    def directory(self, patience: Patience) -> Path:
+    def directory(self, time_left: TimeLeft) -> Path:
         """Where it is; made at first need, and again where somebody cleaned up. Raises GitError when git is too old."""
-        return self._where(patience).directory
+        return self._where(time_left).directory
 
-    def edge(self, patience: Patience) -> set[str]:
+    def edge(self, time_left: TimeLeft) -> set[str]:
         """The commits at which history ends here although it goes on."""
-        return self._where(patience).edge.ids()
+        return self._where(time_left).edge.ids()
 
-    def _where(self, patience: Patience) -> _Place:
-        with in_turn(self._making, patience), on_disk():
+    def _where(self, time_left: TimeLeft) -> _Place:
+        with in_turn(self._making, time_left), on_disk():
             if self._place is None or not self._place.directory.is_dir():
-                self._place = self._make(patience)
-            self._place.edge.follow(patience)
+                self._place = self._make(time_left)
+            self._place.edge.follow(time_left)
             return self._place
 
-    def _make(self, patience: Patience) -> _Place:
-        require_version(patience)
+    def _make(self, time_left: TimeLeft) -> _Place:
+        require_version(time_left)
         directory = Path(tempfile.mkdtemp(prefix="gitlab-mcp-"))  # for our user only
         try:
-            theirs = self._fill(directory, patience)
-            return _Place(directory, Edge(directory, theirs), theirs is not None)
+            theirs = self._fill(directory, time_left)
+            return _Place(directory, ShallowBoundary(directory, theirs), theirs is not None)
         except BaseException:
             shutil.rmtree(directory, ignore_errors=True)
             raise
 
-    def _fill(self, directory: Path, patience: Patience) -> Path | None:
+    def _fill(self, directory: Path, time_left: TimeLeft) -> Path | None:
         """Make it; the repository that it borrows from is returned."""
         theirs = common_directory(self._clone) if self._clone else None
-        told = _told(theirs, patience) if theirs else {}
+        told = _told(theirs, time_left) if theirs else {}
         form = "sha256" if told.get("extensions.objectformat", "").lower() == "sha256" else "sha1"
         arguments = ("init", "-q", "--bare", "--template=", f"--object-format={form}", str(directory))
-        checked(attempt(*arguments, environment=environment(), patience=patience, directory=directory), "init")
-        self._settings = self._users_way(directory, patience)
+        checked(run_git(*arguments, environment=environment(), time_left=time_left, directory=directory), "init")
+        self._settings = self._users_way(directory, time_left)
         # A clone without folders would have to be asked for each of them: whatever is in it is fetched anew.
         if theirs is None or not (theirs / "objects").is_dir() or any("tree:" in value for value in told.values()):
             return None
@@ -111,14 +111,14 @@ class OwnRepository:
         (directory / "objects" / "info" / "alternates").write_bytes(os.fsencode(theirs / "objects") + b"\n")
         return theirs
 
-    def _users_way(self, directory: Path, patience: Patience) -> list[tuple[str, str]]:
+    def _users_way(self, directory: Path, time_left: TimeLeft) -> list[tuple[str, str]]:
         """The proxy and the certificates that lead to GitLab: the user's own for git, and the roots that were given."""
         settings: list[tuple[str, str]] = []
         roots = list(self._roots)
         for key in ("http.proxy", "http.sslCAInfo"):
             asked = ("config", "--includes", "--get-urlmatch", key, self.remote.url)
             surroundings = environment(user_configuration=True)
-            ended = attempt(*asked, environment=surroundings, patience=patience, directory=directory)
+            ended = run_git(*asked, environment=surroundings, time_left=time_left, directory=directory)
             value = ended.output.decode("utf-8", "surrogateescape").strip()
             if value and key == "http.proxy":
                 settings.append((key, value))
@@ -130,61 +130,61 @@ class OwnRepository:
             settings.append(("http.sslCAInfo", str(bundle)))
         return settings
 
-    def attempt(
+    def run_git(
         self,
         *arguments: str,
-        patience: Patience,
+        time_left: TimeLeft,
         stdin: bytes = b"",
         settings: Sequence[str] = (),
         locale: str = "C",
-    ) -> Ended:
+    ) -> CompletedGit:
         """Run a git command that needs no network, and say how it ended."""
-        place = self._where(patience)
+        place = self._where(time_left)
 
-        def run() -> Ended:
-            return attempt(
+        def run() -> CompletedGit:
+            return run_git(
                 f"--git-dir={place.directory}",
                 "--literal-pathspecs",
                 *arguments,
                 environment={**environment(), "LC_ALL": locale, **place.edge.variables},
-                patience=patience,
+                time_left=time_left,
                 directory=place.directory,
                 stdin=stdin,
                 settings=settings,
             )
 
         ended = run()
-        return run() if place.edge.mend(ended.lines, arguments, patience) else ended
+        return run() if place.edge.mend(ended.lines, arguments, time_left) else ended
 
-    def run(self, *arguments: str, patience: Patience, stdin: bytes = b"") -> bytes:
+    def run(self, *arguments: str, time_left: TimeLeft, stdin: bytes = b"") -> bytes:
         """What a git command that needs no network prints."""
-        return checked(self.attempt(*arguments, patience=patience, stdin=stdin), arguments[0])
+        return checked(self.run_git(*arguments, time_left=time_left, stdin=stdin), arguments[0])
 
-    def speak(self, *arguments: str, patience: Patience, stdin: bytes = b"", most: int = SPOKEN_BYTES) -> Ended:
+    def speak(self, *arguments: str, time_left: TimeLeft, stdin: bytes = b"", most: int = SPOKEN_BYTES) -> CompletedGit:
         """Run a git command that speaks with GitLab, and say how it ended. It may print `most` bytes."""
-        return self._spoken(arguments, patience, stdin, most, self._where(patience).edge.variables)
+        return self._spoken(arguments, time_left, stdin, most, self._where(time_left).edge.variables)
 
     def _spoken(
-        self, arguments: Sequence[str], patience: Patience, stdin: bytes, most: int, variables: Mapping[str, str]
-    ) -> Ended:
+        self, arguments: Sequence[str], time_left: TimeLeft, stdin: bytes, most: int, variables: Mapping[str, str]
+    ) -> CompletedGit:
         return self.remote.run(
             *arguments,
-            directory=self.directory(patience),
+            directory=self.directory(time_left),
             settings=self._settings,
-            patience=patience,
+            time_left=time_left,
             stdin=stdin,
             most=most,
             variables=variables,
         )
 
-    def refs(self, patterns: Collection[str], patience: Patience) -> dict[str, str]:
+    def refs(self, patterns: Collection[str], time_left: TimeLeft) -> dict[str, str]:
         """The ids that GitLab's refs have now, by their whole name; "symref" is the name of the default branch.
 
         A ref is named whole (refs/heads/main), or as HEAD, which brings the name of the default branch along; an
         annotated tag's commit is under its name with ^{} behind it.
         """
         most = PRINTED_BYTES if any("*" in pattern for pattern in patterns) else SPOKEN_BYTES
-        ended = self.speak("ls-remote", "--symref", NAME, *patterns, patience=patience, most=most)
+        ended = self.speak("ls-remote", "--symref", REMOTE_NAME, *patterns, time_left=time_left, most=most)
         if ended.status:
             raise remote_error(ended)
         found: dict[str, str] = {}
@@ -196,87 +196,87 @@ class OwnRepository:
                 found["symref"] = left.removeprefix("ref: ").removeprefix("refs/heads/")
         return found
 
-    def missing(self, objects: Collection[str], patience: Patience) -> list[str]:
+    def missing(self, objects: Collection[str], time_left: TimeLeft) -> list[str]:
         """Those of `objects` (ids) that are not here."""
-        listed = self._told_of("%(objectname)", objects, patience)
+        listed = self._told_of("%(objectname)", objects, time_left)
         return [line.split()[0] for line in listed if line.endswith(" missing")]
 
-    def _told_of(self, form: str, names: Collection[str], patience: Patience) -> list[str]:
+    def _told_of(self, form: str, names: Collection[str], time_left: TimeLeft) -> list[str]:
         """What `git cat-file --batch-check` says of each name, in order."""
         asked = "".join(f"{name}\n" for name in names).encode()
-        listed = self.run("cat-file", f"--batch-check={form}", patience=patience, stdin=asked) if names else b""
+        listed = self.run("cat-file", f"--batch-check={form}", time_left=time_left, stdin=asked) if names else b""
         return listed.decode().splitlines()
 
-    def fetch(self, commits: Collection[str], patience: Patience, depth: int = 1) -> None:
+    def fetch(self, commits: Collection[str], time_left: TimeLeft, depth: int = 1) -> None:
         """Fetch what is missing of commits and their trees, without the content of files, and where `depth` is more
         than 1, of so much of their history.
 
         Raises RemoteError, with git's words for a commit that is not there, for what is no commit.
         """
         options = (f"--depth={depth}", "--update-shallow")
-        self._fetch_lacking(lambda: self._lacking(commits, depth, patience), options, patience)
-        place = self._where(patience)
+        self._fetch_lacking(lambda: self._lacking(commits, depth, time_left), options, time_left)
+        place = self._where(time_left)
         if unknown := [commit for commit in commits if commit not in place.whole]:
-            self._check_commits(unknown, patience)
+            self._check_commits(unknown, time_left)
             if place.borrows:
-                self._fetch_lacking(lambda: self._missing_trees(unknown, patience), (), patience)
+                self._fetch_lacking(lambda: self._missing_trees(unknown, time_left), (), time_left)
             place.whole.update(unknown)
 
-    def _lacking(self, commits: Collection[str], depth: int, patience: Patience) -> list[str]:
+    def _lacking(self, commits: Collection[str], depth: int, time_left: TimeLeft) -> list[str]:
         """Those of `commits` that are not here, and if more than one deep is asked for, whose history is cut off."""
-        missing = self.missing(commits, patience)
-        if depth == 1 or not (edge := self.edge(patience)):
+        missing = self.missing(commits, time_left)
+        if depth == 1 or not (edge := self.edge(time_left)):
             return missing
         here = [commit for commit in commits if commit not in missing]
-        return missing + [one for one in here if not edge.isdisjoint(self._ends(one, patience))]
+        return missing + [one for one in here if not edge.isdisjoint(self._ends(one, time_left))]
 
-    def _ends(self, commit: str, patience: Patience) -> list[str]:
-        return self.run("rev-list", "--max-parents=0", commit, patience=patience).decode().split()
+    def _ends(self, commit: str, time_left: TimeLeft) -> list[str]:
+        return self.run("rev-list", "--max-parents=0", commit, time_left=time_left).decode().split()
 
-    def _check_commits(self, commits: Collection[str], patience: Patience) -> None:
-        listed = self._told_of("%(objecttype)", [f"{commit}^{{}}" for commit in commits], patience)
+    def _check_commits(self, commits: Collection[str], time_left: TimeLeft) -> None:
+        listed = self._told_of("%(objecttype)", [f"{commit}^{{}}" for commit in commits], time_left)
         for commit, kind in zip(commits, listed, strict=True):
             if kind != "commit":
                 said = f"bad object {commit}: it is no commit"
-                raise RemoteError(said, Trouble.OTHER, [said], None)
+                raise RemoteError(said, RemoteErrorKind.OTHER, [said], None)
 
-    def _missing_trees(self, commits: Sequence[str], patience: Patience) -> list[str]:
+    def _missing_trees(self, commits: Sequence[str], time_left: TimeLeft) -> list[str]:
         """The trees of commits that are here, as far as they are not: a clone may have come without some."""
         options = ("--objects", "--no-object-names", "--no-walk", "--filter=blob:none", "--missing=print")
-        listed = self.run("rev-list", *options, *commits, patience=patience).decode().splitlines()
+        listed = self.run("rev-list", *options, *commits, time_left=time_left).decode().splitlines()
         return [line.removeprefix("?") for line in listed if line.startswith("?")]
 
-    def fetch_blobs(self, blobs: Iterable[str], patience: Patience) -> None:
+    def fetch_blobs(self, blobs: Iterable[str], time_left: TimeLeft) -> None:
         """Fetch the content of files, as far as it is not here."""
         asked = sorted(set(blobs))
-        self._fetch_lacking(lambda: self.missing(asked, patience), (), patience)
+        self._fetch_lacking(lambda: self.missing(asked, time_left), (), time_left)
 
-    def _fetch_lacking(self, look: Callable[[], list[str]], options: Sequence[str], patience: Patience) -> None:
+    def _fetch_lacking(self, look: Callable[[], list[str]], options: Sequence[str], time_left: TimeLeft) -> None:
         """Fetch what `look` finds to be lacking. Who lacks nothing waits for nobody."""
         if wanted := look():
-            with in_turn(self._fetching if options else self._fetching_files, patience) as waited:
+            with in_turn(self._fetching if options else self._fetching_files, time_left) as waited:
                 if wanted := look() if waited else wanted:
-                    self._fetch(options, wanted, patience)
+                    self._fetch(options, wanted, time_left)
 
-    def _fetch(self, options: Sequence[str], wanted: Collection[str], patience: Patience) -> None:
-        edge = self._where(patience).edge
-        arguments = ("fetch", "-q", "--no-tags", "--no-write-fetch-head", *options, "--stdin", NAME)
+    def _fetch(self, options: Sequence[str], wanted: Collection[str], time_left: TimeLeft) -> None:
+        edge = self._where(time_left).edge
+        arguments = ("fetch", "-q", "--no-tags", "--no-write-fetch-head", *options, "--stdin", REMOTE_NAME)
         listed = "".join(f"{identity}\n" for identity in wanted).encode()
         if options:
             edge.lend()
-            ended = self._spoken(arguments, patience, listed, SPOKEN_BYTES, {})
-            edge.settle(patience)
+            ended = self._spoken(arguments, time_left, listed, SPOKEN_BYTES, {})
+            edge.settle(time_left)
         else:
             # Telling GitLab what is here would cost more than it saves: all that is asked for is missing.
             settings = ("-c", "fetch.negotiationAlgorithm=noop")
-            ended = self._spoken((*settings, *arguments), patience, listed, SPOKEN_BYTES, edge.variables)
+            ended = self._spoken((*settings, *arguments), time_left, listed, SPOKEN_BYTES, edge.variables)
         if ended.status:
             raise remote_error(ended)
 
 
-def require_version(patience: Patience) -> None:
+def require_version(time_left: TimeLeft) -> None:
     """Raise GitError unless there is a git that is new enough."""
-    said = checked(attempt("--version", environment=environment(), patience=patience), "--version").decode()
+    said = checked(run_git("--version", environment=environment(), time_left=time_left), "--version").decode()
     version = re.search(r"(\d+)\.(\d+)", said)
     if version is None or (int(version[1]), int(version[2])) < OLDEST:
         raise GitError(f"git {OLDEST[0]}.{OLDEST[1]} or newer is needed, and this is {said.strip()}")
@@ -289,10 +289,10 @@ def _certificates(roots: Iterable[Path]) -> Iterator[bytes]:
                 yield file.read_bytes()
 
 
-def _told(theirs: Path, patience: Patience) -> dict[str, str]:
+def _told(theirs: Path, time_left: TimeLeft) -> dict[str, str]:
     """What the configuration of a clone says of its objects: their format, and the filters that they came through."""
     asked = r"^(extensions\.objectformat|remote\..*\.partialclonefilter)$"
     arguments = ("config", "--file", str(theirs / "config"), "-z", "--get-regexp", asked)
-    ended = attempt(*arguments, environment=environment(), patience=patience)
+    ended = run_git(*arguments, environment=environment(), time_left=time_left)
     records = ended.output.decode("utf-8", "surrogateescape").split("\0")
     return dict(record.split("\n", 1) for record in records if "\n" in record)
