@@ -15,7 +15,7 @@ from gitlab_mcp.cli_options import CONFIGURATION as CONFIGURATION
 from gitlab_mcp.cli_options import configuration, given
 from gitlab_mcp.cli_register import register, unregister
 from gitlab_mcp.cli_tools import tools
-from gitlab_mcp.settings import Flags, Settings, SettingsError, read_settings
+from gitlab_mcp.config.settings import Flags, Settings, SettingsError, read_settings
 
 
 class Group(click.Group):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitlab_mcp.cli_options import configuration, given
-from gitlab_mcp.settings import Flags
+from gitlab_mcp.config.settings import Flags
 
 if TYPE_CHECKING:
     from gitlab_mcp.doctor.verdict import Verdict

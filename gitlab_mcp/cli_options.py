@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from gitlab_mcp.settings import Flags
+from gitlab_mcp.config.settings import Flags
 
 CONFIGURATION = (
     click.option("--url", default="", metavar="URL", help="The GitLab to talk to, such as https://gitlab.example.com."),

@@ -11,8 +11,15 @@ from typing import Any
 import click
 
 from gitlab_mcp.cli_options import configuration, given
-from gitlab_mcp.settings import NO_CREDENTIAL, SECRET_CHARACTERS, SECRET_VARIABLE, Flags, SettingsError, read_settings
-from gitlab_mcp.variables import is_ci
+from gitlab_mcp.config.environment import is_ci
+from gitlab_mcp.config.settings import (
+    NO_CREDENTIAL,
+    SECRET_CHARACTERS,
+    SECRET_VARIABLE,
+    Flags,
+    SettingsError,
+    read_settings,
+)
 
 SHOWN_NAMES = 10
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gitlab_mcp.cli_options import configuration, given
-from gitlab_mcp.settings import Flags
+from gitlab_mcp.config.settings import Flags
 
 
 @click.command(short_help="List the tools that a configuration exposes.")

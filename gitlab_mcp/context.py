@@ -15,17 +15,17 @@ from gitlab_mcp.api.notes import Notes
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.api.reviews import Reviews
 from gitlab_mcp.api.session import roots
-from gitlab_mcp.checkout import project_of_remote
+from gitlab_mcp.config.checkout import project_of_remote
+from gitlab_mcp.config.job_context import Noun
+from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.git.process import end_running
 from gitlab_mcp.git.remote import Remote
 from gitlab_mcp.git.scratch_repository import ScratchRepository
-from gitlab_mcp.job import Noun
 from gitlab_mcp.params import REFERENCE, web_reference
 from gitlab_mcp.repository import Repository
 from gitlab_mcp.repository.git import GitRepository
 from gitlab_mcp.repository.rest import RestRepository
-from gitlab_mcp.settings import Settings
 from gitlab_mcp.worktree import Worktree
 
 TOOL_THREADS = 64

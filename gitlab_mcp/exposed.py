@@ -7,10 +7,10 @@ from pathlib import Path
 
 from mcp.server.mcpserver.tools import Tool
 
+from gitlab_mcp.config.settings import NO_CREDENTIAL, Flags, Settings, SettingsError, read_settings
 from gitlab_mcp.context import App
 from gitlab_mcp.registry import ToolDefinition, bind
 from gitlab_mcp.server import selected
-from gitlab_mcp.settings import NO_CREDENTIAL, Flags, Settings, SettingsError, read_settings
 from gitlab_mcp.tools import TOOLS
 
 BYTES_A_TOKEN = 4  # roughly, of compact JSON in English

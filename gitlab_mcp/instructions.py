@@ -7,8 +7,8 @@ a comment or any other text that somebody wrote.
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from gitlab_mcp.job import JobContext
-from gitlab_mcp.settings import Settings
+from gitlab_mcp.config.job_context import JobContext
+from gitlab_mcp.config.settings import Settings
 
 PROJECT = re.compile(r"[A-Za-z0-9_.-]{1,80}(/[A-Za-z0-9_.-]{1,80}){0,6}")
 

@@ -10,9 +10,9 @@ from urllib.parse import unquote, urlsplit
 
 from pathspec import GitIgnoreSpec
 
+from gitlab_mcp.config.settings import READS, Settings
 from gitlab_mcp.errors import Refused
 from gitlab_mcp.git.change import Change
-from gitlab_mcp.settings import READS, Settings
 
 # What GitLab is asked beside projects: who this is, and what the token can do.
 ABOUT_THE_RUN = re.compile(r"/(user|personal_access_tokens/self|version|metadata|job)")

@@ -11,12 +11,12 @@ from gitlab_mcp import __version__
 from gitlab_mcp.api.client import GitLab, segment
 from gitlab_mcp.api.credential import WRITING_SCOPES
 from gitlab_mcp.call import Call, current_call
+from gitlab_mcp.config.environment import variable
+from gitlab_mcp.config.job_context import PLAIN_BRANCH_NAME
+from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import Failure, GitLabRefusal, NotFound
-from gitlab_mcp.job import BRANCH
 from gitlab_mcp.render.people import mention
 from gitlab_mcp.render.sanitise import one_line
-from gitlab_mcp.settings import Settings
-from gitlab_mcp.variables import variable
 
 T = TypeVar("T")
 
@@ -77,7 +77,7 @@ def preflight(settings: Settings, environ: Mapping[str, str], files: Mapping[str
     changed = {name: asked.ask(_comparison(gitlab, settings, environ, path)) for name, path in files.items()}
 
     version = variable(environ, "CI_SERVER_VERSION")
-    shown = f" (GitLab {version})" if version and BRANCH.fullmatch(version) else ""
+    shown = f" (GitLab {version})" if version and PLAIN_BRANCH_NAME.fullmatch(version) else ""
     yield f"gitlab-mcp-server {__version__}: {settings.url}{shown}, project {_plain(settings.project)}"
     named = settings.credential.variable
     told = who()
@@ -127,7 +127,7 @@ def _power(settings: Settings, scopes: Answer[list[str]], pushes: Answer[bool | 
 
 def _plain(text: str) -> str:
     """A name as it is where it is a plain one, else in quotes."""
-    if BRANCH.fullmatch(text):
+    if PLAIN_BRANCH_NAME.fullmatch(text):
         return text
     return '"{}"'.format(one_line(text, 100).replace('"', "'"))
 

@@ -11,8 +11,8 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
 from pydantic import Field, ValidationError
 
+from gitlab_mcp.config.job_context import Noun
 from gitlab_mcp.context import noun_of
-from gitlab_mcp.job import Noun
 from gitlab_mcp.params import REFERENCE, Iid
 from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.tools import TOOLS

@@ -12,13 +12,13 @@ from mcp_types import CallToolResult, GetPromptResult, InputRequiredResult
 from pydantic import ValidationError
 
 from gitlab_mcp import __version__
+from gitlab_mcp.config.settings import Settings, known
 from gitlab_mcp.context import App
 from gitlab_mcp.instructions import instructions
 from gitlab_mcp.prompts import check, prompts
 from gitlab_mcp.registry import ToolDefinition, bind, unknown_arguments, wrong_arguments
 from gitlab_mcp.render.redact import redact
 from gitlab_mcp.render.text import ERROR_BYTES, cut
-from gitlab_mcp.settings import Settings, known
 from gitlab_mcp.tools import TOOLS
 
 # What --toolsets calls all that is listed unasked, and the toolset that is of no use to a job.

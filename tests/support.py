@@ -12,12 +12,12 @@ import requests
 from mcp import Client
 from mcp_types import TextContent
 
-from gitlab_mcp.checkout import WorkingDirectory
+from gitlab_mcp.config.checkout import WorkingDirectory
+from gitlab_mcp.config.settings import Credential, Settings
 from gitlab_mcp.params import EXAMPLES
 from gitlab_mcp.registry import ToolDefinition
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.server import build_server
-from gitlab_mcp.settings import Credential, Settings
 from gitlab_mcp.tools import TOOLS
 
 EVERY_TOOLSET = tuple(sorted({definition.toolset for definition in TOOLS}))

@@ -29,7 +29,7 @@ from gitlab_mcp.claude_code import register as register_at
 from gitlab_mcp.claude_code.files import user_file
 from gitlab_mcp.cli_options import CONFIGURATION
 from gitlab_mcp.cli_register import register, unregister
-from gitlab_mcp.settings import Flags
+from gitlab_mcp.config.settings import Flags
 from tests.support import REPOSITORY
 
 TOKEN = "glpat-this-is-not-a-real-token"

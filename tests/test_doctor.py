@@ -24,11 +24,11 @@ from click.testing import CliRunner
 from gitlab_mcp import claude_code
 from gitlab_mcp.claude_code import Registration, Scope
 from gitlab_mcp.cli_doctor import doctor
+from gitlab_mcp.config.settings import Flags
 from gitlab_mcp.doctor.running import run
 from gitlab_mcp.doctor.surroundings import Surroundings
 from gitlab_mcp.doctor.verdict import Check, Verdict
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.settings import Flags
 from tests import gitlab
 from tests.network.certificates import private_ca
 from tests.network.servers import answering, json_answer

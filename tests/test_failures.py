@@ -2,8 +2,8 @@
 
 import pytest
 
+from gitlab_mcp.config.settings import Credential
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.settings import Credential
 from tests.support import connect, settings_for
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from gitlab_mcp.config.job_context import JobContext, read_job
+from gitlab_mcp.config.settings import Flags, SettingsError, read_settings
 from gitlab_mcp.instructions import instructions
-from gitlab_mcp.job import JobContext, read_job
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.settings import Flags, SettingsError, read_settings
 from tests.gitlab import get
 from tests.support import connect, job_settings, settings_for
 
@@ -203,7 +203,7 @@ def test_the_instructions_name_no_tool_that_the_run_has_not(tmp_path: Path) -> N
 
 
 def test_every_field_of_the_longest_job_fits_into_the_instructions() -> None:
-    from gitlab_mcp.settings import Credential, Settings
+    from gitlab_mcp.config.settings import Credential, Settings
 
     longest = JobContext(
         event="m" * 40,

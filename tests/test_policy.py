@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from gitlab_mcp.config.settings import Credential, Flags, MergeRequestElsewhere, Settings, SettingsError, read_settings
 from gitlab_mcp.errors import Refused
 from gitlab_mcp.policy import Policy
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.settings import Credential, Flags, MergeRequestElsewhere, Settings, SettingsError, read_settings
 from tests.gitlab import get, writes
 from tests.reviewing import commit, open_for_review, send
 from tests.support import checkout, connect, settings_for

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gitlab_mcp.checkout import project_of_remote
-from gitlab_mcp.settings import Flags, Settings, SettingsError, read_settings
+from gitlab_mcp.config.checkout import project_of_remote
+from gitlab_mcp.config.settings import Flags, Settings, SettingsError, read_settings
 
 TOKEN = "glpat-this-is-not-a-real-token"
 

@@ -14,9 +14,9 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 from gitlab_mcp import exposed
 from gitlab_mcp.cli import main
+from gitlab_mcp.config.settings import Credential, Settings, SettingsError
 from gitlab_mcp.params import EXAMPLES
 from gitlab_mcp.server import DESK, build_server
-from gitlab_mcp.settings import Credential, Settings, SettingsError
 from gitlab_mcp.tools import TOOLS
 from tests.support import EVERY_TOOLSET, REPOSITORY
 

@@ -23,10 +23,10 @@ from gitlab_mcp.api.refusals import refusal, unreachable
 from gitlab_mcp.api.retrying import time_of, wait_to_retry
 from gitlab_mcp.api.session import CONNECTIONS, GitLabSession, header
 from gitlab_mcp.call import current_call
+from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import Failure, GitLabRefusal, InvalidArgument
 from gitlab_mcp.outgoing import TEXT_FIELDS, inert
 from gitlab_mcp.policy import Policy
-from gitlab_mcp.settings import Settings
 
 if TYPE_CHECKING:
     import gitlab

@@ -7,8 +7,8 @@ anyone. So such a request is not sent, and nothing that an anonymous visitor see
 
 import re
 
+from gitlab_mcp.config.settings import READS
 from gitlab_mcp.errors import NotWithJobToken
-from gitlab_mcp.settings import READS
 
 READABLE = (
     "/job",

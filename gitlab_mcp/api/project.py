@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from gitlab_mcp.api.client import GitLab, segment
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.config.job_context import Noun
 from gitlab_mcp.errors import InvalidArgument, NotWithJobToken
-from gitlab_mcp.job import Noun
 
 BRANCH = re.compile(r"[^\x00-\x20\x7f-\x9f~^:?*\[\\]{1,255}")  # what git takes for the name of a branch, roughly
 PROJECT_SECONDS = 300.0

@@ -18,8 +18,8 @@ from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
 
 from gitlab_mcp.call import current_call
-from gitlab_mcp.checkout import origin
-from gitlab_mcp.settings import READS, SettingsError
+from gitlab_mcp.config.checkout import origin
+from gitlab_mcp.config.settings import READS, SettingsError
 
 CONNECTIONS = 16
 CONNECT_SECONDS = 10.0

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from gitlab_mcp.variables import SettingsError
+from gitlab_mcp.config.environment import SettingsError
 
 Document = dict[str, Any]
 Edit = Callable[[Document], bool]

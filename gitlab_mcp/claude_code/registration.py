@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gitlab_mcp.claude_code.files import PRIVATE, Document, RegistrationError, change, object_at, user_file
+from gitlab_mcp.config.settings import Flags
 from gitlab_mcp.git.process import common_directory
 from gitlab_mcp.render.redact import redact
-from gitlab_mcp.settings import Flags
 
 Scope = Literal["user", "project", "local"]
 

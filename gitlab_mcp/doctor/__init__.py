@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from gitlab_mcp.config.settings import Flags
 from gitlab_mcp.doctor import (
     about,
     access_token,
@@ -21,7 +22,6 @@ from gitlab_mcp.doctor.verdict import Verdict
 from gitlab_mcp.git.process import end_running
 from gitlab_mcp.render.redact import redact
 from gitlab_mcp.render.sanitise import one_line
-from gitlab_mcp.settings import Flags
 
 CHARACTERS = 700
 

@@ -1,8 +1,8 @@
 """What this run is about, as far as its variables say: their presence and kind, never their text."""
 
+from gitlab_mcp.config.job_context import read_job
 from gitlab_mcp.doctor.surroundings import Surroundings
 from gitlab_mcp.doctor.verdict import Check, Verdict, passed, warned
-from gitlab_mcp.job import read_job
 
 VARIABLES = ("AI_FLOW_INPUT", "AI_FLOW_CONTEXT", "AI_FLOW_EVENT", "AI_FLOW_DISCUSSION_ID", "TRIGGER_PAYLOAD")
 

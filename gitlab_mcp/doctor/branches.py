@@ -2,9 +2,9 @@
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import BRANCH
+from gitlab_mcp.config.job_context import read_job
 from gitlab_mcp.doctor.surroundings import Surroundings
 from gitlab_mcp.doctor.verdict import Check, Untold, Verdict, named, passed, warned
-from gitlab_mcp.job import read_job
 
 PROTECT = "Settings > Repository > Protected branches > Add protected branch"
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from gitlab_mcp.config.environment import listed
 from gitlab_mcp.doctor.scripts import scripts
 from gitlab_mcp.doctor.shell import commands
 from gitlab_mcp.doctor.surroundings import Surroundings
 from gitlab_mcp.doctor.verdict import Check, Verdict, passed, unknown, warned
-from gitlab_mcp.variables import listed
 
 FILE_BYTES = 1_000_000
 OBEYED = (".mcp.json", ".claude/settings.json", ".claude/settings.local.json")

@@ -1,9 +1,9 @@
 """The configuration: can it be read, and which of the tokens that are set is used?"""
 
+from gitlab_mcp.config.settings import ACCESS_TOKEN_VARIABLES, NO_CREDENTIAL
 from gitlab_mcp.doctor.model import has_credentials
 from gitlab_mcp.doctor.surroundings import Surroundings
 from gitlab_mcp.doctor.verdict import Check, Verdict, failed, named, passed, warned
-from gitlab_mcp.settings import ACCESS_TOKEN_VARIABLES, NO_CREDENTIAL
 
 HOW_TO_GET_ONE = (
     "Make a project access token with role Developer and scope api (Settings > Access tokens > Add new token), and set"

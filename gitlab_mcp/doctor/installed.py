@@ -5,12 +5,12 @@ import re
 import shutil
 from pathlib import Path
 
+from gitlab_mcp.config.settings import SECRET_VARIABLE
 from gitlab_mcp.doctor.programs import NotStarted, output
 from gitlab_mcp.doctor.surroundings import Surroundings
 from gitlab_mcp.doctor.verdict import Check, Untold, Verdict, failed, passed, quoted, warned
 from gitlab_mcp.git.process import GitError, git, until
 from gitlab_mcp.git.scratch_repository import require_version
-from gitlab_mcp.settings import SECRET_VARIABLE
 
 SECONDS = 5.0
 OLDEST = (2, 1)  # of claude

@@ -4,7 +4,7 @@ import re
 from email.utils import parsedate_to_datetime
 
 from gitlab_mcp.api import job_token
-from gitlab_mcp.checkout import origin
+from gitlab_mcp.config.checkout import origin
 from gitlab_mcp.doctor.surroundings import NETWORK, NotReached, Surroundings
 from gitlab_mcp.doctor.verdict import Check, Untold, Verdict, failed, passed, quoted, unknown, warned
 

@@ -14,10 +14,8 @@ from gitlab_mcp.api.client import GitLab, segment
 from gitlab_mcp.api.refusals import unreachable
 from gitlab_mcp.api.session import GitLabSession, tls_context
 from gitlab_mcp.call import Call, current_call
-from gitlab_mcp.doctor.threads import begin
-from gitlab_mcp.doctor.verdict import Untold
-from gitlab_mcp.server import selected
-from gitlab_mcp.settings import (
+from gitlab_mcp.config.environment import is_ci, variable
+from gitlab_mcp.config.settings import (
     NO_CREDENTIAL,
     SECRET_VARIABLE,
     Credential,
@@ -26,7 +24,9 @@ from gitlab_mcp.settings import (
     SettingsError,
     read_settings,
 )
-from gitlab_mcp.variables import is_ci, variable
+from gitlab_mcp.doctor.threads import begin
+from gitlab_mcp.doctor.verdict import Untold
+from gitlab_mcp.server import selected
 
 SECONDS = 10.0  # what the way to GitLab may take, and then all that is asked there
 

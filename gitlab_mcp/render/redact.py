@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from contextvars import ContextVar
 
-from gitlab_mcp.settings import SECRET_CHARACTERS
+from gitlab_mcp.config.settings import SECRET_CHARACTERS
 
 # GitLab's token prefixes: https://docs.gitlab.com/security/tokens/#token-prefixes (an administrator can change that of
 # personal access tokens, which is why the run's own token is also known by its value).

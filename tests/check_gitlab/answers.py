@@ -3,7 +3,7 @@
 from urllib.parse import quote
 from uuid import uuid4
 
-from gitlab_mcp.settings import Settings
+from gitlab_mcp.config.settings import Settings
 from tests.check_gitlab import facts
 from tests.check_gitlab.desk import Made
 from tests.check_gitlab.facts import Fact

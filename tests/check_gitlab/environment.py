@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gitlab_mcp.config.environment import is_ci, secret, variable
+from gitlab_mcp.config.settings import CA_VARIABLES, Flags, Settings, read_settings
 from gitlab_mcp.git.remote import PROXY_VARIABLES
-from gitlab_mcp.settings import CA_VARIABLES, Flags, Settings, read_settings
-from gitlab_mcp.variables import is_ci, secret, variable
 from tests.check_gitlab.facts import Mode
 
 DESK = ("CHECK_GITLAB_URL", "CHECK_GITLAB_PROJECT", "CHECK_GITLAB_ACCESS_TOKEN")

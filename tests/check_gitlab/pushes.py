@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.session import roots
+from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.git import objects
 from gitlab_mcp.git.change import Author
 from gitlab_mcp.git.objects import TreeEntry
@@ -16,7 +17,6 @@ from gitlab_mcp.git.process import until
 from gitlab_mcp.git.push import Pushed, PushStatus, build, push
 from gitlab_mcp.git.remote import REMOTE_NAME, Remote, RemoteError, RemoteErrorKind
 from gitlab_mcp.git.scratch_repository import ScratchRepository
-from gitlab_mcp.settings import Settings
 from tests.check_gitlab import facts
 from tests.check_gitlab.pipelines import Pipelines
 from tests.check_gitlab.report import NotTried, Report

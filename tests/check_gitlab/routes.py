@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from gitlab_mcp.api.job_token import READABLE
-from gitlab_mcp.settings import Settings
+from gitlab_mcp.config.settings import Settings
 from tests.check_gitlab import facts
 from tests.check_gitlab.facts import Fact
 from tests.check_gitlab.report import Report

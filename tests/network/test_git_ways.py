@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from gitlab_mcp.config.settings import Credential
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.settings import Credential
 from tests.network.certificates import private_ca
 from tests.network.servers import answering, json_answer, proxy
 from tests.support import allow_job_pushes, connect, job_settings

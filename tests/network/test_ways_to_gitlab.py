@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from gitlab_mcp.config.settings import Credential, Settings, SettingsError
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.settings import Credential, Settings, SettingsError
 from tests.network.certificates import private_ca
 from tests.network.servers import Respond, answering, json_answer, proxy
 from tests.support import connect, settings_for

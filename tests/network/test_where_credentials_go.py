@@ -4,7 +4,7 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from gitlab_mcp.settings import Credential, CredentialKind, Settings
+from gitlab_mcp.config.settings import Credential, CredentialKind, Settings
 from tests.network.servers import answering, json_answer
 from tests.support import connect
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from gitlab_mcp.settings import Credential, Settings
+from gitlab_mcp.config.settings import Credential, Settings
 from gitlab_mcp.tools import TOOLS
 from tests.network.servers import answering, json_answer
 from tests.protocol.process import INITIALIZE, ServerProcess, environment, server

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.settings import Settings
 from tests.gitlab import get
 from tests.support import allow_job_pushes, checkout, connect, job_settings, settings_for
 from tests.tools.test_commits import changes, clone

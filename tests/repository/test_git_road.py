@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from mcp import Client, StdioServerParameters
 
+from gitlab_mcp.config.settings import Credential, Settings
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.settings import Credential, Settings
 from tests.gitlab import get, writes
 from tests.support import allow_job_pushes, checkout, connect, job_settings, settings_for
 from tests.tools.test_commits import clone

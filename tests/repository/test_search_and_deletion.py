@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.git import grep
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.settings import Settings
 from tests.gitlab import get, writes
 from tests.support import EVERY_TOOLSET, allow_job_pushes, checkout, connect, job_settings, settings_for
 from tests.tools.test_commits import clone

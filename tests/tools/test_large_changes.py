@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.settings import Settings
 from tests.following import fenced, followed
 from tests.reviewing import commit, send
 from tests.support import connect, job_settings, settings_for

@@ -2,8 +2,8 @@
 
 import pytest
 
+from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.settings import Settings
 from tests.gitlab import get, writes
 from tests.reviewing import NEW, OLD, commit, open_for_review, send
 from tests.support import connect, settings_for

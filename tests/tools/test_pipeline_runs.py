@@ -6,8 +6,8 @@ from typing import Any
 import anyio
 import pytest
 
+from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.settings import Settings
 from tests.gitlab import get, writes
 from tests.support import checkout, connect, settings_for
 from tests.test_writes_happen_once import CONFIRMED, FAULTS, fault

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from gitlab_mcp.config.settings import MergeRequestElsewhere
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.settings import MergeRequestElsewhere
 from tests.gitlab import get, writes
 from tests.reviewing import NEW, OLD, open_for_review, send
 from tests.support import connect, settings_for

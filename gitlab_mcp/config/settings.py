@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from gitlab_mcp.checkout import WorkingDirectory, checkout_around, origin
+from gitlab_mcp.config.checkout import WorkingDirectory, checkout_around, origin
+from gitlab_mcp.config.environment import SettingsError as SettingsError
+from gitlab_mcp.config.environment import flag, is_ci, is_file, is_folder, listed, secret, variable
+from gitlab_mcp.config.job_context import JobContext, read_job
 from gitlab_mcp.git.change import Author
-from gitlab_mcp.job import JobContext, read_job
-from gitlab_mcp.variables import SettingsError as SettingsError
-from gitlab_mcp.variables import flag, is_ci, is_file, is_folder, listed, secret, variable
 
 READS = ("get", "head")  # the HTTP methods that change nothing
 DEFAULT_URL = "https://gitlab.com"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from gitlab_mcp.variables import is_ci, variable
+from gitlab_mcp.config.environment import is_ci, variable
 
 Noun = Literal["issue", "merge request"]
 
@@ -21,7 +21,7 @@ Noun = Literal["issue", "merge request"]
 LONGEST = 4_000_000
 
 USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
-BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,99}")
+PLAIN_BRANCH_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,99}")
 NUMBER = re.compile(r"\d{1,18}")
 DISCUSSION = re.compile(r"[0-9a-f]{40}")
 
@@ -97,7 +97,7 @@ def _pipeline(environ: Mapping[str, str]) -> JobContext:
     """What the pipeline itself is about: its merge request, or the only one that is open for its branch."""
 
     def branch(name: str) -> str:
-        return _fitting(BRANCH, variable(environ, name))
+        return _fitting(PLAIN_BRANCH_NAME, variable(environ, name))
 
     job = JobContext(
         pipeline=_fitting(NUMBER, variable(environ, "CI_PIPELINE_ID")),
@@ -194,8 +194,9 @@ def _about(job: JobContext, noun: Noun, subject: Mapping[str, Any], environ: Map
         bare,
         noun=noun,
         iid=iid,
-        branch=_fitting(BRANCH, _text(subject.get("source_branch"))) or (job.branch if own else ""),
-        target_branch=_fitting(BRANCH, _text(subject.get("target_branch"))) or (job.target_branch if own else ""),
+        branch=_fitting(PLAIN_BRANCH_NAME, _text(subject.get("source_branch"))) or (job.branch if own else ""),
+        target_branch=_fitting(PLAIN_BRANCH_NAME, _text(subject.get("target_branch")))
+        or (job.target_branch if own else ""),
         foreign=(own and job.foreign) or (source is not None and source != target),
     )
 
