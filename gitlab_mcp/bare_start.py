@@ -15,8 +15,8 @@ from gitlab_mcp import claude_code, stdin
 from gitlab_mcp.config.job_context import JobContext, read_job
 from gitlab_mcp.config.settings import Flags, SettingsError, read_settings, secrets_of
 from gitlab_mcp.render.people import mention
-from gitlab_mcp.render.redact import redact
-from gitlab_mcp.render.sanitise import one_line
+from gitlab_mcp.safety.redact import redact
+from gitlab_mcp.safety.sanitize import one_line
 from gitlab_mcp.stdin import Input
 
 # A client that is slow to begin is served, and no line of a job hangs for longer.

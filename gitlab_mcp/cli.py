@@ -94,11 +94,11 @@ def run(flags: Flags) -> NoReturn:
         raise SettingsError("An MCP client speaks on stdin and stdout, and one of them is closed.")
     if sys.stdin.isatty():
         click.echo("Waiting for an MCP client on stdin; Ctrl-C ends it.", err=True)
-    from gitlab_mcp.logs import log_to_stderr
+    from gitlab_mcp.safety.logging import log_to_stderr
     from gitlab_mcp.server import build_server
     from gitlab_mcp.transport import serve_stdio
 
-    log_to_stderr(settings.hidden)
+    log_to_stderr(settings.secret_values)
     server = build_server(settings)
     serve_stdio(server.lowlevel, server.close)
 

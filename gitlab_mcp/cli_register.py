@@ -90,7 +90,7 @@ def _one_line_of_failure() -> Iterator[None]:
 def _hidden(flags: Flags, directory: Path) -> tuple[str, ...]:
     """What must not be written. Raises SettingsError when the flags or variables cannot be used."""
     try:
-        return read_settings(flags, os.environ, directory).hidden
+        return read_settings(flags, os.environ, directory).secret_values
     except SettingsError as error:
         if str(error) != NO_CREDENTIAL:
             raise
@@ -115,6 +115,6 @@ def _quoted(names: list[str]) -> str:
 
 def _shown(text: str, characters: int = 1000) -> str:
     """Text that a stranger may have written, such as the name of a folder or a server, on one line."""
-    from gitlab_mcp.render.sanitise import one_line
+    from gitlab_mcp.safety.sanitize import one_line
 
     return one_line(text, characters)

@@ -11,7 +11,7 @@ reach the agent in words; anything else is a bug, logged with its traceback.
     ├── Partial                 a first step happened and a later one failed
     └── GitLabRefusal           GitLab answered with an error; `status` is the HTTP status
         ├── NotFound            404
-        ├── NotWithJobToken     a request on which GitLab would not know the job token, so that it was not sent
+        ├── NotWithJobToken     a request on which GitLab would not know the job token, so that it is not sent
         ├── Conflict            409, or a 400 that says that the thing is already there
         └── Moved               301 or 405 of a project that was moved or renamed
 
@@ -69,7 +69,7 @@ class NotFound(GitLabRefusal):
     """404: not there, or hidden from this credential."""
 
 
-class NotWithJobToken(GitLabRefusal):
+class JobTokenNotAccepted(GitLabRefusal):
     """GitLab does not know a job token on this request; it was not sent. `status` is 0."""
 
 

@@ -61,7 +61,7 @@ def openable(settings: Settings) -> list[ToolDefinition]:
         return []
     every = tuple({definition.toolset for definition in TOOLS})
     listed = selected(settings)
-    return [each for each in selected(replace(settings, toolsets=every, opens_tools=True)) if each not in listed]
+    return [each for each in selected(replace(settings, toolsets=every, allow_opt_in_tools=True)) if each not in listed]
 
 
 def as_json(tools: Iterable[Sized]) -> str:

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 from gitlab_mcp.config.job_context import Noun
 from gitlab_mcp.context import noun_of
 from gitlab_mcp.params import REFERENCE, Iid
-from gitlab_mcp.render.sanitise import one_line
+from gitlab_mcp.safety.sanitize import one_line
 from gitlab_mcp.tools import TOOLS
 
 FOCUS_CHARACTERS = 500

@@ -23,9 +23,9 @@ from gitlab_mcp.call import Call, current_call
 from gitlab_mcp.context import App, Ctx
 from gitlab_mcp.errors import Failure
 from gitlab_mcp.params import EXAMPLES, EXAMPLES_OF, NO_TEXT, is_text
-from gitlab_mcp.render.redact import redact, secrets_of_run
-from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.render.text import ANSWER_BYTES, ERROR_BYTES, cut
+from gitlab_mcp.safety.redact import redact, secrets_of_run
+from gitlab_mcp.safety.sanitize import one_line
 
 # After its deadline a call has this long, in seconds, to say itself what it was waiting for.
 GRACE = 1.0
@@ -86,7 +86,7 @@ def tool(
 def bind(definition: ToolDefinition, app: App) -> Tool:
     """The SDK's Tool that runs `definition` on a worker thread, for at most the deadline."""
     function = definition.function
-    secrets = app.settings.hidden
+    secrets = app.settings.secret_values
     signature = inspect.signature(function)
 
     @functools.wraps(function)

@@ -17,8 +17,8 @@ from gitlab_mcp.context import App
 from gitlab_mcp.instructions import instructions
 from gitlab_mcp.prompts import check, prompts
 from gitlab_mcp.registry import ToolDefinition, bind, unknown_arguments, wrong_arguments
-from gitlab_mcp.render.redact import redact
 from gitlab_mcp.render.text import ERROR_BYTES, cut
+from gitlab_mcp.safety.redact import redact
 from gitlab_mcp.tools import TOOLS
 
 # What --toolsets calls all that is listed unasked, and the toolset that is of no use to a job.
@@ -33,7 +33,7 @@ class GitLabServer(MCPServer[Any]):
 
     def __init__(self, settings: Settings) -> None:
         self._app = App(settings)
-        self._secrets = settings.hidden
+        self._secrets = settings.secret_values
         self._bound = {definition.name: bind(definition, self._app) for definition in selected(settings)}
         needing = needing_access_token(settings)
         self._needing_access_token = {definition.name for definition in needing}
@@ -104,7 +104,7 @@ class GitLabServer(MCPServer[Any]):
             confined = ", ".join(filter(None, (*settings.own_project, *settings.allow_projects)))
             return f"{name} looks across projects, and this run is confined to {confined}."
         if there and there.opt_in and not (there.writes and settings.read_only):
-            asked = replace(settings, toolsets=(DEFAULT, there.toolset), tools=(), opens_tools=True)
+            asked = replace(settings, toolsets=(DEFAULT, there.toolset), tools=(), allow_opt_in_tools=True)
             if there in needing_access_token(asked):
                 return _needing(name)
             return f"{name} is not listed in this run: --toolsets default,{there.toolset} brings it."
@@ -164,7 +164,7 @@ def _chosen(settings: Settings) -> list[ToolDefinition]:
         in_toolsets = definition.toolset in toolsets or (DEFAULT in toolsets and not definition.opt_in)
         if (names and definition.name not in names) or (toolsets and not in_toolsets):
             return False
-        return not definition.opt_in or bool((names or toolsets) and settings.opens_tools)
+        return not definition.opt_in or bool((names or toolsets) and settings.allow_opt_in_tools)
 
     return [
         definition for definition in TOOLS if is_chosen(definition) and not (settings.read_only and definition.writes)

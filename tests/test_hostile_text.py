@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gitlab_mcp.config.settings import Credential, Settings
-from gitlab_mcp.outgoing import TEXT_FIELDS
 from gitlab_mcp.registry import ToolDefinition
+from gitlab_mcp.safety.escape import TEXT_FIELDS
 from gitlab_mcp.tools import TOOLS
 from tests.contract.contract import Contract, endpoint
 from tests.network.servers import answering, json_answer

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlab_mcp.outgoing import inert
+from gitlab_mcp.safety.escape import neutralize
 from gitlab_mcp.sandbox import Sandbox
 from tests.gitlab import get
 from tests.support import connect, settings_for
@@ -58,20 +58,20 @@ TEXTS = st.lists(PIECES, max_size=12).map("".join) | st.text(max_size=80)
 @settings(max_examples=1500, deadline=None)
 @given(TEXTS)
 def test_no_text_keeps_a_quick_action_that_gitlab_would_execute(text: str) -> None:
-    assert executed(inert(text, HANDLES)) == []
+    assert executed(neutralize(text, HANDLES)) == []
 
 
 @settings(max_examples=500, deadline=None)
 @given(TEXTS)
 def test_doing_it_twice_changes_nothing_more(text: str) -> None:
-    once = inert(text, HANDLES)
-    assert inert(once, HANDLES) == once
+    once = neutralize(text, HANDLES)
+    assert neutralize(once, HANDLES) == once
 
 
 @settings(max_examples=500, deadline=None)
 @given(TEXTS)
 def test_only_blanks_before_slashes_back_ticks_around_mentions_and_carriage_returns_change(text: str) -> None:
-    kept = re.sub(r"[ \r`]", "", inert(text, HANDLES))
+    kept = re.sub(r"[ \r`]", "", neutralize(text, HANDLES))
     assert kept == re.sub(r"[ \r`]", "", text)
 
 
@@ -79,7 +79,7 @@ def test_only_blanks_before_slashes_back_ticks_around_mentions_and_carriage_retu
     "text", ["/usr/bin/x is a path", "see /close", "a\n/etc/passwd\nb", "1/2", "// close", "/close/x"]
 )
 def test_what_is_no_quick_action_stays_as_it_is(text: str) -> None:
-    assert inert(text, HANDLES) == text
+    assert neutralize(text, HANDLES) == text
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_what_is_no_quick_action_stays_as_it_is(text: str) -> None:
     ],
 )
 def test_what_is_sent(text: str, sent: str) -> None:
-    assert inert(text, HANDLES) == sent
+    assert neutralize(text, HANDLES) == sent
 
 
 HOSTILE = "Thanks.\n/close\n/label ~p1\n/assign @stranger\n\r/confidential\n```\n/merge\n```\n@all @claude look"

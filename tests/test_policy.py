@@ -8,7 +8,7 @@ import pytest
 
 from gitlab_mcp.config.settings import Credential, Flags, MergeRequestElsewhere, Settings, SettingsError, read_settings
 from gitlab_mcp.errors import Refused
-from gitlab_mcp.policy import Policy
+from gitlab_mcp.safety.policy import Policy
 from gitlab_mcp.sandbox import Sandbox
 from tests.gitlab import get, writes
 from tests.reviewing import commit, open_for_review, send
@@ -92,14 +92,14 @@ async def test_in_ci_nothing_is_merged_that_could_not_be_committed(sandbox: Sand
     sha = {each: get(sandbox, f"/merge_requests/{each}")["sha"] for each in (number, guarded, onto_main)}
     sandbox.knobs.clear()
     toolsets = ("default", "merge")
-    async with connect(ci(sandbox, toolsets=toolsets, opens_tools=True)) as agent:
+    async with connect(ci(sandbox, toolsets=toolsets, allow_opt_in_tools=True)) as agent:
         onto = await agent.refused("merge_merge_request", iid=onto_main, sha=sha[onto_main])
         file = await agent.refused("merge_merge_request", iid=guarded, sha=sha[guarded])
         assert writes(sandbox) == []
         await agent.call("merge_merge_request", iid=number, sha=sha[number])
     assert "nothing is merged into main, the default branch" in onto
     assert "In CI CLAUDE.md is not written" in file
-    opened = ci(sandbox, toolsets=toolsets, opens_tools=True, allow_files=("CLAUDE.md",))
+    opened = ci(sandbox, toolsets=toolsets, allow_opt_in_tools=True, allow_files=("CLAUDE.md",))
     async with connect(opened) as agent:
         await agent.call("merge_merge_request", iid=guarded, sha=sha[guarded])
 
@@ -109,7 +109,7 @@ async def test_in_ci_a_merge_of_more_files_than_gitlab_lists_is_left_to_a_person
     hidden = {"action": "create", "file_path": "zz/CLAUDE.md", "content": "x"}
     number = open_for_review(fresh_sandbox, "many", *many, hidden)
     sha = get(fresh_sandbox, f"/merge_requests/{number}")["sha"]
-    async with connect(ci(fresh_sandbox, toolsets=("default", "merge"), opens_tools=True)) as agent:
+    async with connect(ci(fresh_sandbox, toolsets=("default", "merge"), allow_opt_in_tools=True)) as agent:
         told = await agent.refused("merge_merge_request", iid=number, sha=sha)
     assert "changes more files than GitLab lists" in told
 
@@ -124,10 +124,10 @@ async def test_in_ci_the_default_branch_is_not_rebased(fresh_sandbox: Sandbox) -
     )["iid"]
     before = get(fresh_sandbox, "/repository/commits/main")["id"]
     toolsets = ("default", "merge")
-    async with connect(ci(fresh_sandbox, toolsets=toolsets, opens_tools=True)) as agent:
+    async with connect(ci(fresh_sandbox, toolsets=toolsets, allow_opt_in_tools=True)) as agent:
         assert "nothing is written to main" in await agent.refused("rebase_merge_request", iid=number)
     assert get(fresh_sandbox, "/repository/commits/main")["id"] == before
-    opened = ci(fresh_sandbox, toolsets=toolsets, opens_tools=True, allow_default_branch=True)
+    opened = ci(fresh_sandbox, toolsets=toolsets, allow_opt_in_tools=True, allow_default_branch=True)
     async with connect(opened) as agent:
         await agent.call("rebase_merge_request", iid=number)
     assert get(fresh_sandbox, "/repository/commits/main")["id"] != before

@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from gitlab_mcp.logs import RedactingFormatter
-from gitlab_mcp.outgoing import inert
-from gitlab_mcp.render.redact import redact
-from gitlab_mcp.render.sanitise import one_line, sanitise, visible
 from gitlab_mcp.render.text import quote
+from gitlab_mcp.safety.escape import neutralize
+from gitlab_mcp.safety.logging import RedactingFormatter
+from gitlab_mcp.safety.redact import redact
+from gitlab_mcp.safety.sanitize import escape_invisible, one_line, sanitize
 
 ATTACKS = [
     "<style " * 140_000,
@@ -35,7 +35,7 @@ ATTACKS = [
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: repr(attack[:12]))
 def test_a_million_hostile_characters_do_not_hold_the_server(attack: str) -> None:
-    for work in (sanitise, one_line, quote, redact):
+    for work in (sanitize, one_line, quote, redact):
         began = time.monotonic()
         work(attack)
         assert time.monotonic() - began < 5
@@ -44,7 +44,7 @@ def test_a_million_hostile_characters_do_not_hold_the_server(attack: str) -> Non
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: repr(attack[:12]))
 def test_a_million_characters_to_send_do_not_hold_the_server(attack: str) -> None:
     began = time.monotonic()
-    inert(attack[:100_000], ("all", "claude"))
+    neutralize(attack[:100_000], ("all", "claude"))
     assert time.monotonic() - began < 5
 
 
@@ -65,11 +65,11 @@ def test_a_million_characters_to_send_do_not_hold_the_server(attack: str) -> Non
     ],
 )
 def test_what_a_person_would_not_see_is_gone(text: str, shown: str) -> None:
-    assert sanitise(text) == shown
+    assert sanitize(text) == shown
 
 
 def test_code_keeps_its_invisible_characters_visible() -> None:
-    assert visible("if admin\u202e:\x1b") == "if admin<U+202E>:<U+001B>"
+    assert escape_invisible("if admin\u202e:\x1b") == "if admin<U+202E>:<U+001B>"
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ from gitlab_mcp.api.session import CONNECTIONS, GitLabSession, header
 from gitlab_mcp.call import current_call
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import Failure, GitLabRefusal, InvalidArgument
-from gitlab_mcp.outgoing import TEXT_FIELDS, inert
-from gitlab_mcp.policy import Policy
+from gitlab_mcp.safety.escape import TEXT_FIELDS, neutralize
+from gitlab_mcp.safety.policy import Policy
 
 if TYPE_CHECKING:
     import gitlab
@@ -259,7 +259,7 @@ class GitLab:
 
     def outgoing(self, text: str) -> str:
         """A text as it is sent: what a look-up has to look for."""
-        return inert(text, ("all", self.settings.trigger))
+        return neutralize(text, ("all", self.settings.trigger))
 
     def _check_redirect(self, method: str, url: str) -> None:
         api = f"{self.settings.url}/api/v4"

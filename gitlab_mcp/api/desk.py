@@ -7,7 +7,7 @@ from functools import partial
 from gitlab_mcp.api.client import GitLab, Page, segment
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.errors import Failure, GitLabRefusal
-from gitlab_mcp.render.sanitise import one_line
+from gitlab_mcp.safety.sanitize import one_line
 
 ROWS = 20  # of each kind
 PROJECTS = 12  # whose pipelines are looked at, at most

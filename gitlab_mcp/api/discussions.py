@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gitlab_mcp.api.client import GitLab, Page
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.errors import InvalidArgument, NotWithJobToken
+from gitlab_mcp.errors import InvalidArgument, JobTokenNotAccepted
 
 PER_PAGE = 20
 DISCUSSION_ID = re.compile(r"[0-9a-f]{40}")
@@ -53,7 +53,7 @@ def newest(gitlab: GitLab, noteable: str, page: int, *, system: bool) -> Comment
     query = {"sort": "desc", "order_by": "created_at", "activity_filter": activity}
     try:
         listed = gitlab.page(f"{noteable}/notes", page, PER_PAGE, **query)
-    except NotWithJobToken as refused:
+    except JobTokenNotAccepted as refused:
         return Comments([], page, None, None, unreadable=str(refused))
     rows = [Comment(note) for note in reversed(listed.rows) if system or not note.flag("system")]
     # Notes do not say which discussion they are in; those of type null are in none that has other notes.
@@ -68,7 +68,7 @@ def _first_discussions(gitlab: GitLab, noteable: str) -> Page | None:
     """The oldest discussions; None with a job token, which may list the notes of a merge request only."""
     try:
         return gitlab.page(f"{noteable}/discussions")
-    except NotWithJobToken:
+    except JobTokenNotAccepted:
         return None
 
 

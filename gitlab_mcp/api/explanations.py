@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from gitlab_mcp.api import job_token
 from gitlab_mcp.errors import Failure, GitLabRefusal, Moved
-from gitlab_mcp.render.sanitise import one_line
+from gitlab_mcp.safety.sanitize import one_line
 
 if TYPE_CHECKING:
     from gitlab_mcp.api.client import GitLab

@@ -11,7 +11,7 @@ from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.api.repeats import Repeats, is_made_since, is_same_text
 from gitlab_mcp.api.writes import Written, write_once
 from gitlab_mcp.errors import InvalidArgument
-from gitlab_mcp.render.sanitise import one_line
+from gitlab_mcp.safety.sanitize import one_line
 
 # https://docs.gitlab.com/administration/instance_limits/#size-of-comments-and-descriptions-of-issues-merge-requests-and-epics
 DESCRIPTION_CHARACTERS = 1_048_576

@@ -13,8 +13,8 @@ from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.pipelines import PipelinePath, first_failed_job
 from gitlab_mcp.call import current_call
-from gitlab_mcp.render.redact import redacted
-from gitlab_mcp.render.sanitise import ANSI
+from gitlab_mcp.safety.redact import redacted
+from gitlab_mcp.safety.sanitize import ANSI
 
 # https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections
 SECTION = re.compile(r"section_(start|end):\d+:([\w.-]+)(?:\[[^\]\r]*\])?\r")

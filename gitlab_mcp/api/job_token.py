@@ -8,7 +8,7 @@ anyone. So such a request is not sent, and nothing that an anonymous visitor see
 import re
 
 from gitlab_mcp.config.settings import READS
-from gitlab_mcp.errors import NotWithJobToken
+from gitlab_mcp.errors import JobTokenNotAccepted
 
 READABLE = (
     "/job",
@@ -54,11 +54,11 @@ def takes(method: str, path: str) -> bool:
     return method in READS and _PATHS.fullmatch(path.partition("?")[0]) is not None
 
 
-def not_taken(method: str, path: str) -> NotWithJobToken:
+def not_taken(method: str, path: str) -> JobTokenNotAccepted:
     """The failure for a request on which GitLab knows no job token."""
     noun = next((noun for pattern, noun in _NOUNS if re.search(pattern, path)), "this")
     verb = "read" if method in READS else "write"
     scope = "read_api" if method in READS else "api"
-    return NotWithJobToken(
+    return JobTokenNotAccepted(
         f"GitLab does not let CI_JOB_TOKEN {verb} {noun}: GITLAB_ACCESS_TOKEN (scope {scope}) is needed."
     )

@@ -10,7 +10,7 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.api.writes import Written, write_once
 from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
-from gitlab_mcp.outgoing import TEXT_FIELDS
+from gitlab_mcp.safety.escape import TEXT_FIELDS
 
 # https://docs.gitlab.com/user/project/merge_requests/drafts/
 DRAFT = re.compile(r"^\s*(?:(?:\[draft\]|\(draft\)|draft:)\s*)+", re.IGNORECASE)

@@ -13,7 +13,7 @@ from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.api.writes import Written, write_once
 from gitlab_mcp.call import current_call
 from gitlab_mcp.errors import Conflict, GitLabRefusal, Refused, Unreachable
-from gitlab_mcp.render.sanitise import one_line
+from gitlab_mcp.safety.sanitize import one_line
 
 CHECK = "Look with get_merge_request."
 

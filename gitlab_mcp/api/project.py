@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gitlab_mcp.api.client import GitLab, segment
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.config.job_context import Noun
-from gitlab_mcp.errors import InvalidArgument, NotWithJobToken
+from gitlab_mcp.errors import InvalidArgument, JobTokenNotAccepted
 
 BRANCH = re.compile(r"[^\x00-\x20\x7f-\x9f~^:?*\[\\]{1,255}")  # what git takes for the name of a branch, roughly
 PROJECT_SECONDS = 300.0
@@ -48,7 +48,7 @@ class Project:
             return found
         try:
             return self.entity.text("path_with_namespace") or self.name
-        except NotWithJobToken as refused:
+        except JobTokenNotAccepted as refused:
             raise InvalidArgument(f'{refused} Give the path of project {self.name}, such as "group/app".') from refused
 
     def _other_name(self) -> str:
@@ -78,7 +78,7 @@ class Project:
             return own.lower() == name.lower()
         try:
             return name.lower() in (self.entity.text("path_with_namespace").lower(), self.entity.text("id"))
-        except NotWithJobToken:
+        except JobTokenNotAccepted:
             return False
 
 

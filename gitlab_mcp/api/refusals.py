@@ -15,7 +15,7 @@ from gitlab_mcp.api.retrying import retry_after
 from gitlab_mcp.api.session import BodyTooLarge
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import AnswerLost, Conflict, GitLabRefusal, Moved, NotFound, Unreachable
-from gitlab_mcp.render.sanitise import one_line
+from gitlab_mcp.safety.sanitize import one_line
 
 REASON_CHARACTERS = 600
 

@@ -12,9 +12,9 @@ from gitlab_mcp.api.draft_notes import Remark
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.reviews import Placed
 from gitlab_mcp.errors import InvalidArgument
-from gitlab_mcp.outgoing import leaves_open
 from gitlab_mcp.params import Path
-from gitlab_mcp.render.sanitise import one_line
+from gitlab_mcp.safety.escape import has_unclosed_block
+from gitlab_mcp.safety.sanitize import one_line
 
 # https://docs.gitlab.com/user/project/merge_requests/reviews/suggestions/#multi-line-suggestions
 SUGGESTED_LINES = 100
@@ -101,7 +101,7 @@ def _with_suggestion(gitlab: GitLab, body: str, suggestion: str, above: int) -> 
         raise InvalidArgument(
             "the suggestion has a carriage return inside a line, which GitLab deletes. Say it in words"
         )
-    if leaves_open(gitlab.outgoing(body)):
+    if has_unclosed_block(gitlab.outgoing(body)):
         raise InvalidArgument("body leaves a code block or HTML open, which would take in the suggestion: close it")
     code = code if code.endswith("\n") or not code else f"{code}\n"
     ticks = "`" * max([3, *(len(run) + 1 for run in re.findall(r"`{3,}", code))])

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from gitlab_mcp.claude_code.files import PRIVATE, Document, RegistrationError, change, object_at, user_file
 from gitlab_mcp.config.settings import Flags
 from gitlab_mcp.git.process import common_directory
-from gitlab_mcp.render.redact import redact
+from gitlab_mcp.safety.redact import redact
 
 Scope = Literal["user", "project", "local"]
 
@@ -54,17 +54,17 @@ def own_command() -> str:
     return sys.executable
 
 
-def own_registration(flags: Flags, hidden: Iterable[str]) -> Registration:
-    """The command that runs now, with `flags`. Raises RegistrationError when a flag holds one of `hidden`."""
-    return Registration(own_command(), flag_arguments(flags, hidden))
+def own_registration(flags: Flags, secret_values: Iterable[str]) -> Registration:
+    """The command that runs now, with `flags`. Raises RegistrationError when a flag holds one of `secret_values`."""
+    return Registration(own_command(), flag_arguments(flags, secret_values))
 
 
-def flag_arguments(flags: Flags, hidden: Iterable[str]) -> tuple[str, ...]:
+def flag_arguments(flags: Flags, secret_values: Iterable[str]) -> tuple[str, ...]:
     """`flags` as they are written on a command line.
 
-    Raises RegistrationError when one holds a value of `hidden`, or what Claude Code would take for a variable.
+    Raises RegistrationError when one holds a value of `secret_values`, or what Claude Code would take for a variable.
     """
-    secrets = [value for value in hidden if value]
+    secrets = [value for value in secret_values if value]
     arguments = []
     for field in fields(flags):
         value = getattr(flags, field.name)

@@ -43,8 +43,8 @@ class Settings:
     `url` has no slash at its end; `job_token` is what git pushes with where the credential may not write; `author` is
     who commits are made in the name of, if not the credential's user; `deadline` is in seconds; `own_project` is the
     path and the id of the run's own project, as far as they are known; `trigger` is the handle that starts a run,
-    without its @; `opens_tools` is whether `toolsets` and `tools` may also name what is not listed unasked; `job` is
-    what the run is about; `secrets` are values that must not leave.
+    without its @; `allow_opt_in_tools` is whether `toolsets` and `tools` may also name opt-in tools; `job` is what the
+    run is about; `secrets` are values that must not leave.
     """
 
     url: str
@@ -61,7 +61,7 @@ class Settings:
     read_only: bool = False
     toolsets: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
-    opens_tools: bool = True
+    allow_opt_in_tools: bool = True
     allow_projects: tuple[str, ...] = ()
     allow_default_branch: bool = False
     allow_files: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ class Settings:
         return self.credential if self.credential.kind == "job token" else self.job_token
 
     @property
-    def hidden(self) -> tuple[str, ...]:
+    def secret_values(self) -> tuple[str, ...]:
         """Every value that must not leave: the run's own token, from wherever it came, and the other secrets."""
         own = (self.credential, self.job_token) if self.job_token else (self.credential,)
         return (*(credential.token for credential in own), *self.secrets)
@@ -154,7 +154,7 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
         read_only=flags.read_only or flag(environ, "GITLAB_MCP_READ_ONLY"),
         toolsets=listed(flags.toolsets or variable(environ, "GITLAB_MCP_TOOLSETS")),
         tools=listed(flags.tools or variable(environ, "GITLAB_MCP_TOOLS")),
-        opens_tools=not in_ci or bool(flags.toolsets or flags.tools),
+        allow_opt_in_tools=not in_ci or bool(flags.toolsets or flags.tools),
         allow_projects=listed(flags.allow_project or variable(widening, "GITLAB_MCP_ALLOW_PROJECT")),
         allow_default_branch=flags.allow_default_branch or flag(widening, "GITLAB_MCP_ALLOW_DEFAULT_BRANCH"),
         allow_files=listed(flags.allow_files or variable(widening, "GITLAB_MCP_ALLOW_FILES")),

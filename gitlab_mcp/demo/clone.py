@@ -8,7 +8,7 @@ import click
 
 from gitlab_mcp.demo.plain_git import git
 from gitlab_mcp.demo.plan import Plan
-from gitlab_mcp.policy import GUARDED_FILES, plain
+from gitlab_mcp.safety.policy import GUARDED_FILES, plain
 
 
 class Clone:

@@ -20,8 +20,8 @@ from gitlab_mcp.doctor.running import run
 from gitlab_mcp.doctor.surroundings import Surroundings
 from gitlab_mcp.doctor.verdict import Verdict
 from gitlab_mcp.git.process import end_running
-from gitlab_mcp.render.redact import redact
-from gitlab_mcp.render.sanitise import one_line
+from gitlab_mcp.safety.redact import redact
+from gitlab_mcp.safety.sanitize import one_line
 
 CHARACTERS = 700
 
@@ -45,11 +45,11 @@ def examine(flags: Flags, environ: Mapping[str, str], directory: Path) -> list[t
     Their words hold no secret, and nothing that a person would not see.
     """
     surroundings = Surroundings(flags, environ, directory)
-    hidden = surroundings.hidden
+    secret_values = surroundings.secret_values
 
     def shown(text: str) -> str:
         # First on one line: a secret may hide in pieces; cut last: half a secret is one too.
-        return one_line(redact(one_line(text, 20_000), hidden), CHARACTERS)
+        return one_line(redact(one_line(text, 20_000), secret_values), CHARACTERS)
 
     try:
         found = run(CHECKS, surroundings)

@@ -77,10 +77,10 @@ class Surroundings:
         self._clients: dict[str, GitLab] = {}
 
     @property
-    def hidden(self) -> tuple[str, ...]:
+    def secret_values(self) -> tuple[str, ...]:
         """Every value that must not be shown."""
         named = [value.strip() for name, value in self.environ.items() if SECRET_VARIABLE.search(name)]
-        return (*(self.settings.hidden if self.settings else ()), *sorted(named, key=len, reverse=True))
+        return (*(self.settings.secret_values if self.settings else ()), *sorted(named, key=len, reverse=True))
 
     def variable(self, name: str) -> str:
         """The value of a variable; "" where it is unset or empty."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from gitlab_mcp.errors import Failure, GitLabRefusal
-from gitlab_mcp.render.sanitise import one_line
+from gitlab_mcp.safety.sanitize import one_line
 
 if TYPE_CHECKING:
     from gitlab_mcp.doctor.surroundings import Surroundings

@@ -2,8 +2,8 @@
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.writes import Written
-from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.render.text import confirmed, facts
+from gitlab_mcp.safety.sanitize import one_line
 
 
 def branch_row(branch: Entity) -> str:

@@ -1,9 +1,9 @@
 """Commits as an agent reads them."""
 
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.render.text import confirmed, count, facts
 from gitlab_mcp.repository.commit import Done
+from gitlab_mcp.safety.sanitize import one_line
 
 
 def commit_row(commit: Entity) -> str:

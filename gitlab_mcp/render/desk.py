@@ -9,8 +9,8 @@ from gitlab_mcp.api.members import Authors
 from gitlab_mcp.config.checkout import project_of_remote
 from gitlab_mcp.render.merge_requests import branches
 from gitlab_mcp.render.people import mention, title
-from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.render.text import facts, labelled
+from gitlab_mcp.safety.sanitize import one_line
 
 
 def project_row(project: Entity) -> str:

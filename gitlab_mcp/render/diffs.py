@@ -8,9 +8,9 @@ from gitlab_mcp.api.entity import SHA, Entity
 from gitlab_mcp.render.commits import commit_row
 from gitlab_mcp.render.lists import fitting
 from gitlab_mcp.render.pages import fenced_rows, page_of
-from gitlab_mcp.render.sanitise import one_line, visible, visible_lines
 from gitlab_mcp.render.text import ANSWER_BYTES, count, cut, facts, labelled, quote
 from gitlab_mcp.repository import Comparison
+from gitlab_mcp.safety.sanitize import escape_invisible, escape_invisible_in_lines, one_line
 
 COMMITS_SHOWN = 30
 COMMITS_BYTES = 6_000
@@ -81,8 +81,8 @@ def _pieces(diff: Entity, base: str, head: str) -> Iterator[str]:
 def _rows(hunks: str) -> list[str]:
     """The rows of a diff, made visible; git's own have no carriage return at their end."""
     rows = hunks.split("\n")
-    shown = iter(visible_lines([row for row in rows if row[:1] in ("+", "-", " ")]))
-    return [next(shown) if row[:1] in ("+", "-", " ") else visible(row) for row in rows]
+    shown = iter(escape_invisible_in_lines([row for row in rows if row[:1] in ("+", "-", " ")]))
+    return [next(shown) if row[:1] in ("+", "-", " ") else escape_invisible(row) for row in rows]
 
 
 def _sides(diff: Entity, base: str, head: str) -> str:

@@ -8,11 +8,11 @@ from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.git.objects import EXECUTABLE, LINK, SUBMODULE
 from gitlab_mcp.render.lists import listing
-from gitlab_mcp.render.redact import redacted
-from gitlab_mcp.render.sanitise import one_line, visible
 from gitlab_mcp.render.text import ANSWER_BYTES, bytes_of, count, facts, fence, size
 from gitlab_mcp.repository import BlamedLines, File
 from gitlab_mcp.repository.attributes import is_binary, is_lfs_pointer
+from gitlab_mcp.safety.redact import redacted
+from gitlab_mcp.safety.sanitize import escape_invisible, one_line
 
 # A file over this size is shown only in the lines that were asked for.
 WHOLE_BYTES = 1_000_000
@@ -84,13 +84,13 @@ def file(found: File, ref: str, span: Span, blame: Sequence[BlamedLines], *, num
     used = goes_on = 0
     for number, line in enumerate(wanted, start):
         before = f"{origins[number]}\t" if number in origins else ""
-        before = visible(f"{before}{number}\t" if numbers else before)
+        before = escape_invisible(f"{before}{number}\t" if numbers else before)
         begin = column - 1 if number == start else 0
         rest = line[begin : begin + CONTENT_BYTES + 1]
-        row = before + visible(rest)
+        row = before + escape_invisible(rest)
         if not shown and size(row) > CONTENT_BYTES:
             fitting = _fitting(rest, CONTENT_BYTES - size(before))
-            row, goes_on = before + visible(rest[:fitting]), column + fitting
+            row, goes_on = before + escape_invisible(rest[:fitting]), column + fitting
         used += size(row) + 1
         if used > CONTENT_BYTES and shown:
             break
@@ -110,7 +110,7 @@ def file(found: File, ref: str, span: Span, blame: Sequence[BlamedLines], *, num
 
 def _fitting(line: str, limit: int) -> int:
     """How many characters of a line are shown in at most so many bytes."""
-    return bisect_right(range(1, min(len(line), limit) + 1), limit, key=lambda end: size(visible(line[:end])))
+    return bisect_right(range(1, min(len(line), limit) + 1), limit, key=lambda end: size(escape_invisible(line[:end])))
 
 
 def _origin(blamed: BlamedLines) -> str:

@@ -4,8 +4,8 @@ from gitlab_mcp.api.credential import Identity
 from gitlab_mcp.config.job_context import JobContext
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.render.people import mention
-from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.render.text import cut, facts, quote
+from gitlab_mcp.safety.sanitize import one_line
 
 # Together they stay below what one answer may have.
 WORDS_BYTES = {"input": 10_000, "description": 8_000, "comments": 12_000, "unread": 6_000}

@@ -8,8 +8,8 @@ from gitlab_mcp.api.job_logs import LINE_CHARACTERS, Line, Log
 from gitlab_mcp.api.log_pattern import LINE_CHARACTERS as SEARCHED_CHARACTERS
 from gitlab_mcp.api.log_pattern import LogPattern
 from gitlab_mcp.render.pipelines import of_older, word
-from gitlab_mcp.render.sanitise import one_line, visible
 from gitlab_mcp.render.text import ANSWER_BYTES, count, facts, fence, size
+from gitlab_mcp.safety.sanitize import escape_invisible, one_line
 
 AROUND, LAST, TAIL = 60, 15, 60  # lines: where a script failed, after it, and where nothing failed
 ERRORS = 15
@@ -174,5 +174,5 @@ def _fitting(lines: Sequence[Line]) -> list[Line]:
 
 def _row(line: Line, characters: int = 400) -> str:
     """A line with its number, by which start_line and end_line ask for it."""
-    text = visible(line.text)
+    text = escape_invisible(line.text)
     return f"{line.number}\t{text if len(text) <= characters else f'{text[: characters - 1]}…'}"

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 
 from gitlab_mcp.api.client import Page
-from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.render.text import ANSWER_BYTES, count, size
+from gitlab_mcp.safety.sanitize import one_line
 
 ROWS_BYTES = ANSWER_BYTES - 2_000
 

@@ -6,8 +6,8 @@ from gitlab_mcp.api.diff import ChangedFile
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.render.diffs import LINE_BYTES, LINE_READ, UNLISTED, files_counted
 from gitlab_mcp.render.pages import fenced_rows, page_of
-from gitlab_mcp.render.sanitise import one_line, visible, visible_lines
 from gitlab_mcp.render.text import count, cut
+from gitlab_mcp.safety.sanitize import escape_invisible, escape_invisible_in_lines, one_line
 
 UNENDED = "\\ No newline at end of file"  # as git says it
 NAMED_BYTES = 3_000
@@ -72,9 +72,9 @@ def _head(merge_request: Entity) -> str:
 
 
 def _rows(file: ChangedFile) -> Iterator[str]:
-    shown = iter(visible_lines([line.text for line in file.lines]))
+    shown = iter(escape_invisible_in_lines([line.text for line in file.lines]))
     for hunk in file.hunks:
-        yield cut(visible(hunk.heading), LINE_BYTES)
+        yield cut(escape_invisible(hunk.heading), LINE_BYTES)
         for line in hunk.lines:
             yield cut(f"{line.number}{line.mark}{next(shown)}", LINE_BYTES, LINE_READ)
             if line.is_unended:

@@ -10,9 +10,9 @@ from gitlab_mcp.render.lists import fitting, state
 from gitlab_mcp.render.merge_request_diffs import file_row
 from gitlab_mcp.render.notes import comments
 from gitlab_mcp.render.people import byline, description, mention, title
-from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.render.text import confirmed, facts, labelled
 from gitlab_mcp.repository import Opened
+from gitlab_mcp.safety.sanitize import one_line
 
 FILES_BYTES = 1_500
 UNTOLD = ("", "unreviewed", "approved")  # said otherwise, or saying nothing

@@ -3,8 +3,8 @@
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.merging import Rebased
 from gitlab_mcp.api.writes import Written
-from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.render.text import confirmed
+from gitlab_mcp.safety.sanitize import one_line
 
 
 def merged(written: Written[Entity], sign: str) -> str:

@@ -5,8 +5,8 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.members import Authors
 from gitlab_mcp.api.writes import Written
 from gitlab_mcp.render.people import mention, words
-from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.render.text import confirmed, count, facts, share
+from gitlab_mcp.safety.sanitize import one_line
 
 
 def comments(shown: Comments, budget: int, authors: Authors) -> str:

@@ -9,8 +9,8 @@ from gitlab_mcp.api.members import Authors
 from gitlab_mcp.render.lists import following
 from gitlab_mcp.render.pages import page_of
 from gitlab_mcp.render.people import mention, words
-from gitlab_mcp.render.sanitise import LONGEST, one_line
 from gitlab_mcp.render.text import count, cut, facts, labelled, quote, share
+from gitlab_mcp.safety.sanitize import LONGEST, one_line
 
 DESCRIPTION_BYTES = 8_000
 NOTES_BYTES = 30_000

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.reviews import Outcome
-from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.render.text import count
+from gitlab_mcp.safety.sanitize import one_line
 
 VERDICTS = {"comment": "", "approve": ", approved", "request_changes": ", changes requested"}
 SHOWN = 400

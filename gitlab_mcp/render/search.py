@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.render.lists import fitting, following
-from gitlab_mcp.render.sanitise import one_line, visible
 from gitlab_mcp.render.text import count, fence
+from gitlab_mcp.safety.sanitize import escape_invisible, one_line
 
 LINE_CHARACTERS = 300
 OTHER_LINES = 5  # of a piece that does not hold the words as they are: GitLab may understand them otherwise
@@ -30,10 +30,10 @@ def code(found: Page, words: str, ref: str, arguments: Mapping[str, object]) -> 
 
 
 def _rows(blob: Entity, words: str) -> list[str]:
-    path, first = visible(one_line(blob.text("path"), 500)), blob.number("startline") or 1
+    path, first = escape_invisible(one_line(blob.text("path"), 500)), blob.number("startline") or 1
     lines = list(enumerate(blob.text("data").split("\n"), first))
     held = [(number, line) for number, line in lines if words.lower() in line.lower()]
     if not held and words.lower() in path.lower():
         return [path]
     shown = held or [(number, line) for number, line in lines if line.strip()][:OTHER_LINES]
-    return [f"{path}:{number}: {visible(line)[:LINE_CHARACTERS].rstrip()}" for number, line in shown] or [path]
+    return [f"{path}:{number}: {escape_invisible(line)[:LINE_CHARACTERS].rstrip()}" for number, line in shown] or [path]

@@ -1,8 +1,8 @@
 """Tags as an agent reads them."""
 
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.render.text import facts
+from gitlab_mcp.safety.sanitize import one_line
 
 
 def tag_row(tag: Entity) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gitlab_mcp.api.writes import Written
-from gitlab_mcp.render.sanitise import one_line, sanitise
+from gitlab_mcp.safety.sanitize import one_line, sanitize
 
 ANSWER_BYTES = 40_000
 ERROR_BYTES = 2_000
@@ -45,7 +45,7 @@ def share(texts: Sequence[str], limit: int) -> list[str]:
 
 def quote(text: str) -> str:
     """Sanitised text with every line behind "> ", so that it cannot leave its quote."""
-    return "\n".join(f"> {line}".rstrip() for line in sanitise(text).strip("\n").split("\n"))
+    return "\n".join(f"> {line}".rstrip() for line in sanitize(text).strip("\n").split("\n"))
 
 
 def fence(code: str) -> str:

@@ -9,8 +9,8 @@ from gitlab_mcp.api.writes import Written
 from gitlab_mcp.render.lists import following
 from gitlab_mcp.render.notes import note_head, resolution, where
 from gitlab_mcp.render.people import words
-from gitlab_mcp.render.sanitise import visible
 from gitlab_mcp.render.text import confirmed, count, cut, facts, fence, share
+from gitlab_mcp.safety.sanitize import escape_invisible
 
 COMMENT_BYTES = 20_000
 CODE_BYTES = 160  # a line
@@ -32,7 +32,9 @@ def threads(found: Threads, sign: str, head: str, authors: Authors, given: Mappi
     for thread, shown in zip(found.rows, notes, strict=True):
         parts.append(f"\n{_heading(thread, head)}")
         if thread.code:
-            parts.append(fence("\n".join(cut(visible(f"{number} {line}"), CODE_BYTES) for number, line in thread.code)))
+            parts.append(
+                fence("\n".join(cut(escape_invisible(f"{number} {line}"), CODE_BYTES) for number, line in thread.code))
+            )
         for number, note in enumerate(shown):
             parts.append(f"{note_head(note, authors)}\n{next(bodies)}")
             if number == 0 and len(shown) < len(thread.notes):

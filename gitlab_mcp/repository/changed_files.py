@@ -3,7 +3,7 @@
 from gitlab_mcp.api.diff import ChangedFile
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import Noteable
-from gitlab_mcp.errors import NotFound, NotWithJobToken
+from gitlab_mcp.errors import JobTokenNotAccepted, NotFound
 from gitlab_mcp.repository import Repository
 
 
@@ -15,7 +15,7 @@ def changed_files(target: Noteable, repository: Repository) -> tuple[Entity, lis
     merge_request = asked.result()
     try:
         diffs = listed.result()
-    except NotWithJobToken:
+    except JobTokenNotAccepted:
         refs = merge_request.entity("diff_refs")
         if not (refs.sha("base_sha") and refs.sha("head_sha")):
             raise NotFound(f"{target.sign} has no diff yet: try again in a moment.") from None

@@ -10,12 +10,12 @@ from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
 from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.objects import EXECUTABLE, FOLDER, TreeEntry, blob_id
 from gitlab_mcp.params import NO_TEXT, is_text
-from gitlab_mcp.policy import Policy
 from gitlab_mcp.repository import Committed, NewCommit, Repository
 from gitlab_mcp.repository.actions import FileAction, changes_of, check_fit
 from gitlab_mcp.repository.attributes import refuse_filtered
 from gitlab_mcp.repository.lookup import creating
 from gitlab_mcp.repository.paths import folders_above
+from gitlab_mcp.safety.policy import Policy
 from gitlab_mcp.worktree import Worktree
 
 

@@ -7,7 +7,7 @@ from gitlab_mcp.errors import AnswerLost, Conflict, Failure, GitLabRefusal, NotF
 from gitlab_mcp.git.process import GitError
 from gitlab_mcp.git.push import Pushed, RefLocked
 from gitlab_mcp.git.remote import RemoteError, RemoteErrorKind
-from gitlab_mcp.render.sanitise import one_line
+from gitlab_mcp.safety.sanitize import one_line
 
 # https://docs.gitlab.com/ci/jobs/ci_job_token/#allow-git-push-requests-to-your-project-repository
 ALLOW_PUSH = (

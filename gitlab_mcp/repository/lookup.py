@@ -7,11 +7,11 @@ from typing import TypeVar
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.errors import Failure, GitLabRefusal, NotFound, Refused
 from gitlab_mcp.git.objects import FOLDER, LINK, SUBMODULE, TreeEntry
-from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.repository import BlamedLines, File, Repository
 from gitlab_mcp.repository.attributes import is_binary
 from gitlab_mcp.repository.git_failures import not_beside
 from gitlab_mcp.repository.paths import folders_above
+from gitlab_mcp.safety.sanitize import one_line
 
 T = TypeVar("T")
 

@@ -13,8 +13,8 @@ from gitlab_mcp.errors import Conflict, InvalidArgument, Refused
 from gitlab_mcp.params import Iid, Project, Sha
 from gitlab_mcp.registry import tool
 from gitlab_mcp.render import reviews as render
-from gitlab_mcp.render.sanitise import one_line
 from gitlab_mcp.repository.changed_files import changed_files
+from gitlab_mcp.safety.sanitize import one_line
 
 COMMENTS = 50
 

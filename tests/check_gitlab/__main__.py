@@ -16,7 +16,7 @@ import requests
 
 from gitlab_mcp.config.environment import SettingsError
 from gitlab_mcp.git.process import end_running
-from gitlab_mcp.render.redact import redact
+from gitlab_mcp.safety.redact import redact
 from tests.check_gitlab.answers import Answers
 from tests.check_gitlab.desk import Journey
 from tests.check_gitlab.environment import Place, Skipped, place, secrets_of

@@ -62,4 +62,4 @@ def _need(environ: Mapping[str, str], names: tuple[str, ...], where: str) -> Non
 def secrets_of(environ: Mapping[str, str], settings: Settings) -> tuple[str, ...]:
     """Every value that must not be printed."""
     tokens = (value for name, value in environ.items() if name.endswith(("TOKEN", "PASSWORD", "SECRET")))
-    return tuple(sorted({*settings.hidden, *tokens}, key=len, reverse=True))
+    return tuple(sorted({*settings.secret_values, *tokens}, key=len, reverse=True))

@@ -125,7 +125,7 @@ BLANK_BEFORE_SLASH = _fact(
     "desk",
     "A line with a blank before its slash executes no quick action, in a note and in a description.",
     "read in GitLab's lib/gitlab/quick_actions/extractor.rb",
-    "gitlab_mcp/outgoing.py",
+    "gitlab_mcp/safety/escape.py",
 )
 EXECUTED = _fact(
     "desk",

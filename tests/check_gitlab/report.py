@@ -9,8 +9,8 @@ import requests
 
 from gitlab_mcp.config.environment import SettingsError
 from gitlab_mcp.git.process import GitError
-from gitlab_mcp.render.redact import redact
-from gitlab_mcp.render.sanitise import one_line
+from gitlab_mcp.safety.redact import redact
+from gitlab_mcp.safety.sanitize import one_line
 from tests.check_gitlab.facts import FACTS, Fact, Mode
 
 HELD = "held"

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from gitlab_mcp.render.redact import redacted
+from gitlab_mcp.safety.redact import redacted
 
 # ECMA-48 control sequences, operating system commands and two-character escapes, as terminals read them.
 ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-_]|\x9b[0-?]*[ -/]*[@-~]")
@@ -33,7 +33,7 @@ INVISIBLE = re.compile(
 )
 
 
-def sanitise(text: str) -> str:
+def sanitize(text: str) -> str:
     """People's text as a person sees it: no terminal codes, no invisible characters, no hidden HTML, no secrets."""
     text = text[:LONGEST]
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
@@ -43,11 +43,11 @@ def sanitise(text: str) -> str:
 
 def one_line(text: str, characters: int = 200) -> str:
     """Sanitised text on one line of at most `characters`."""
-    line = " ".join(sanitise(text).split())
+    line = " ".join(sanitize(text).split())
     return line if len(line) <= characters else f"{line[: characters - 1].rstrip()}…"
 
 
-def visible(code: str) -> str:
+def escape_invisible(code: str) -> str:
     """Code with invisible characters written out as <U+202E>, since dropping them would make it other code.
 
     It is without secrets, so that it may be cut.
@@ -55,8 +55,8 @@ def visible(code: str) -> str:
     return INVISIBLE.sub(lambda match: f"<U+{ord(match[0]):04X}>", redacted(code))
 
 
-def visible_lines(lines: Sequence[str]) -> list[str]:
+def escape_invisible_in_lines(lines: Sequence[str]) -> list[str]:
     """Lines of one file's code, made visible. Where all end in a carriage return it is left out, else written out."""
     all_do = all(line.endswith("\r") for line in lines)
     shown = (line.removesuffix("\r") if all_do else line for line in lines)
-    return [visible(line).replace("\r", "<U+000D>") for line in shown]
+    return [escape_invisible(line).replace("\r", "<U+000D>") for line in shown]

@@ -21,7 +21,7 @@ PASSES = 10
 TEXT_FIELDS = ("body", "note", "description", "title", "commit_message")
 
 
-def inert(text: str, handles: tuple[str, ...]) -> str:
+def neutralize(text: str, handles: tuple[str, ...]) -> str:
     """`text` without live quick actions, and with mentions of `handles` (such as "all") in back-ticks.
 
     A blank goes before the slash of a line that GitLab would execute, in code too: whether GitLab takes it for code is
@@ -75,7 +75,7 @@ def _spans(prose: str) -> Iterator[tuple[str, bool]]:
     yield prose[position:], False
 
 
-def leaves_open(text: str) -> bool:
+def has_unclosed_block(text: str) -> bool:
     """Whether what follows `text` after an empty line may be taken for a part of its last code block or HTML.
 
     An indented one can be that of a list, which ends with it. What has less indentation then is not looked into: true.

@@ -2,7 +2,7 @@
 
 import logging
 
-from gitlab_mcp.render.redact import redact
+from gitlab_mcp.safety.redact import redact
 
 
 class RedactingFormatter(logging.Formatter):

@@ -79,7 +79,7 @@ class Policy:
         texts = (branch, message, *(path for change in changes for path in change.paths))
         contents = [text.encode("utf-8", "replace") for text in texts]
         contents += [change.content for change in changes if change.content]
-        if any(secret.encode() in content for secret in self.settings.hidden for content in contents):
+        if any(secret.encode() in content for secret in self.settings.secret_values for content in contents):
             raise Refused(SECRET_INSIDE)
         if self.settings.in_ci:
             self._check_repository_write(branch, (path for change in changes for path in change.paths), default_branch)
@@ -126,7 +126,7 @@ class Policy:
         text = json.dumps(body, ensure_ascii=False, default=str)
         actions = body.get("actions")
         contents = [_bytes(action) for action in actions] if isinstance(actions, list) else []
-        secrets = self.settings.hidden
+        secrets = self.settings.secret_values
         if any(secret in text or any(secret.encode() in content for content in contents) for secret in secrets):
             raise Refused(SECRET_INSIDE)
 
