@@ -6,15 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from gitlab_mcp.api import desk
+from gitlab_mcp.api import my_work
+from gitlab_mcp.api.author_roles import Authors, Members
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.http import roots
 from gitlab_mcp.api.issues import Issues
-from gitlab_mcp.api.members import Authors, Members
 from gitlab_mcp.api.notes import Notes
 from gitlab_mcp.api.project import Noteable, Project
-from gitlab_mcp.api.reviews import Reviews
-from gitlab_mcp.api.session import roots
+from gitlab_mcp.api.reviews.submit import Reviews
 from gitlab_mcp.config.checkout import project_of_remote
 from gitlab_mcp.config.job_context import Noun
 from gitlab_mcp.config.settings import Settings
@@ -108,7 +108,7 @@ class Ctx:
             name = self._project_of_url(name)
         name = name or self.settings.project
         if not name:
-            raise InvalidArgument(desk.no_project(self.gitlab))
+            raise InvalidArgument(my_work.no_project(self.gitlab))
         return self.app.project(name)
 
     def repository(self, project: Project) -> Repository:

@@ -15,7 +15,7 @@ reach the agent in words; anything else is a bug, logged with its traceback.
         ├── Conflict            409, or a 400 that says that the thing is already there
         └── Moved               301 or 405 of a project that was moved or renamed
 
-A configuration that cannot be used is `config.settings.SettingsError`: it ends the command before there is a tool to call.
+An unusable configuration is `config.settings.SettingsError`: it ends the command before there is a tool to call.
 """
 
 

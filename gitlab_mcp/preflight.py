@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 
 from gitlab_mcp import __version__
 from gitlab_mcp.api.client import GitLab, segment
-from gitlab_mcp.api.credential import WRITING_SCOPES
-from gitlab_mcp.call import Call, current_call
+from gitlab_mcp.api.deadline import Call, current_call
+from gitlab_mcp.api.identity import WRITING_SCOPES
 from gitlab_mcp.config.environment import variable
 from gitlab_mcp.config.job_context import PLAIN_BRANCH_NAME
 from gitlab_mcp.config.settings import Settings

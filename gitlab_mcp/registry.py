@@ -18,8 +18,8 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 from pydantic import ValidationError
 
-from gitlab_mcp.api.writes import NOT_KNOWN
-from gitlab_mcp.call import Call, current_call
+from gitlab_mcp.api.deadline import Call, current_call
+from gitlab_mcp.api.idempotency import NOT_KNOWN
 from gitlab_mcp.context import App, Ctx
 from gitlab_mcp.errors import Failure
 from gitlab_mcp.params import EXAMPLES, EXAMPLES_OF, NO_TEXT, is_text

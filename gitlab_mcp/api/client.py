@@ -15,14 +15,14 @@ import requests
 
 from gitlab_mcp import __version__
 from gitlab_mcp.api import job_token
-from gitlab_mcp.api.bodies import parsed, pieces
-from gitlab_mcp.api.credential import Identity
+from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity, entities
-from gitlab_mcp.api.explanations import explained
-from gitlab_mcp.api.refusals import refusal, unreachable
-from gitlab_mcp.api.retrying import time_of, wait_to_retry
-from gitlab_mcp.api.session import CONNECTIONS, GitLabSession, header
-from gitlab_mcp.call import current_call
+from gitlab_mcp.api.error_context import explained
+from gitlab_mcp.api.error_mapping import refusal, unreachable
+from gitlab_mcp.api.http import CONNECTIONS, GitLabSession, header
+from gitlab_mcp.api.identity import Identity
+from gitlab_mcp.api.response_body import parsed, pieces
+from gitlab_mcp.api.retry import time_of, wait_to_retry
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import Failure, GitLabRefusal, InvalidArgument
 from gitlab_mcp.safety.escape import TEXT_FIELDS, neutralize

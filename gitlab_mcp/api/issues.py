@@ -6,10 +6,9 @@ from functools import partial
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.idempotency import Deduplicator, WriteResult, is_made_since, is_same_text, write_once
 from gitlab_mcp.api.merge_requests import TITLE_CHARACTERS, user_ids
 from gitlab_mcp.api.project import Noteable, Project
-from gitlab_mcp.api.repeats import Repeats, is_made_since, is_same_text
-from gitlab_mcp.api.writes import Written, write_once
 from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.safety.sanitize import one_line
 
@@ -44,9 +43,9 @@ class Issues:
 
     def __init__(self, gitlab: GitLab) -> None:
         self._gitlab = gitlab
-        self._repeats = Repeats()
+        self._deduplicator = Deduplicator()
 
-    def create(self, project: Project, fields: Fields) -> tuple[Written[Entity], list[str], bool]:
+    def create(self, project: Project, fields: Fields) -> tuple[WriteResult[Entity], list[str], bool]:
         """Create an issue: it, which fields it has not as they were asked for, and whether it was there before.
 
         The same title and description again within ten minutes are answered with the first issue, whatever else is
@@ -60,7 +59,7 @@ class Issues:
         check = "Look with list_issues whether it is there before creating it again."
         # A project has a path and an id.
         key = (project.full_path.lower(), title, description)
-        written, again = self._repeats.make(key, send, find, check)
+        written, again = self._deduplicator.create_once(key, send, find, check)
         lacking = _not_taken(self._gitlab, written.result, body)
         if again and lacking:  # unless it was changed since
             lacking = _not_taken(self._gitlab, self._gitlab.get(f"{issues}/{written.result.number('iid')}"), body)
@@ -78,7 +77,7 @@ class Issues:
         return None
 
 
-def update_issue(target: Noteable, fields: Fields) -> tuple[Written[Entity], list[str]]:
+def update_issue(target: Noteable, fields: Fields) -> tuple[WriteResult[Entity], list[str]]:
     """Change an issue: it, and which fields GitLab did not take."""
     gitlab = target.project.gitlab
     body = _body(target.project, fields, "add_labels")

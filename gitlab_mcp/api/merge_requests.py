@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
-from gitlab_mcp.api.client import GitLab
+from gitlab_mcp.api.client import GitLab, unless_refused
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.idempotency import WriteResult, write_once
 from gitlab_mcp.api.project import Noteable, Project
-from gitlab_mcp.api.writes import Written, write_once
+from gitlab_mcp.api.reviews.diff import ChangedFile
 from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
 from gitlab_mcp.safety.escape import TEXT_FIELDS
 
@@ -52,7 +53,7 @@ class Update:
         return self != Update()
 
 
-def open_merge_request(project: Project, source: str, target: str, wanted: Wanted) -> tuple[Written[Entity], bool]:
+def open_merge_request(project: Project, source: str, target: str, wanted: Wanted) -> tuple[WriteResult[Entity], bool]:
     """The merge request from `source` to `target`, and whether it is new: one that is open already stays as it is.
 
     Raises Refused when the source has no commits of its own, InvalidArgument for a user who is no member.
@@ -65,7 +66,7 @@ def open_merge_request(project: Project, source: str, target: str, wanted: Wante
     assignees = gitlab.start(user_ids, project, wanted.assignees)
     reviewers = gitlab.start(user_ids, project, wanted.reviewers)
     if found := already.result():
-        return Written(found, confirmed=False), False
+        return WriteResult(found, confirmed=False), False
     if not has_commits.result():
         raise Refused(f"{source} has no commits that {target} lacks.")
     body: dict[str, object] = {
@@ -87,11 +88,11 @@ def open_merge_request(project: Project, source: str, target: str, wanted: Wante
     except Conflict:
         # Somebody opened it since the look-up.
         if found := _open_one(project, source, target):
-            return Written(found, confirmed=False), False
+            return WriteResult(found, confirmed=False), False
         raise
 
 
-def update_merge_request(target: Noteable, update: Update) -> Written[Entity]:
+def update_merge_request(target: Noteable, update: Update) -> WriteResult[Entity]:
     """Change a merge request over REST: https://docs.gitlab.com/api/merge_requests/#update-mr"""
     project, gitlab = target.project, target.project.gitlab
     body: dict[str, object] = {
@@ -188,3 +189,27 @@ def _has_commits(project: Project, target: str, source: str) -> bool:
         return bool(project.gitlab.page(path, 1, 1, ref_name=f"{target}..{source}").rows)
     except NotFound:
         return True  # a branch is missing: GitLab's own answer to the write says which
+
+
+OVERVIEW_FILES = 30
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The issues that a merge request closes, who approved it, its reviewers with their states, its first files."""
+
+    closes: list[Entity] = field(default_factory=list)
+    approvals: Entity = field(default_factory=lambda: Entity(None))
+    reviewers: list[Entity] = field(default_factory=list)
+    files: list[ChangedFile] = field(default_factory=list)
+
+
+def overview(target: Noteable) -> Overview:
+    """All of it, asked at the same time; empty where GitLab refuses."""
+    gitlab = target.project.gitlab
+    closes = gitlab.start(gitlab.every_readable, f"{target.path}/closes_issues")
+    reviewers = gitlab.start(gitlab.every_readable, f"{target.path}/reviewers")
+    approvals = gitlab.start(unless_refused, partial(gitlab.get, f"{target.path}/approvals"), Entity(None))
+    diffs = gitlab.start(unless_refused, lambda: gitlab.page(f"{target.path}/diffs", 1, OVERVIEW_FILES).rows, [])
+    files = [ChangedFile(diff) for diff in diffs.result()]
+    return Overview(closes.result(), approvals.result(), reviewers.result(), files)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from gitlab_mcp.api.client import GitLab
-from gitlab_mcp.api.diff import lists_all
+from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.idempotency import WriteResult, write_once
 from gitlab_mcp.api.project import Noteable
-from gitlab_mcp.api.writes import Written, write_once
-from gitlab_mcp.call import current_call
+from gitlab_mcp.api.reviews.diff import lists_all
 from gitlab_mcp.errors import Conflict, GitLabRefusal, Refused, Unreachable
 from gitlab_mcp.safety.sanitize import one_line
 
@@ -59,14 +59,14 @@ class Merge:
     remove_source_branch: bool | None = None
 
 
-def merge(target: Noteable, wanted: Merge) -> Written[Entity]:
+def merge(target: Noteable, wanted: Merge) -> WriteResult[Entity]:
     """Merge, once, what has `wanted.sha` as its head. Raises Conflict for another head, Refused for what cannot be
     merged, saying why.
     """
     gitlab = target.project.gitlab
     now = _decided(gitlab, target.path)
     if now.text("state") == "merged" and now.sha("sha").startswith(wanted.sha):
-        return Written(now, confirmed=False)
+        return WriteResult(now, confirmed=False)
     _check(now, target, wanted)
     gitlab.policy.check_merge(
         now.text("target_branch"), partial(_changed_paths, target, now), lambda: target.project.default_branch
@@ -134,7 +134,7 @@ def _decided(gitlab: GitLab, path: str) -> Entity:
 class Rebased:
     """A merge request after its rebase; `moved` is whether its head is another now."""
 
-    merge_request: Written[Entity]
+    merge_request: WriteResult[Entity]
     moved: bool
 
 
@@ -150,7 +150,7 @@ def rebase(target: Noteable) -> Rebased:
     if before.number("source_project_id") == before.number("target_project_id"):
         gitlab.policy.check_rebase(before.text("source_branch"), lambda: target.project.default_branch)
     if not before.number("diverged_commits_count") and before.text("sha"):
-        return Rebased(Written(before, confirmed=False), moved=False)
+        return Rebased(WriteResult(before, confirmed=False), moved=False)
 
     def find() -> Entity | None:
         found = gitlab.get(target.path, **query)
@@ -165,7 +165,7 @@ def rebase(target: Noteable) -> Rebased:
     after = _rebased(gitlab, target, query)
     if told := one_line(after.text("merge_error"), 300):
         raise Refused(f"{target.sign} was not rebased: {told}")
-    return Rebased(Written(after, began.confirmed), moved=after.text("sha") != before.text("sha"))
+    return Rebased(WriteResult(after, began.confirmed), moved=after.text("sha") != before.text("sha"))
 
 
 def _rebased(gitlab: GitLab, target: Noteable, query: dict[str, str]) -> Entity:

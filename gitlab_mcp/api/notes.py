@@ -5,8 +5,7 @@ from functools import partial
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.repeats import Repeats, is_made_since, is_same_text
-from gitlab_mcp.api.writes import Written, write_once
+from gitlab_mcp.api.idempotency import Deduplicator, WriteResult, is_made_since, is_same_text, write_once
 from gitlab_mcp.errors import InvalidArgument, Partial, Refused
 
 CHECK = "Look with get_issue or get_merge_request whether it is there before posting it again."
@@ -17,9 +16,9 @@ class Notes:
 
     def __init__(self, gitlab: GitLab) -> None:
         self._gitlab = gitlab
-        self._repeats = Repeats()
+        self._deduplicator = Deduplicator()
 
-    def post(self, noteable: str, body: str, thread: str, *, internal: bool) -> tuple[Written[Entity], bool]:
+    def post(self, noteable: str, body: str, thread: str, *, internal: bool) -> tuple[WriteResult[Entity], bool]:
         """Post a note at the API path `noteable`, in the discussion `thread` if given; and whether it was there before.
 
         The same words in the same place again within ten minutes are answered with the first note.
@@ -28,7 +27,7 @@ class Notes:
         """
         send = partial(self._send, noteable, body, thread, internal)
         find = partial(self._find, noteable, body, thread)
-        written, again = self._repeats.make((noteable, thread, body), send, find, CHECK)
+        written, again = self._deduplicator.create_once((noteable, thread, body), send, find, CHECK)
         if not again:
             alarm(written.result)
         return written, again
@@ -62,7 +61,7 @@ def note_id(given: str) -> int:
     return int(match[1])
 
 
-def change_note(gitlab: GitLab, path: str, body: str) -> Written[Entity]:
+def change_note(gitlab: GitLab, path: str, body: str) -> WriteResult[Entity]:
     """Change the words of a note of this user's, at its API path. Raises Refused for what somebody else wrote."""
     note, me = gitlab.start(gitlab.get, path), gitlab.user.number("id")
     if note.result().flag("system") or note.result().number("author", "id") != me:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from gitlab_mcp.api.client import GitLab
+from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.idempotency import WriteResult, write_once
 from gitlab_mcp.api.project import Noteable, Project
-from gitlab_mcp.api.writes import Written, write_once
-from gitlab_mcp.call import current_call
 from gitlab_mcp.errors import AnswerLost, Conflict, GitLabRefusal, NotFound, Unreachable
 
 # What ended, or is about to, by a cancel.
@@ -124,7 +124,7 @@ def test_report(gitlab: GitLab, where: PipelinePath) -> Report:
         return Report(gitlab.get(f"{where.path}/test_report_summary"), cases=False)
 
 
-def run(project: Project, ref: str, variables: Mapping[str, str], inputs: Mapping[str, object]) -> Written[Entity]:
+def run(project: Project, ref: str, variables: Mapping[str, str], inputs: Mapping[str, object]) -> WriteResult[Entity]:
     """Start a pipeline, once. Raises AnswerLost also where one began of which it is not known what it was given."""
     body: dict[str, object] = {"ref": ref}
     if variables:
@@ -176,7 +176,7 @@ def _begun(project: Project, ref: str, after: int, *, is_plain: bool) -> Entity 
     return found
 
 
-def cancel(project: Project, number: int) -> Written[Entity]:
+def cancel(project: Project, number: int) -> WriteResult[Entity]:
     """End a pipeline; one that has ended stays as it is."""
     path = f"{project.path}/pipelines/{number}"
 
@@ -187,7 +187,7 @@ def cancel(project: Project, number: int) -> Written[Entity]:
     return write_once(partial(project.gitlab.post, f"{path}/cancel", {}), find, "Look with get_pipeline.")
 
 
-def retry_job(project: Project, number: int) -> Written[Entity]:
+def retry_job(project: Project, number: int) -> WriteResult[Entity]:
     """Run a job again, once; the new job. Raises Conflict for one that has not ended or was run again already."""
     gitlab = project.gitlab
     send = partial(gitlab.post, f"{project.path}/jobs/{number}/retry", {})

@@ -3,8 +3,8 @@
 from datetime import UTC, date, datetime
 
 from gitlab_mcp.api.client import GitLab
-from gitlab_mcp.api.credential import ROLES, WRITING_SCOPES
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.identity import ROLES, WRITING_SCOPES
 from gitlab_mcp.doctor.configuration import HOW_TO_GET_ONE
 from gitlab_mcp.doctor.surroundings import Surroundings
 from gitlab_mcp.doctor.verdict import Check, Untold, Verdict, failed, named, passed, quoted, unknown, warned

@@ -3,9 +3,9 @@
 from urllib.parse import quote
 from uuid import uuid4
 
+from gitlab_mcp.api.deadline import current_call
+from gitlab_mcp.api.http import roots
 from gitlab_mcp.api.project import Project
-from gitlab_mcp.api.session import roots
-from gitlab_mcp.call import current_call
 from gitlab_mcp.doctor.configuration import HOW_TO_GET_ONE
 from gitlab_mcp.doctor.surroundings import NETWORK, Surroundings
 from gitlab_mcp.doctor.verdict import Check, Untold, Verdict, failed, named, passed, unknown

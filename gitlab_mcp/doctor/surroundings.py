@@ -11,9 +11,9 @@ from pathlib import Path
 import requests
 
 from gitlab_mcp.api.client import GitLab, segment
-from gitlab_mcp.api.refusals import unreachable
-from gitlab_mcp.api.session import GitLabSession, tls_context
-from gitlab_mcp.call import Call, current_call
+from gitlab_mcp.api.deadline import Call, current_call
+from gitlab_mcp.api.error_mapping import unreachable
+from gitlab_mcp.api.http import GitLabSession, tls_context
 from gitlab_mcp.config.environment import is_ci, variable
 from gitlab_mcp.config.settings import (
     NO_CREDENTIAL,

@@ -1,7 +1,7 @@
 """Branches as an agent reads them."""
 
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.writes import Written
+from gitlab_mcp.api.idempotency import WriteResult
 from gitlab_mcp.render.text import confirmed, facts
 from gitlab_mcp.safety.sanitize import one_line
 
@@ -19,7 +19,7 @@ def branch_row(branch: Entity) -> str:
     )
 
 
-def branch_created(written: Written[Entity], start: str, pipelines: str) -> str:
+def branch_created(written: WriteResult[Entity], start: str, pipelines: str) -> str:
     """What create_branch answers, and what starts for it."""
     branch = written.result
     return f"Created branch {_name(branch)} from {start}.{confirmed(written)} {pipelines}\n{branch.url('web_url')}"
@@ -30,7 +30,7 @@ def branch_there(branch: Entity, start: str) -> str:
     return f"Branch {_name(branch)} is already there, at {start}; nothing was changed.\n{branch.url('web_url')}"
 
 
-def branch_deleted(written: Written[Entity]) -> str:
+def branch_deleted(written: WriteResult[Entity]) -> str:
     """What delete_branch answers: where the branch was, so that it can be made again."""
     name, commit = one_line(written.result.text("name"), 255), written.result.sha("commit", "id")
     return f"Deleted branch {name}.{confirmed(written)}\nIt was at {commit}: create_branch with that as ref undoes it."

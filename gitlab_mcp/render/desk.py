@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.client import Page
-from gitlab_mcp.api.desk import Work
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.members import Authors
+from gitlab_mcp.api.my_work import Work
 from gitlab_mcp.config.checkout import project_of_remote
 from gitlab_mcp.render.merge_requests import branches
 from gitlab_mcp.render.people import mention, title

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from gitlab_mcp.api.diff import ChangedFile
 from gitlab_mcp.api.entity import SHA, Entity
+from gitlab_mcp.api.reviews.diff import ChangedFile
 from gitlab_mcp.render.commits import commit_row
 from gitlab_mcp.render.lists import fitting
 from gitlab_mcp.render.pages import fenced_rows, page_of

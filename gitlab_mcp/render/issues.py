@@ -1,9 +1,9 @@
 """Issues as an agent reads them."""
 
+from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.discussions import Comments
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.members import Authors
-from gitlab_mcp.api.writes import Written
+from gitlab_mcp.api.idempotency import WriteResult
 from gitlab_mcp.render.lists import state
 from gitlab_mcp.render.notes import comments
 from gitlab_mcp.render.people import byline, description, mention, title
@@ -58,7 +58,7 @@ def _linked(merge_request: Entity, closers: set[int]) -> str:
     return f"!{merge_request.number('iid')} ({state(merge_request.text('state'))}{closes})"
 
 
-def issue_created(written: Written[Entity], lacking: list[str], *, again: bool) -> str:
+def issue_created(written: WriteResult[Entity], lacking: list[str], *, again: bool) -> str:
     """What making an issue answers; `again` is whether it was there before, and is as it was."""
     if not again:
         return issue_written("Created", written, lacking)
@@ -68,7 +68,7 @@ def issue_created(written: Written[Entity], lacking: list[str], *, again: bool) 
     return f"{said}\nIt was left as it is, not as asked for now: {_named(lacking)}. update_issue changes that."
 
 
-def issue_written(done: str, written: Written[Entity], not_taken: list[str]) -> str:
+def issue_written(done: str, written: WriteResult[Entity], not_taken: list[str]) -> str:
     """What a write answers: what was done, to which issue, where it is, and what GitLab left out of it."""
     entity = written.result
     said = f"{done} #{entity.number('iid')}: {entity.url('web_url')}{confirmed(written)}"

@@ -1,6 +1,6 @@
 """What a run is about, as an agent reads it: facts, then other people's words, quoted."""
 
-from gitlab_mcp.api.credential import Identity
+from gitlab_mcp.api.identity import Identity
 from gitlab_mcp.config.job_context import JobContext
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.render.people import mention

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from gitlab_mcp.api.diff import ChangedFile
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.reviews.diff import ChangedFile
 from gitlab_mcp.render.diffs import LINE_BYTES, LINE_READ, UNLISTED, files_counted
 from gitlab_mcp.render.pages import fenced_rows, page_of
 from gitlab_mcp.render.text import count, cut

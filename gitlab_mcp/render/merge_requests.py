@@ -1,10 +1,10 @@
 """Merge requests as an agent reads them."""
 
+from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.discussions import Comments
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.members import Authors
+from gitlab_mcp.api.merge_requests import Overview
 from gitlab_mcp.api.pipelines import ahead
-from gitlab_mcp.api.surroundings import Surroundings
 from gitlab_mcp.render.issues import COMMENT_BYTES
 from gitlab_mcp.render.lists import fitting, state
 from gitlab_mcp.render.merge_request_diffs import file_row
@@ -29,7 +29,7 @@ def merge_request_row(authors: Authors, entity: Entity) -> str:
     )
 
 
-def merge_request(entity: Entity, around: Surroundings, shown: Comments, authors: Authors) -> str:
+def merge_request(entity: Entity, around: Overview, shown: Comments, authors: Authors) -> str:
     """A whole merge request: facts, description, changed files, a page of comments."""
     changes = one_line(entity.text("changes_count"), 10)
     head = [
@@ -58,18 +58,18 @@ def merge_request(entity: Entity, around: Surroundings, shown: Comments, authors
     )
 
 
-def _reviewers(entity: Entity, around: Surroundings) -> list[str]:
+def _reviewers(entity: Entity, around: Overview) -> list[str]:
     """The reviewers, and what each has made of it so far."""
     states = {each.number("user", "id"): one_line(each.text("state"), 40) for each in around.reviewers}
     told = {number: f" ({state.replace('_', ' ')})" for number, state in states.items() if state not in UNTOLD}
     return [mention(user.text("username")) + told.get(user.number("id"), "") for user in entity.entities("reviewers")]
 
 
-def _approvals(around: Surroundings) -> list[Entity]:
+def _approvals(around: Overview) -> list[Entity]:
     return around.approvals.entities("approved_by")
 
 
-def _files(around: Surroundings, changes: str) -> str:
+def _files(around: Overview, changes: str) -> str:
     """The changed files, as many as fit; "" where they could not be asked for."""
     rows = fitting(list(map(file_row, around.files)), FILES_BYTES)
     if not rows:

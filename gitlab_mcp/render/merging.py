@@ -1,13 +1,13 @@
 """What merging and rebasing answer."""
 
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.idempotency import WriteResult
 from gitlab_mcp.api.merging import Rebased
-from gitlab_mcp.api.writes import Written
 from gitlab_mcp.render.text import confirmed
 from gitlab_mcp.safety.sanitize import one_line
 
 
-def merged(written: Written[Entity], sign: str) -> str:
+def merged(written: WriteResult[Entity], sign: str) -> str:
     """Whether it is merged, and as which commit, or will be."""
     entity = written.result
     into = one_line(entity.text("target_branch"), 255)

@@ -1,9 +1,9 @@
 """Comments as an agent reads them."""
 
+from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.discussions import Comment, Comments
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.members import Authors
-from gitlab_mcp.api.writes import Written
+from gitlab_mcp.api.idempotency import WriteResult
 from gitlab_mcp.render.people import mention, words
 from gitlab_mcp.render.text import confirmed, count, facts, share
 from gitlab_mcp.safety.sanitize import one_line
@@ -70,7 +70,7 @@ def resolution(note: Entity, is_open: bool) -> str:
     return "unresolved" if is_open else "resolved"
 
 
-def note_created(written: Written[Entity], where: str, url: str, *, is_reply: bool, again: bool) -> str:
+def note_created(written: WriteResult[Entity], where: str, url: str, *, is_reply: bool, again: bool) -> str:
     """What create_note answers."""
     note = written.result
     kind = "Replied" if is_reply else "Commented"
@@ -80,7 +80,7 @@ def note_created(written: Written[Entity], where: str, url: str, *, is_reply: bo
     return f"{said}{internal}{colon} n{note.number('id')}{confirmed(written)}\n{url}#note_{note.number('id')}"
 
 
-def note_updated(written: Written[Entity], sign: str, url: str) -> str:
+def note_updated(written: WriteResult[Entity], sign: str, url: str) -> str:
     """What update_note answers."""
     number = written.result.number("id")
     return f"Updated n{number} on {sign}.{confirmed(written)}\n{url}#note_{number}"

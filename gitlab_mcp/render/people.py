@@ -2,8 +2,8 @@
 
 import re
 
+from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.members import Authors
 from gitlab_mcp.render.text import cut, quote
 from gitlab_mcp.safety.sanitize import one_line
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.writes import Written
+from gitlab_mcp.api.idempotency import WriteResult
 from gitlab_mcp.render.people import mention
 from gitlab_mcp.render.text import confirmed, count, facts
 from gitlab_mcp.safety.sanitize import one_line
@@ -128,20 +128,20 @@ def _next(entity: Entity, failed: Sequence[Entity], view: View) -> list[str]:
     return lines
 
 
-def started(written: Written[Entity]) -> str:
+def started(written: WriteResult[Entity]) -> str:
     """What run_pipeline answers."""
     made = written.result
     said = f"Started pipeline {made.number('id')} of {one_line(made.text('ref'), 255)} ({word(made.text('status'))})"
     return f"{said}: {made.url('web_url')}{confirmed(written)}"
 
 
-def canceled(written: Written[Entity]) -> str:
+def canceled(written: WriteResult[Entity]) -> str:
     """What cancel_pipeline answers: also of one that had ended before."""
     now = written.result
     return f"Pipeline {now.number('id')} is {word(now.text('status'))}: {now.url('web_url')}{confirmed(written)}"
 
 
-def job_started(written: Written[Entity], before: int) -> str:
+def job_started(written: WriteResult[Entity], before: int) -> str:
     """What retry_job answers."""
     job = written.result
     said = (

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
+from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.client import Page
-from gitlab_mcp.api.credential import ROLES
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.members import Authors
+from gitlab_mcp.api.identity import ROLES
 from gitlab_mcp.render.lists import following
 from gitlab_mcp.render.pages import page_of
 from gitlab_mcp.render.people import mention, words

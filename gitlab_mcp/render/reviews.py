@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.reviews import Outcome
+from gitlab_mcp.api.reviews.submit import Outcome
 from gitlab_mcp.render.text import count
 from gitlab_mcp.safety.sanitize import one_line
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gitlab_mcp.api.writes import Written
+from gitlab_mcp.api.idempotency import WriteResult
 from gitlab_mcp.safety.sanitize import one_line, sanitize
 
 ANSWER_BYTES = 40_000
@@ -77,7 +77,7 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'es' if noun.endswith('ch') else 's'}"
 
 
-def confirmed(written: Written[Any]) -> str:
+def confirmed(written: WriteResult[Any]) -> str:
     """The remark of a write whose answer was lost and that was found to have happened."""
     return " (its answer was lost; a look-up confirmed it)" if written.confirmed else ""
 

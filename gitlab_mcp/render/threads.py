@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
+from gitlab_mcp.api.author_roles import Authors
+from gitlab_mcp.api.discussions import Thread, Threads
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.members import Authors
-from gitlab_mcp.api.threads import Thread, Threads
-from gitlab_mcp.api.writes import Written
+from gitlab_mcp.api.idempotency import WriteResult
 from gitlab_mcp.render.lists import following
 from gitlab_mcp.render.notes import note_head, resolution, where
 from gitlab_mcp.render.people import words
@@ -56,7 +56,7 @@ def _heading(thread: Thread, head: str) -> str:
     return f"## {facts(where(first) or noun, version, resolution(first, thread.is_open))}"
 
 
-def resolved(written: Written[Entity], sign: str, url: str) -> str:
+def resolved(written: WriteResult[Entity], sign: str, url: str) -> str:
     """What resolve_discussion answers."""
     note = next((each.number("id") for each in written.result.entities("notes")), 0)
     done = "Resolved" if written.result.flag("resolved") else "Reopened"

@@ -9,9 +9,9 @@ from typing import Protocol
 
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.idempotency import WriteResult
 from gitlab_mcp.api.merge_requests import Update, Wanted
 from gitlab_mcp.api.project import Noteable
-from gitlab_mcp.api.writes import Written
 from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.objects import TreeEntry
 
@@ -54,7 +54,7 @@ class BlamedLines:
 class Opened:
     """A merge request that was asked for. `is_new` is whether it was opened now; `remarks` are for the agent."""
 
-    merge_request: Written[Entity]
+    merge_request: WriteResult[Entity]
     is_new: bool
     remarks: Sequence[str] = ()
 
@@ -80,7 +80,7 @@ class NewCommit:
 class Committed:
     """A commit that was made. Its merge request was `opened`, or not, for the reason in `not_opened`."""
 
-    commit: Written[Entity]
+    commit: WriteResult[Entity]
     opened: Opened | None = None
     not_opened: str = ""
     remarks: Sequence[str] = field(default=())
@@ -108,10 +108,10 @@ class Repository(Protocol):
     def branch(self, name: str) -> Entity:
         """A branch. Raises NotFound."""
 
-    def create_branch(self, name: str, ref: str) -> Written[Entity]:
+    def create_branch(self, name: str, ref: str) -> WriteResult[Entity]:
         """Create a branch at `ref`, once. Raises Conflict when there is one of that name."""
 
-    def delete_branch(self, name: str) -> Written[Entity]:
+    def delete_branch(self, name: str) -> WriteResult[Entity]:
         """Delete a branch, once: as it was. Raises NotFound, Refused for the default and for a protected branch."""
 
     def commit(self, ref: str) -> Entity:

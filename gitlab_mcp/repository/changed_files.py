@@ -1,8 +1,8 @@
 """Which files a merge request changes, over REST, or over git where a job token may not ask."""
 
-from gitlab_mcp.api.diff import ChangedFile
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import Noteable
+from gitlab_mcp.api.reviews.diff import ChangedFile
 from gitlab_mcp.errors import JobTokenNotAccepted, NotFound
 from gitlab_mcp.repository import Repository
 

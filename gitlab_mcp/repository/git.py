@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.idempotency import WriteResult
 from gitlab_mcp.api.merge_requests import Update, Wanted
 from gitlab_mcp.api.project import Noteable, Project
-from gitlab_mcp.api.writes import Written
 from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
 from gitlab_mcp.git import history, objects
 from gitlab_mcp.git.change import Change
@@ -62,18 +62,18 @@ class GitRepository:
             raise NotFound(f"GitLab has no branch {name}.", status=404, reason="404 Branch Not Found")
         return entities.branch(self._project.web_url, name, tip)
 
-    def create_branch(self, name: str, ref: str) -> Written[Entity]:
+    def create_branch(self, name: str, ref: str) -> WriteResult[Entity]:
         try:
             start = self._git.resolve(ref)
         except NotFound as missing:
             raise NotFound(f"Invalid reference name: {ref}. {missing}", status=404) from missing
         return self._pushes.create_branch(name, start)
 
-    def delete_branch(self, name: str) -> Written[Entity]:
+    def delete_branch(self, name: str) -> WriteResult[Entity]:
         # What is protected only REST tells, in the list of branches; its commit is what the push insists on.
         listed = self.branches(name, 1, 100).rows
         there = deletable(next((each for each in listed if each.text("name") == name), None), name)
-        return Written(there, self._pushes.delete(name, there.sha("commit", "id")).confirmed)
+        return WriteResult(there, self._pushes.delete(name, there.sha("commit", "id")).confirmed)
 
     # Commits
 
@@ -211,8 +211,8 @@ class GitRepository:
         written, opened, not_opened = self._merge_requests.commit(new, new.merge_request)
         return Committed(self._written(written), opened, not_opened)
 
-    def _written(self, commit: Written[str]) -> Written[Entity]:
-        return Written(self._commit(commit.result), commit.confirmed)
+    def _written(self, commit: WriteResult[str]) -> WriteResult[Entity]:
+        return WriteResult(self._commit(commit.result), commit.confirmed)
 
     def open_merge_request(self, source: str, target: str, wanted: Wanted) -> Opened:
         if source == target:

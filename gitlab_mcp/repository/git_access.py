@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from gitlab_mcp.api.client import segment
+from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.project import BRANCH, Project
-from gitlab_mcp.api.retrying import wait_to_retry
-from gitlab_mcp.call import current_call
+from gitlab_mcp.api.retry import wait_to_retry
 from gitlab_mcp.errors import GitLabRefusal, NotFound, Unreachable
 from gitlab_mcp.git import objects
 from gitlab_mcp.git.process import GitError, TimeLeft

@@ -7,11 +7,11 @@ from functools import partial
 from urllib.parse import quote
 from uuid import uuid4
 
+from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.idempotency import WriteResult
 from gitlab_mcp.api.merge_requests import Update, Wanted, new_title, titled
 from gitlab_mcp.api.project import Noteable, Project
-from gitlab_mcp.api.writes import Written
-from gitlab_mcp.call import current_call
 from gitlab_mcp.errors import GitLabRefusal, InvalidArgument, NotFound, Partial, Refused, Unreachable
 from gitlab_mcp.git.push import Pushed
 from gitlab_mcp.repository import NewCommit, Opened
@@ -44,7 +44,7 @@ class MergeRequestPushes:
         self._git = access
         self._pushes = pushes
 
-    def commit(self, new: NewCommit, wanted: Wanted) -> tuple[Written[str], Opened | None, str]:
+    def commit(self, new: NewCommit, wanted: Wanted) -> tuple[WriteResult[str], Opened | None, str]:
         """Commit and open a merge request by the same push; one that is open for these branches stays as it is.
 
         Gives the commit's id and the merge request, or why there is none.
@@ -54,19 +54,19 @@ class MergeRequestPushes:
         with self._pushes.turn(new.branch):
             if there := self._already(new.branch, new.target):
                 written, _ = self._pushes.commit(new, [])
-                return written, Opened(Written(there, confirmed=False), is_new=False), ""
+                return written, Opened(WriteResult(there, confirmed=False), is_new=False), ""
             try:
                 again = partial(self._check_not_open, new.branch, new.target)
                 written, pushed = self._pushes.commit(new, options, again)
             except AlreadyOpen as open_:
                 written, _ = self._pushes.commit(new, [])
-                return written, Opened(Written(open_.merge_request, confirmed=False), is_new=False), ""
+                return written, Opened(WriteResult(open_.merge_request, confirmed=False), is_new=False), ""
             found = self._opened(new.branch, new.target, pushed)
         if found is None:
             return written, None, self._not_opened(new.branch, pushed)
         return (
             written,
-            Opened(Written(found, confirmed=False), is_new=True, remarks=[MAY_START, *self._cut(wanted)]),
+            Opened(WriteResult(found, confirmed=False), is_new=True, remarks=[MAY_START, *self._cut(wanted)]),
             "",
         )
 
@@ -76,12 +76,12 @@ class MergeRequestPushes:
         message = f"Open a merge request into {target}"
         with self._pushes.turn(source):
             if there := self._already(source, target):
-                return Opened(Written(there, confirmed=False), is_new=False)
+                return Opened(WriteResult(there, confirmed=False), is_new=False)
             try:
                 again = partial(self._check_not_open, source, target)
                 written, pushed = self._pushes.commit(_empty(source, source_tip, message), options, again)
             except AlreadyOpen as open_:
-                return Opened(Written(open_.merge_request, confirmed=False), is_new=False)
+                return Opened(WriteResult(open_.merge_request, confirmed=False), is_new=False)
             found = self._opened(source, target, pushed)
         if found is None:
             raise Partial(
@@ -89,7 +89,7 @@ class MergeRequestPushes:
                 f" {self._not_opened(source, pushed)}"
             )
         remarks = [BY_EMPTY_COMMIT, MAY_START, *self._cut(wanted), *_not_assigned(found, wanted)]
-        return Opened(Written(found, written.confirmed), is_new=True, remarks=remarks)
+        return Opened(WriteResult(found, written.confirmed), is_new=True, remarks=remarks)
 
     def _check_not_open(self, source: str, target: str) -> None:
         if there := self._already(source, target):
@@ -113,7 +113,7 @@ class MergeRequestPushes:
             self._check(target.path, "put", update.title, update.description, [*update.add_labels])
             options = changing(update, update.title or "", update.description or "", now)
             if not options or not self._missing(now, update):
-                return Opened(Written(now, confirmed=False), is_new=False, remarks=["It was so already."])
+                return Opened(WriteResult(now, confirmed=False), is_new=False, remarks=["It was so already."])
             if len(self._open_from(source)) > 1:
                 raise Refused(
                     f"More than one merge request is open from {source}, and a push cannot say which it is for."
@@ -136,7 +136,7 @@ class MergeRequestPushes:
             )
         return now
 
-    def _changed(self, target: Noteable, update: Update, written: Written[str], pushed: Pushed) -> Opened:
+    def _changed(self, target: Noteable, update: Update, written: WriteResult[str], pushed: Pushed) -> Opened:
         """The merge request once it is as `update` says. Raises Partial that names what is not so."""
         missing: list[str] = []
         for seconds in LOOKS:
@@ -144,7 +144,7 @@ class MergeRequestPushes:
             now = self._gitlab.get(target.path)
             if not (missing := self._missing(now, update)):
                 cut = [CUT] if update.description and is_cut(update.description) else []
-                return Opened(Written(now, written.confirmed), is_new=False, remarks=[BY_EMPTY_COMMIT, *cut])
+                return Opened(WriteResult(now, written.confirmed), is_new=False, remarks=[BY_EMPTY_COMMIT, *cut])
         raise Partial(
             f"an empty commit, {written.result[:8]}, is on the source branch, and GitLab did not change"
             f" {', '.join(missing)}{quoted(pushed.said)}. {WITH_ACCESS_TOKEN}"

@@ -4,11 +4,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.idempotency import WriteResult, write_once
 from gitlab_mcp.api.project import Project
-from gitlab_mcp.api.retrying import backoff
-from gitlab_mcp.api.writes import Written, write_once
-from gitlab_mcp.call import current_call
+from gitlab_mcp.api.retry import backoff
 from gitlab_mcp.errors import AnswerLost, Conflict, Unreachable
 from gitlab_mcp.git import history, objects
 from gitlab_mcp.git.change import Author, Change
@@ -37,15 +37,15 @@ class Pushes:
         self._branches: dict[str, threading.RLock] = {}
         self._lock = threading.Lock()
 
-    def create_branch(self, name: str, start: str) -> Written[Entity]:
+    def create_branch(self, name: str, start: str) -> WriteResult[Entity]:
         """Create a branch at the commit `start`. Raises Conflict when there is one of that name."""
         self._check(name, "", [])
         pushed = self._push(name, start, "", [])
         if pushed.result.status is PushStatus.STALE or (pushed.result.unchanged and not pushed.confirmed):
             raise Conflict(f"The branch {name} is already there.", status=400, reason="Branch already exists")
-        return Written(entities.branch(self._project.web_url, name, start), pushed.confirmed)
+        return WriteResult(entities.branch(self._project.web_url, name, start), pushed.confirmed)
 
-    def delete(self, name: str, expected: str) -> Written[Pushed]:
+    def delete(self, name: str, expected: str) -> WriteResult[Pushed]:
         """Delete a branch that points at `expected`. Raises Conflict when it moved meanwhile."""
         self._check(name, "", [])
         gone = Pushed(PushStatus.OK)
@@ -58,11 +58,11 @@ class Pushes:
         if self._git.tip(name):
             raise Conflict(f"{name} moved meanwhile and was not deleted: look at it again.")
         # curl sends a request again by itself when its connection was dead: the first one had arrived.
-        return Written(written.result, confirmed=True)
+        return WriteResult(written.result, confirmed=True)
 
     def commit(
         self, new: NewCommit, options: Sequence[str], before_again: Callable[[], None] | None = None
-    ) -> tuple[Written[str], Pushed]:
+    ) -> tuple[WriteResult[str], Pushed]:
         """Commit on top of a branch, or to a new one, with push options: the commit's id, and what GitLab said.
 
         A branch that moved meanwhile is built on anew where nothing moved at the paths of this commit, and once
@@ -77,14 +77,14 @@ class Pushes:
                 commit = self._build(parent, message, new.changes, new.tree, author, made_at)
                 pushed = self._push(new.branch, commit, "" if new.is_new else parent, options)
                 if pushed.result.status is PushStatus.OK:
-                    return Written(commit, pushed.confirmed or pushed.result.unchanged), pushed.result
+                    return WriteResult(commit, pushed.confirmed or pushed.result.unchanged), pushed.result
                 if attempt > 1:
                     # Whoever read the branch last and pushes first wins: the others come back at different times.
                     current_call.get().wait(backoff(attempt + 1), self._kept_moving(new.branch, changed))
                 moved, parent = parent, self._tip_of(new.branch)
                 if self._is_below(commit, parent):
                     # curl sends a request again by itself when its connection was dead: the first one had arrived.
-                    return Written(commit, confirmed=True), pushed.result
+                    return WriteResult(commit, confirmed=True), pushed.result
                 self._check_moved(new, parent)
                 if before_again:
                     before_again()
@@ -143,7 +143,7 @@ class Pushes:
 
         return self._git.ask("build the commit", make)
 
-    def _push(self, branch: str, commit: str, expected: str, options: Sequence[str]) -> Written[Pushed]:
+    def _push(self, branch: str, commit: str, expected: str, options: Sequence[str]) -> WriteResult[Pushed]:
         """Push once; after a lost answer look whether the branch has the commit."""
         confirmed = False
 
@@ -155,7 +155,7 @@ class Pushes:
 
         check = f"Look with list_branches whether {branch} has it before trying again."
         written = write_once(lambda: self._send(branch, commit, expected, options), find, check)
-        return Written(written.result, confirmed)
+        return WriteResult(written.result, confirmed)
 
     def _send(self, branch: str, commit: str, expected: str, options: Sequence[str]) -> Pushed:
         try:

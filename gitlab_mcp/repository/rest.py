@@ -8,9 +8,9 @@ from functools import partial
 from gitlab_mcp.api import merge_requests
 from gitlab_mcp.api.client import Page, segment
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.idempotency import WriteResult, write_once
 from gitlab_mcp.api.merge_requests import Update, Wanted
 from gitlab_mcp.api.project import Noteable, Project
-from gitlab_mcp.api.writes import Written, write_once
 from gitlab_mcp.errors import Failure, NotFound
 from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.objects import FOLDER, TreeEntry
@@ -49,7 +49,7 @@ class RestRepository:
     def branch(self, name: str) -> Entity:
         return self._gitlab.get(f"{self._path}/branches/{segment(name)}")
 
-    def create_branch(self, name: str, ref: str) -> Written[Entity]:
+    def create_branch(self, name: str, ref: str) -> WriteResult[Entity]:
         send = partial(self._gitlab.post, f"{self._path}/branches", {"branch": name, "ref": ref})
         return write_once(send, partial(self._branch_at, name, ref), "Look with list_branches.")
 
@@ -57,7 +57,7 @@ class RestRepository:
         branch = self._branch_or_none(name)
         return branch if branch and branch.text("commit", "id") == self.commit(ref).text("id") else None
 
-    def delete_branch(self, name: str) -> Written[Entity]:
+    def delete_branch(self, name: str) -> WriteResult[Entity]:
         there = deletable(self._branch_or_none(name), name)
 
         def send() -> Entity:

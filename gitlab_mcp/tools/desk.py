@@ -1,6 +1,6 @@
 """Tools for a person at a desk, who works in several projects."""
 
-from gitlab_mcp.api import desk as api
+from gitlab_mcp.api import my_work as api
 from gitlab_mcp.context import Ctx
 from gitlab_mcp.params import PageNumber, Text
 from gitlab_mcp.registry import tool

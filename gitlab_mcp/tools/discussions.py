@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from gitlab_mcp.api import discussions
 from gitlab_mcp.api import notes as notes_api
-from gitlab_mcp.api import threads
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.context import Ctx
@@ -24,7 +24,7 @@ def list_discussions(
     gitlab = ctx.gitlab
     ctx.begin_authors(target.project)
     merge_request = gitlab.start(gitlab.get, target.path) if target.noun == "merge request" else None
-    found = threads.newest_threads(target, page, unresolved=unresolved)
+    found = discussions.newest_threads(target, page, unresolved=unresolved)
     authors = ctx.authors(target.project, [note for thread in found.rows for note in thread.notes])
     head = (merge_request.result() if merge_request else Entity(None)).sha("sha")
     given: dict[str, Any] = {"iid": iid, "on": on, "unresolved": unresolved or None, "project": project}
@@ -41,7 +41,7 @@ def resolve_discussion(
     discussion = thread_given(ctx, target, thread.strip())
     if not discussion:
         raise InvalidArgument("thread is empty: give the id of a comment in it, such as 101.")
-    written = threads.set_resolved(ctx.gitlab, target.path, discussion, resolved=resolved)
+    written = discussions.set_resolved(ctx.gitlab, target.path, discussion, resolved=resolved)
     return render.resolved(written, target.sign, url)
 
 

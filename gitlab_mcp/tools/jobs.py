@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from gitlab_mcp.api import pipelines as api
-from gitlab_mcp.api.job_logs import read_first_failed, read_log
-from gitlab_mcp.api.log_pattern import compiled
+from gitlab_mcp.api.job_logs.pattern import compiled
+from gitlab_mcp.api.job_logs.reading import read_first_failed, read_log
 from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.params import JobId, Project, Ref

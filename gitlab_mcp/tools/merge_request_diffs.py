@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gitlab_mcp.api.diff import lists_all
+from gitlab_mcp.api.reviews.diff import lists_all
 from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import NotFound
 from gitlab_mcp.params import Globs, Iid, PageNumber, Project

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from gitlab_mcp.api import discussions
 from gitlab_mcp.api import merge_requests as api
-from gitlab_mcp.api.surroundings import surroundings
+from gitlab_mcp.api.merge_requests import overview
 from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.params import Branch, Detail, Iid, Labels, PageNumber, Project, Username, Usernames
@@ -64,7 +64,7 @@ def get_merge_request(
     ctx.begin_authors(target.project)
     merge_request = gitlab.start(gitlab.get, target.path)
     comments = gitlab.start(discussions.newest, gitlab, target.path, page, system=detail == "full")
-    around = surroundings(target)
+    around = overview(target)
     texts = [merge_request.result(), *(comment.note for comment in comments.result().rows)]
     authors = ctx.authors(target.project, texts)
     return render.merge_request(merge_request.result(), around, comments.result(), authors)

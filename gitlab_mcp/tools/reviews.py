@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gitlab_mcp.api.diff import ChangedFile
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.review_comments import ReviewComment, place
-from gitlab_mcp.api.reviews import Review
+from gitlab_mcp.api.reviews.diff import ChangedFile
+from gitlab_mcp.api.reviews.placement import ReviewComment, place
+from gitlab_mcp.api.reviews.submit import Review
 from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import Conflict, InvalidArgument, Refused
 from gitlab_mcp.params import Iid, Project, Sha

@@ -52,31 +52,31 @@ TOKEN_SELF = _fact(
     "desk",
     "`GET /personal_access_tokens/self` answers with the token's scopes.",
     "https://docs.gitlab.com/api/personal_access_tokens/",
-    "gitlab_mcp/api/credential.py",
+    "gitlab_mcp/api/identity.py",
 )
 MEMBER = _fact(
     "desk",
     "`GET members/all/:user_id` answers with the user's access_level.",
     "https://docs.gitlab.com/api/project_members/",
-    "gitlab_mcp/api/credential.py",
+    "gitlab_mcp/api/identity.py",
 )
 WRONG_TOKEN = _fact(
-    "desk", "An unknown token is answered with 401 `401 Unauthorized`.", _ERRORS, "gitlab_mcp/api/refusals.py"
+    "desk", "An unknown token is answered with 401 `401 Unauthorized`.", _ERRORS, "gitlab_mcp/api/error_mapping.py"
 )
 MISSING_PROJECT = _fact(
     "desk",
     "A project that is not there is answered with 404 `404 Project Not Found`.",
     "read in GitLab's API::Helpers#find_project!",
-    "gitlab_mcp/api/explanations.py",
+    "gitlab_mcp/api/error_context.py",
 )
 MISSING_THINGS = _fact(
-    "desk", "An issue, a branch and a file that are not there are 404.", _ERRORS, "gitlab_mcp/api/refusals.py"
+    "desk", "An issue, a branch and a file that are not there are 404.", _ERRORS, "gitlab_mcp/api/error_mapping.py"
 )
 MISSING_PARAMETER = _fact(
-    "desk", "A missing parameter is 400 with `error`.", _NOT_CONFIRMED, "gitlab_mcp/api/refusals.py"
+    "desk", "A missing parameter is 400 with `error`.", _NOT_CONFIRMED, "gitlab_mcp/api/error_mapping.py"
 )
 INVALID_FIELD = _fact(
-    "desk", "A value that GitLab refuses is 400 with a `message` by field.", _ERRORS, "gitlab_mcp/api/refusals.py"
+    "desk", "A value that GitLab refuses is 400 with a `message` by field.", _ERRORS, "gitlab_mcp/api/error_mapping.py"
 )
 BRANCH_THERE = _fact(
     "desk", "Creating a branch that is there is 400 `already exists`.", _NOT_CONFIRMED, "gitlab_mcp/tools/branches.py"
@@ -86,7 +86,7 @@ UNKNOWN_REF = _fact(
     "desk",
     "Creating a branch from a ref that is not there is 400 `Invalid reference name`.",
     _NOT_CONFIRMED,
-    "gitlab_mcp/api/refusals.py",
+    "gitlab_mcp/api/error_mapping.py",
 )
 SECOND_MERGE_REQUEST = _fact(
     "desk",
@@ -98,7 +98,7 @@ FILE_THERE = _fact(
     "desk",
     "A commit that creates a file that is there is 400 `already exists`.",
     "read in GitLab's lib/api/commits.rb",
-    "gitlab_mcp/api/refusals.py",
+    "gitlab_mcp/api/error_mapping.py",
 )
 FILE_CHANGED = _fact(
     "desk",
@@ -158,7 +158,9 @@ JOB = _fact(
     "https://docs.gitlab.com/api/jobs/",
     "gitlab_mcp/repository/pushes.py",
 )
-BAD_JOB_TOKEN = _fact("job", "A job token that is none is answered with 401.", _JOB_TOKEN, "gitlab_mcp/api/refusals.py")
+BAD_JOB_TOKEN = _fact(
+    "job", "A job token that is none is answered with 401.", _JOB_TOKEN, "gitlab_mcp/api/error_mapping.py"
+)
 JOB_ISSUES = _fact(
     "job", "A job token reads issues, by Bearer and by JOB-TOKEN.", _JOB_TOKEN, "gitlab_mcp/api/job_token.py"
 )

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.session import roots
+from gitlab_mcp.api.http import roots
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.git import objects
 from gitlab_mcp.git.change import Author

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gitlab_mcp.api.client import segment
 from gitlab_mcp.api.entity import Entity, entities
-from gitlab_mcp.api.session import GitLabSession
+from gitlab_mcp.api.http import GitLabSession
 from gitlab_mcp.config.settings import Settings
 from tests.check_gitlab.report import NotTried
 

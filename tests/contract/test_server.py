@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from gitlab_mcp.api import bodies, client, job_token
+from gitlab_mcp.api import client, job_token, response_body
 from gitlab_mcp.registry import ToolDefinition
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.routing import all_routes
@@ -205,7 +205,7 @@ async def test_all_that_is_read_is_in_the_contract_and_in_what_the_sandbox_answe
     fresh_sandbox: Sandbox, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: dict[str, dict[str, bool]] = {}
-    parse = bodies.parsed
+    parse = response_body.parsed
 
     def parsed(response: Any, method: str, path: str) -> object:
         entry = endpoint(method.upper(), f"/api/v4{path}")

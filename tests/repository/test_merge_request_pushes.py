@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gitlab_mcp import call
+from gitlab_mcp.api import deadline
 from gitlab_mcp.sandbox import Sandbox
 from tests.gitlab import get
 from tests.support import Agent, allow_job_pushes, connect, job_settings
@@ -69,7 +69,7 @@ async def test_of_two_servers_that_open_one_merge_request_one_does_and_the_other
 async def test_a_push_that_takes_longer_than_a_transfer_may_is_looked_up(
     gitlab: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(call, "TRANSFER_SECONDS", 3.0)
+    monkeypatch.setattr(deadline, "TRANSFER_SECONDS", 3.0)
     async with connect(job_settings(gitlab)) as agent:
         await agent.call("create_branch", branch="slow")
         gitlab.knobs.delay("POST", "/git-receive-pack$", seconds=6)

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import requests
 import urllib3
 
-from gitlab_mcp.api.retrying import retry_after
-from gitlab_mcp.api.session import BodyTooLarge
+from gitlab_mcp.api.http import BodyTooLarge
+from gitlab_mcp.api.retry import retry_after
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import AnswerLost, Conflict, GitLabRefusal, Moved, NotFound, Unreachable
 from gitlab_mcp.safety.sanitize import one_line

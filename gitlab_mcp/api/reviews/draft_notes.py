@@ -10,8 +10,7 @@ from functools import partial
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.repeats import as_kept
-from gitlab_mcp.api.writes import write_once
+from gitlab_mcp.api.idempotency import as_kept, write_once
 from gitlab_mcp.errors import GitLabRefusal, NotFound
 
 CHECK = "Call it again with the same arguments: what is there is not posted a second time."

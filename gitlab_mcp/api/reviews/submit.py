@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from gitlab_mcp.api.client import PAGE, GitLab, Page
-from gitlab_mcp.api.draft_notes import CHECK, DraftNotes, Key, Remark, is_on_line, key_of
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.idempotency import SAME_SECONDS, is_made_since, write_once
 from gitlab_mcp.api.notes import Notes
 from gitlab_mcp.api.project import Noteable
-from gitlab_mcp.api.repeats import SAME_SECONDS, is_made_since
-from gitlab_mcp.api.writes import write_once
+from gitlab_mcp.api.reviews.draft_notes import CHECK, DraftNotes, Key, Remark, is_on_line, key_of
 from gitlab_mcp.errors import Failure, GitLabRefusal, Partial, Refused
 
 VERDICTS = {"comment": "reviewed", "approve": "", "request_changes": "requested_changes"}

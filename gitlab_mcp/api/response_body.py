@@ -7,8 +7,8 @@ from contextlib import closing
 
 import requests
 
-from gitlab_mcp.api.refusals import unreachable
-from gitlab_mcp.api.session import CHUNK_BYTES, BodyTooLarge
+from gitlab_mcp.api.error_mapping import unreachable
+from gitlab_mcp.api.http import CHUNK_BYTES, BodyTooLarge
 
 PARTS = 300_000  # commas and brackets outside the texts of an answer: each can become an object of a hundred bytes
 MARKS = (b",", b"[", b"{")

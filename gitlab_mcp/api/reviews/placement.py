@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from gitlab_mcp.api.client import GitLab
-from gitlab_mcp.api.diff import ChangedFile, Line, position
-from gitlab_mcp.api.draft_notes import Remark
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.reviews import Placed
+from gitlab_mcp.api.reviews.diff import ChangedFile, Line, position
+from gitlab_mcp.api.reviews.draft_notes import Remark
+from gitlab_mcp.api.reviews.submit import Placed
 from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.params import Path
 from gitlab_mcp.safety.escape import has_unclosed_block

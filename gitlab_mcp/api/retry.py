@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
-from gitlab_mcp.call import Call
+from gitlab_mcp.api.deadline import Call
 from gitlab_mcp.errors import Failure, GitLabRefusal, Unreachable
 
 # Statuses after which the same read may succeed a moment later.

@@ -17,7 +17,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
 
-from gitlab_mcp.call import current_call
+from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.config.checkout import origin
 from gitlab_mcp.config.settings import READS, SettingsError
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gitlab_mcp.api.client import GitLab
+from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.pipelines import PipelinePath, first_failed_job
-from gitlab_mcp.call import current_call
 from gitlab_mcp.safety.redact import redacted
 from gitlab_mcp.safety.sanitize import ANSI
 

@@ -1,0 +1,1 @@
+"""Job logs: reading one, and searching in it."""

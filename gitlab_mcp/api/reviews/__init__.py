@@ -1,0 +1,1 @@
+"""Reviews of merge requests: where each comment is placed in the diff, draft notes, and submitting them."""
