@@ -23,10 +23,10 @@ from gitlab_mcp.git.process import end_running
 from gitlab_mcp.git.remote import Remote
 from gitlab_mcp.git.scratch_repository import ScratchRepository
 from gitlab_mcp.params import REFERENCE, web_reference
-from gitlab_mcp.repository import Repository
-from gitlab_mcp.repository.git import GitRepository
-from gitlab_mcp.repository.rest import RestRepository
-from gitlab_mcp.worktree import Worktree
+from gitlab_mcp.repository.git_backend.backend import GitBackend
+from gitlab_mcp.repository.interface import Repository
+from gitlab_mcp.repository.rest_backend import RestBackend
+from gitlab_mcp.repository.worktree import Worktree
 
 TOOL_THREADS = 64
 
@@ -45,7 +45,7 @@ class App:
         directory = settings.working_directory
         self.worktree = Worktree(directory.path, directory.commit) if directory else None
         self._projects: dict[str, Project] = {}
-        self._repositories: dict[str, GitRepository] = {}
+        self._repositories: dict[str, GitBackend] = {}
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -68,11 +68,11 @@ class App:
         over REST, else REST.
         """
         if not self.gitlab.identity.pushes():
-            return RestRepository(project)
+            return RestBackend(project)
         path = project.full_path
         with self._lock:
             if path.lower() not in self._repositories:
-                self._repositories[path.lower()] = GitRepository(project, self._own_repository(project))
+                self._repositories[path.lower()] = GitBackend(project, self._own_repository(project))
             return self._repositories[path.lower()]
 
     def _own_repository(self, project: Project) -> ScratchRepository:

@@ -15,8 +15,8 @@ from gitlab_mcp.git.process import CompletedGit, GitError, TimeLeft
 from gitlab_mcp.git.push import build
 from gitlab_mcp.git.remote import REMOTE_NAME, Remote, RemoteError, RemoteErrorKind, remote_error
 from gitlab_mcp.git.scratch_repository import ScratchRepository
-from gitlab_mcp.repository.git_failures import ALLOW_PUSH, failure_of
-from gitlab_mcp.repository.git_failures import quoted as said
+from gitlab_mcp.repository.git_backend.errors import ALLOW_PUSH, failure_of
+from gitlab_mcp.repository.git_backend.errors import quoted as said
 
 NOBODY = Author("gitlab-mcp-server doctor", "doctor@gitlab-mcp.invalid")
 

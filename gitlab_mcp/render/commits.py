@@ -2,7 +2,7 @@
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.render.text import confirmed, count, facts
-from gitlab_mcp.repository.commit import Done
+from gitlab_mcp.repository.commit_files import Done
 from gitlab_mcp.safety.sanitize import one_line
 
 

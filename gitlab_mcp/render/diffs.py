@@ -9,7 +9,7 @@ from gitlab_mcp.render.commits import commit_row
 from gitlab_mcp.render.lists import fitting
 from gitlab_mcp.render.pages import fenced_rows, page_of
 from gitlab_mcp.render.text import ANSWER_BYTES, count, cut, facts, labelled, quote
-from gitlab_mcp.repository import Comparison
+from gitlab_mcp.repository.interface import Comparison
 from gitlab_mcp.safety.sanitize import escape_invisible, escape_invisible_in_lines, one_line
 
 COMMITS_SHOWN = 30

@@ -9,8 +9,8 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.git.objects import EXECUTABLE, LINK, SUBMODULE
 from gitlab_mcp.render.lists import listing
 from gitlab_mcp.render.text import ANSWER_BYTES, bytes_of, count, facts, fence, size
-from gitlab_mcp.repository import BlamedLines, File
-from gitlab_mcp.repository.attributes import is_binary, is_lfs_pointer
+from gitlab_mcp.repository.git_attributes import is_binary, is_lfs_pointer
+from gitlab_mcp.repository.interface import BlamedLines, File
 from gitlab_mcp.safety.redact import redacted
 from gitlab_mcp.safety.sanitize import escape_invisible, one_line
 

@@ -11,7 +11,7 @@ from gitlab_mcp.render.merge_request_diffs import file_row
 from gitlab_mcp.render.notes import comments
 from gitlab_mcp.render.people import byline, description, mention, title
 from gitlab_mcp.render.text import confirmed, facts, labelled
-from gitlab_mcp.repository import Opened
+from gitlab_mcp.repository.interface import Opened
 from gitlab_mcp.safety.sanitize import one_line
 
 FILES_BYTES = 1_500

@@ -4,7 +4,7 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.api.reviews.diff import ChangedFile
 from gitlab_mcp.errors import JobTokenNotAccepted, NotFound
-from gitlab_mcp.repository import Repository
+from gitlab_mcp.repository.interface import Repository
 
 
 def changed_files(target: Noteable, repository: Repository) -> tuple[Entity, list[ChangedFile]]:

@@ -6,8 +6,8 @@ from gitlab_mcp.params import Branch, PageNumber, Project, Ref
 from gitlab_mcp.registry import tool
 from gitlab_mcp.render import branches as render
 from gitlab_mcp.render.lists import listing
-from gitlab_mcp.repository import Repository
-from gitlab_mcp.repository.lookup import creating
+from gitlab_mcp.repository.branches import creating
+from gitlab_mcp.repository.interface import Repository
 
 ROWS = 50
 

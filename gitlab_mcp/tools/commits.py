@@ -14,9 +14,9 @@ from gitlab_mcp.render.commits import commit_row, committed
 from gitlab_mcp.render.diffs import comparison, whole_commit
 from gitlab_mcp.render.lists import listing
 from gitlab_mcp.render.merge_requests import merge_request_written
-from gitlab_mcp.repository import Repository
-from gitlab_mcp.repository.actions import FileAction
-from gitlab_mcp.repository.commit import Request, commit
+from gitlab_mcp.repository.commit_files import Request, commit
+from gitlab_mcp.repository.file_actions import FileAction
+from gitlab_mcp.repository.interface import Repository
 
 ROWS = 20
 

@@ -9,7 +9,7 @@ from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.params import Detail, Folder, PageNumber, Path, Project, Ref
 from gitlab_mcp.registry import tool
 from gitlab_mcp.render import files as render
-from gitlab_mcp.repository.lookup import blamed, read_file, read_folder
+from gitlab_mcp.repository.reading import blamed, read_file, read_folder
 
 ROWS = 100
 

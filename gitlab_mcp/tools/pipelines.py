@@ -12,7 +12,7 @@ from gitlab_mcp.registry import tool
 from gitlab_mcp.render import pipelines as render
 from gitlab_mcp.render import test_reports
 from gitlab_mcp.render.lists import listing
-from gitlab_mcp.repository.lookup import newest_commit
+from gitlab_mcp.repository.branches import newest_commit
 
 ROWS = 20
 CI_FILE = ".gitlab-ci.yml"

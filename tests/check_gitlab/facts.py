@@ -104,19 +104,19 @@ FILE_CHANGED = _fact(
     "desk",
     "A commit with a last_commit_id that is out of date is 400 `has changed since`.",
     _NOT_CONFIRMED,
-    "gitlab_mcp/repository/rest.py",
+    "gitlab_mcp/repository/rest_backend.py",
 )
 BRANCH_BEGUN = _fact(
     "desk",
     "A commit with start_sha onto a branch that is there is 400 `already exists`.",
     "read in GitLab's Commits::CreateService",
-    "gitlab_mcp/repository/rest.py",
+    "gitlab_mcp/repository/rest_backend.py",
 )
 COMMIT_ANSWER = _fact(
     "desk",
     "A commit is answered with 201 and id, short_id, parent_ids and web_url.",
     "https://docs.gitlab.com/api/commits/",
-    "gitlab_mcp/repository/rest.py",
+    "gitlab_mcp/repository/rest_backend.py",
 )
 REVISION_RANGE = _fact(
     "desk", "The list of commits takes `a..b` as ref_name.", _NOT_CONFIRMED, "gitlab_mcp/api/merge_requests.py"
@@ -156,7 +156,7 @@ JOB = _fact(
     "job",
     "`GET /job` answers with the user's id and username and with pipeline.project_id.",
     "https://docs.gitlab.com/api/jobs/",
-    "gitlab_mcp/repository/pushes.py",
+    "gitlab_mcp/repository/git_backend/pushes.py",
 )
 BAD_JOB_TOKEN = _fact(
     "job", "A job token that is none is answered with 401.", _JOB_TOKEN, "gitlab_mcp/api/error_mapping.py"
@@ -215,65 +215,68 @@ PUSH_REFUSED = _fact(
     "job",
     "Where it does not, the push is 403 `You are not allowed to push code to this project.`",
     "read in GitLab's lib/gitlab/git_access.rb",
-    "gitlab_mcp/repository/git_failures.py",
+    "gitlab_mcp/repository/git_backend/errors.py",
 )
 OPENED = _fact(
     "job",
     "merge_request.create opens a merge request for a push with a job token.",
     _OPENING,
-    "gitlab_mcp/repository/merge_request_pushes.py",
+    "gitlab_mcp/repository/git_backend/merge_requests.py",
 )
 OPENED_AT_ONCE = _fact(
     "job",
     "The merge request is there as soon as the push is answered.",
     "read in GitLab's lib/api/internal/base.rb",
-    "gitlab_mcp/repository/merge_request_pushes.py",
+    "gitlab_mcp/repository/git_backend/merge_requests.py",
 )
 PRINTED = _fact(
     "job",
     "The push prints `View merge request for BRANCH:` and the merge request's address.",
     "read in GitLab's lib/gitlab/internal_post_receive/response.rb",
-    "gitlab_mcp/repository/merge_request_pushes.py",
+    "gitlab_mcp/repository/git_backend/merge_requests.py",
 )
 NEWLINES = _fact(
     "job",
     r"The two characters `\n` in merge_request.description become a newline.",
     _PUSH_OPTIONS,
-    "gitlab_mcp/repository/push_options.py",
+    "gitlab_mcp/repository/git_backend/push_options.py",
 )
 OPTIONS = _fact(
     "job",
     "merge_request.label (twice), .remove_source_branch and .squash are followed.",
     _PUSH_OPTIONS,
-    "gitlab_mcp/repository/push_options.py",
+    "gitlab_mcp/repository/git_backend/push_options.py",
 )
 # F41
 UPDATED = _fact(
     "job",
     "The options of the next push change the open merge request (title, unlabel).",
     _OPENING,
-    "gitlab_mcp/repository/merge_request_pushes.py",
+    "gitlab_mcp/repository/git_backend/merge_requests.py",
 )
 BYTES_5000 = _fact(
-    "job", "A description of 5,000 bytes arrives whole.", "inferred", "gitlab_mcp/repository/push_options.py"
+    "job",
+    "A description of 5,000 bytes arrives whole.",
+    "inferred",
+    "gitlab_mcp/repository/git_backend/push_options.py",
 )
 BYTES_60000 = _fact(
     "job",
     "A description of 60,000 bytes arrives whole.",
     "https://git-scm.com/docs/protocol-common",
-    "gitlab_mcp/repository/push_options.py",
+    "gitlab_mcp/repository/git_backend/push_options.py",
 )
 WARNED = _fact(
     "job",
     "An option that cannot be followed does not fail the push, which prints `Error encountered with push options`.",
     "read in GitLab's PostReceiveService",
-    "gitlab_mcp/repository/merge_request_pushes.py",
+    "gitlab_mcp/repository/git_backend/merge_requests.py",
 )
 UP_TO_DATE = _fact(
     "job",
     "A push of what is there already carries no options.",
     "https://git-scm.com/docs/git-push",
-    "gitlab_mcp/repository/merge_request_pushes.py",
+    "gitlab_mcp/repository/git_backend/merge_requests.py",
 )
 LEASE = _fact(
     "job",
@@ -285,13 +288,13 @@ NO_PIPELINE = _fact(
     "job",
     "No pipeline starts for a push with a job token: none of the branch, none of the updated merge request.",
     "read in GitLab's Gitlab::Ci::Pipeline::Chain::Validate::Abilities",
-    "gitlab_mcp/repository/git.py",
+    "gitlab_mcp/repository/git_backend/backend.py",
 )
 FIRST_PIPELINE = _fact(
     "job",
     "A merge request pipeline starts for the merge request that such a push opens.",
     "inferred: MergeRequests::CreateService is not told of the job",
-    "gitlab_mcp/repository/merge_request_pushes.py",
+    "gitlab_mcp/repository/git_backend/merge_requests.py",
 )
 JOB_JOURNEY = _fact(
     "job",

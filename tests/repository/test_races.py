@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from gitlab_mcp.repository.pushes import TIMES_REBUILT
+from gitlab_mcp.repository.git_backend.pushes import TIMES_REBUILT
 from gitlab_mcp.sandbox import Sandbox
 from tests.gitlab import get
 from tests.repository.test_conformance import ROADS, settings

@@ -14,8 +14,8 @@ from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.errors import Failure, NotFound
 from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.objects import FOLDER, TreeEntry
-from gitlab_mcp.repository import BlamedLines, Committed, Comparison, File, NewCommit, Opened
-from gitlab_mcp.repository.deletion import deletable
+from gitlab_mcp.repository.branches import deletable
+from gitlab_mcp.repository.interface import BlamedLines, Committed, Comparison, File, NewCommit, Opened
 from gitlab_mcp.repository.paths import folders_above, matcher
 
 # So many folders are listed one by one; for more, the whole tree costs fewer requests.
@@ -26,7 +26,7 @@ PINNED = ("update", "delete", "move")
 PINNED_FILES = 50
 
 
-class RestRepository:
+class RestBackend:
     """The Repository of a project over REST."""
 
     pipelines = "Pipelines start as for any push."

@@ -1,19 +1,13 @@
-"""Looking closer: what is there instead of a file, who wrote its lines, where a branch is, what bars a new one."""
+"""Reading files and folders: what is at a path instead of what was asked for, and who wrote its lines."""
 
 import posixpath
-from collections.abc import Callable
-from typing import TypeVar
 
 from gitlab_mcp.api.client import Page
-from gitlab_mcp.errors import Failure, GitLabRefusal, NotFound, Refused
+from gitlab_mcp.errors import NotFound, Refused
 from gitlab_mcp.git.objects import FOLDER, LINK, SUBMODULE, TreeEntry
-from gitlab_mcp.repository import BlamedLines, File, Repository
-from gitlab_mcp.repository.attributes import is_binary
-from gitlab_mcp.repository.git_failures import not_beside
-from gitlab_mcp.repository.paths import folders_above
+from gitlab_mcp.repository.git_attributes import is_binary
+from gitlab_mcp.repository.interface import BlamedLines, File, Repository
 from gitlab_mcp.safety.sanitize import one_line
-
-T = TypeVar("T")
 
 
 def read_folder(repository: Repository, path: str, ref: str, *, recursive: bool, page: int, per_page: int) -> Page:
@@ -53,43 +47,6 @@ def blamed(repository: Repository, file: File, ref: str, first: int, last: int) 
     if first > lines or not file.content or is_binary(file.content):
         return []
     return repository.blame(file.path, ref, first, min(last, lines))
-
-
-def newest_commit(repository: Repository, branch: str) -> str:
-    """The commit that a branch points at; "" where there is none of this name, and where it cannot be learnt."""
-    try:
-        return repository.branch(branch).sha("commit", "id")
-    except Failure:
-        return ""
-
-
-def creating(repository: Repository, branch: str, create: Callable[[], T]) -> T:
-    """What `create` makes, which begins a branch.
-
-    Raises Conflict where another branch stands in its way, else the failure of `create`.
-    """
-    try:
-        return create()
-    except GitLabRefusal as refused:
-        if refused.status == 400 and "already exists" not in refused.reason:
-            there = _in_the_way(repository, branch)
-            if there:
-                raise not_beside(branch, there) from refused
-        raise
-
-
-def _in_the_way(repository: Repository, branch: str) -> str:
-    """A branch whose name is a folder of this one's, or the other way round; "" as far as none is found."""
-    try:
-        for above in folders_above(branch)[1:]:
-            try:
-                return repository.branch(above).text("name")
-            except NotFound:
-                continue
-        below = repository.branches(f"^{branch}/", 1, 1).rows
-    except Failure:
-        return ""
-    return below[0].text("name") if below else ""
 
 
 def _instead(repository: Repository, path: str, ref: str, *, wanted: str) -> NotFound:

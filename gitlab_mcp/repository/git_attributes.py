@@ -8,7 +8,7 @@ from gitlab_mcp.errors import Refused
 from gitlab_mcp.git.objects import FOLDER, LINK, SUBMODULE, TreeEntry
 from gitlab_mcp.git.process import GitError, git
 from gitlab_mcp.git.worktree_index import filtered_in
-from gitlab_mcp.repository import Repository
+from gitlab_mcp.repository.interface import Repository
 from gitlab_mcp.safety.sanitize import one_line
 
 ATTRIBUTES = ".gitattributes"

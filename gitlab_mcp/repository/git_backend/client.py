@@ -12,7 +12,7 @@ from gitlab_mcp.errors import GitLabRefusal, NotFound, Unreachable
 from gitlab_mcp.git import objects
 from gitlab_mcp.git.process import GitError, TimeLeft
 from gitlab_mcp.git.scratch_repository import ScratchRepository
-from gitlab_mcp.repository.git_failures import failure_of
+from gitlab_mcp.repository.git_backend.errors import failure_of
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ INCOMPLETE = "did not send all necessary objects"  # what git says when a commit
 WHOLE_NAME = re.compile(r"(refs/)?(heads|tags|merge-requests)/")
 
 
-class GitAccess:
+class GitClient:
     """A project's repository by way of `own`, the repository of ours that git works in. Methods raise a Failure."""
 
     def __init__(self, project: Project, own: ScratchRepository) -> None:

@@ -15,10 +15,10 @@ from gitlab_mcp.git.change import Author, Change
 from gitlab_mcp.git.objects import TreeEntry
 from gitlab_mcp.git.process import GitError, TimeLeft
 from gitlab_mcp.git.push import Pushed, PushStatus, build, push
-from gitlab_mcp.repository import NewCommit
-from gitlab_mcp.repository import git_entities as entities
-from gitlab_mcp.repository.git_access import GitAccess
-from gitlab_mcp.repository.git_failures import failure_of, refused
+from gitlab_mcp.repository.git_backend import entities
+from gitlab_mcp.repository.git_backend.client import GitClient
+from gitlab_mcp.repository.git_backend.errors import failure_of, refused
+from gitlab_mcp.repository.interface import NewCommit
 from gitlab_mcp.repository.paths import touching
 
 TIMES_REBUILT = 5
@@ -29,7 +29,7 @@ NEWEST = 20  # commits of a branch that moved, among which one of ours must be i
 class Pushes:
     """The pushes of a run to one repository. Calls come from many threads at once."""
 
-    def __init__(self, project: Project, access: GitAccess) -> None:
+    def __init__(self, project: Project, access: GitClient) -> None:
         self._project = project
         self._gitlab = project.gitlab
         self._git = access

@@ -7,13 +7,13 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.errors import NotFound, Refused
 from gitlab_mcp.git import objects
 from gitlab_mcp.git.grep import Found, SearchTooLarge, fetch_everything, grep, named
-from gitlab_mcp.repository.git_access import GitAccess
+from gitlab_mcp.repository.git_backend.client import GitClient
 
 INSTEAD = "Search in the working directory with grep; GITLAB_ACCESS_TOKEN (scope read_api) lets GitLab search."
 SHOWN_BYTES = 1_000_000  # of a file that was found by its name
 
 
-def search(git: GitAccess, words: str, ref: str, page: int, per_page: int) -> Page:
+def search(git: GitClient, words: str, ref: str, page: int, per_page: int) -> Page:
     """A page of Blobs: files by their names first, then pieces of files by what they hold.
 
     Raises NotFound for an unknown ref, Refused where there is too much to search in.

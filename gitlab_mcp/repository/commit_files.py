@@ -10,13 +10,13 @@ from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
 from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.objects import EXECUTABLE, FOLDER, TreeEntry, blob_id
 from gitlab_mcp.params import NO_TEXT, is_text
-from gitlab_mcp.repository import Committed, NewCommit, Repository
-from gitlab_mcp.repository.actions import FileAction, changes_of, check_fit
-from gitlab_mcp.repository.attributes import refuse_filtered
-from gitlab_mcp.repository.lookup import creating
+from gitlab_mcp.repository.branches import creating
+from gitlab_mcp.repository.file_actions import FileAction, changes_of, check_fit
+from gitlab_mcp.repository.git_attributes import refuse_filtered
+from gitlab_mcp.repository.interface import Committed, NewCommit, Repository
 from gitlab_mcp.repository.paths import folders_above
+from gitlab_mcp.repository.worktree import Worktree
 from gitlab_mcp.safety.policy import Policy
-from gitlab_mcp.worktree import Worktree
 
 
 @dataclass(frozen=True)

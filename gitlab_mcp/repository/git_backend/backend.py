@@ -14,20 +14,20 @@ from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.hunks import patches
 from gitlab_mcp.git.objects import FOLDER, SUBMODULE, TreeEntry
 from gitlab_mcp.git.scratch_repository import ScratchRepository
-from gitlab_mcp.repository import BlamedLines, Committed, Comparison, File, NewCommit, Opened
-from gitlab_mcp.repository import git_entities as entities
-from gitlab_mcp.repository.deletion import deletable
-from gitlab_mcp.repository.git_access import GitAccess
-from gitlab_mcp.repository.git_search import search
-from gitlab_mcp.repository.merge_request_pushes import MergeRequestPushes
+from gitlab_mcp.repository.branches import deletable
+from gitlab_mcp.repository.git_backend import entities
+from gitlab_mcp.repository.git_backend.client import GitClient
+from gitlab_mcp.repository.git_backend.merge_requests import MergeRequestPushes
+from gitlab_mcp.repository.git_backend.pushes import Pushes
+from gitlab_mcp.repository.git_backend.search import search
+from gitlab_mcp.repository.interface import BlamedLines, Committed, Comparison, File, NewCommit, Opened
 from gitlab_mcp.repository.paths import folders_above, matcher
-from gitlab_mcp.repository.pushes import Pushes
 
 FILE_BYTES = 9_000_000  # what GitLab's own answer for a file could hold in ours
 ORDER = {FOLDER: 0, SUBMODULE: 2}  # folders, files, submodules: as GitLab lists them
 
 
-class GitRepository:
+class GitBackend:
     """The Repository of a project over git. `own` is the repository of ours that git works in."""
 
     pipelines = "No pipeline starts for a push with CI_JOB_TOKEN."
@@ -36,7 +36,7 @@ class GitRepository:
         self._project = project
         self._gitlab = project.gitlab
         self._own = own
-        self._git = GitAccess(project, own)
+        self._git = GitClient(project, own)
         self._pushes = Pushes(project, self._git)
         self._merge_requests = MergeRequestPushes(project, self._git, self._pushes)
 

@@ -14,11 +14,18 @@ from gitlab_mcp.api.merge_requests import Update, Wanted, new_title, titled
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.errors import GitLabRefusal, InvalidArgument, NotFound, Partial, Refused, Unreachable
 from gitlab_mcp.git.push import Pushed
-from gitlab_mcp.repository import NewCommit, Opened
-from gitlab_mcp.repository.git_access import GitAccess
-from gitlab_mcp.repository.git_failures import quoted
-from gitlab_mcp.repository.push_options import NEWLINE, WITH_ACCESS_TOKEN, changing, escaped, is_cut, opening
-from gitlab_mcp.repository.pushes import Pushes
+from gitlab_mcp.repository.git_backend.client import GitClient
+from gitlab_mcp.repository.git_backend.errors import quoted
+from gitlab_mcp.repository.git_backend.push_options import (
+    NEWLINE,
+    WITH_ACCESS_TOKEN,
+    changing,
+    escaped,
+    is_cut,
+    opening,
+)
+from gitlab_mcp.repository.git_backend.pushes import Pushes
+from gitlab_mcp.repository.interface import NewCommit, Opened
 
 BY_EMPTY_COMMIT = "An empty commit on top carries it."
 MAY_START = "A pipeline of the merge request may start."
@@ -38,7 +45,7 @@ class AlreadyOpen(Exception):
 class MergeRequestPushes:
     """The merge requests of one project, by way of pushes."""
 
-    def __init__(self, project: Project, access: GitAccess, pushes: Pushes) -> None:
+    def __init__(self, project: Project, access: GitClient, pushes: Pushes) -> None:
         self._project = project
         self._gitlab = project.gitlab
         self._git = access
