@@ -6,23 +6,15 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BeforeValidator, Field
 
+from gitlab_mcp.safety.validation import INVALID_UNICODE, is_valid_unicode, repository_path
+
 REFERENCE = re.compile(r"[#!]?(\d{1,18})")
 WEB_PATH = re.compile(
     r"/(?P<project>.+?)/-/(?P<noun>issues|work_items|merge_requests)/(?P<iid>\d{1,18})(?:/\w*)*(?:#note_(?P<note>\d{1,18}))?"
 )
 
-NO_TEXT = "half of a surrogate pair, which is no character: leave it out"
 GLOB_CHARACTERS = 1000
 BRANCH_BYTES = 249  # git's lock file of a branch has ".lock" behind its name, and file names end at 255 bytes
-
-
-def is_text(value: object) -> bool:
-    """Whether a text, or all in a list or an object, can be sent at all: half of a surrogate pair has no UTF-8."""
-    if isinstance(value, list):
-        return all(map(is_text, value))
-    if isinstance(value, dict):
-        return all(is_text(each) for item in value.items() for each in item)
-    return not (isinstance(value, str) and re.search("[\ud800-\udfff]", value))
 
 
 def as_text(value: object) -> object:
@@ -99,21 +91,7 @@ def _username(value: object) -> object:
 
 
 def _path(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    path = value.removeprefix("./")
-    if path.startswith("/") or re.match(r"[A-Za-z]:[\\/]", path):
-        raise ValueError('give a path from the root of the repository, such as "src/app.py", not an absolute one')
-    parts = path.rstrip("/").split("/")
-    if ".." in parts or "." in parts or ("" in parts and path.rstrip("/")):
-        raise ValueError('a path in a repository has no ".", ".." or empty part')
-    if any(part.lower() == ".git" for part in parts):
-        raise ValueError("no path in a repository goes through .git")
-    if any(ord(character) < 32 or ord(character) == 127 for character in path):
-        raise ValueError("a path cannot hold control characters")
-    if not is_text(path):
-        raise ValueError(f"a path cannot hold {NO_TEXT}")
-    return path.rstrip("/")
+    return repository_path(value) if isinstance(value, str) else value
 
 
 def _folder(value: object) -> object:
@@ -125,8 +103,8 @@ def _ref(value: object) -> object:
     if not isinstance(value, str):
         return value
     ref = value.strip()
-    if not is_text(ref):
-        raise ValueError(f"a name cannot hold {NO_TEXT}")
+    if not is_valid_unicode(ref):
+        raise ValueError(f"a name cannot hold {INVALID_UNICODE}")
     # What `git check-ref-format` refuses, plus ranges, which GitLab's list of commits would follow.
     if re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.lock(/|$)|^[-/.]|/\.|[/.]$", ref):
         suggestion = re.sub(r"[^\w/.]+", "-", ref).strip("-/.").replace("..", ".")

@@ -22,10 +22,11 @@ from gitlab_mcp.api.deadline import Call, current_call
 from gitlab_mcp.api.idempotency import NOT_KNOWN
 from gitlab_mcp.context import App, Ctx
 from gitlab_mcp.errors import Failure
-from gitlab_mcp.params import EXAMPLES, EXAMPLES_OF, NO_TEXT, is_text
+from gitlab_mcp.params import EXAMPLES, EXAMPLES_OF
 from gitlab_mcp.render.text import ANSWER_BYTES, ERROR_BYTES, cut
 from gitlab_mcp.safety.redact import redact, secrets_of_run
 from gitlab_mcp.safety.sanitize import one_line
+from gitlab_mcp.safety.validation import INVALID_UNICODE, is_valid_unicode
 
 # After its deadline a call has this long, in seconds, to say itself what it was waiting for.
 GRACE = 1.0
@@ -102,8 +103,8 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
             telling.add(asyncio.ensure_future(mcp_context.report_progress(seconds, message=message)))
 
         for name, value in arguments.items():
-            if not is_text(value):
-                raise ToolError(f"{definition.name}: {name} holds {NO_TEXT}.")
+            if not is_valid_unicode(value):
+                raise ToolError(f"{definition.name}: {name} holds {INVALID_UNICODE}.")
         telling: set[asyncio.Future[None]] = set()
 
         call = Call(app.settings.deadline, report)

@@ -9,14 +9,14 @@ from gitlab_mcp.api.project import Project
 from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
 from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.objects import EXECUTABLE, FOLDER, TreeEntry, blob_id
-from gitlab_mcp.params import NO_TEXT, is_text
 from gitlab_mcp.repository.branches import creating
-from gitlab_mcp.repository.file_actions import FileAction, changes_of, check_fit
+from gitlab_mcp.repository.file_actions import RequestedChange, changes_of, check_fit
 from gitlab_mcp.repository.git_attributes import refuse_filtered
 from gitlab_mcp.repository.interface import Committed, NewCommit, Repository
 from gitlab_mcp.repository.paths import folders_above
 from gitlab_mcp.repository.worktree import Worktree
 from gitlab_mcp.safety.policy import Policy
+from gitlab_mcp.safety.validation import INVALID_UNICODE, is_valid_unicode
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Request:
     branch: str
     message: str
     ref: str
-    actions: Sequence[FileAction]
+    actions: Sequence[RequestedChange]
     paths: Sequence[str]
     target: str = ""
     merge_request: Wanted | None = None
@@ -99,8 +99,8 @@ def _check_message(message: str) -> None:
     """Raise InvalidArgument for what no commit's message can hold."""
     if "\0" in message:
         raise InvalidArgument("message holds a NUL character, which no commit can hold: leave it out.")
-    if not is_text(message):
-        raise InvalidArgument(f"message holds {NO_TEXT}.")
+    if not is_valid_unicode(message):
+        raise InvalidArgument(f"message holds {INVALID_UNICODE}.")
 
 
 def _in_order(changes: Iterable[Change], tree: Mapping[str, TreeEntry]) -> list[Change]:

@@ -3,27 +3,31 @@
 import base64
 import binascii
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from dataclasses import dataclass
+from typing import Literal
 
 from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
 from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.objects import FOLDER, LINK, SUBMODULE, TreeEntry
-from gitlab_mcp.params import Path
 from gitlab_mcp.repository.paths import folders_above
 
 
-class FileAction(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+@dataclass(frozen=True)
+class RequestedChange:
+    """A change to one file, as an agent asked for it.
 
-    path: Path
+    `action` is empty where the file is to be created or updated, whichever fits. `content` is None where it is to be
+    taken from the working directory; `encoding` says how it was sent. `previous_path` is where a moved file is now.
+    `last_commit_id` is the newest commit that the agent knows of the file: with another one the change is refused.
+    """
+
+    path: str
     action: Literal["", "create", "update", "delete", "move", "chmod"] = ""
-    content: Annotated[str | None, Field(description="left out: from disk (a move: if it is there)")] = None
+    content: str | None = None
     encoding: Literal["text", "base64"] = "text"
     executable: bool | None = None
-    previous_path: Annotated[Path, Field(description="for move")] = ""
-    last_commit_id: Annotated[str, Field(description="refuse if the file changed since")] = ""
+    previous_path: str = ""
+    last_commit_id: str = ""
 
 
 # What to do instead of a second action on a file that is moved away.
@@ -35,7 +39,7 @@ INSTEAD = {
 CONTENT_INSTEAD = "give its new content to the move, or commit one after the other"
 
 
-def changes_of(actions: Sequence[FileAction], tree: Mapping[str, TreeEntry]) -> list[Change]:
+def changes_of(actions: Sequence[RequestedChange], tree: Mapping[str, TreeEntry]) -> list[Change]:
     """The changes that actions ask for; `tree` is what is in all folders of their paths.
 
     Raises InvalidArgument for actions that say too little or do not go together; Conflict, NotFound and Refused for
@@ -68,10 +72,10 @@ def check_fit(changes: Sequence[Change], tree: Mapping[str, TreeEntry]) -> None:
             raise Refused(f"{folder} is a folder: name the files in it.")
 
 
-def _check_together(actions: Iterable[FileAction]) -> None:
+def _check_together(actions: Iterable[RequestedChange]) -> None:
     """Raise InvalidArgument for two actions that cannot both be done, or whose order would matter."""
-    by_path: dict[str, FileAction] = {}
-    moves: dict[str, FileAction] = {}
+    by_path: dict[str, RequestedChange] = {}
+    moves: dict[str, RequestedChange] = {}
     for action in actions:
         path, origin = action.path, action.previous_path
         if not path:
@@ -101,7 +105,7 @@ def _check_together(actions: Iterable[FileAction]) -> None:
             )
 
 
-def _change_of(action: FileAction, tree: Mapping[str, TreeEntry]) -> Change:
+def _change_of(action: RequestedChange, tree: Mapping[str, TreeEntry]) -> Change:
     """The change that an action asks for, once what is at its own paths allows it."""
     path, there = action.path, tree.get(action.path)
     is_folder = there is not None and there.mode == FOLDER
@@ -126,7 +130,7 @@ def _change_of(action: FileAction, tree: Mapping[str, TreeEntry]) -> Change:
     return Change(kind, path, content, action.executable, action.previous_path, action.last_commit_id)
 
 
-def _check_origin(action: FileAction, tree: Mapping[str, TreeEntry]) -> None:
+def _check_origin(action: RequestedChange, tree: Mapping[str, TreeEntry]) -> None:
     if not action.previous_path:
         raise InvalidArgument(f"The action move to {action.path} needs previous_path: where the file is now.")
     origin = tree.get(action.previous_path)
@@ -145,7 +149,7 @@ def _what(entry: TreeEntry) -> str:
     return {LINK: "a symbolic link", SUBMODULE: "a submodule", FOLDER: "a folder"}.get(entry.mode, "a file")
 
 
-def _content(action: FileAction) -> bytes | None:
+def _content(action: RequestedChange) -> bytes | None:
     if action.content is None:
         return None
     if action.encoding == "base64":

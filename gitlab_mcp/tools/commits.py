@@ -1,7 +1,7 @@
 """Tools for commits: writing them, listing them, comparing them."""
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,10 +15,22 @@ from gitlab_mcp.render.diffs import comparison, whole_commit
 from gitlab_mcp.render.lists import listing
 from gitlab_mcp.render.merge_requests import merge_request_written
 from gitlab_mcp.repository.commit_files import Request, commit
-from gitlab_mcp.repository.file_actions import FileAction
+from gitlab_mcp.repository.file_actions import RequestedChange
 from gitlab_mcp.repository.interface import Repository
 
 ROWS = 20
+
+
+class FileAction(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    path: Path
+    action: Literal["", "create", "update", "delete", "move", "chmod"] = ""
+    content: Annotated[str | None, Field(description="left out: from disk (a move: if it is there)")] = None
+    encoding: Literal["text", "base64"] = "text"
+    executable: bool | None = None
+    previous_path: Annotated[Path, Field(description="for move")] = ""
+    last_commit_id: Annotated[str, Field(description="refuse if the file changed since")] = ""
 
 
 class NewMergeRequest(BaseModel):
@@ -55,7 +67,8 @@ def commit_files(
         )
     target = ctx.project(project)
     repository = ctx.repository(target)
-    request = Request(branch, message, ref, actions, paths)
+    changes = [RequestedChange(**action.model_dump()) for action in actions]
+    request = Request(branch, message, ref, changes, paths)
     if merge_request:
         request = replace(request, **_wanted(repository, branch, merge_request))
     done = commit(target, repository, ctx.worktree(target), request)

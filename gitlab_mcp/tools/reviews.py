@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.reviews.diff import ChangedFile
-from gitlab_mcp.api.reviews.placement import ReviewComment, place
+from gitlab_mcp.api.reviews.placement import LineComment, place
 from gitlab_mcp.api.reviews.submit import Review
 from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import Conflict, InvalidArgument, Refused
@@ -17,6 +17,20 @@ from gitlab_mcp.repository.changed_files import changed_files
 from gitlab_mcp.safety.sanitize import one_line
 
 COMMENTS = 50
+
+
+class ReviewComment(BaseModel):
+    """A comment on a line of the diff: body, suggestion or both."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: str  # looked at when the comment is placed, so that a wrong one does not take the others with it
+    line: Annotated[int, Field(ge=1, description="as numbered by get_merge_request_diff")]
+    body: str = ""
+    start_line: Annotated[int, Field(ge=0, description="first line; line: last")] = 0
+    side: Annotated[Literal["new", "old"], Field(description="old: a removed line")] = "new"
+    suggestion: Annotated[str | None, Field(description="code to put in place of these lines")] = None
+
 
 Comments = Annotated[list[ReviewComment], Field(max_length=COMMENTS)]
 Verdict = Literal["comment", "approve", "request_changes"]
@@ -41,7 +55,9 @@ def review_merge_request(
     url = target.web_url  # asked for before the write: nothing may fail after it
     merge_request, files = changed_files(target, ctx.repository(target.project))
     _check(merge_request, verdict, sha)
-    placed, misplaced = place(ctx.gitlab, merge_request.entity("diff_refs"), files, comments)
+    placed, misplaced = place(
+        ctx.gitlab, merge_request.entity("diff_refs"), files, [LineComment(**each.model_dump()) for each in comments]
+    )
     words = ctx.gitlab.outgoing(summary.strip())
     if not placed and not words and (verdict != "approve" or misplaced):
         raise InvalidArgument(_nothing(misplaced, files))

@@ -153,7 +153,7 @@ NAMES = [
     ("@", "git keeps @ for itself"),
     ("refs/heads/main", 'give the plain name of the branch, "main"'),
     ("refs/tags/v1.2.0", 'give the plain name of the branch, "v1.2.0"'),
-    ("b\udcff", "half of a surrogate pair"),
+    ("b\udcff", "an unpaired surrogate"),
 ]
 
 
@@ -333,10 +333,10 @@ async def test_gitattributes_that_is_a_folder_is_no_hindrance(sandbox: Sandbox, 
 
 BAD = [
     ({"message": "m\0x"}, "message holds a NUL character"),
-    ({"message": "m\ud800x"}, "message holds half of a surrogate pair"),
-    ({"actions": [{"path": "a\udcffb.txt", "content": "x"}]}, "a path cannot hold half of a surrogate pair"),
-    ({"actions": [move("a\udcffb.txt", "LICENSE")]}, "a path cannot hold half of a surrogate pair"),
-    ({"ref": "b\udcff"}, "a name cannot hold half of a surrogate pair"),
+    ({"message": "m\ud800x"}, "message holds an unpaired surrogate"),
+    ({"actions": [{"path": "a\udcffb.txt", "content": "x"}]}, "a path cannot hold an unpaired surrogate"),
+    ({"actions": [move("a\udcffb.txt", "LICENSE")]}, "a path cannot hold an unpaired surrogate"),
+    ({"ref": "b\udcff"}, "a name cannot hold an unpaired surrogate"),
 ]
 
 

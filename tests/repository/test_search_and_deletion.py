@@ -179,4 +179,4 @@ async def test_letters_beyond_a_to_z_are_found_in_any_case_and_blanks_are_looked
 async def test_half_of_a_character_is_refused_in_words(sandbox: Sandbox, road: str) -> None:
     async with connect(settings(sandbox, road)) as agent:
         told = await agent.refused("search_code", search="a\ud800b")
-    assert told == "search_code: search holds half of a surrogate pair, which is no character: leave it out."
+    assert told == "search_code: search holds an unpaired surrogate (invalid Unicode): leave it out."

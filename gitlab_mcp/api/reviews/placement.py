@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from dataclasses import dataclass
+from typing import Literal
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
@@ -12,26 +11,27 @@ from gitlab_mcp.api.reviews.diff import ChangedFile, Line, position
 from gitlab_mcp.api.reviews.draft_notes import Remark
 from gitlab_mcp.api.reviews.submit import Placed
 from gitlab_mcp.errors import InvalidArgument
-from gitlab_mcp.params import Path
 from gitlab_mcp.safety.escape import has_unclosed_block
 from gitlab_mcp.safety.sanitize import one_line
+from gitlab_mcp.safety.validation import repository_path
 
 # https://docs.gitlab.com/user/project/merge_requests/reviews/suggestions/#multi-line-suggestions
 SUGGESTED_LINES = 100
-PATH: TypeAdapter[str] = TypeAdapter(Path)
 
 
-class ReviewComment(BaseModel):
-    """A comment on a line of the diff: body, suggestion or both."""
+@dataclass(frozen=True)
+class LineComment:
+    """A comment on lines of the diff, as a reviewer asked for it: `start_line` (0: only `line`) to `line` of one side.
 
-    model_config = ConfigDict(extra="forbid")
+    `suggestion` is the code to put in place of these lines, if not None.
+    """
 
-    path: str  # looked at when the comment is placed, so that a wrong one does not take the others with it
-    line: Annotated[int, Field(ge=1, description="as numbered by get_merge_request_diff")]
+    path: str
+    line: int
     body: str = ""
-    start_line: Annotated[int, Field(ge=0, description="first line; line: last")] = 0
-    side: Annotated[Literal["new", "old"], Field(description="old: a removed line")] = "new"
-    suggestion: Annotated[str | None, Field(description="code to put in place of these lines")] = None
+    start_line: int = 0
+    side: Literal["new", "old"] = "new"
+    suggestion: str | None = None
 
     @property
     def where(self) -> str:
@@ -41,7 +41,7 @@ class ReviewComment(BaseModel):
 
 
 def place(
-    gitlab: GitLab, refs: Entity, files: Sequence[ChangedFile], comments: Sequence[ReviewComment]
+    gitlab: GitLab, refs: Entity, files: Sequence[ChangedFile], comments: Sequence[LineComment]
 ) -> tuple[list[Placed], list[str]]:
     """The comments on their lines, and of those that have none there, where they should stand and why they cannot."""
     placed, misplaced = [], []
@@ -53,7 +53,7 @@ def place(
     return placed, misplaced
 
 
-def _remark(gitlab: GitLab, refs: Entity, files: Sequence[ChangedFile], comment: ReviewComment) -> Remark:
+def _remark(gitlab: GitLab, refs: Entity, files: Sequence[ChangedFile], comment: LineComment) -> Remark:
     file = _file(files, comment.path)
     line = file.numbered(comment.line, comment.side)
     first = file.numbered(comment.start_line, comment.side) if comment.start_line else line
@@ -69,9 +69,9 @@ def _remark(gitlab: GitLab, refs: Entity, files: Sequence[ChangedFile], comment:
 
 def _file(files: Sequence[ChangedFile], given: str) -> ChangedFile:
     try:
-        path = PATH.validate_python(given)
-    except ValidationError as error:
-        raise InvalidArgument(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+        path = repository_path(given)
+    except ValueError as error:
+        raise InvalidArgument(str(error)) from error
     named = [file for file in files if file.path == path]
     named += [file for file in files if file.old_path == path]
     if not named:
