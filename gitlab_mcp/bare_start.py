@@ -14,7 +14,7 @@ from typing import Literal
 from gitlab_mcp import claude_code, stdin
 from gitlab_mcp.config.job_context import JobContext, read_job
 from gitlab_mcp.config.settings import Flags, SettingsError, read_settings, secrets_of
-from gitlab_mcp.render.people import mention
+from gitlab_mcp.render.user_text import mention
 from gitlab_mcp.safety.redact import redact
 from gitlab_mcp.safety.sanitize import one_line
 from gitlab_mcp.stdin import Input
@@ -70,7 +70,7 @@ def report(flags: Flags, environ: Mapping[str, str]) -> Iterator[str]:
     try:
         settings = read_settings(flags, environ, here())
         if settings.tools or settings.toolsets:
-            from gitlab_mcp.server import selected
+            from gitlab_mcp.server.toolsets import selected
 
             selected(settings)
         from gitlab_mcp.preflight import preflight

@@ -95,8 +95,8 @@ def run(flags: Flags) -> NoReturn:
     if sys.stdin.isatty():
         click.echo("Waiting for an MCP client on stdin; Ctrl-C ends it.", err=True)
     from gitlab_mcp.safety.logging import log_to_stderr
-    from gitlab_mcp.server import build_server
-    from gitlab_mcp.transport import serve_stdio
+    from gitlab_mcp.server.server import build_server
+    from gitlab_mcp.server.stdio import serve_stdio
 
     log_to_stderr(settings.secret_values)
     server = build_server(settings)

@@ -17,14 +17,14 @@ from gitlab_mcp.config.settings import Flags
 def tools(before: Flags, /, as_json: bool, **flags: Any) -> None:
     """List the tools that a configuration exposes, as a Markdown table; no credential is needed for it."""
     os.environ.setdefault("HOME", os.devnull)  # python-gitlab asks for a home
-    from gitlab_mcp import exposed
-    from gitlab_mcp.server import selected
+    from gitlab_mcp.server import catalog
+    from gitlab_mcp.server.toolsets import selected
 
-    settings = exposed.settings_without_credential(given(before, flags), os.environ, Path.cwd())
+    settings = catalog.settings_without_credential(given(before, flags), os.environ, Path.cwd())
     listed = selected(settings)
     if as_json:
-        click.echo(exposed.as_json(exposed.sized(listed, settings)))
+        click.echo(catalog.as_json(catalog.sized(listed, settings)))
         return
-    click.echo(exposed.table(listed))
-    if others := exposed.openable(settings):
-        click.echo(f"\n{exposed.ASKED_FOR.format(toolset=others[0].toolset)}\n\n{exposed.table(others)}")
+    click.echo(catalog.table(listed))
+    if others := catalog.openable(settings):
+        click.echo(f"\n{catalog.ASKED_FOR.format(toolset=others[0].toolset)}\n\n{catalog.table(others)}")

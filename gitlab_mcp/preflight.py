@@ -15,7 +15,7 @@ from gitlab_mcp.config.environment import variable
 from gitlab_mcp.config.job_context import PLAIN_BRANCH_NAME
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import Failure, GitLabRefusal, NotFound
-from gitlab_mcp.render.people import mention
+from gitlab_mcp.render.user_text import mention
 from gitlab_mcp.safety.sanitize import one_line
 
 T = TypeVar("T")

@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from typing import Any
 
-from gitlab_mcp.render.text import ANSWER_BYTES
+from gitlab_mcp.render.markdown import ANSWER_BYTES
 from tests.support import Agent
 
 NEXT = re.compile(

@@ -14,11 +14,11 @@ from mcp_types import TextContent
 
 from gitlab_mcp.config.checkout import WorkingDirectory
 from gitlab_mcp.config.settings import Credential, Settings
-from gitlab_mcp.params import EXAMPLES
-from gitlab_mcp.registry import ToolDefinition
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.server import build_server
+from gitlab_mcp.server.server import build_server
 from gitlab_mcp.tools import TOOLS
+from gitlab_mcp.tools.definition import ToolDefinition
+from gitlab_mcp.tools.examples import EXAMPLES
 
 EVERY_TOOLSET = tuple(sorted({definition.toolset for definition in TOOLS}))
 REPOSITORY = Path(__file__).resolve().parent.parent

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from gitlab_mcp.config.settings import Credential, Settings
-from gitlab_mcp.registry import ToolDefinition
 from gitlab_mcp.safety.escape import TEXT_FIELDS
 from gitlab_mcp.tools import TOOLS
+from gitlab_mcp.tools.definition import ToolDefinition
 from tests.contract.contract import Contract, endpoint
 from tests.network.servers import answering, json_answer
 from tests.support import EVERY_TOOLSET, connect, example

@@ -9,8 +9,8 @@ import pytest
 
 from gitlab_mcp.config.job_context import JobContext, read_job
 from gitlab_mcp.config.settings import Flags, SettingsError, read_settings
-from gitlab_mcp.instructions import instructions
 from gitlab_mcp.sandbox import Sandbox
+from gitlab_mcp.server.instructions import instructions
 from tests.gitlab import get
 from tests.support import connect, job_settings, settings_for
 

@@ -7,9 +7,9 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import TextContent
 
 from gitlab_mcp.config.settings import Settings
-from gitlab_mcp.params import EXAMPLES
-from gitlab_mcp.prompts import PROMPTS
+from gitlab_mcp.server.prompts import PROMPTS
 from gitlab_mcp.tools import TOOLS
+from gitlab_mcp.tools.examples import EXAMPLES
 from tests.support import connect
 from tests.test_tool_definitions import settings
 

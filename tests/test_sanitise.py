@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from gitlab_mcp.render.text import quote
+from gitlab_mcp.render.markdown import quote
 from gitlab_mcp.safety.escape import neutralize
 from gitlab_mcp.safety.logging import RedactingFormatter
 from gitlab_mcp.safety.redact import redact

@@ -12,12 +12,13 @@ import pytest
 from click.testing import CliRunner
 from mcp.server.mcpserver.exceptions import ToolError
 
-from gitlab_mcp import exposed
 from gitlab_mcp.cli import main
 from gitlab_mcp.config.settings import Credential, Settings, SettingsError
-from gitlab_mcp.params import EXAMPLES
-from gitlab_mcp.server import DESK, build_server
+from gitlab_mcp.server import catalog
+from gitlab_mcp.server.server import build_server
+from gitlab_mcp.server.toolsets import MY_WORK
 from gitlab_mcp.tools import TOOLS
+from gitlab_mcp.tools.examples import EXAMPLES
 from tests.support import EVERY_TOOLSET, REPOSITORY
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -60,7 +61,7 @@ async def test_what_is_listed_unasked_is_at_most_25_tools_and_16000_bytes() -> N
     unasked = {definition.name for definition in TOOLS if not definition.opt_in}
     sizes = {name: model_bytes(tool) for name, tool in (await listed()).items()}
     assert set(sizes) == unasked
-    desk = {definition.name for definition in TOOLS if definition.toolset == DESK}
+    desk = {definition.name for definition in TOOLS if definition.toolset == MY_WORK}
     assert len(unasked - desk) <= 25
     assert sum(sizes.values()) <= 16_000, sizes
 
@@ -73,7 +74,7 @@ async def test_no_definition_is_over_1200_bytes_and_none_of_the_nested_ones_over
 
 async def test_in_ci_nothing_of_the_desk_is_listed_whatever_is_asked_for() -> None:
     job = {"in_ci": True, "own_project": ("acme/app", "1")}
-    desk = {definition.name for definition in TOOLS if definition.toolset == DESK}
+    desk = {definition.name for definition in TOOLS if definition.toolset == MY_WORK}
     asked: list[dict[str, Any]] = [{}, {"toolsets": EVERY_TOOLSET}, {"tools": tuple(NAMES)}]
     for changes in asked:
         names = set(await listed(**job, **changes))
@@ -82,7 +83,7 @@ async def test_in_ci_nothing_of_the_desk_is_listed_whatever_is_asked_for() -> No
 
 
 async def test_at_a_desk_that_is_confined_to_projects_nothing_of_the_desk_is_listed() -> None:
-    desk = {definition.name for definition in TOOLS if definition.toolset == DESK}
+    desk = {definition.name for definition in TOOLS if definition.toolset == MY_WORK}
     assert not set(await listed(allow_projects=("acme/app",), toolsets=EVERY_TOOLSET)) & desk
 
 
@@ -219,7 +220,7 @@ async def test_the_tools_command_says_in_json_what_each_tool_costs() -> None:
 
 def test_the_page_on_tools_has_the_sizes_that_the_code_gives() -> None:
     page = REPOSITORY / "docs" / "tools.md"
-    table = exposed.size_table(exposed.sized(TOOLS, settings()))
+    table = catalog.size_table(catalog.sized(TOOLS, settings()))
     before, after = re.split(r"\| toolset \| tool \|.*?\n(?!\|)", page.read_text() + "\n", maxsplit=1, flags=re.DOTALL)
     text = f"{before}{table}\n{after}".rstrip() + "\n"
     if os.environ.get("GOLDEN") == "update":

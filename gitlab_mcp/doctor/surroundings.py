@@ -26,7 +26,7 @@ from gitlab_mcp.config.settings import (
 )
 from gitlab_mcp.doctor.threads import begin
 from gitlab_mcp.doctor.verdict import Untold
-from gitlab_mcp.server import selected
+from gitlab_mcp.server.toolsets import selected
 
 SECONDS = 10.0  # what the way to GitLab may take, and then all that is asked there
 

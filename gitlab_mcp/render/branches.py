@@ -2,7 +2,7 @@
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
-from gitlab_mcp.render.text import confirmed, facts
+from gitlab_mcp.render.markdown import confirmed, facts
 from gitlab_mcp.safety.sanitize import one_line
 
 
@@ -38,3 +38,15 @@ def branch_deleted(written: WriteResult[Entity]) -> str:
 
 def _name(branch: Entity) -> str:
     return f"{one_line(branch.text('name'), 255)} ({branch.sha('commit', 'short_id')})"
+
+
+def tag_row(tag: Entity) -> str:
+    """A tag in a list."""
+    commit = tag.entity("commit")
+    return facts(
+        one_line(tag.text("name"), 255),
+        f"{commit.sha('short_id') or commit.sha('id')[:8]} {one_line(commit.text('title'), 120)}",
+        tag.day("created_at") or commit.day("committed_date"),
+        one_line(tag.text("message"), 120),
+        "protected" if tag.flag("protected") else "",
+    )

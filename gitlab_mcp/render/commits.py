@@ -1,7 +1,7 @@
 """Commits as an agent reads them."""
 
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.render.text import confirmed, count, facts
+from gitlab_mcp.render.markdown import confirmed, count, facts
 from gitlab_mcp.repository.commit_files import Done
 from gitlab_mcp.safety.sanitize import one_line
 

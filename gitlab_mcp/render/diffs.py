@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from gitlab_mcp.api.entity import SHA, Entity
 from gitlab_mcp.api.reviews.diff import ChangedFile
 from gitlab_mcp.render.commits import commit_row
-from gitlab_mcp.render.lists import fitting
-from gitlab_mcp.render.pages import fenced_rows, page_of
-from gitlab_mcp.render.text import ANSWER_BYTES, count, cut, facts, labelled, quote
+from gitlab_mcp.render.markdown import ANSWER_BYTES, count, cut, facts, labelled, quote
+from gitlab_mcp.render.pagination import fenced_rows, fitting, page_of
 from gitlab_mcp.repository.interface import Comparison
 from gitlab_mcp.safety.sanitize import escape_invisible, escape_invisible_in_lines, one_line
 

@@ -4,10 +4,10 @@ from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.discussions import Comments
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
-from gitlab_mcp.render.lists import state
+from gitlab_mcp.render.markdown import confirmed, facts, labelled
 from gitlab_mcp.render.notes import comments
-from gitlab_mcp.render.people import byline, description, mention, title
-from gitlab_mcp.render.text import confirmed, facts, labelled
+from gitlab_mcp.render.pagination import state
+from gitlab_mcp.render.user_text import byline, description, mention, title
 
 COMMENT_BYTES = 20_000
 

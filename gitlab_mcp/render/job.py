@@ -3,8 +3,8 @@
 from gitlab_mcp.api.identity import Identity
 from gitlab_mcp.config.job_context import JobContext
 from gitlab_mcp.config.settings import Settings
-from gitlab_mcp.render.people import mention
-from gitlab_mcp.render.text import cut, facts, quote
+from gitlab_mcp.render.markdown import cut, facts, quote
+from gitlab_mcp.render.user_text import mention
 from gitlab_mcp.safety.sanitize import one_line
 
 # Together they stay below what one answer may have.

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from gitlab_mcp.api.job_logs.pattern import LINE_CHARACTERS as SEARCHED_CHARACTERS
 from gitlab_mcp.api.job_logs.pattern import LogPattern
 from gitlab_mcp.api.job_logs.reading import LINE_CHARACTERS, Line, Log
+from gitlab_mcp.render.markdown import ANSWER_BYTES, count, facts, fence, size
 from gitlab_mcp.render.pipelines import of_older, word
-from gitlab_mcp.render.text import ANSWER_BYTES, count, facts, fence, size
 from gitlab_mcp.safety.sanitize import escape_invisible, one_line
 
 AROUND, LAST, TAIL = 60, 15, 60  # lines: where a script failed, after it, and where nothing failed

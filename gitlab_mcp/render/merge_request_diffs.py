@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.reviews.diff import ChangedFile
+from gitlab_mcp.api.reviews.submit import Outcome
 from gitlab_mcp.render.diffs import LINE_BYTES, LINE_READ, UNLISTED, files_counted
-from gitlab_mcp.render.pages import fenced_rows, page_of
-from gitlab_mcp.render.text import count, cut
+from gitlab_mcp.render.markdown import count, cut
+from gitlab_mcp.render.pagination import fenced_rows, page_of
 from gitlab_mcp.safety.sanitize import escape_invisible, escape_invisible_in_lines, one_line
 
 UNENDED = "\\ No newline at end of file"  # as git says it
@@ -79,3 +80,22 @@ def _rows(file: ChangedFile) -> Iterator[str]:
             yield cut(f"{line.number}{line.mark}{next(shown)}", LINE_BYTES, LINE_READ)
             if line.is_unended:
                 yield UNENDED
+
+
+VERDICTS = {"comment": "", "approve": ", approved", "request_changes": ", changes requested"}
+SHOWN = 400
+
+
+def reviewed(merge_request: Entity, outcome: Outcome, verdict: str, misplaced: Sequence[str], url: str) -> str:
+    """What was posted and where, what was not and why."""
+    there = len(outcome.notes)
+    again = f" ({outcome.again} of them already there)" if outcome.again else ""
+    done = "" if outcome.remarks and verdict == "request_changes" else VERDICTS[verdict]
+    head = (
+        f"Reviewed !{merge_request.number('iid')} at {merge_request.sha('sha')[:12]}: {count(there, 'comment')}{again}"
+    )
+    lines = [f"{head}{done}.", url]
+    lines += [f"n{number} {where}" for where, number in outcome.notes]
+    if refused := [*misplaced, *outcome.refused]:
+        lines += ["Not posted:", *(one_line(each, SHOWN) for each in refused)]
+    return "\n".join([*lines, *(one_line(remark, SHOWN) for remark in outcome.remarks)])

@@ -3,7 +3,7 @@
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
 from gitlab_mcp.api.merging import Rebased
-from gitlab_mcp.render.text import confirmed
+from gitlab_mcp.render.markdown import confirmed
 from gitlab_mcp.safety.sanitize import one_line
 
 

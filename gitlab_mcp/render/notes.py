@@ -4,8 +4,8 @@ from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.discussions import Comment, Comments
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
-from gitlab_mcp.render.people import mention, words
-from gitlab_mcp.render.text import confirmed, count, facts, share
+from gitlab_mcp.render.markdown import confirmed, count, facts, share
+from gitlab_mcp.render.user_text import mention, words
 from gitlab_mcp.safety.sanitize import one_line
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
-from gitlab_mcp.render.people import mention
-from gitlab_mcp.render.text import confirmed, count, facts
+from gitlab_mcp.render.markdown import confirmed, count, facts
+from gitlab_mcp.render.user_text import mention
 from gitlab_mcp.safety.sanitize import one_line
 
 NAMED = 20  # jobs of a stage that are named in one line when all is well with them

@@ -6,10 +6,9 @@ from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.identity import ROLES
-from gitlab_mcp.render.lists import following
-from gitlab_mcp.render.pages import page_of
-from gitlab_mcp.render.people import mention, words
-from gitlab_mcp.render.text import count, cut, facts, labelled, quote, share
+from gitlab_mcp.render.markdown import count, cut, facts, labelled, quote, share
+from gitlab_mcp.render.pagination import following, page_of
+from gitlab_mcp.render.user_text import mention, words
 from gitlab_mcp.safety.sanitize import LONGEST, one_line
 
 DESCRIPTION_BYTES = 8_000

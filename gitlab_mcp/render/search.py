@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.render.lists import fitting, following
-from gitlab_mcp.render.text import count, fence
+from gitlab_mcp.render.markdown import count, fence
+from gitlab_mcp.render.pagination import fitting, following
 from gitlab_mcp.safety.sanitize import escape_invisible, one_line
 
 LINE_CHARACTERS = 300

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.pipelines import PipelinePath, Report
+from gitlab_mcp.render.markdown import count, cut, facts, quote, share, size
 from gitlab_mcp.render.pipelines import duration, of_older
-from gitlab_mcp.render.text import count, cut, facts, quote, share, size
 from gitlab_mcp.safety.sanitize import ANSI, one_line
 
 # Together well below what an answer holds: what would be cut from its end would be on no page.

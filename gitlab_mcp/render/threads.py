@@ -6,10 +6,10 @@ from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.discussions import Thread, Threads
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
-from gitlab_mcp.render.lists import following
+from gitlab_mcp.render.markdown import confirmed, count, cut, facts, fence, share
 from gitlab_mcp.render.notes import note_head, resolution, where
-from gitlab_mcp.render.people import words
-from gitlab_mcp.render.text import confirmed, count, cut, facts, fence, share
+from gitlab_mcp.render.pagination import following
+from gitlab_mcp.render.user_text import words
 from gitlab_mcp.safety.sanitize import escape_invisible
 
 COMMENT_BYTES = 20_000

@@ -1,25 +1,23 @@
 """The tools, one module per GitLab noun."""
 
-from gitlab_mcp.registry import ToolDefinition
 from gitlab_mcp.tools import (
     branches,
     commits,
-    desk,
     discussions,
     files,
     issues,
     job,
-    jobs,
     merge_request_diffs,
     merge_requests,
     merging,
+    my_work,
     notes,
     pipelines,
     project,
     reviews,
     search,
-    tags,
 )
+from gitlab_mcp.tools.definition import ToolDefinition
 
 # The order in which tools are listed: by module, then as they stand in it.
 MODULES = (
@@ -35,10 +33,8 @@ MODULES = (
     reviews,
     discussions,
     pipelines,
-    jobs,
     merging,
-    tags,
-    desk,
+    my_work,
     project,
 )
 

@@ -1,13 +1,13 @@
-"""Tools for branches."""
+"""Tools for branches and tags."""
 
-from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import Conflict, GitLabRefusal
-from gitlab_mcp.params import Branch, PageNumber, Project, Ref
-from gitlab_mcp.registry import tool
 from gitlab_mcp.render import branches as render
-from gitlab_mcp.render.lists import listing
+from gitlab_mcp.render.pagination import listing
 from gitlab_mcp.repository.branches import creating
 from gitlab_mcp.repository.interface import Repository
+from gitlab_mcp.tools.context import Ctx
+from gitlab_mcp.tools.definition import tool
+from gitlab_mcp.tools.params import Branch, PageNumber, Project, Ref
 
 ROWS = 50
 
@@ -50,3 +50,15 @@ def _already_there(repository: Repository, branch: str, start: str) -> str:
 def delete_branch(ctx: Ctx, branch: Branch, project: Project = "") -> str:
     """Delete a branch; never the default branch or a protected one."""
     return render.branch_deleted(ctx.repository(ctx.project(project)).delete_branch(branch))
+
+
+TAG_ROWS = 50
+
+
+@tool(toolset="repository", opt_in=True)
+def list_tags(ctx: Ctx, search: str = "", page: PageNumber = 1, project: Project = "") -> str:
+    """List tags, newest first; search matches part of the name."""
+    path = f"{ctx.project(project).path}/repository/tags"
+    found = ctx.gitlab.page(path, page, TAG_ROWS, search=search, order_by="updated", sort="desc")
+    given = {"search": search, "project": project}
+    return listing("Tags", "tag", map(render.tag_row, found.rows), found, "list_tags", given)

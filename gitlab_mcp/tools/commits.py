@@ -6,17 +6,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from gitlab_mcp.api import merge_requests
-from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import InvalidArgument, NotFound, Partial
-from gitlab_mcp.params import Branch, Globs, Labels, PageNumber, Path, Project, Ref
-from gitlab_mcp.registry import tool
 from gitlab_mcp.render.commits import commit_row, committed
 from gitlab_mcp.render.diffs import comparison, whole_commit
-from gitlab_mcp.render.lists import listing
 from gitlab_mcp.render.merge_requests import merge_request_written
+from gitlab_mcp.render.pagination import listing
 from gitlab_mcp.repository.commit_files import Request, commit
 from gitlab_mcp.repository.file_actions import RequestedChange
 from gitlab_mcp.repository.interface import Repository
+from gitlab_mcp.tools.context import Ctx
+from gitlab_mcp.tools.definition import tool
+from gitlab_mcp.tools.params import Branch, Globs, Labels, PageNumber, Path, Project, Ref
 
 ROWS = 20
 

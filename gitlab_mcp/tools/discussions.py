@@ -6,13 +6,13 @@ from gitlab_mcp.api import discussions
 from gitlab_mcp.api import notes as notes_api
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import Noteable
-from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import InvalidArgument
-from gitlab_mcp.params import Iid, PageNumber, Project
-from gitlab_mcp.registry import tool
 from gitlab_mcp.render import threads as render
 from gitlab_mcp.render.notes import note_updated
+from gitlab_mcp.tools.context import Ctx
+from gitlab_mcp.tools.definition import tool
 from gitlab_mcp.tools.notes import NOTE_CHARACTERS, On, ReplyTo, comment_given, noun_given, thread_given, url_given
+from gitlab_mcp.tools.params import Iid, PageNumber, Project
 
 
 @tool(toolset="discussions", job_token=False)

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import InvalidArgument
-from gitlab_mcp.params import Detail, Folder, PageNumber, Path, Project, Ref
-from gitlab_mcp.registry import tool
 from gitlab_mcp.render import files as render
 from gitlab_mcp.repository.reading import blamed, read_file, read_folder
+from gitlab_mcp.tools.context import Ctx
+from gitlab_mcp.tools.definition import tool
+from gitlab_mcp.tools.params import Detail, Folder, PageNumber, Path, Project, Ref
 
 ROWS = 100
 

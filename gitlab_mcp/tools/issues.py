@@ -5,12 +5,12 @@ from typing import Any, Literal
 
 from gitlab_mcp.api import discussions
 from gitlab_mcp.api import issues as api
-from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import InvalidArgument
-from gitlab_mcp.params import Detail, DueDate, Iid, Labels, PageNumber, Project, Text, Username, Usernames
-from gitlab_mcp.registry import UNCHANGED, tool
 from gitlab_mcp.render import issues as render
-from gitlab_mcp.render.lists import listing
+from gitlab_mcp.render.pagination import listing
+from gitlab_mcp.tools.context import Ctx
+from gitlab_mcp.tools.definition import UNCHANGED, tool
+from gitlab_mcp.tools.params import Detail, DueDate, Iid, Labels, PageNumber, Project, Text, Username, Usernames
 
 ROWS = 20
 

@@ -1,8 +1,8 @@
 """The tool that says what this run is about."""
 
-from gitlab_mcp.context import Ctx
-from gitlab_mcp.registry import tool
 from gitlab_mcp.render import job as render
+from gitlab_mcp.tools.context import Ctx
+from gitlab_mcp.tools.definition import tool
 
 
 @tool(toolset="job", always_load=True)

@@ -3,13 +3,13 @@
 from typing import Any
 
 from gitlab_mcp.api.reviews.diff import lists_all
-from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import NotFound
-from gitlab_mcp.params import Globs, Iid, PageNumber, Project
-from gitlab_mcp.registry import tool
 from gitlab_mcp.render import merge_request_diffs as render
 from gitlab_mcp.repository.changed_files import changed_files
 from gitlab_mcp.repository.paths import matcher
+from gitlab_mcp.tools.context import Ctx
+from gitlab_mcp.tools.definition import tool
+from gitlab_mcp.tools.params import Globs, Iid, PageNumber, Project
 
 
 @tool(toolset="merge_requests")

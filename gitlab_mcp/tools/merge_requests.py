@@ -6,12 +6,12 @@ from typing import Any, Literal
 from gitlab_mcp.api import discussions
 from gitlab_mcp.api import merge_requests as api
 from gitlab_mcp.api.merge_requests import overview
-from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import InvalidArgument
-from gitlab_mcp.params import Branch, Detail, Iid, Labels, PageNumber, Project, Username, Usernames
-from gitlab_mcp.registry import UNCHANGED, tool
 from gitlab_mcp.render import merge_requests as render
-from gitlab_mcp.render.lists import listing
+from gitlab_mcp.render.pagination import listing
+from gitlab_mcp.tools.context import Ctx
+from gitlab_mcp.tools.definition import UNCHANGED, tool
+from gitlab_mcp.tools.params import Branch, Detail, Iid, Labels, PageNumber, Project, Username, Usernames
 
 ROWS = 20
 

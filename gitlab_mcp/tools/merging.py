@@ -1,11 +1,11 @@
 """Tools that merge and rebase: their own toolset, which is listed only where it is asked for."""
 
 from gitlab_mcp.api import merging
-from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import InvalidArgument
-from gitlab_mcp.params import Iid, Project, Sha
-from gitlab_mcp.registry import tool
 from gitlab_mcp.render import merging as render
+from gitlab_mcp.tools.context import Ctx
+from gitlab_mcp.tools.definition import tool
+from gitlab_mcp.tools.params import Iid, Project, Sha
 
 
 @tool(toolset="merge", writes=True, destructive=True, idempotent=True, job_token=False, opt_in=True)

@@ -6,11 +6,11 @@ from pydantic import BeforeValidator, Field
 
 from gitlab_mcp.api import discussions
 from gitlab_mcp.api.project import Noteable
-from gitlab_mcp.context import Ctx, noun_of
 from gitlab_mcp.errors import InvalidArgument
-from gitlab_mcp.params import Iid, Project, as_text
-from gitlab_mcp.registry import tool
 from gitlab_mcp.render import notes as render
+from gitlab_mcp.tools.context import Ctx, noun_of
+from gitlab_mcp.tools.definition import tool
+from gitlab_mcp.tools.params import Iid, Project, as_text
 
 # https://docs.gitlab.com/administration/instance_limits/#size-of-comments-and-descriptions-of-issues-merge-requests-and-epics
 NOTE_CHARACTERS = 1_000_000

@@ -4,11 +4,11 @@ from dataclasses import replace
 from typing import Literal
 
 from gitlab_mcp.api.client import segment
-from gitlab_mcp.context import Ctx
-from gitlab_mcp.params import PageNumber, Project, Text, Username, Words
-from gitlab_mcp.registry import tool
 from gitlab_mcp.render import project as render
-from gitlab_mcp.render.lists import listing
+from gitlab_mcp.render.pagination import listing
+from gitlab_mcp.tools.context import Ctx
+from gitlab_mcp.tools.definition import tool
+from gitlab_mcp.tools.params import PageNumber, Project, Text, Username, Words
 
 ROWS = 50
 RELEASES = 10

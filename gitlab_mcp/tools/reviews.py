@@ -8,13 +8,13 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.reviews.diff import ChangedFile
 from gitlab_mcp.api.reviews.placement import LineComment, place
 from gitlab_mcp.api.reviews.submit import Review
-from gitlab_mcp.context import Ctx
 from gitlab_mcp.errors import Conflict, InvalidArgument, Refused
-from gitlab_mcp.params import Iid, Project, Sha
-from gitlab_mcp.registry import tool
-from gitlab_mcp.render import reviews as render
+from gitlab_mcp.render import merge_request_diffs as render
 from gitlab_mcp.repository.changed_files import changed_files
 from gitlab_mcp.safety.sanitize import one_line
+from gitlab_mcp.tools.context import Ctx
+from gitlab_mcp.tools.definition import tool
+from gitlab_mcp.tools.params import Iid, Project, Sha
 
 COMMENTS = 50
 

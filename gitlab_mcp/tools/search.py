@@ -1,9 +1,9 @@
 """Tools that search."""
 
-from gitlab_mcp.context import Ctx
-from gitlab_mcp.params import PageNumber, Project, Ref, Words
-from gitlab_mcp.registry import tool
 from gitlab_mcp.render import search as render
+from gitlab_mcp.tools.context import Ctx
+from gitlab_mcp.tools.definition import tool
+from gitlab_mcp.tools.params import PageNumber, Project, Ref, Words
 
 ROWS = 20
 

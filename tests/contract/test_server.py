@@ -9,10 +9,10 @@ from urllib.parse import parse_qs
 import pytest
 
 from gitlab_mcp.api import client, job_token, response_body
-from gitlab_mcp.registry import ToolDefinition
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.routing import all_routes
 from gitlab_mcp.tools import TOOLS
+from gitlab_mcp.tools.definition import ToolDefinition
 from tests.contract.contract import Contract, endpoint
 from tests.gitlab import get
 from tests.reviewing import NEW, commit, open_for_review, send

@@ -12,17 +12,15 @@ from mcp_types import CallToolResult, GetPromptResult, InputRequiredResult
 from pydantic import ValidationError
 
 from gitlab_mcp import __version__
-from gitlab_mcp.config.settings import Settings, known
-from gitlab_mcp.context import App
-from gitlab_mcp.instructions import instructions
-from gitlab_mcp.prompts import check, prompts
-from gitlab_mcp.registry import ToolDefinition, bind, unknown_arguments, wrong_arguments
-from gitlab_mcp.render.text import ERROR_BYTES, cut
+from gitlab_mcp.config.settings import Settings
+from gitlab_mcp.render.markdown import ERROR_BYTES, cut
 from gitlab_mcp.safety.redact import redact
+from gitlab_mcp.server.binding import bind, unknown_arguments, wrong_arguments
+from gitlab_mcp.server.instructions import instructions
+from gitlab_mcp.server.prompts import check, prompts
+from gitlab_mcp.server.toolsets import DEFAULT, MY_WORK, needing_access_token, selected
 from gitlab_mcp.tools import TOOLS
-
-# What --toolsets calls all that is listed unasked, and the toolset that is of no use to a job.
-DEFAULT, DESK = "default", "desk"
+from gitlab_mcp.tools.context import App
 
 
 class GitLabServer(MCPServer[Any]):
@@ -98,9 +96,9 @@ class GitLabServer(MCPServer[Any]):
             return _needing(name)
         settings = self._app.settings
         there = next((definition for definition in TOOLS if definition.name == name), None)
-        if there and there.toolset == DESK and settings.in_ci:
+        if there and there.toolset == MY_WORK and settings.in_ci:
             return f"{name} looks across projects, and a job has only its own."
-        if there and there.toolset == DESK and settings.allow_projects:
+        if there and there.toolset == MY_WORK and settings.allow_projects:
             confined = ", ".join(filter(None, (*settings.own_project, *settings.allow_projects)))
             return f"{name} looks across projects, and this run is confined to {confined}."
         if there and there.opt_in and not (there.writes and settings.read_only):
@@ -136,36 +134,3 @@ def build_server(settings: Settings) -> GitLabServer:
     """
     logging.getLogger("mcp").setLevel(logging.WARNING)
     return GitLabServer(settings)
-
-
-def selected(settings: Settings) -> list[ToolDefinition]:
-    """The tools of a run, in their fixed order.
-
-    Raises SettingsError for an unknown toolset or tool name.
-    """
-    missing = needing_access_token(settings)
-    return [definition for definition in _chosen(settings) if definition not in missing]
-
-
-def needing_access_token(settings: Settings) -> list[ToolDefinition]:
-    """The tools that a run would have, but that nothing but a job token can never use."""
-    if settings.credential.kind != "job token":
-        return []
-    return [definition for definition in _chosen(settings) if not definition.job_token]
-
-
-def _chosen(settings: Settings) -> list[ToolDefinition]:
-    toolsets = known(settings.toolsets, [*sorted({definition.toolset for definition in TOOLS}), DEFAULT], "toolset")
-    names = known(settings.tools, [definition.name for definition in TOOLS], "tool")
-
-    def is_chosen(definition: ToolDefinition) -> bool:
-        if definition.toolset == DESK and (settings.in_ci or settings.allow_projects):
-            return False  # they look across projects
-        in_toolsets = definition.toolset in toolsets or (DEFAULT in toolsets and not definition.opt_in)
-        if (names and definition.name not in names) or (toolsets and not in_toolsets):
-            return False
-        return not definition.opt_in or bool((names or toolsets) and settings.allow_opt_in_tools)
-
-    return [
-        definition for definition in TOOLS if is_chosen(definition) and not (settings.read_only and definition.writes)
-    ]

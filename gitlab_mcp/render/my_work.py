@@ -7,9 +7,9 @@ from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.my_work import Work
 from gitlab_mcp.config.checkout import project_of_remote
+from gitlab_mcp.render.markdown import facts, labelled
 from gitlab_mcp.render.merge_requests import branches
-from gitlab_mcp.render.people import mention, title
-from gitlab_mcp.render.text import facts, labelled
+from gitlab_mcp.render.user_text import mention, title
 from gitlab_mcp.safety.sanitize import one_line
 
 

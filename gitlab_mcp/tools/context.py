@@ -22,11 +22,11 @@ from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.git.process import end_running
 from gitlab_mcp.git.remote import Remote
 from gitlab_mcp.git.scratch_repository import ScratchRepository
-from gitlab_mcp.params import REFERENCE, web_reference
 from gitlab_mcp.repository.git_backend.backend import GitBackend
 from gitlab_mcp.repository.interface import Repository
 from gitlab_mcp.repository.rest_backend import RestBackend
 from gitlab_mcp.repository.worktree import Worktree
+from gitlab_mcp.tools.params import REFERENCE, web_reference
 
 TOOL_THREADS = 64
 

@@ -12,10 +12,10 @@ from mcp_types import INVALID_PARAMS
 from pydantic import Field, ValidationError
 
 from gitlab_mcp.config.job_context import Noun
-from gitlab_mcp.context import noun_of
-from gitlab_mcp.params import REFERENCE, Iid
 from gitlab_mcp.safety.sanitize import one_line
 from gitlab_mcp.tools import TOOLS
+from gitlab_mcp.tools.context import noun_of
+from gitlab_mcp.tools.params import REFERENCE, Iid
 
 FOCUS_CHARACTERS = 500
 

@@ -4,7 +4,7 @@ import re
 
 from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.render.text import cut, quote
+from gitlab_mcp.render.markdown import cut, quote
 from gitlab_mcp.safety.sanitize import one_line
 
 DESCRIPTION_BYTES = 16_000

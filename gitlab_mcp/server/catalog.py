@@ -8,10 +8,11 @@ from pathlib import Path
 from mcp.server.mcpserver.tools import Tool
 
 from gitlab_mcp.config.settings import NO_CREDENTIAL, Flags, Settings, SettingsError, read_settings
-from gitlab_mcp.context import App
-from gitlab_mcp.registry import ToolDefinition, bind
-from gitlab_mcp.server import selected
+from gitlab_mcp.server.binding import bind
+from gitlab_mcp.server.toolsets import selected
 from gitlab_mcp.tools import TOOLS
+from gitlab_mcp.tools.context import App
+from gitlab_mcp.tools.definition import ToolDefinition
 
 BYTES_A_TOKEN = 4  # roughly, of compact JSON in English
 ASKED_FOR = "Listed only where they are asked for, such as with `--toolsets default,{toolset}`:"

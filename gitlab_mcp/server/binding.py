@@ -5,10 +5,8 @@ import functools
 import inspect
 import json
 import re
-from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
@@ -20,68 +18,17 @@ from pydantic import ValidationError
 
 from gitlab_mcp.api.deadline import Call, current_call
 from gitlab_mcp.api.idempotency import NOT_KNOWN
-from gitlab_mcp.context import App, Ctx
 from gitlab_mcp.errors import Failure
-from gitlab_mcp.params import EXAMPLES, EXAMPLES_OF
-from gitlab_mcp.render.text import ANSWER_BYTES, ERROR_BYTES, cut
+from gitlab_mcp.render.markdown import ANSWER_BYTES, ERROR_BYTES, cut
 from gitlab_mcp.safety.redact import redact, secrets_of_run
 from gitlab_mcp.safety.sanitize import one_line
 from gitlab_mcp.safety.validation import INVALID_UNICODE, is_valid_unicode
+from gitlab_mcp.tools.context import App, Ctx
+from gitlab_mcp.tools.definition import UNCHANGED, ToolDefinition
+from gitlab_mcp.tools.examples import EXAMPLES, EXAMPLES_OF
 
 # After its deadline a call has this long, in seconds, to say itself what it was waiting for.
 GRACE = 1.0
-
-# The default of a text that "" would empty. None would make the SDK read JSON out of what is given.
-UNCHANGED = "\0"
-
-
-@dataclass(frozen=True)
-class ToolDefinition:
-    """A tool: its function (whose name, docstring and parameters are the tool's) and what is stated about it."""
-
-    function: Callable[..., str]
-    toolset: str
-    writes: bool
-    destructive: bool
-    idempotent: bool
-    always_load: bool
-    job_token: bool
-    opt_in: bool
-
-    @property
-    def name(self) -> str:
-        return self.function.__name__
-
-    @property
-    def summary(self) -> str:
-        """The first sentence of the docstring."""
-        first = (inspect.getdoc(self.function) or "").split("\n")[0]
-        return re.split(r"(?<=\.) ", first)[0]
-
-
-def tool(
-    *,
-    toolset: str,
-    writes: bool = False,
-    destructive: bool = False,
-    idempotent: bool = False,
-    always_load: bool = False,
-    job_token: bool = True,
-    opt_in: bool = False,
-) -> Callable[[Callable[..., str]], ToolDefinition]:
-    """Make a tool of a function whose first parameter is the Ctx and whose docstring is for the model.
-
-    `destructive`: it can undo or overwrite something. `idempotent`: a second equal call changes nothing more.
-    `always_load`: every run needs it, so clients that defer tool definitions should not defer this one. `job_token`:
-    GitLab lets a job token do it, over REST or git; else a run that has nothing more does not list it. `opt_in`: listed
-    only where its name or its toolset is asked for.
-    """
-
-    def define(function: Callable[..., str]) -> ToolDefinition:
-        repeatable = idempotent or not writes
-        return ToolDefinition(function, toolset, writes, destructive, repeatable, always_load, job_token, opt_in)
-
-    return define
 
 
 def bind(definition: ToolDefinition, app: App) -> Tool:

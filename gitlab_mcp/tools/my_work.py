@@ -1,11 +1,11 @@
 """Tools for a person at a desk, who works in several projects."""
 
 from gitlab_mcp.api import my_work as api
-from gitlab_mcp.context import Ctx
-from gitlab_mcp.params import PageNumber, Text
-from gitlab_mcp.registry import tool
-from gitlab_mcp.render import desk as render
-from gitlab_mcp.render.lists import listing
+from gitlab_mcp.render import my_work as render
+from gitlab_mcp.render.pagination import listing
+from gitlab_mcp.tools.context import Ctx
+from gitlab_mcp.tools.definition import tool
+from gitlab_mcp.tools.params import PageNumber, Text
 
 ROWS = 30
 
