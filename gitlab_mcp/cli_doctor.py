@@ -13,7 +13,7 @@ from gitlab_mcp.cli_options import configuration, given
 from gitlab_mcp.config.settings import Flags
 
 if TYPE_CHECKING:
-    from gitlab_mcp.doctor.verdict import Verdict
+    from gitlab_mcp.doctor.result import CheckResult
 
 COLOURS = {"pass": "green", "warn": "yellow", "fail": "red"}
 
@@ -34,26 +34,26 @@ def doctor(ctx: click.Context, /, as_json: bool, **flags: Any) -> None:
     found = examine(given(before, flags), environ, _working_directory())
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # what people wrote need not fit the terminal's encoding
-    number = sum(verdict.status == "fail" for _, verdict in found)
+    number = sum(result.status == "fail" for _, result in found)
     if as_json:
         checks = [
-            {"id": name, "status": verdict.status, "what": verdict.what, "remedy": verdict.remedy}
-            for name, verdict in found
+            {"id": name, "status": result.status, "what": result.what, "remedy": result.remedy}
+            for name, result in found
         ]
         click.echo(json.dumps({"checks": checks, "failed": number}, indent=2))
     else:
-        _print([verdict for _, verdict in found], number)
+        _print([result for _, result in found], number)
     ctx.exit(1 if number else 0)
 
 
-def _print(verdicts: "list[Verdict]", number: int) -> None:
-    for verdict in verdicts:
-        click.secho(verdict.status, fg=COLOURS.get(verdict.status), bold=verdict.status == "fail", nl=False)
-        click.echo(f"  {verdict.what}")
-        if verdict.remedy:
-            click.echo(f"      {verdict.remedy}")
-    warnings = sum(verdict.status == "warn" for verdict in verdicts)
-    click.echo(f"\n{number} failed, {warnings} to look at, of {len(verdicts)} checks.")
+def _print(results: "list[CheckResult]", number: int) -> None:
+    for result in results:
+        click.secho(result.status, fg=COLOURS.get(result.status), bold=result.status == "fail", nl=False)
+        click.echo(f"  {result.what}")
+        if result.remedy:
+            click.echo(f"      {result.remedy}")
+    warnings = sum(result.status == "warn" for result in results)
+    click.echo(f"\n{number} failed, {warnings} to look at, of {len(results)} checks.")
 
 
 def _working_directory() -> Path:

@@ -26,7 +26,7 @@ from gitlab_mcp.claude_code import (
     project_servers,
 )
 from gitlab_mcp.claude_code import register as register_at
-from gitlab_mcp.claude_code.files import user_file
+from gitlab_mcp.claude_code.json_file import user_file
 from gitlab_mcp.cli_options import CONFIGURATION
 from gitlab_mcp.cli_register import register, unregister
 from gitlab_mcp.config.settings import Flags

@@ -25,9 +25,10 @@ from gitlab_mcp import claude_code
 from gitlab_mcp.claude_code import Registration, Scope
 from gitlab_mcp.cli_doctor import doctor
 from gitlab_mcp.config.settings import Flags
-from gitlab_mcp.doctor.running import run
-from gitlab_mcp.doctor.surroundings import Surroundings
-from gitlab_mcp.doctor.verdict import Check, Verdict
+from gitlab_mcp.doctor.check import Check
+from gitlab_mcp.doctor.context import DoctorContext
+from gitlab_mcp.doctor.result import CheckResult
+from gitlab_mcp.doctor.runner import run
 from gitlab_mcp.sandbox import Sandbox
 from tests import gitlab
 from tests.network.certificates import private_ca
@@ -249,7 +250,7 @@ def test_without_a_credential_the_rest_is_checked_all_the_same(sandbox: Sandbox,
     assert "scope api" in told
     assert next(iter(report.checks)) == "configuration"
     assert report.of("reachable")[0] == "pass"
-    assert report.of("version")[0] == "cannot tell from here"
+    assert report.of("version")[0] == "skipped"
     assert report.of("git")[0] == "pass"
 
 
@@ -275,7 +276,7 @@ def test_a_configuration_that_cannot_be_used_is_a_failed_check_and_not_another_e
 def test_flags_count_also_where_they_stand_before_the_command(sandbox: Sandbox, place: Place) -> None:
     environ = place.desk(sandbox.url, sandbox.tokens["developer"])
     del environ["GITLAB_PROJECT"]
-    assert place.examine(environ).of("project")[0] == "cannot tell from here"
+    assert place.examine(environ).of("project")[0] == "skipped"
     assert place.examine(environ, "--project", "acme/app").of("project")[0] == "pass"
     assert place.examine(environ, flags=Flags(project="acme/app")).of("project")[0] == "pass"
 
@@ -317,7 +318,7 @@ def test_where_no_gitlab_answers_that_is_the_failure_and_the_rest_cannot_be_told
     assert "NO_PROXY" in told
     assert report.ids("fail") == ["reachable"]
     for check in ("version", "clock", "token", "scopes", "role", "default-branch"):
-        assert report.of(check)[0] == "cannot tell from here"
+        assert report.of(check)[0] == "skipped"
         assert "GitLab was not reached" in report.of(check)[1]
 
 
@@ -403,7 +404,7 @@ def test_a_token_that_is_spent_fails_and_says_so(sandbox: Sandbox, place: Place,
     assert status == "fail"
     assert f"GITLAB_ACCESS_TOKEN is {name}" in told
     assert report.ids("fail") == ["token"]
-    assert report.of("scopes")[0] == report.of("role")[0] == "cannot tell from here"
+    assert report.of("scopes")[0] == report.of("role")[0] == "skipped"
 
 
 def test_a_token_that_gitlab_does_not_know_fails(sandbox: Sandbox, place: Place) -> None:
@@ -495,7 +496,7 @@ def test_a_gitlab_that_is_busy_leaves_open_whether_the_job_may_push(
 ) -> None:
     fresh_sandbox.knobs.fail(path="/info/refs", status=status, times=9)
     checks = place.examine(place.job(fresh_sandbox)).checks
-    assert checks["push"]["status"] == "cannot tell from here"
+    assert checks["push"]["status"] == "skipped"
     assert checks["push"]["what"].startswith("whether the job may push: GitLab did not answer git")
     assert f"error: {status})" in checks["push"]["what"]
     assert checks["push"]["remedy"] == "Run it again in a few minutes."
@@ -506,14 +507,14 @@ def test_a_connection_of_git_that_breaks_leaves_open_whether_the_job_may_push(
 ) -> None:
     fresh_sandbox.knobs.drop(path="/info/refs", times=9)
     checks = place.examine(place.job(fresh_sandbox)).checks
-    assert checks["push"]["status"] == "cannot tell from here"
+    assert checks["push"]["status"] == "skipped"
     assert checks["push"]["remedy"] == "Run it again in a few minutes."
 
 
 @pytest.mark.parametrize(
     ("fault", "status", "remedy"),
     [
-        ({"status": 200, "body": "<html>Sign in</html>"}, "cannot tell from here", "Run it again in a few minutes."),
+        ({"status": 200, "body": "<html>Sign in</html>"}, "skipped", "Run it again in a few minutes."),
         ({"status": 404}, "fail", "Check the project: GITLAB_PROJECT, or --project."),
         ({"status": 302, "headers": {"Location": "http://127.0.0.1:9/"}}, "fail", "Check GITLAB_URL."),
     ],
@@ -629,7 +630,7 @@ def test_in_a_job_claude_must_be_there(sandbox: Sandbox, place: Place) -> None:
     [
         ("echo '2.0.76 (Claude Code)'", "warn"),
         ("echo '2.1.0 (Claude Code)'", "pass"),
-        ("echo broken; exit 1", "cannot tell from here"),
+        ("echo broken; exit 1", "skipped"),
         ('echo "$GITLAB_ACCESS_TOKEN 1.2.3"', "warn"),
     ],
 )
@@ -657,7 +658,7 @@ def test_a_server_that_is_not_registered_fails_in_a_job(sandbox: Sandbox, place:
         ({"command": None}, "fail", "cannot be run"),
         ({"args": ["-c", "raise SystemExit(3)"]}, "warn", 'lack "serve"'),
         ({"alwaysLoad": None}, "warn", "alwaysLoad"),
-        ({"url": "https://mcp.example.com"}, "cannot tell from here", "by URL"),
+        ({"url": "https://mcp.example.com"}, "skipped", "by URL"),
         ({}, "pass", "is registered"),
     ],
 )
@@ -807,7 +808,7 @@ def test_what_somebody_else_wrote_into_the_projects_mcp_json_is_not_started(sand
         (place.directory / ".mcp.json").write_text(json.dumps({"mcpServers": {"gitlab": stranger}}))
         for environ in (place.desk(sandbox.url), place.job(sandbox)):
             status, told = only(place, environ, "connected")
-            assert status == "cannot tell from here"
+            assert status == "skipped"
             assert "is not started here" in told
     assert not mark.exists()
 
@@ -852,7 +853,7 @@ def test_a_registered_program_that_is_no_mcp_server_fails(sandbox: Sandbox, plac
 # The checkout
 
 
-LACKS, UNTOLD = "warn", "cannot tell from here"
+LACKS, UNTOLD = "warn", "skipped"
 SCRIPTS = [
     # Which line runs claude.
     (CONFIGURATION, "pass"),
@@ -994,7 +995,7 @@ def test_the_models_credentials_are_looked_for(
 
 
 def test_at_a_desk_claude_may_be_logged_in(place: Place, nowhere: str) -> None:
-    assert only(place, place.desk(nowhere), "model")[0] == "cannot tell from here"
+    assert only(place, place.desk(nowhere), "model")[0] == "skipped"
 
 
 # Whatever happens
@@ -1010,19 +1011,19 @@ def test_everything_ends_in_time_whatever_hangs(fresh_sandbox: Sandbox, place: P
     report = place.examine(place.job(fresh_sandbox))
     assert time.monotonic() - began < 22
     assert report.of("reachable")[0] == ("pass" if path else "fail")
-    assert report.of("push")[0] == report.of("default-branch")[0] == "cannot tell from here"
-    assert report.of("claude-version")[0] == "cannot tell from here"
+    assert report.of("push")[0] == report.of("default-branch")[0] == "skipped"
+    assert report.of("claude-version")[0] == "skipped"
     assert report.of("connected")[0] == "fail"
 
 
 def test_a_check_that_breaks_is_one_sentence_and_hides_no_other(place: Place) -> None:
-    def breaks(around: Surroundings) -> Verdict:
+    def breaks(around: DoctorContext) -> CheckResult:
         raise KeyError(around.environ["GITLAB_URL"])
 
-    surroundings = Surroundings(Flags(), place.desk("http://127.0.0.1:9"), place.directory)
-    other = Check("other", "whether others go on", lambda _: Verdict("pass", "They do"))
+    surroundings = DoctorContext(Flags(), place.desk("http://127.0.0.1:9"), place.directory)
+    other = Check("other", "whether others go on", lambda _: CheckResult("pass", "They do"))
     [(_, broken), (_, well)] = run([Check("broken", "whether it works", breaks), other], surroundings)
-    assert broken.status == "cannot tell from here"
+    assert broken.status == "skipped"
     assert broken.what.startswith("whether it works: this check broke (KeyError)")
     assert broken.remedy
     assert well.status == "pass"

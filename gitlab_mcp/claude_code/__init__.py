@@ -1,7 +1,7 @@
 """Registration in Claude Code's configuration, and what a checkout can make Claude Code do."""
 
-from gitlab_mcp.claude_code.checkout import acting_files, disable_project_servers, project_servers
-from gitlab_mcp.claude_code.files import RegistrationError
+from gitlab_mcp.claude_code.json_file import RegistrationError
+from gitlab_mcp.claude_code.project_files import acting_files, disable_project_servers, project_servers
 from gitlab_mcp.claude_code.registration import (
     Registration,
     Scope,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from gitlab_mcp.claude_code.files import PRIVATE, Document, RegistrationError, change, object_at, user_file
+from gitlab_mcp.claude_code.json_file import PRIVATE, Document, RegistrationError, change, object_at, user_file
 from gitlab_mcp.config.settings import Flags
 from gitlab_mcp.git.process import common_directory
 from gitlab_mcp.safety.redact import redact

@@ -5,16 +5,17 @@ from datetime import UTC, date, datetime
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.identity import ROLES, WRITING_SCOPES
+from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.configuration import HOW_TO_GET_ONE
-from gitlab_mcp.doctor.surroundings import Surroundings
-from gitlab_mcp.doctor.verdict import Check, Untold, Verdict, failed, named, passed, quoted, unknown, warned
+from gitlab_mcp.doctor.context import DoctorContext
+from gitlab_mcp.doctor.result import CheckResult, Skipped, failed, named, passed, quoted, skipped, warned
 from gitlab_mcp.errors import GitLabRefusal, NotFound
 
 EXPIRY_DAYS = 14
 WRITER = 30  # Developer
 
 
-def good(around: Surroundings) -> Verdict | None:
+def good(around: DoctorContext) -> CheckResult | None:
     if not (gitlab := _with_access_token(around)):
         return None
     variable = gitlab.settings.credential.variable
@@ -36,19 +37,19 @@ def good(around: Surroundings) -> Verdict | None:
     return passed(f"GitLab knows the token in {variable}{_whose(gitlab)}")
 
 
-def scopes(around: Surroundings) -> Verdict | None:
+def scopes(around: DoctorContext) -> CheckResult | None:
     gitlab = _with_access_token(around)
     if not gitlab or gitlab.settings.credential.kind != "access token":
         return None
     found = set(_token(gitlab).texts("scopes"))
     shown = ", ".join(sorted(scope for scope in found if scope.isascii() and scope.replace("_", "").isalnum()))
     if "granular" in found:
-        return unknown(
+        return skipped(
             "which permissions the token has: they are listed one by one, and GitLab does not tell them here",
             "Look in GitLab: it needs to read and write issues, merge requests and the repository.",
         )
     if not found:
-        raise Untold("GitLab does not tell", "Look in GitLab: scope api is needed.")
+        raise Skipped("GitLab does not tell", "Look in GitLab: scope api is needed.")
     if found & WRITING_SCOPES:
         return passed(f"The token has scope {shown}")
     if "read_api" not in found:
@@ -62,7 +63,7 @@ def scopes(around: Surroundings) -> Verdict | None:
     return failed(f"The token has scope {shown}: it reads, and cannot write", HOW_TO_GET_ONE)
 
 
-def expiry(around: Surroundings) -> Verdict | None:
+def expiry(around: DoctorContext) -> CheckResult | None:
     gitlab = _with_access_token(around)
     if not gitlab or gitlab.settings.credential.kind != "access token":
         return None
@@ -78,7 +79,7 @@ def expiry(around: Surroundings) -> Verdict | None:
     return passed(f"The token is good until {ends}")
 
 
-def project(around: Surroundings) -> Verdict | None:
+def project(around: DoctorContext) -> CheckResult | None:
     if not (gitlab := _with_access_token(around)):
         return None
     name = gitlab.settings.project
@@ -93,12 +94,12 @@ def project(around: Surroundings) -> Verdict | None:
     return passed(f"The project {named(name)} can be read")
 
 
-def role(around: Surroundings) -> Verdict | None:
+def role(around: DoctorContext) -> CheckResult | None:
     if not (gitlab := _with_access_token(around)):
         return None
     has = gitlab.identity.role(around.project_path())
     if not has:
-        raise Untold("GitLab does not tell", "Look in the project: Manage > Members.")
+        raise Skipped("GitLab does not tell", "Look in the project: Manage > Members.")
     level = next((level for level, name in ROLES.items() if name == has), 0)
     who = f"The user of the token has {f'role {has}' if level else 'no role'} in the project"
     if level >= WRITER:
@@ -111,7 +112,7 @@ def role(around: Surroundings) -> Verdict | None:
     return failed(f"{who}: branches, commits and merge requests need Developer", remedy)
 
 
-def _with_access_token(around: Surroundings) -> GitLab | None:
+def _with_access_token(around: DoctorContext) -> GitLab | None:
     """GitLab with the access token; None where this run has none."""
     if around.credential is None or around.credential.kind == "job token":
         return None
@@ -121,7 +122,7 @@ def _with_access_token(around: Surroundings) -> GitLab | None:
 def _token(gitlab: GitLab) -> Entity:
     found = gitlab.identity.token
     if not found or found.text("refused"):
-        raise Untold("GitLab does not tell this token about itself", "Look in GitLab, where the token was made.")
+        raise Skipped("GitLab does not tell this token about itself", "Look in GitLab, where the token was made.")
     return found
 
 

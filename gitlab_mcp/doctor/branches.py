@@ -3,19 +3,20 @@
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import BRANCH
 from gitlab_mcp.config.job_context import read_job
-from gitlab_mcp.doctor.surroundings import Surroundings
-from gitlab_mcp.doctor.verdict import Check, Untold, Verdict, named, passed, warned
+from gitlab_mcp.doctor.check import Check
+from gitlab_mcp.doctor.context import DoctorContext
+from gitlab_mcp.doctor.result import CheckResult, Skipped, named, passed, warned
 
 PROTECT = "Settings > Repository > Protected branches > Add protected branch"
 
 
-def default(around: Surroundings) -> Verdict | None:
+def default(around: DoctorContext) -> CheckResult | None:
     if around.credential is None:
         return None
     name = _default_branch(around)
     branch = _branch(around, name)
     if not branch:
-        raise Untold(f"GitLab shows no branch {named(name)}", "An empty repository gets it with its first commit.")
+        raise Skipped(f"GitLab shows no branch {named(name)}", "An empty repository gets it with its first commit.")
     if branch.flag("protected"):
         more = ", though this credential may push to it" if branch.flag("can_push") else ""
         return passed(f"The default branch {named(name)} is protected{more}")
@@ -23,7 +24,7 @@ def default(around: Surroundings) -> Verdict | None:
     return warned(what, f"A maintainer protects it: {PROTECT}.")
 
 
-def own(around: Surroundings) -> Verdict | None:
+def own(around: DoctorContext) -> CheckResult | None:
     """The branch that the run is about: what is asked for in a merge request is to be committed to its source."""
     job = read_job(around.environ)
     if around.credential is None or not job.branch or job.foreign or around.usable().read_only:
@@ -39,16 +40,16 @@ def own(around: Surroundings) -> Verdict | None:
     return warned(what, "Let it: Settings > Repository > Protected branches > Allowed to push and merge.")
 
 
-def _default_branch(around: Surroundings) -> str:
+def _default_branch(around: DoctorContext) -> str:
     name = around.variable("CI_DEFAULT_BRANCH") if around.in_ci else ""
     if not name:
         name = around.gitlab().get(around.project_path()).text("default_branch")
     if not BRANCH.fullmatch(name):
-        raise Untold("GitLab does not tell which branch is the default", "Look in Settings > Repository.")
+        raise Skipped("GitLab does not tell which branch is the default", "Look in Settings > Repository.")
     return name
 
 
-def _branch(around: Surroundings, name: str) -> Entity:
+def _branch(around: DoctorContext, name: str) -> Entity:
     # A job token may ask for the list only.
     found = around.gitlab().page(f"{around.project_path()}/repository/branches", search=f"^{name}$")
     return next((row for row in found.rows if row.text("name") == name), Entity(None))

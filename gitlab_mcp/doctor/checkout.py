@@ -6,10 +6,11 @@ from itertools import pairwise
 from pathlib import Path
 
 from gitlab_mcp.config.environment import listed
+from gitlab_mcp.doctor.check import Check
+from gitlab_mcp.doctor.context import DoctorContext
+from gitlab_mcp.doctor.result import CheckResult, passed, skipped, warned
 from gitlab_mcp.doctor.scripts import scripts
 from gitlab_mcp.doctor.shell import commands
-from gitlab_mcp.doctor.surroundings import Surroundings
-from gitlab_mcp.doctor.verdict import Check, Verdict, passed, unknown, warned
 
 FILE_BYTES = 1_000_000
 OBEYED = (".mcp.json", ".claude/settings.json", ".claude/settings.local.json")
@@ -37,14 +38,14 @@ class Run:
     more: bool
 
 
-def allowed(around: Surroundings) -> Verdict | None:
+def allowed(around: DoctorContext) -> CheckResult | None:
     path = around.checkout / ".gitlab-ci.yml"
     text = _text(path)
     look = f"Look at the line that runs claude. {ADD}"
     if text is None:
         if not around.in_ci:
             return None
-        return unknown("whether the job allows claude the tools: there is no .gitlab-ci.yml here", look)
+        return skipped("whether the job allows claude the tools: there is no .gitlab-ci.yml here", look)
     runs = [_run(words) for script in scripts(text) for line in commands(script) if (words := _claude(line))]
     if good := [run for run in runs if run.names]:
         only = "" if any(name in ALL for run in good for name in run.names) else " (some of them, by name)"
@@ -53,7 +54,7 @@ def allowed(around: Surroundings) -> Verdict | None:
     if any(not run.more for run in runs):
         return warned("The .gitlab-ci.yml here runs claude without mcp__gitlab in its --allowedTools", ADD)
     why = "what the .gitlab-ci.yml here allows stands in variables" if runs else "no line of the .gitlab-ci.yml runs it"
-    return unknown(f"whether the job allows claude the tools: {why}", look)
+    return skipped(f"whether the job allows claude the tools: {why}", look)
 
 
 def _claude(words: list[str]) -> list[str]:
@@ -88,7 +89,7 @@ def _run(words: list[str]) -> Run:
     return Run(own, more=any("$" in value for value in values) or (more and not values))
 
 
-def obeyed(around: Surroundings) -> Verdict | None:
+def obeyed(around: DoctorContext) -> CheckResult | None:
     found = [name for name in OBEYED if (around.checkout / name).is_file()]
     if not found:
         return None

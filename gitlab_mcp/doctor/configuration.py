@@ -1,9 +1,10 @@
 """The configuration: can it be read, and which of the tokens that are set is used?"""
 
 from gitlab_mcp.config.settings import ACCESS_TOKEN_VARIABLES, NO_CREDENTIAL
+from gitlab_mcp.doctor.check import Check
+from gitlab_mcp.doctor.context import DoctorContext
 from gitlab_mcp.doctor.model import has_credentials
-from gitlab_mcp.doctor.surroundings import Surroundings
-from gitlab_mcp.doctor.verdict import Check, Verdict, failed, named, passed, warned
+from gitlab_mcp.doctor.result import CheckResult, failed, named, passed, warned
 
 HOW_TO_GET_ONE = (
     "Make a project access token with role Developer and scope api (Settings > Access tokens > Add new token), and set"
@@ -11,7 +12,7 @@ HOW_TO_GET_ONE = (
 )
 
 
-def readable(around: Surroundings) -> Verdict:
+def readable(around: DoctorContext) -> CheckResult:
     if around.problem == NO_CREDENTIAL:
         return failed(around.problem, HOW_TO_GET_ONE)
     if around.problem:
@@ -21,7 +22,7 @@ def readable(around: Surroundings) -> Verdict:
     return passed(f"The configuration can be read: {settings.url}, {project}")
 
 
-def credential(around: Surroundings) -> Verdict | None:
+def credential(around: DoctorContext) -> CheckResult | None:
     used = around.credential
     if used is None:
         return None
@@ -36,7 +37,7 @@ def credential(around: Surroundings) -> Verdict | None:
     )
 
 
-def ignored(around: Surroundings) -> Verdict | None:
+def ignored(around: DoctorContext) -> CheckResult | None:
     """The other variables that hold tokens: who set one may wonder why it has no effect."""
     used = around.credential.variable if around.credential else ""
     names = [name for name in (*ACCESS_TOKEN_VARIABLES, "AI_FLOW_GITLAB_TOKEN") if name != used and around.is_set(name)]
@@ -49,7 +50,7 @@ def ignored(around: Surroundings) -> Verdict | None:
     return warned(what, "If that token is meant for this server, set it as GITLAB_ACCESS_TOKEN.")
 
 
-def protected(around: Surroundings) -> Verdict | None:
+def protected(around: DoctorContext) -> CheckResult | None:
     """What a job of an unprotected ref lacks without being told."""
     if not around.in_ci or around.variable("CI_COMMIT_REF_PROTECTED").lower() != "false":
         return None

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gitlab_mcp import __version__
-from gitlab_mcp.doctor.programs import Child, NotStarted, started
+from gitlab_mcp.doctor.processes import Child, NotStarted, started
 
 PROTOCOL = "2025-11-25"
 LINE_BYTES = 4_000_000

@@ -6,9 +6,10 @@ from uuid import uuid4
 from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.http import roots
 from gitlab_mcp.api.project import Project
+from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.configuration import HOW_TO_GET_ONE
-from gitlab_mcp.doctor.surroundings import NETWORK, Surroundings
-from gitlab_mcp.doctor.verdict import Check, Untold, Verdict, failed, named, passed, unknown
+from gitlab_mcp.doctor.context import NETWORK, DoctorContext
+from gitlab_mcp.doctor.result import CheckResult, Skipped, failed, named, passed, skipped
 from gitlab_mcp.errors import GitLabRefusal
 from gitlab_mcp.git.change import Author
 from gitlab_mcp.git.process import CompletedGit, GitError, TimeLeft
@@ -21,7 +22,7 @@ from gitlab_mcp.repository.git_backend.errors import quoted as said
 NOBODY = Author("gitlab-mcp-server doctor", "doctor@gitlab-mcp.invalid")
 
 
-def good(around: Surroundings) -> Verdict | None:
+def good(around: DoctorContext) -> CheckResult | None:
     if not (gitlab := around.of_job()):
         return None
     try:
@@ -36,7 +37,7 @@ def good(around: Surroundings) -> Verdict | None:
     return passed(f"CI_JOB_TOKEN is good: job {job.number('id')} of user {named(job.text('user', 'username'))}")
 
 
-def push(around: Surroundings) -> Verdict | None:
+def push(around: DoctorContext) -> CheckResult | None:
     """Whether GitLab would take a push. git asks, as before every push, and then sends nothing."""
     settings = around.usable()
     gitlab, token = around.of_job(), settings.push_token
@@ -51,7 +52,7 @@ def push(around: Surroundings) -> Verdict | None:
     try:
         ended = _ask(own, current_call.get().remaining)
     except GitError as error:
-        raise Untold(str(error), "See what is said of git.") from error
+        raise Skipped(str(error), "See what is said of git.") from error
     finally:
         own.close()
     if ended.status == 0:
@@ -66,7 +67,7 @@ def _ask(own: ScratchRepository, time_left: TimeLeft) -> CompletedGit:
     return own.speak("push", "--dry-run", "--porcelain", "--no-verify", REMOTE_NAME, target, time_left=time_left)
 
 
-def _refused(error: RemoteError, url: str) -> Verdict:
+def _refused(error: RemoteError, url: str) -> CheckResult:
     if error.kind is RemoteErrorKind.FORBIDDEN and any("archived" in line for line in error.said):
         what = "The project is archived, and takes no writes"
         return failed(what, "An owner unarchives it: Settings > General > Advanced > Unarchive project.")
@@ -87,10 +88,10 @@ def _refused(error: RemoteError, url: str) -> Verdict:
     if error.kind is RemoteErrorKind.REDIRECTED:
         return failed(f"{url} redirects, which git does not follow with a token", "Check GITLAB_URL.")
     if error.kind is RemoteErrorKind.NOT_REACHED:
-        return unknown(f"whether the job may push: git cannot reach {url}", NETWORK)
+        return skipped(f"whether the job may push: git cannot reach {url}", NETWORK)
     # An outage says nothing of what is allowed when it is over.
     why = str(failure_of(error, url, pushes=True)).removesuffix(".")
-    return unknown(f"whether the job may push: {why}", "Run it again in a few minutes.")
+    return skipped(f"whether the job may push: {why}", "Run it again in a few minutes.")
 
 
 CHECKS = (

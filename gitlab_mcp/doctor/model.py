@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from gitlab_mcp.doctor.surroundings import Surroundings
-from gitlab_mcp.doctor.verdict import Check, Verdict, failed, passed, unknown
+from gitlab_mcp.doctor.check import Check
+from gitlab_mcp.doctor.context import DoctorContext
+from gitlab_mcp.doctor.result import CheckResult, failed, passed, skipped
 
 DIRECT = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN")
 
@@ -18,13 +19,13 @@ AWS = (
 )
 
 
-def has_credentials(around: Surroundings) -> bool:
+def has_credentials(around: DoctorContext) -> bool:
     """Whether the model's credentials are there."""
-    verdict = credentials(around)
-    return verdict is not None and verdict.status == "pass"
+    result = credentials(around)
+    return result is not None and result.status == "pass"
 
 
-def credentials(around: Surroundings) -> Verdict | None:
+def credentials(around: DoctorContext) -> CheckResult | None:
     if _on(around, "CLAUDE_CODE_USE_BEDROCK"):
         return _bedrock(around)
     if _on(around, "CLAUDE_CODE_USE_VERTEX"):
@@ -43,10 +44,10 @@ def credentials(around: Surroundings) -> Verdict | None:
     )
     if around.in_ci:
         return failed("No credential of the model is set", remedy)
-    return unknown("whether claude is logged in: no credential of the model is set in the environment", remedy)
+    return skipped("whether claude is logged in: no credential of the model is set in the environment", remedy)
 
 
-def _bedrock(around: Surroundings) -> Verdict:
+def _bedrock(around: DoctorContext) -> CheckResult:
     missing = [] if around.variable("AWS_REGION") else ["AWS_REGION"]
     if not any(all(around.variable(name) for name in way) for way in AWS):
         role = around.variable("AWS_ROLE_TO_ASSUME")
@@ -63,7 +64,7 @@ def _bedrock(around: Surroundings) -> Verdict:
     return _complete("Bedrock", missing)
 
 
-def _vertex(around: Surroundings) -> Verdict:
+def _vertex(around: DoctorContext) -> CheckResult:
     missing = [name for name in ("CLOUD_ML_REGION", "ANTHROPIC_VERTEX_PROJECT_ID") if not around.variable(name)]
     named = around.variable("GOOGLE_APPLICATION_CREDENTIALS")
     usual = around.home / ".config" / "gcloud" / "application_default_credentials.json"
@@ -72,7 +73,7 @@ def _vertex(around: Surroundings) -> Verdict:
     return _complete("Vertex", missing)
 
 
-def _complete(what: str, missing: list[str]) -> Verdict:
+def _complete(what: str, missing: list[str]) -> CheckResult:
     if not missing:
         return passed(f"{what} is switched on, and its credentials are there (whether they are good was not asked)")
     remedy = (
@@ -81,7 +82,7 @@ def _complete(what: str, missing: list[str]) -> Verdict:
     return failed(f"{what} is switched on, and this is missing: {', '.join(missing)}", remedy)
 
 
-def _on(around: Surroundings, name: str) -> bool:
+def _on(around: DoctorContext, name: str) -> bool:
     return around.variable(name).lower() in ("1", "true", "yes", "on")
 
 

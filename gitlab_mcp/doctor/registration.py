@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from gitlab_mcp.claude_code import Registration, RegistrationError, Scope, own_command, project_folder
-from gitlab_mcp.claude_code.files import configuration_folder, user_file
+from gitlab_mcp.claude_code.json_file import configuration_folder, user_file
+from gitlab_mcp.doctor.check import Check
+from gitlab_mcp.doctor.context import SECONDS, DoctorContext
 from gitlab_mcp.doctor.handshake import NoHandshake, count_tools
-from gitlab_mcp.doctor.surroundings import SECONDS, Surroundings
-from gitlab_mcp.doctor.verdict import Check, Verdict, failed, passed, quoted, unknown, warned
+from gitlab_mcp.doctor.result import CheckResult, failed, passed, quoted, skipped, warned
 
 NAME = "gitlab"
 FILE_BYTES = 20_000_000
@@ -44,7 +45,7 @@ class BrokenFile(Exception):
     """Claude Code's configuration cannot be read; the text says which file, and why."""
 
 
-def registered(around: Surroundings) -> Verdict:
+def registered(around: DoctorContext) -> CheckResult:
     try:
         entry = _entry(around)
     except BrokenFile as error:
@@ -61,7 +62,7 @@ def registered(around: Surroundings) -> Verdict:
         return warned(what, f"{IN_JOB}. {bare}")
     if entry.data.get("url"):
         what = f"whether the server {NAME} in {place} is this one: it is reached by URL"
-        return unknown(what, f"To use this one: {remedy}")
+        return skipped(what, f"To use this one: {remedy}")
     if entry.program is None:
         return failed(f"The command of {NAME} in {place} is not there or cannot be run", remedy)
     if "serve" not in entry.arguments:
@@ -73,7 +74,7 @@ def registered(around: Surroundings) -> Verdict:
     return passed(f"{NAME} is registered in {place}{asks}")
 
 
-def connected(around: Surroundings) -> Verdict | None:
+def connected(around: DoctorContext) -> CheckResult | None:
     try:
         entry = _entry(around)
     except (BrokenFile, RegistrationError):
@@ -83,7 +84,7 @@ def connected(around: Surroundings) -> Verdict | None:
     if entry.scope == "project" and entry.data != Registration(own_command()).entry():
         # Anybody may have written it, and it would get every token that is here.
         what = f"whether the registered server answers: what {entry.place} names is not started here"
-        return unknown(what, "Read what it starts, then run that by hand.")
+        return skipped(what, "Read what it starts, then run that by hand.")
     try:
         tools = count_tools([entry.program, *entry.arguments], entry.environ, around.directory, SECONDS)
     except NoHandshake as error:
@@ -94,13 +95,13 @@ def connected(around: Surroundings) -> Verdict | None:
     return passed(f"The registered server answers, and has {tools} tools")
 
 
-def _remedy(around: Surroundings, scope: Scope = "user") -> str:
+def _remedy(around: DoctorContext, scope: Scope = "user") -> str:
     if around.in_ci:
         return IN_JOB
     return AT_DESK if scope == "user" else f"{AT_DESK} --scope {scope}"
 
 
-def _shown(path: Path, around: Surroundings) -> str:
+def _shown(path: Path, around: DoctorContext) -> str:
     """A file of the user's as people call it."""
     for name, sign in (("CLAUDE_CONFIG_DIR", "$CLAUDE_CONFIG_DIR"), ("HOME", "~")):
         folder = around.environ.get(name)
@@ -109,7 +110,7 @@ def _shown(path: Path, around: Surroundings) -> str:
     return str(path)
 
 
-def _entry(around: Surroundings) -> Entry | None:
+def _entry(around: DoctorContext) -> Entry | None:
     """The entry that claude would use here: first that for this project, then the project's own, then the user's.
 
     Raises BrokenFile, or RegistrationError where there is no home.
@@ -156,7 +157,7 @@ def _of_project(directory: Path) -> Mapping[str, Any]:
     return next(filter(None, entries), {})
 
 
-def _is_declined(around: Surroundings) -> bool:
+def _is_declined(around: DoctorContext) -> bool:
     """Whether claude leaves a server of this name in .mcp.json alone."""
     user = configuration_folder(around.environ) / "settings.json"
     for path in (user, *(around.directory / name for name in DECLINED)):
@@ -167,7 +168,7 @@ def _is_declined(around: Surroundings) -> bool:
     return False
 
 
-def _read(scope: Scope, place: str, found: Mapping[str, Any], around: Surroundings) -> Entry:
+def _read(scope: Scope, place: str, found: Mapping[str, Any], around: DoctorContext) -> Entry:
     def text(value: object) -> str:
         return _expanded(value, around.environ) if isinstance(value, str) else ""
 

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from gitlab_mcp.claude_code.files import Document, RegistrationError, change, configuration_folder
+from gitlab_mcp.claude_code.json_file import Document, RegistrationError, change, configuration_folder
 
 # What Claude Code 2.1.330 acts on from the folder that it runs in, each seen. There are more in .claude/ that only
 # these can bring into play, such as hooks/, output-styles/ and plugins.

@@ -24,8 +24,8 @@ from gitlab_mcp.config.settings import (
     SettingsError,
     read_settings,
 )
-from gitlab_mcp.doctor.threads import begin
-from gitlab_mcp.doctor.verdict import Untold
+from gitlab_mcp.doctor.background import begin
+from gitlab_mcp.doctor.result import Skipped
 from gitlab_mcp.server.toolsets import selected
 
 SECONDS = 10.0  # what the way to GitLab may take, and then all that is asked there
@@ -36,7 +36,7 @@ NETWORK = (
 )
 
 
-class NotReached(Untold):
+class NotReached(Skipped):
     """No answer came from GitLab; `what` says why, in full."""
 
     def __init__(self, what: str, cure: str) -> None:
@@ -46,7 +46,7 @@ class NotReached(Untold):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What came when GitLab was asked without a credential; `at` is our clock then, in seconds since the epoch."""
 
     status: int
@@ -55,7 +55,7 @@ class Answer:
     at: float
 
 
-class Surroundings:
+class DoctorContext:
     """Everything that checks look at; they do so from many threads at once.
 
     `settings` is None where the configuration cannot be used, and `problem` says why. `credential` is None where there
@@ -71,7 +71,7 @@ class Surroundings:
         has_credential = self.settings is not None and self.problem != NO_CREDENTIAL
         self.credential = self.settings.credential if self.settings and has_credential else None
         self._lock = threading.Lock()
-        self._asking: Future[Answer | NotReached] | None = None
+        self._asking: Future[Response | NotReached] | None = None
         self._ends = 0.0
         self._call: Call | None = None
         self._clients: dict[str, GitLab] = {}
@@ -99,10 +99,10 @@ class Surroundings:
     def usable(self) -> Settings:
         """The settings. Raises Untold where they cannot be used."""
         if self.settings is None:
-            raise Untold("the configuration cannot be used", "First mend the configuration.")
+            raise Skipped("the configuration cannot be used", "First mend the configuration.")
         return self.settings
 
-    def answer(self) -> Answer:
+    def answer(self) -> Response:
         """What GitLab's address answers, asked once. Raises NotReached, or Untold."""
         settings = self.usable()
         with self._lock:
@@ -121,7 +121,7 @@ class Surroundings:
     def gitlab(self) -> GitLab:
         """GitLab with the credential of this run. Raises Untold where it was not reached or there is no credential."""
         if self.credential is None:
-            raise Untold("there is no credential", "First set GITLAB_ACCESS_TOKEN.")
+            raise Skipped("there is no credential", "First set GITLAB_ACCESS_TOKEN.")
         return self._with(self.credential)
 
     def pushes(self) -> bool:
@@ -137,7 +137,7 @@ class Surroundings:
         """The API path of the project. Raises Untold where none is configured."""
         project = self.usable().project
         if not project:
-            raise Untold("no project is known", 'Set GITLAB_PROJECT, such as "group/app", or run it in a checkout.')
+            raise Skipped("no project is known", 'Set GITLAB_PROJECT, such as "group/app", or run it in a checkout.')
         return f"/projects/{segment(project)}"
 
     def _with(self, credential: Credential) -> GitLab:
@@ -175,7 +175,7 @@ def _read(flags: Flags, environ: Mapping[str, str], directory: Path) -> tuple[Se
     return (known, problem) if known else (None, other)
 
 
-def _ask(settings: Settings) -> Answer | NotReached:
+def _ask(settings: Settings) -> Response | NotReached:
     """Ask for what every GitLab answers without a credential: that it wants one."""
     current_call.set(Call(SECONDS, lambda _: None))
     try:
@@ -187,4 +187,4 @@ def _ask(settings: Settings) -> Answer | NotReached:
         if not colon or advice.endswith("?"):
             return NotReached(what or text, NETWORK)
         return NotReached(what, f"{advice[0].upper()}{advice[1:]}")
-    return Answer(found.status_code, found.headers, found.url, time.time())
+    return Response(found.status_code, found.headers, found.url, time.time())

@@ -5,8 +5,9 @@ from email.utils import parsedate_to_datetime
 
 from gitlab_mcp.api import job_token
 from gitlab_mcp.config.checkout import origin
-from gitlab_mcp.doctor.surroundings import NETWORK, NotReached, Surroundings
-from gitlab_mcp.doctor.verdict import Check, Untold, Verdict, failed, passed, quoted, unknown, warned
+from gitlab_mcp.doctor.check import Check
+from gitlab_mcp.doctor.context import NETWORK, DoctorContext, NotReached
+from gitlab_mcp.doctor.result import CheckResult, Skipped, failed, passed, quoted, skipped, warned
 
 PUSH_FLOOR = "18.4"  # https://docs.gitlab.com/ci/jobs/ci_job_token/#allow-git-push-requests-to-your-project-repository
 
@@ -15,7 +16,7 @@ PUSH_FLOOR = "18.4"  # https://docs.gitlab.com/ci/jobs/ci_job_token/#allow-git-p
 CLOCK_WARNING, CLOCK_FAILURE = 60, 300
 
 
-def reachable(around: Surroundings) -> Verdict:
+def reachable(around: DoctorContext) -> CheckResult:
     settings = around.usable()
     try:
         answer = around.answer()
@@ -33,15 +34,15 @@ def reachable(around: Surroundings) -> Verdict:
     return passed(f"GitLab answers at {settings.url}")
 
 
-def version(around: Surroundings) -> Verdict:
+def version(around: DoctorContext) -> CheckResult:
     said = around.variable("CI_SERVER_VERSION") if around.in_ci else ""
     if not said:
         if around.credential and around.credential.kind == "job token":
-            raise Untold("GitLab does not tell a job token, and CI_SERVER_VERSION is not set", "Ask an administrator.")
+            raise Skipped("GitLab does not tell a job token, and CI_SERVER_VERSION is not set", "Ask an administrator.")
         said = around.gitlab().get("/version").text("version")
     found = re.match(r"(\d{1,4})\.(\d{1,4})(\.\d{1,4})?", said)
     if found is None:
-        return unknown("GitLab's version: it has not the form of one", "Ask an administrator.")
+        return skipped("GitLab's version: it has not the form of one", "Ask an administrator.")
     number, shown = (int(found[1]), int(found[2])), found[0]
     upgrade = "Upgrade GitLab, or set GITLAB_ACCESS_TOKEN (scope api)."
     if not _uses_job_token(around):
@@ -54,12 +55,12 @@ def version(around: Surroundings) -> Verdict:
     return passed(f"GitLab is version {shown}, which lets CI_JOB_TOKEN read and push")
 
 
-def clock(around: Surroundings) -> Verdict:
+def clock(around: DoctorContext) -> CheckResult:
     answer = around.answer()
     try:
         theirs = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
     except ValueError:
-        raise Untold("GitLab's answer has no date", "Compare the clocks by hand: run date -u here.") from None
+        raise Skipped("GitLab's answer has no date", "Compare the clocks by hand: run date -u here.") from None
     off = round(answer.at - theirs)
     if abs(off) <= CLOCK_WARNING:
         return passed("The clock agrees with GitLab's")
@@ -68,14 +69,14 @@ def clock(around: Surroundings) -> Verdict:
     return failed(what, remedy) if abs(off) > CLOCK_FAILURE else warned(what, remedy)
 
 
-def _uses_job_token(around: Surroundings) -> bool:
+def _uses_job_token(around: DoctorContext) -> bool:
     if around.credential is None:
         return False
     if around.credential.kind == "job token":
         return True
     try:
         return around.pushes()
-    except Untold:
+    except Skipped:
         return False
 
 

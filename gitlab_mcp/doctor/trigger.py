@@ -1,13 +1,14 @@
 """What this run is about, as far as its variables say: their presence and kind, never their text."""
 
 from gitlab_mcp.config.job_context import read_job
-from gitlab_mcp.doctor.surroundings import Surroundings
-from gitlab_mcp.doctor.verdict import Check, Verdict, passed, warned
+from gitlab_mcp.doctor.check import Check
+from gitlab_mcp.doctor.context import DoctorContext
+from gitlab_mcp.doctor.result import CheckResult, passed, warned
 
 VARIABLES = ("AI_FLOW_INPUT", "AI_FLOW_CONTEXT", "AI_FLOW_EVENT", "AI_FLOW_DISCUSSION_ID", "TRIGGER_PAYLOAD")
 
 
-def context(around: Surroundings) -> Verdict | None:
+def context(around: DoctorContext) -> CheckResult | None:
     if not around.in_ci:
         return None
     job = read_job(around.environ)
@@ -30,7 +31,7 @@ def context(around: Surroundings) -> Verdict | None:
     return warned(f"Nothing says which issue or merge request this run is about{begun}{told}{unread}", remedy)
 
 
-def flow_input(around: Surroundings) -> Verdict | None:
+def flow_input(around: DoctorContext) -> CheckResult | None:
     if not around.environ.get("AI_FLOW_INPUT", "").lstrip().startswith("-"):
         return None
     return warned(

@@ -6,9 +6,10 @@ import shutil
 from pathlib import Path
 
 from gitlab_mcp.config.settings import SECRET_VARIABLE
-from gitlab_mcp.doctor.programs import NotStarted, output
-from gitlab_mcp.doctor.surroundings import Surroundings
-from gitlab_mcp.doctor.verdict import Check, Untold, Verdict, failed, passed, quoted, warned
+from gitlab_mcp.doctor.check import Check
+from gitlab_mcp.doctor.context import DoctorContext
+from gitlab_mcp.doctor.processes import NotStarted, output
+from gitlab_mcp.doctor.result import CheckResult, Skipped, failed, passed, quoted, warned
 from gitlab_mcp.git.process import GitError, git, until
 from gitlab_mcp.git.scratch_repository import require_version
 
@@ -18,7 +19,7 @@ OLDEST = (2, 1)  # of claude
 INSTALL = "Install it before it is needed: curl -fsSL https://claude.ai/install.sh | bash"
 
 
-def git_there(around: Surroundings) -> Verdict:
+def git_there(around: DoctorContext) -> CheckResult:
     try:
         require_version(until(SECONDS))
         said = git("--version", timeout=SECONDS).decode("utf-8", "replace")
@@ -32,7 +33,7 @@ def git_there(around: Surroundings) -> Verdict:
     return passed(f"git is there, version {version[0] if version else 'unknown'}")
 
 
-def claude_there(around: Surroundings) -> Verdict:
+def claude_there(around: DoctorContext) -> CheckResult:
     if _on_path(around):
         return passed("claude is on PATH")
     if _beside_path(around):
@@ -45,7 +46,7 @@ def claude_there(around: Surroundings) -> Verdict:
     )
 
 
-def claude_version(around: Surroundings) -> Verdict | None:
+def claude_version(around: DoctorContext) -> CheckResult | None:
     program = _on_path(around) or _beside_path(around)
     if program is None:
         return None
@@ -57,17 +58,17 @@ def claude_version(around: Surroundings) -> Verdict | None:
         return failed(f"claude cannot be started: {error}", INSTALL)
     found = re.search(r"(\d{1,4})\.(\d{1,4})\.(\d{1,6})", said)
     if found is None:
-        raise Untold(f"claude --version did not tell within {SECONDS:.0f} s", f"Run it by hand. {INSTALL}")
+        raise Skipped(f"claude --version did not tell within {SECONDS:.0f} s", f"Run it by hand. {INSTALL}")
     if (int(found[1]), int(found[2])) < OLDEST:
         return warned(f"claude is version {found[0]}; 2.1 and newer are known to work", INSTALL)
     return passed(f"claude is version {found[0]}")
 
 
-def _on_path(around: Surroundings) -> str | None:
+def _on_path(around: DoctorContext) -> str | None:
     return shutil.which("claude", path=around.environ.get("PATH", os.defpath))
 
 
-def _beside_path(around: Surroundings) -> str | None:
+def _beside_path(around: DoctorContext) -> str | None:
     path: Path = around.home / ".local" / "bin" / "claude"
     return str(path) if path.is_file() and os.access(path, os.X_OK) else None
 
