@@ -1,5 +1,5 @@
 """`python -m gitlab_mcp` is the command gitlab-mcp-server."""
 
-from gitlab_mcp.cli import main
+from gitlab_mcp.cli.main import main
 
 main()

@@ -164,7 +164,7 @@ def test_when_gitlab_does_not_answer_that_is_said_and_the_job_goes_on(job: dict[
 def test_a_configuration_that_cannot_be_used_is_said_and_the_job_goes_on(job: dict[str, str]) -> None:
     bare = {name: value for name, value in job.items() if name != "CI_JOB_TOKEN"}
     for environ, told in (
-        (bare, "cannot work like this: No GitLab credential"),
+        (bare, "configuration error: No GitLab credential"),
         ({**job, "GITLAB_URL": "https://elsewhere.example.com"}, "its credentials go there only"),
     ):
         done = start(environ)
@@ -269,7 +269,7 @@ def test_whatever_is_wrong_is_one_line_and_the_job_goes_on(
 ) -> None:
     done = start({**job, **make(job), "AI_FLOW_INPUT": "--settings={}"})
     assert (done.returncode, done.stderr) == (0, "")
-    assert "cannot work like this: " in done.stdout
+    assert "configuration error: " in done.stdout
     assert "warning: AI_FLOW_INPUT begins with -" in done.stdout
     assert "registered for Claude Code: " in done.stdout
 

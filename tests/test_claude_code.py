@@ -27,8 +27,8 @@ from gitlab_mcp.claude_code import (
 )
 from gitlab_mcp.claude_code import register as register_at
 from gitlab_mcp.claude_code.json_file import user_file
-from gitlab_mcp.cli_options import CONFIGURATION
-from gitlab_mcp.cli_register import register, unregister
+from gitlab_mcp.cli.options import CONFIGURATION
+from gitlab_mcp.cli.register import register, unregister
 from gitlab_mcp.config.settings import Flags
 from tests.support import REPOSITORY
 
@@ -465,7 +465,7 @@ def test_help_lists_the_options(command: Any) -> None:
 def test_the_commands_import_nothing_heavy() -> None:
     heavy = ("mcp", "gitlab", "requests", "pydantic", "starlette", "uvicorn")
     code = (
-        "import sys, gitlab_mcp.cli_register, gitlab_mcp.claude_code, gitlab_mcp.safety.sanitize\n"
+        "import sys, gitlab_mcp.cli.register, gitlab_mcp.claude_code, gitlab_mcp.safety.sanitize\n"
         f"print([name for name in {heavy!r} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)

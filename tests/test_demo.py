@@ -13,11 +13,11 @@ import pytest
 import requests
 from mcp.client.stdio import get_default_environment
 
-from gitlab_mcp.demo import play, play_on
-from gitlab_mcp.demo.job import Job
-from gitlab_mcp.demo.maintainer import SWITCH, Maintainer
-from gitlab_mcp.demo.plan import fix
-from gitlab_mcp.demo.read_back import ReadBack
+from gitlab_mcp.cli.demo.job import Job
+from gitlab_mcp.cli.demo.maintainer import SWITCH, Maintainer
+from gitlab_mcp.cli.demo.plan import fix
+from gitlab_mcp.cli.demo.play import play, play_on
+from gitlab_mcp.cli.demo.read_back import ReadBack
 from gitlab_mcp.sandbox import Sandbox
 from tests.gitlab import get, writes
 from tests.support import REPOSITORY, allow_job_pushes

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from gitlab_mcp.api import job_token
-from gitlab_mcp.cli import CONFIGURATION
+from gitlab_mcp.cli.options import CONFIGURATION
 from gitlab_mcp.tools import TOOLS
 from tests.check_gitlab.facts import FACTS
 from tests.support import REPOSITORY

@@ -23,7 +23,7 @@ from click.testing import CliRunner
 
 from gitlab_mcp import claude_code
 from gitlab_mcp.claude_code import Registration, Scope
-from gitlab_mcp.cli_doctor import doctor
+from gitlab_mcp.cli.doctor import doctor
 from gitlab_mcp.config.settings import Flags
 from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.context import DoctorContext

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from mcp.server.mcpserver.exceptions import ToolError
 
-from gitlab_mcp.cli import main
+from gitlab_mcp.cli.main import main
 from gitlab_mcp.config.settings import Credential, Settings, SettingsError
 from gitlab_mcp.server import catalog
 from gitlab_mcp.server.server import build_server

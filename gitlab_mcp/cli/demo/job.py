@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from mcp import StdioServerParameters
 from mcp.client.stdio import get_default_environment
 
-from gitlab_mcp.demo.clone import Clone
-from gitlab_mcp.demo.plain_git import git
+from gitlab_mcp.cli.demo.clone import Clone
+from gitlab_mcp.cli.demo.plain_git import git
 from gitlab_mcp.sandbox import Sandbox
 
 DEPTH = 20  # what a runner fetches unless GIT_DEPTH says otherwise

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from gitlab_mcp.cli_options import configuration, given
-from gitlab_mcp.config.environment import is_ci
+from gitlab_mcp.cli.options import configuration, given
+from gitlab_mcp.config.environment import is_ci, working_directory
 from gitlab_mcp.config.settings import (
     NO_CREDENTIAL,
     SECRET_CHARACTERS,
@@ -50,7 +50,7 @@ def register(before: Flags | None, /, scope: Any, only_print: bool, trust_projec
     with _one_line_of_failure():
         from gitlab_mcp import claude_code
 
-        directory = _working_directory()
+        directory = working_directory()
         wanted = given(before, flags)
         registration = claude_code.own_registration(wanted, _hidden(wanted, directory))
         if only_print:
@@ -74,7 +74,7 @@ def unregister(scope: Any) -> None:
     with _one_line_of_failure():
         from gitlab_mcp import claude_code
 
-        removed = claude_code.unregister(scope, os.environ, _working_directory())
+        removed = claude_code.unregister(scope, os.environ, working_directory())
         click.echo(f"Removed gitlab ({scope} scope)." if removed else f"Nothing to remove: no gitlab in {scope} scope.")
 
 
@@ -98,13 +98,6 @@ def _hidden(flags: Flags, directory: Path) -> tuple[str, ...]:
         click.echo("No GitLab credential is set here: set one where Claude Code is started.", err=True)
         secrets = (value.strip() for name, value in os.environ.items() if SECRET_VARIABLE.search(name))
         return tuple(value for value in secrets if len(value) >= SECRET_CHARACTERS)
-
-
-def _working_directory() -> Path:
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        return Path("/")
 
 
 def _quoted(names: list[str]) -> str:

@@ -1,12 +1,12 @@
 """The command that prints what a configuration exposes."""
 
 import os
-from pathlib import Path
 from typing import Any
 
 import click
 
-from gitlab_mcp.cli_options import configuration, given
+from gitlab_mcp.cli.options import configuration, given
+from gitlab_mcp.config.environment import working_directory
 from gitlab_mcp.config.settings import Flags
 
 
@@ -20,7 +20,7 @@ def tools(before: Flags, /, as_json: bool, **flags: Any) -> None:
     from gitlab_mcp.server import catalog
     from gitlab_mcp.server.toolsets import selected
 
-    settings = catalog.settings_without_credential(given(before, flags), os.environ, Path.cwd())
+    settings = catalog.settings_without_credential(given(before, flags), os.environ, working_directory())
     listed = selected(settings)
     if as_json:
         click.echo(catalog.as_json(catalog.sized(listed, settings)))

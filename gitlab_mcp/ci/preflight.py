@@ -11,7 +11,7 @@ from gitlab_mcp import __version__
 from gitlab_mcp.api.client import GitLab, segment
 from gitlab_mcp.api.deadline import Call, current_call
 from gitlab_mcp.api.identity import WRITING_SCOPES
-from gitlab_mcp.config.environment import variable
+from gitlab_mcp.config.environment import variable, working_directory
 from gitlab_mcp.config.job_context import PLAIN_BRANCH_NAME
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import Failure, GitLabRefusal, NotFound
@@ -135,7 +135,7 @@ def _plain(text: str) -> str:
 def _comparison(gitlab: GitLab, settings: Settings, environ: Mapping[str, str], path: Path) -> Callable[[], str]:
     """How a file of the checkout is to the one of the branch that it is to be merged into."""
     target = variable(environ, "CI_MERGE_REQUEST_TARGET_BRANCH_NAME") or variable(environ, "CI_DEFAULT_BRANCH")
-    root = settings.working_directory.path if settings.working_directory else Path.cwd()
+    root = settings.working_directory.path if settings.working_directory else working_directory()
 
     def compare() -> str:
         try:

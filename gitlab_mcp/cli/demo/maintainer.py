@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from gitlab_mcp.demo.plain_git import git
+from gitlab_mcp.cli.demo.plain_git import git
 from gitlab_mcp.sandbox import Sandbox
 
 # https://docs.gitlab.com/ci/jobs/ci_job_token/#allow-git-push-requests-to-your-project-repository

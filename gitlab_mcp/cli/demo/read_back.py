@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import click
 
-from gitlab_mcp.demo.maintainer import Maintainer
-from gitlab_mcp.demo.plain_git import git
-from gitlab_mcp.demo.plan import Plan
+from gitlab_mcp.cli.demo.maintainer import Maintainer
+from gitlab_mcp.cli.demo.plain_git import git
+from gitlab_mcp.cli.demo.plan import Plan
 
 
 class ReadBack:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from gitlab_mcp.demo.agent import StepFailed, accompany
-from gitlab_mcp.demo.job import Job, NoJob
-from gitlab_mcp.demo.journey import DeskJourney, JobJourney, desk_server
-from gitlab_mcp.demo.maintainer import SWITCH, Maintainer
-from gitlab_mcp.demo.read_back import ReadBack
+from gitlab_mcp.cli.demo.agent import StepFailed, accompany
+from gitlab_mcp.cli.demo.job import Job, NoJob
+from gitlab_mcp.cli.demo.journey import DeskJourney, JobJourney, desk_server
+from gitlab_mcp.cli.demo.maintainer import SWITCH, Maintainer
+from gitlab_mcp.cli.demo.read_back import ReadBack
 from gitlab_mcp.sandbox import Sandbox, SandboxError
 
 __all__ = ["play", "play_on"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from gitlab_mcp.demo.plain_git import git
-from gitlab_mcp.demo.plan import Plan
+from gitlab_mcp.cli.demo.plain_git import git
+from gitlab_mcp.cli.demo.plan import Plan
 from gitlab_mcp.safety.policy import GUARDED_FILES, plain
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import click
 from mcp import StdioServerParameters
 
-from gitlab_mcp.demo.agent import Agent, StepFailed
-from gitlab_mcp.demo.clone import Clone
-from gitlab_mcp.demo.job import Job
-from gitlab_mcp.demo.plain_git import git
-from gitlab_mcp.demo.plan import FIX, MAINTAINERS, Plan, fix, maintainers
+from gitlab_mcp.cli.demo.agent import Agent, StepFailed
+from gitlab_mcp.cli.demo.clone import Clone
+from gitlab_mcp.cli.demo.job import Job
+from gitlab_mcp.cli.demo.plain_git import git
+from gitlab_mcp.cli.demo.plan import FIX, MAINTAINERS, Plan, fix, maintainers
 from gitlab_mcp.sandbox import Sandbox
 
 

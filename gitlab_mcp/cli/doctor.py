@@ -4,12 +4,12 @@ import io
 import json
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitlab_mcp.cli_options import configuration, given
+from gitlab_mcp.cli.options import configuration, given
+from gitlab_mcp.config.environment import working_directory
 from gitlab_mcp.config.settings import Flags
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def doctor(ctx: click.Context, /, as_json: bool, **flags: Any) -> None:
 
     environ = dict(os.environ)
     before = ctx.obj if isinstance(ctx.obj, Flags) else None
-    found = examine(given(before, flags), environ, _working_directory())
+    found = examine(given(before, flags), environ, working_directory())
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # what people wrote need not fit the terminal's encoding
     number = sum(result.status == "fail" for _, result in found)
@@ -54,10 +54,3 @@ def _print(results: "list[CheckResult]", number: int) -> None:
             click.echo(f"      {result.remedy}")
     warnings = sum(result.status == "warn" for result in results)
     click.echo(f"\n{number} failed, {warnings} to look at, of {len(results)} checks.")
-
-
-def _working_directory() -> Path:
-    try:
-        return Path.cwd()
-    except FileNotFoundError:  # it was deleted
-        return Path("/")

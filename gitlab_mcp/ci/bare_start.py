@@ -1,0 +1,149 @@
+"""The start without a command: serve a client, introduce the server to a person, or register it in a CI job.
+
+A job's line `/bin/gitlab-mcp-server || true` has no client: its standard input is at its end, and whatever it starts is
+gone before the next line. What it can do for the lines after it is to register the server with Claude Code, which then
+starts it itself, and to report to the job's log.
+"""
+
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from gitlab_mcp import __version__, claude_code
+from gitlab_mcp.ci import stdin_probe
+from gitlab_mcp.ci.stdin_probe import Input
+from gitlab_mcp.config.environment import working_directory
+from gitlab_mcp.config.job_context import JobContext, read_job
+from gitlab_mcp.config.settings import Flags, SettingsError, read_settings, secrets_of
+from gitlab_mcp.render.user_text import mention
+from gitlab_mcp.safety.redact import redact
+from gitlab_mcp.safety.sanitize import one_line
+from gitlab_mcp.server import startup
+
+# A client that is slow to begin is served, and no line of a job hangs for longer.
+SILENCE_SECONDS = 30.0
+LINE_CHARACTERS = 1_000
+
+
+def bare_start(flags: Flags, environ: Mapping[str, str], *, trust_project: bool) -> None:
+    """Do what a start without a command is for, by where this is and what standard input holds.
+
+    Returns after the introduction; else it ends the process. In a job the exit code is 0 whatever happens, for the job
+    goes on. Raises SettingsError where a client cannot be served.
+    """
+    stdin = stdin_probe.look()
+    if not is_any_ci(environ):
+        if stdin in (Input.TERMINAL, Input.ENDED):
+            return introduce(flags, environ)
+        startup.serve(flags)
+    if stdin is Input.CLIENT:
+        startup.serve(flags)
+    try:
+        registered = register(flags, environ, trust_project=trust_project)
+        if stdin_probe.look() is Input.SILENT and stdin_probe.wait(SILENCE_SECONDS) is Input.CLIENT:
+            startup.serve(flags)
+        with suppress(OSError):  # nobody reads the log any more
+            for line in log_lines([*report(flags, environ), *registered], environ):
+                click.echo(line)
+            sys.stdout.flush()
+    except Exception as error:  # noqa: BLE001  # a job goes on whatever happens here
+        click.echo(f"gitlab-mcp-server failed because of an internal error: {type(error).__name__}.", err=True)
+    os._exit(0)  # requests that GitLab has not answered are not waited for
+
+
+def is_any_ci(environ: Mapping[str, str]) -> bool:
+    """Whether this is a job of any CI: there a bare start has to end by itself."""
+    return any(environ.get(name, "").lower() not in ("", "false", "0") for name in ("GITLAB_CI", "CI"))
+
+
+def introduce(flags: Flags, environ: Mapping[str, str]) -> None:
+    """Tell a person what this is, which configuration it has, and how to register it."""
+    click.echo(f"gitlab-mcp-server {__version__}: lets an AI agent work on a GitLab project, over MCP.\n")
+    try:
+        settings = read_settings(flags, environ, working_directory())
+    except SettingsError as error:
+        click.echo(f"{error}\n")
+    else:
+        credential = settings.credential
+        click.echo(f"GitLab       {settings.url}")
+        click.echo(f"credential   {credential.kind} from {credential.variable}")
+        click.echo(f"project      {settings.project or 'none: tools need their argument project'}")
+        directory = settings.working_directory
+        click.echo(f"files from   {directory.path if directory else 'no working directory: give their content'}")
+        click.echo(f"tools        {'only those that read' if settings.read_only else 'reading and writing'}")
+        click.echo("GitLab was not contacted yet: the first tool call shows whether the credential is valid.\n")
+    click.echo("Register it in Claude Code:  gitlab-mcp-server register")
+    click.echo("                         or  claude mcp add gitlab -- gitlab-mcp-server serve")
+    click.echo("For another client:          gitlab-mcp-server register --print")
+    click.echo("See what is wrong:           gitlab-mcp-server doctor")
+    click.echo("Try it without an account:   gitlab-mcp-server demo")
+    click.echo("All commands:                gitlab-mcp-server --help")
+
+
+def register(flags: Flags, environ: Mapping[str, str], *, trust_project: bool) -> list[str]:
+    """Register for Claude Code, with the server's own flags; what to tell the job's log of it."""
+    try:
+        registration = claude_code.own_registration(flags, secrets_of(environ))
+        written = claude_code.register(registration, "user", environ, working_directory())
+        entry = registration.entry()
+        lines = [f"registered for Claude Code: gitlab in {written}: {shlex.join([entry['command'], *entry['args']])}"]
+    except (SettingsError, OSError) as error:
+        lines = [f"not registered: {error}"]
+    names = (
+        [] if trust_project else sorted({name for at in folders(environ) for name in claude_code.project_servers(at)})
+    )
+    if names:
+        shown = ", ".join('"{}"'.format(one_line(name, 60).replace('"', "'")) for name in names[:10])
+        try:
+            claude_code.disable_project_servers(names, environ)
+            lines.append(f"switched off: the servers of the checkout's .mcp.json: {shown}")
+        except (SettingsError, OSError) as error:
+            lines.append(f"warning: Claude Code will start the servers of the checkout's .mcp.json, {shown}: {error}")
+    return lines
+
+
+def report(flags: Flags, environ: Mapping[str, str]) -> Iterator[str]:
+    """What there is, for the job's log."""
+    files = {name: at / name for at in folders(environ) for name in claude_code.acting_files(at)}
+    try:
+        settings = read_settings(flags, environ, working_directory())
+        if settings.tools or settings.toolsets:
+            from gitlab_mcp.server.toolsets import selected
+
+            selected(settings)
+        from gitlab_mcp.ci.preflight import preflight
+
+        lines = list(preflight(settings, environ, files))
+    except SettingsError as error:
+        lines = [f"configuration error: {error}"]
+        lines += [f"warning: this checkout has files that Claude Code obeys: {', '.join(files)}."] if files else []
+    warnings = [line for line in lines if line.startswith("warning: ")]
+    yield from (line for line in lines if line not in warnings)
+    yield f"about: {_about(read_job(environ))}"
+    if environ.get("AI_FLOW_INPUT", "").startswith("-"):
+        yield "warning: AI_FLOW_INPUT begins with -, which claude takes for an option: give it on standard input."
+    yield from warnings
+
+
+def log_lines(lines: Iterable[str], environ: Mapping[str, str]) -> Iterator[str]:
+    """The lines as a job's log gets them: each on one line, without secrets."""
+    secrets = secrets_of(environ)
+    return (one_line(redact(line, secrets), LINE_CHARACTERS) for line in lines)
+
+
+def folders(environ: Mapping[str, str]) -> list[Path]:
+    """Where claude may be started: here, and in the job's checkout."""
+    checkout = environ.get("CI_PROJECT_DIR", "").strip()
+    return list(dict.fromkeys([working_directory(), *([Path(checkout)] if checkout else [])]))
+
+
+def _about(job: JobContext) -> str:
+    asked = f", asked by {mention(job.asked_by)}" if job.asked_by else ""
+    if job.noun:
+        return f"{job.noun} {job.sign}{f' ({job.event})' if job.event else ''}{asked}"
+    return f"what AI_FLOW_INPUT says{asked}" if job.input else f"nothing that a variable names{asked}"

@@ -1,0 +1,53 @@
+"""The command line. Everything heavy is imported by the command that needs it, so that --help is instant."""
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from gitlab_mcp import __version__
+from gitlab_mcp.cli.demo.command import demo
+from gitlab_mcp.cli.doctor import doctor
+from gitlab_mcp.cli.options import configuration
+from gitlab_mcp.cli.register import register, unregister
+from gitlab_mcp.cli.sandbox import sandbox
+from gitlab_mcp.cli.serve import serve
+from gitlab_mcp.cli.tools import tools
+from gitlab_mcp.config.settings import Flags, SettingsError
+
+
+class Group(click.Group):
+    """Ends with one clear line and exit code 2 when the configuration cannot be used."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            click.echo(f"gitlab-mcp-server: {error}", err=True)
+            sys.exit(2)
+
+
+@click.group(cls=Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="gitlab-mcp-server")
+@click.option("--trust-project-mcp", is_flag=True, help="Bare in CI: leave the servers of the checkout's .mcp.json on.")
+@configuration
+@click.pass_context
+def main(ctx: click.Context, /, trust_project_mcp: bool, **flags: Any) -> None:
+    """An MCP server that takes an agent from a GitLab issue to a merged change.
+
+    Started without a command, it serves where an MCP client starts it; on a terminal it shows its configuration and how
+    to register it; in a CI job it registers itself with Claude Code and reports to the log.
+    """
+    ctx.obj = Flags(**flags)
+    if ctx.invoked_subcommand is not None:
+        if trust_project_mcp:
+            raise click.UsageError("--trust-project-mcp goes with a bare start: give it behind register itself.")
+        return
+    from gitlab_mcp.ci.bare_start import bare_start
+
+    bare_start(ctx.obj, os.environ, trust_project=trust_project_mcp)
+
+
+for command in (serve, register, unregister, doctor, tools, demo, sandbox):
+    main.add_command(command)
