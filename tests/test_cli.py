@@ -28,7 +28,7 @@ def test_version_is_the_packages() -> None:
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_is_given_without_importing_anything_heavy(command: str) -> None:
     script = (
-        "import sys\nfrom gitlab_mcp.cli import main\n"
+        "import sys\nfrom gitlab_mcp.cli.main import main\n"
         f"try: main({[*command.split(), '--help']!r})\n"
         f"except SystemExit: print('LOADED', [name for name in {HEAVY!r} if name in sys.modules])"
     )
