@@ -130,7 +130,7 @@ def demo(repo: Path | None, job_token: bool, push_not_allowed: bool) -> None:
 def sandbox(port: int, repo: Path | None, knobs: bool, as_json: bool) -> None:
     """Run the GitLab that ships inside, with seed data and real git repositories, until it is stopped."""
     from gitlab_mcp.sandbox import SandboxError
-    from gitlab_mcp.sandbox.serve import serve as serve_sandbox
+    from gitlab_mcp.sandbox.http.server import serve as serve_sandbox
 
     try:
         serve_sandbox(port, repo, knobs, as_json)

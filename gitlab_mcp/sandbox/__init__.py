@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gitlab_mcp.sandbox.errors import SandboxError
-    from gitlab_mcp.sandbox.sandbox import Sandbox
+    from gitlab_mcp.sandbox.http.errors import SandboxError
+    from gitlab_mcp.sandbox.http.server import Sandbox
 
 __all__ = ["Sandbox", "SandboxError"]
 
@@ -17,11 +17,11 @@ __all__ = ["Sandbox", "SandboxError"]
 def __getattr__(name: str) -> Any:
     # Late, so that importing this package (as a command line does for its help) costs nothing.
     if name == "Sandbox":
-        from gitlab_mcp.sandbox.sandbox import Sandbox
+        from gitlab_mcp.sandbox.http.server import Sandbox
 
         return Sandbox
     if name == "SandboxError":
-        from gitlab_mcp.sandbox.errors import SandboxError
+        from gitlab_mcp.sandbox.http.errors import SandboxError
 
         return SandboxError
     raise AttributeError(name)

@@ -11,7 +11,7 @@ import pytest
 from gitlab_mcp.api import bodies, client, job_token
 from gitlab_mcp.registry import ToolDefinition
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.sandbox.routing import all_routes
+from gitlab_mcp.sandbox.http.routing import all_routes
 from gitlab_mcp.tools import TOOLS
 from tests.contract.contract import Contract, endpoint
 from tests.gitlab import get

@@ -8,7 +8,7 @@ from typing import Any
 import requests
 
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.sandbox.routing import all_routes
+from gitlab_mcp.sandbox.http.routing import all_routes
 from tests.contract.contract import Contract
 from tests.sandbox.conftest import Api
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.sandbox.routing import all_routes
+from gitlab_mcp.sandbox.http.routing import all_routes
 from tests.sandbox.conftest import Api, clone_url, git
 
 UNAUTHORIZED = (401, {"message": "401 Unauthorized"})

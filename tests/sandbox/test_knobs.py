@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from gitlab_mcp.sandbox import Sandbox, SandboxError
-from gitlab_mcp.sandbox.knobs import Knobs
+from gitlab_mcp.sandbox.faults.injector import Knobs
 from tests.sandbox.conftest import Api, clone_url, git
 
 NOTES = "/projects/:p/issues/7/notes"

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from gitlab_mcp.sandbox.mentions import mentioned
-from gitlab_mcp.sandbox.quick_actions import extract
+from gitlab_mcp.sandbox.text.mentions import mentioned
+from gitlab_mcp.sandbox.text.quick_action_extractor import extract
 
 
 def commands(text: str) -> list[str]:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def start(tmp_path: Path, as_json: bool) -> subprocess.Popen[str]:
-    code = f"from gitlab_mcp.sandbox.serve import serve; serve(0, None, True, {as_json})"
+    code = f"from gitlab_mcp.sandbox.http.server import serve; serve(0, None, True, {as_json})"
     environment = {**ENVIRONMENT, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.sandbox.ci import Pipeline
 from gitlab_mcp.sandbox.seed.people import person
+from gitlab_mcp.sandbox.state.model import Pipeline
 from tests.support import connect, job_settings, settings_for
 
 

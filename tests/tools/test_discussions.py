@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.sandbox.model import Note, discussion_id
+from gitlab_mcp.sandbox.state.notes import Note, discussion_id
 from tests.gitlab import get, writes
 from tests.reviewing import NEW, OLD, commit, open_for_review, send
 from tests.support import Agent, connect, settings_for

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.sandbox.model import User
+from gitlab_mcp.sandbox.state.users import User
 from tests.support import connect, settings_for
 
 

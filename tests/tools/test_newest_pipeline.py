@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.sandbox.ci import Pipeline
+from gitlab_mcp.sandbox.state.model import Pipeline
 from tests.gitlab import get
 from tests.reviewing import commit
 from tests.support import connect, job_settings, settings_for

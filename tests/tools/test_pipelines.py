@@ -8,7 +8,7 @@ import pytest
 
 from gitlab_mcp.job import JobContext
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.sandbox.ci import Job, Pipeline
+from gitlab_mcp.sandbox.state.model import Job, Pipeline
 from gitlab_mcp.settings import Settings
 from tests.gitlab import get
 from tests.support import connect, job_settings, settings_for

@@ -3,7 +3,7 @@
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.sandbox.ci import Job, Pipeline, ReportedTest
+from gitlab_mcp.sandbox.state.model import Job, Pipeline, ReportedTest
 from tests.support import connect, settings_for
 
 BRANCH = "feature/verbose-flag"

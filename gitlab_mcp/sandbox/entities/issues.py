@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gitlab_mcp.sandbox import durations
 from gitlab_mcp.sandbox.entities.projects import label, milestone, web_url
 from gitlab_mcp.sandbox.entities.users import day, maybe_user, stamp, user_basic
-from gitlab_mcp.sandbox.model import Issuable, Issue, IssueLink
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.state.model import Issuable, Issue, IssueLink
+from gitlab_mcp.sandbox.state.world import World
+from gitlab_mcp.sandbox.text import durations
 
 _TASK = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+\[([ xX])\]\s", re.MULTILINE)
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox import access
 from gitlab_mcp.sandbox.entities import pipelines
 from gitlab_mcp.sandbox.entities.issues import references, tasks, time_stats, votes
 from gitlab_mcp.sandbox.entities.projects import label, milestone, web_url
 from gitlab_mcp.sandbox.entities.users import maybe_user, stamp, user_basic
-from gitlab_mcp.sandbox.merge_status import MergeStatus, merge_status
-from gitlab_mcp.sandbox.model import DiffVersion, MergeRequest, User
-from gitlab_mcp.sandbox.pipeline_creation import pipelines_of
-from gitlab_mcp.sandbox.repositories.diffs import MAX_FILES, changed_files
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.git.diffs import MAX_FILES, changed_files
+from gitlab_mcp.sandbox.state import permissions
+from gitlab_mcp.sandbox.state.merge_status import MergeStatus, merge_status
+from gitlab_mcp.sandbox.state.model import DiffVersion, MergeRequest
+from gitlab_mcp.sandbox.state.pipelines import pipelines_of
+from gitlab_mcp.sandbox.state.users import User
+from gitlab_mcp.sandbox.state.world import World
 
 
 def merge_request_url(world: World, one: MergeRequest) -> str:
@@ -109,7 +110,7 @@ def merge_request(
         "diff_refs": {"base_sha": version.base, "head_sha": version.head, "start_sha": version.start},
         "merge_error": one.merge_error,
         "first_contribution": False,
-        "user": {"can_merge": access.may_push(user, one.project, one.target_branch)},
+        "user": {"can_merge": permissions.may_push(user, one.project, one.target_branch)},
     }
     if rebasing:
         shown["rebase_in_progress"] = one.rebasing_until is not None and world.now() < one.rebasing_until
@@ -138,7 +139,7 @@ def diff_version(one: MergeRequest, version: DiffVersion) -> dict[str, Any]:
 def approvals(world: World, one: MergeRequest, user: User | None) -> dict[str, Any]:
     """MergeRequestApprovals."""
     approved = user in one.approvals
-    may = user is not None and user is not one.author and access.may_edit(user, one)
+    may = user is not None and user is not one.author and permissions.may_edit(user, one)
     return {
         "user_has_approved": approved,
         "user_can_approve": may and not approved and one.state == "opened",

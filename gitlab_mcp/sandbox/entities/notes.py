@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from gitlab_mcp.sandbox.entities.users import maybe_user, stamp, user_basic
-from gitlab_mcp.sandbox.model import AwardEmoji, DraftNote, Issuable, MergeRequest, Note
-from gitlab_mcp.sandbox.suggestions import suggestions
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.state.model import Issuable, MergeRequest
+from gitlab_mcp.sandbox.state.notes import AwardEmoji, DraftNote, Note
+from gitlab_mcp.sandbox.state.world import World
+from gitlab_mcp.sandbox.text.suggestions import suggestions
 
 
 def note(world: World, noteable: Issuable, one: Note) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox.ci import Job, Pipeline, ReportedTest
 from gitlab_mcp.sandbox.entities import repository
 from gitlab_mcp.sandbox.entities.projects import web_url
 from gitlab_mcp.sandbox.entities.users import stamp, user_basic, user_full
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.state.model import Job, Pipeline, ReportedTest
+from gitlab_mcp.sandbox.state.world import World
 
 _ENDS = ("success", "failed", "skipped", "error")
 _RUNNER = {

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from gitlab_mcp.sandbox import access
 from gitlab_mcp.sandbox.entities.users import day, stamp
-from gitlab_mcp.sandbox.model import MAINTAINER, OWNER, Label, Milestone, Project, User
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.state import permissions
+from gitlab_mcp.sandbox.state.model import Label, Milestone, Project
+from gitlab_mcp.sandbox.state.users import MAINTAINER, OWNER, User
+from gitlab_mcp.sandbox.state.world import World
 
 # What a new project on GitLab has, where the sandbox has nothing of its own to say.
 _SETTINGS: dict[str, Any] = {
@@ -103,7 +104,7 @@ def web_url(world: World, project: Project) -> str:
 def project_basic(world: World, project: Project, user: User | None) -> dict[str, Any]:
     """BasicProjectDetails, what lists and simple=true show."""
     url = web_url(world, project)
-    code = access.may_read_code(user, project)
+    code = permissions.may_read_code(user, project)
     files = project.repository.branches() if code else {}
     # Of an empty repository GitLab names the branch that is to be its default.
     branch = project.repository.default_branch
@@ -150,7 +151,7 @@ def last_activity(project: Project) -> datetime:
 def project_full(world: World, project: Project, user: User | None) -> dict[str, Any]:
     """Projects::WithAccessAndCatalogSetting, what GET /projects/:id shows."""
     api = f"{world.url}/api/v4/projects/{project.id}"
-    level = access.role(user, project)
+    level = permissions.role(user, project)
     links = ("issues", "merge_requests", "repo_branches", "labels", "events", "members", "cluster_agents")
     settings = {name: project.settings.get(name, value) for name, value in _SETTINGS.items()}
     if level >= MAINTAINER:
@@ -163,7 +164,7 @@ def project_full(world: World, project: Project, user: User | None) -> dict[str,
         "marked_for_deletion_on": None,
         "empty_repo": project.repository.is_empty(),
         "archived": project.archived,
-        "can_create_merge_request_in": user is not None and access.may_read_code(user, project),
+        "can_create_merge_request_in": user is not None and permissions.may_read_code(user, project),
         "creator_id": project.creator.id,
         "open_issues_count": sum(1 for issue in list(project.issues.values()) if issue.state == "opened"),
         "description_html": f"<p>{project.description}</p>" if project.description else "",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from gitlab_mcp.sandbox import access
 from gitlab_mcp.sandbox.entities.projects import web_url
-from gitlab_mcp.sandbox.model import DEVELOPER, MAINTAINER, Project, User
-from gitlab_mcp.sandbox.repositories.diffs import FileDiff, statistics
-from gitlab_mcp.sandbox.repositories.repository import Commit, TagRef
-from gitlab_mcp.sandbox.repositories.trees import Entry
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.git.diffs import FileDiff, statistics
+from gitlab_mcp.sandbox.git.repository import Commit, TagRef
+from gitlab_mcp.sandbox.git.trees import Entry
+from gitlab_mcp.sandbox.state import permissions
+from gitlab_mcp.sandbox.state.model import Project
+from gitlab_mcp.sandbox.state.users import DEVELOPER, MAINTAINER, User
+from gitlab_mcp.sandbox.state.world import World
 
 _GENERATED = ("package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "go.sum", "Gemfile.lock", "poetry.lock")
 
@@ -63,7 +64,7 @@ def branch(
     world: World, project: Project, user: User | None, name: str, tip: Commit, *, merged: bool
 ) -> dict[str, Any]:
     """Branch."""
-    level = access.protection(project, name)
+    level = permissions.protection(project, name)
     return {
         "name": name,
         "commit": commit(world, project, tip),
@@ -71,7 +72,7 @@ def branch(
         "protected": level is not None,
         "developers_can_push": level is not None and level <= DEVELOPER,
         "developers_can_merge": level is not None and level < MAINTAINER,
-        "can_push": access.may_push(user, project, name),
+        "can_push": permissions.may_push(user, project, name),
         "default": name == project.repository.default_branch,
         "web_url": f"{web_url(world, project)}/-/tree/{quote(name)}",
     }

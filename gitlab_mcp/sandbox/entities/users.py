@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from gitlab_mcp.sandbox.model import Project, Token, User
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.state.model import Project, Token
+from gitlab_mcp.sandbox.state.users import User
+from gitlab_mcp.sandbox.state.world import World
 
 
 def stamp(moment: datetime | None) -> str | None:

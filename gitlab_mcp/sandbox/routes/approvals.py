@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox import access, activity, reviewing
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities.merge_requests import approvals, reviewer
-from gitlab_mcp.sandbox.errors import conflict, not_found, unauthorized
-from gitlab_mcp.sandbox.model import MergeRequest
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.errors import conflict, not_found, unauthorized
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.state import activity, merge_requests, permissions
+from gitlab_mcp.sandbox.state.model import MergeRequest
 
 _ONE = "/projects/:id/merge_requests/:merge_request_iid"
 
@@ -39,11 +39,11 @@ def approve_now(call: Call, one: MergeRequest) -> None:
     """Approve for the caller; GitLab docs: 401 to whoever may not, the author and a second time included."""
     if one.state != "opened" or one.author is call.user or call.me in one.approvals:
         raise unauthorized()
-    if not access.may_edit(call.user, one):
+    if not permissions.may_edit(call.user, one):
         raise unauthorized()
     one.approvals[call.me] = call.world.now()
     activity.system_note(call.world, one, call.me, "approved this merge request")
-    reviewing.set_state(call.world, one, call.me, "approved")
+    merge_requests.set_reviewer_state(call.world, one, call.me, "approved")
 
 
 @route("POST", f"{_ONE}/unapprove")
@@ -59,4 +59,4 @@ def unapprove_now(call: Call, one: MergeRequest) -> None:
         raise not_found()
     del one.approvals[call.me]
     activity.system_note(call.world, one, call.me, "unapproved this merge request")
-    reviewing.set_state(call.world, one, call.me, "unapproved")
+    merge_requests.set_reviewer_state(call.world, one, call.me, "unapproved")

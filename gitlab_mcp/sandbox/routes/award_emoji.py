@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities.notes import award_emoji
-from gitlab_mcp.sandbox.errors import bad_request, forbidden, not_found
-from gitlab_mcp.sandbox.model import MAINTAINER, AwardEmoji, Issuable, Note
-from gitlab_mcp.sandbox.paging import paginate
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.errors import bad_request, forbidden, not_found
+from gitlab_mcp.sandbox.http.pagination import paginate
 from gitlab_mcp.sandbox.routes.noteables import both, note, noteable
+from gitlab_mcp.sandbox.state.model import Issuable
+from gitlab_mcp.sandbox.state.notes import AwardEmoji, Note
+from gitlab_mcp.sandbox.state.users import MAINTAINER
 
 
 def _place(call: Call) -> tuple[Issuable, Note | None, list[AwardEmoji]]:

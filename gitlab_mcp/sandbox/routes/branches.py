@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gitlab_mcp.sandbox import access, activity
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import repository
-from gitlab_mcp.sandbox.errors import bad_request, forbidden, invalid_parameter, not_found
-from gitlab_mcp.sandbox.model import DEVELOPER
-from gitlab_mcp.sandbox.paging import page_of, paginate
-from gitlab_mcp.sandbox.repositories.repository import RefMoved, valid_branch_name
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.git.repository import RefMoved, valid_branch_name
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.errors import bad_request, forbidden, invalid_parameter, not_found
+from gitlab_mcp.sandbox.http.pagination import page_of, paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state.users import DEVELOPER
 
 _ALL = "/projects/:id/repository/branches"
 
@@ -86,7 +86,7 @@ def create_branch(call: Call) -> Any:
         raise bad_request("Branch name is invalid")
     if repo.branch(name) is not None:
         raise bad_request("Branch already exists")
-    if not access.may_push(call.user, call.project, name):
+    if not permissions.may_push(call.user, call.project, name):
         raise forbidden("You are not allowed to create protected branches on this project.")
     sha = repo.resolve(ref)
     if sha is None:
@@ -113,7 +113,7 @@ def delete_branch(call: Call) -> Any:
     call.require(DEVELOPER)
     if name == call.project.repository.default_branch:
         raise forbidden("Cannot remove HEAD branch")
-    if not access.may_delete_branch(call.user, call.project, name):
+    if not permissions.may_delete_branch(call.user, call.project, name):
         raise forbidden("Protected branch cannot be removed")
     call.project.repository.update_ref(f"refs/heads/{name}", None, sha)
     return None
@@ -125,6 +125,6 @@ def delete_merged(call: Call) -> Any:
     repo = call.project.repository
     if repo.branch(repo.default_branch):
         for name in repo.merged_branches(repo.default_branch):
-            if name != repo.default_branch and access.protection(call.project, name) is None:
+            if name != repo.default_branch and permissions.protection(call.project, name) is None:
                 repo.update_ref(f"refs/heads/{name}", None, repo.branch(name))
     return Reply({"message": "202 Accepted"}, 202)

@@ -8,23 +8,17 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from gitlab_mcp.sandbox import access, activity
-from gitlab_mcp.sandbox.call import Call
 from gitlab_mcp.sandbox.entities import repository
-from gitlab_mcp.sandbox.errors import bad_request, forbidden, invalid_parameter
-from gitlab_mcp.sandbox.params import check as check_params
-from gitlab_mcp.sandbox.params import declare
-from gitlab_mcp.sandbox.repositories.commit_files import (
-    Action,
-    IndexFault,
-    Signature,
-    build_commit,
-    check_unchanged,
-)
-from gitlab_mcp.sandbox.repositories.merging import Conflict, identity, pick
-from gitlab_mcp.sandbox.repositories.repository import RefMoved, valid_branch_name
+from gitlab_mcp.sandbox.git.commit_files import Action, IndexFault, Signature, build_commit, check_unchanged
+from gitlab_mcp.sandbox.git.merges import Conflict, identity, pick
+from gitlab_mcp.sandbox.git.repository import RefMoved, valid_branch_name
+from gitlab_mcp.sandbox.http.call import Call
+from gitlab_mcp.sandbox.http.errors import bad_request, forbidden, invalid_parameter
+from gitlab_mcp.sandbox.http.parameters import check as check_params
+from gitlab_mcp.sandbox.http.parameters import declare
+from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.routes.commits import commit_of_path
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.state import activity, permissions
 
 _ACTION = declare(
     "action*:enum(create|update|delete|move|chmod) file_path* previous_path content:any "
@@ -108,7 +102,7 @@ def commit(call: Call, actions: list[Action], *, start_branch: str | None = None
     branch, message = params["branch"], params["commit_message"]
     start_branch = start_branch or params.get("start_branch") or None
     start_sha = params.get("start_sha") or None
-    if not access.may_push(call.user, project, branch):
+    if not permissions.may_push(call.user, project, branch):
         raise forbidden("You are not allowed to push into this branch")
     if params.get("force") and not (start_branch or start_sha):
         raise invalid_parameter("force should be used with start_branch or start_sha")
@@ -192,7 +186,7 @@ def revert(call: Call) -> Any:
 def _apply(call: Call, *, revert: bool) -> Any:
     one = commit_of_path(call)
     branch, repo = call.params["branch"], call.project.repository
-    if not access.may_push(call.user, call.project, branch):
+    if not permissions.may_push(call.user, call.project, branch):
         raise forbidden("You are not allowed to push into this branch")
     word = "revert" if revert else "cherry-pick"
     message = f'Revert "{one.title}"\n\nThis reverts commit {one.sha}' if revert else call.get("message") or ""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import repository
 from gitlab_mcp.sandbox.entities.merge_requests import merge_request_basic
-from gitlab_mcp.sandbox.errors import not_found
-from gitlab_mcp.sandbox.paging import page_of, paginate
-from gitlab_mcp.sandbox.repositories.diffs import of_commit
-from gitlab_mcp.sandbox.repositories.repository import Commit
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.git.diffs import of_commit
+from gitlab_mcp.sandbox.git.repository import Commit
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.errors import not_found
+from gitlab_mcp.sandbox.http.pagination import page_of, paginate
+from gitlab_mcp.sandbox.http.routing import route
 
 _ALL = "/projects/:id/repository/commits"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from gitlab_mcp.sandbox.call import Call
 from gitlab_mcp.sandbox.entities import repository
 from gitlab_mcp.sandbox.entities.projects import web_url
-from gitlab_mcp.sandbox.errors import bad_request, invalid_parameter, not_found
-from gitlab_mcp.sandbox.repositories import diffs
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.git import diffs
+from gitlab_mcp.sandbox.http.call import Call
+from gitlab_mcp.sandbox.http.errors import bad_request, invalid_parameter, not_found
+from gitlab_mcp.sandbox.http.routing import route
 
 
 @route("GET", "/projects/:id/repository/compare", "from* to* from_project_id:int straight:bool=false unidiff:bool")

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox import access, activity
-from gitlab_mcp.sandbox.call import Call, Reply
-from gitlab_mcp.sandbox.diff_position import checked_position
 from gitlab_mcp.sandbox.entities import notes
-from gitlab_mcp.sandbox.errors import bad_request, forbidden, invalid_parameter
-from gitlab_mcp.sandbox.interpretation import interpret
-from gitlab_mcp.sandbox.issuables import check_note
-from gitlab_mcp.sandbox.model import DEVELOPER, Issuable, MergeRequest, Note
-from gitlab_mcp.sandbox.paging import paginate
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.errors import bad_request, forbidden, invalid_parameter
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.routes.issuables import check_note
 from gitlab_mcp.sandbox.routes.noteables import both, note, noteable, readable_notes, require_comment, thread
 from gitlab_mcp.sandbox.routes.notes import change, require_own
+from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state.diff_position import checked_position
+from gitlab_mcp.sandbox.state.model import Issuable, MergeRequest
+from gitlab_mcp.sandbox.state.notes import Note
+from gitlab_mcp.sandbox.state.users import DEVELOPER
+from gitlab_mcp.sandbox.text.quick_action_interpreter import interpret
 
 
 def threads(found: list[Note]) -> list[list[Note]]:
@@ -94,7 +96,7 @@ def resolve(call: Call, one: Issuable, found: list[Note], resolved: bool) -> Non
     resolvable = [each for each in found if each.resolvable]
     if not resolvable:
         raise forbidden()
-    if not (access.role(call.user, one.project) >= DEVELOPER or call.user is one.author):
+    if not (permissions.role(call.user, one.project) >= DEVELOPER or call.user is one.author):
         raise forbidden()
     before = all(each.resolved for each in resolvable)
     for each in resolvable:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox import activity, reviewing
-from gitlab_mcp.sandbox.call import Call, Reply
-from gitlab_mcp.sandbox.diff_position import kept_position, line_code
 from gitlab_mcp.sandbox.entities.notes import draft_note
-from gitlab_mcp.sandbox.errors import bad_request, not_found
-from gitlab_mcp.sandbox.interpretation import interpret
-from gitlab_mcp.sandbox.issuables import check_note
-from gitlab_mcp.sandbox.mentions import note_mentions
-from gitlab_mcp.sandbox.model import DraftNote, MergeRequest, Note
-from gitlab_mcp.sandbox.paging import paginate
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.errors import bad_request, not_found
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.routes.discussions import reply, resolve
+from gitlab_mcp.sandbox.routes.issuables import check_note
 from gitlab_mcp.sandbox.routes.noteables import readable_notes
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.state import activity, merge_requests
+from gitlab_mcp.sandbox.state.diff_position import kept_position, line_code
+from gitlab_mcp.sandbox.state.model import MergeRequest
+from gitlab_mcp.sandbox.state.notes import DraftNote, Note
+from gitlab_mcp.sandbox.text.mentions import note_mentions
+from gitlab_mcp.sandbox.text.quick_action_interpreter import interpret
 
 _ALL = "/projects/:id/merge_requests/:merge_request_iid/draft_notes"
 _FIELDS = "in_reply_to_discussion_id commit_id resolve_discussion:bool position:obj"
@@ -74,7 +75,7 @@ def create_draft(call: Call) -> Any:
     )
     one.drafts.append(draft)
     if len(_mine(call, one)) == 1:
-        reviewing.set_state(call.world, one, call.me, "review_started")
+        merge_requests.set_reviewer_state(call.world, one, call.me, "review_started")
     return draft_note(one, draft)
 
 
@@ -123,7 +124,7 @@ def publish_drafts(call: Call) -> Reply:
             activity.comment(call.world, one, call.me, interpreted.content, internal=bool(call.get("internal")))
         interpreted.apply()
     if state := call.get("reviewer_state"):
-        reviewing.set_state(call.world, one, call.me, state)
+        merge_requests.set_reviewer_state(call.world, one, call.me, state)
     return Reply(None, 204)
 
 

@@ -6,13 +6,13 @@ import base64
 import hashlib
 from typing import Any
 
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities.repository import commit as commit_entity
-from gitlab_mcp.sandbox.errors import invalid_parameter, not_found
-from gitlab_mcp.sandbox.repositories.commit_files import Action
-from gitlab_mcp.sandbox.repositories.trees import EXECUTABLE, Entry, blame, find, last_commit, read_blob
+from gitlab_mcp.sandbox.git.commit_files import Action
+from gitlab_mcp.sandbox.git.trees import EXECUTABLE, Entry, blame, find, last_commit, read_blob
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.errors import invalid_parameter, not_found
+from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.routes.commit_writes import commit, decode
-from gitlab_mcp.sandbox.routing import route
 
 _ONE = "/projects/:id/repository/files/:file_path"
 _WRITE = "branch* commit_message* start_branch author_email author_name"

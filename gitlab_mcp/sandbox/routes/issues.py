@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox import access, activity
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import issues
-from gitlab_mcp.sandbox.errors import conflict, forbidden, invalid_parameter
-from gitlab_mcp.sandbox.interpretation import describe, describe_new
-from gitlab_mcp.sandbox.issuables import (
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.errors import conflict, forbidden, invalid_parameter
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.routes.issuables import (
     FIELDS,
     FILTERS,
     check_exclusive,
@@ -18,9 +18,10 @@ from gitlab_mcp.sandbox.issuables import (
     initial_fields,
     set_fields,
 )
-from gitlab_mcp.sandbox.model import OWNER, PLANNER, Issue
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state.model import Issue
+from gitlab_mcp.sandbox.state.users import OWNER, PLANNER
+from gitlab_mcp.sandbox.text.quick_action_interpreter import describe, describe_new
 
 _TYPE = "issue_type:enum(issue|incident|test_case|requirement|task|ticket)"
 _FIELDS = f"{FIELDS} due_date:date confidential:bool {_TYPE} created_at:dt updated_at:dt weight:int start_date:date"
@@ -35,7 +36,7 @@ _FIELDS = f"{FIELDS} due_date:date confidential:bool {_TYPE} created_at:dt updat
     job_token=True,
 )
 def list_issues(call: Call) -> Reply:
-    found = [one for one in list(call.project.issues.values()) if access.may_read_issue(call.user, one)]
+    found = [one for one in list(call.project.issues.values()) if permissions.may_read_issue(call.user, one)]
     if call.given("confidential"):
         found = [one for one in found if one.confidential == call.params["confidential"]]
     if call.given("issue_type"):
@@ -98,11 +99,11 @@ def update_issue(call: Call) -> Any:
             "issue_type are missing, at least one parameter must be provided"
         )
     issue = call.issue()
-    if not access.may_edit(call.user, issue):
+    if not permissions.may_edit(call.user, issue):
         raise forbidden()
     check_texts(call.get("title"), call.get("description"))
     described = describe(call, issue)
-    if access.may_set_metadata(call.user, issue):
+    if permissions.may_set_metadata(call.user, issue):
         issue.due_date = call.get("due_date", issue.due_date)
         issue.issue_type = call.get("issue_type") or issue.issue_type
         activity.set_confidential(call.world, issue, call.me, call.get("confidential", issue.confidential))

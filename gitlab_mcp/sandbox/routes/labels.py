@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import projects
-from gitlab_mcp.sandbox.errors import bad_request, conflict, invalid_parameter, not_found
-from gitlab_mcp.sandbox.model import REPORTER, Label, Project
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.routing import route
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.errors import bad_request, conflict, invalid_parameter, not_found
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.state.model import Label, Project
+from gitlab_mcp.sandbox.state.users import REPORTER
+from gitlab_mcp.sandbox.state.world import World
 
 
 def labels_named(world: World, project: Project, names: list[str], *, create: bool = True) -> list[Label]:

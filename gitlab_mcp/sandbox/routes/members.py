@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import users
-from gitlab_mcp.sandbox.errors import bad_request, conflict, not_found, unauthorized
-from gitlab_mcp.sandbox.model import GUEST, MAINTAINER, OWNER, User
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.errors import bad_request, conflict, not_found, unauthorized
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.state.users import GUEST, MAINTAINER, OWNER, User
 
 _LEVELS = (5, 10, 15, 20, 25, 30, 40, 50)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import merge_requests, repository
-from gitlab_mcp.sandbox.errors import not_found
-from gitlab_mcp.sandbox.model import DiffVersion, MergeRequest
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.repositories.diffs import MAX_FILES, FileDiff, compare
-from gitlab_mcp.sandbox.repositories.repository import Commit
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.git.diffs import MAX_FILES, FileDiff, compare
+from gitlab_mcp.sandbox.git.repository import Commit
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.errors import not_found
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.state.model import DiffVersion, MergeRequest
 
 _ONE = "/projects/:id/merge_requests/:merge_request_iid"
 

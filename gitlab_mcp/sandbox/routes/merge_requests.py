@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox import access, activity, merge_request_creation, references
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import merge_requests, pipelines
 from gitlab_mcp.sandbox.entities.issues import issue
 from gitlab_mcp.sandbox.entities.users import user_basic
-from gitlab_mcp.sandbox.errors import forbidden, invalid_parameter, unprocessable
-from gitlab_mcp.sandbox.interpretation import describe, describe_new
-from gitlab_mcp.sandbox.issuables import (
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.errors import forbidden, invalid_parameter, unprocessable
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.routes.issuables import (
     FIELDS,
     FILTERS,
     check_exclusive,
@@ -21,10 +21,13 @@ from gitlab_mcp.sandbox.issuables import (
     people,
     set_fields,
 )
-from gitlab_mcp.sandbox.model import DEVELOPER, OWNER, MergeRequest
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.pipeline_creation import pipelines_of
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state.merge_requests import create, refuse_duplicate, set_target
+from gitlab_mcp.sandbox.state.model import MergeRequest
+from gitlab_mcp.sandbox.state.pipelines import pipelines_of
+from gitlab_mcp.sandbox.state.users import DEVELOPER, OWNER
+from gitlab_mcp.sandbox.text import references
+from gitlab_mcp.sandbox.text.quick_action_interpreter import describe, describe_new
 
 _FIELDS = f"{FIELDS} reviewer_ids:ints remove_source_branch:bool allow_collaboration:bool squash:bool merge_after"
 
@@ -98,7 +101,7 @@ def create_merge_request(call: Call) -> Any:
     check_texts(call.params["title"], call.get("description"))
     given = call.get("description")
     describe(call)
-    made = merge_request_creation.create(
+    made = create(
         call.world,
         call.project,
         call.me,
@@ -129,14 +132,14 @@ def update_merge_request(call: Call) -> Any:
             "title, state_event, discussion_locked are missing, at least one parameter must be provided"
         )
     one = call.merge_request()
-    if not access.may_edit(call.user, one):
+    if not permissions.may_edit(call.user, one):
         raise forbidden()
     check_texts(call.get("title"), call.get("description"))
     described = describe(call, one)
     if call.get("target_branch"):
-        merge_request_creation.set_target(call.world, one, call.me, call.params["target_branch"])
+        set_target(call.world, one, call.me, call.params["target_branch"])
     if call.get("state_event") == "reopen" and one.state == "closed":
-        merge_request_creation.refuse_duplicate(one.project, one.source_branch, one.target_branch)
+        refuse_duplicate(one.project, one.source_branch, one.target_branch)
     one.squash = call.get("squash", one.squash)
     one.remove_source_branch = call.get("remove_source_branch", one.remove_source_branch)
     if call.given("reviewer_ids"):
@@ -159,7 +162,7 @@ def delete_merge_request(call: Call) -> Any:
 
 @route("GET", "/projects/:id/merge_requests/:merge_request_iid/closes_issues")
 def closes_issues(call: Call) -> Reply:
-    found = [one for one in references.closes(call.merge_request()) if access.may_read_issue(call.user, one)]
+    found = [one for one in references.closes(call.merge_request()) if permissions.may_read_issue(call.user, one)]
     return paginate(call, found, lambda one: issue(call.world, one, subscribed=False))
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from gitlab_mcp.sandbox import access, activity, references
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities.merge_requests import merge_request
-from gitlab_mcp.sandbox.errors import conflict, forbidden, not_allowed, unauthorized, unprocessable
-from gitlab_mcp.sandbox.merge_status import merge_status
-from gitlab_mcp.sandbox.model import MergeRequest
-from gitlab_mcp.sandbox.repositories.merging import Conflict, identity, merge_tree, rebase, write_commit
-from gitlab_mcp.sandbox.repositories.repository import RefMoved
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.git.merges import Conflict, identity, merge_tree, rebase, write_commit
+from gitlab_mcp.sandbox.git.repository import RefMoved
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.errors import conflict, forbidden, not_allowed, unauthorized, unprocessable
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state.merge_status import merge_status
+from gitlab_mcp.sandbox.state.model import MergeRequest
+from gitlab_mcp.sandbox.text import references
 
 _REBASE = timedelta(milliseconds=100)
 
@@ -32,7 +33,7 @@ def merge(call: Call) -> Any:
 
 def merge_now(call: Call, one: MergeRequest) -> None:
     """Merge as the call says; raises GitLab's refusals."""
-    if not access.may_push(call.user, one.project, one.target_branch):
+    if not permissions.may_push(call.user, one.project, one.target_branch):
         raise unauthorized()
     status = merge_status(one)
     if status.detailed in ("not_open", "draft_status", "discussions_not_resolved", "broken_status", "commits_status"):
@@ -99,7 +100,7 @@ def _message(call: Call, one: MergeRequest, closing: list[Any]) -> str:
 def _remove_source(one: MergeRequest) -> None:
     repository = one.project.repository
     tip = repository.branch(one.source_branch)
-    protected = access.protection(one.project, one.source_branch) or one.source_branch == repository.default_branch
+    protected = permissions.protection(one.project, one.source_branch) or one.source_branch == repository.default_branch
     if tip == one.version.head and not protected:
         repository.update_ref(f"refs/heads/{one.source_branch}", None, tip)
 
@@ -116,9 +117,9 @@ def rebase_merge_request(call: Call) -> Any:
 def rebase_now(call: Call, one: MergeRequest) -> None:
     """Rebase the source branch; what conflicts is left as it was and noted in merge_error."""
     repository = one.project.repository
-    if not access.may_push(call.user, one.project, one.source_branch):
+    if not permissions.may_push(call.user, one.project, one.source_branch):
         raise forbidden("Cannot push to source branch")
-    if access.protection(one.project, one.source_branch) is not None:
+    if permissions.protection(one.project, one.source_branch) is not None:
         raise forbidden("Source branch is protected from force push")
     if one.state != "opened":
         raise not_allowed()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox import access
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import projects
 from gitlab_mcp.sandbox.entities.issues import issue_basic
 from gitlab_mcp.sandbox.entities.merge_requests import merge_request_basic
-from gitlab_mcp.sandbox.errors import bad_request, not_found
-from gitlab_mcp.sandbox.model import REPORTER, Milestone
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.errors import bad_request, not_found
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.state import permissions
+from gitlab_mcp.sandbox.state.model import Milestone
+from gitlab_mcp.sandbox.state.users import REPORTER
 
 
 def _milestone(call: Call) -> Milestone:
@@ -87,7 +88,7 @@ def delete_milestone(call: Call) -> Any:
 def list_issues(call: Call) -> Reply:
     milestone = _milestone(call)
     found = [one for one in list(call.project.issues.values()) if one.milestone is milestone]
-    readable = [one for one in found if access.may_read_issue(call.user, one)]
+    readable = [one for one in found if permissions.may_read_issue(call.user, one)]
     return paginate(call, readable, lambda one: issue_basic(call.world, one))
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gitlab_mcp.sandbox import access
-from gitlab_mcp.sandbox.call import Call
-from gitlab_mcp.sandbox.errors import forbidden, not_found
-from gitlab_mcp.sandbox.model import REPORTER, Issuable, Note
-from gitlab_mcp.sandbox.routing import Handler, route
+from gitlab_mcp.sandbox.http.call import Call
+from gitlab_mcp.sandbox.http.errors import forbidden, not_found
+from gitlab_mcp.sandbox.http.routing import Handler, route
+from gitlab_mcp.sandbox.state import permissions
+from gitlab_mcp.sandbox.state.model import Issuable
+from gitlab_mcp.sandbox.state.notes import Note
+from gitlab_mcp.sandbox.state.users import REPORTER
 
 KINDS = ("issues", "merge_requests")
 
@@ -29,14 +31,15 @@ def both(
 
 def noteable(call: Call) -> Issuable:
     """The issue or merge request of the path."""
-    if call.route.template.startswith("/projects/:id/issues/"):
+    # The path is /projects/<id>/issues/... or /projects/<id>/merge_requests/..., with the id percent-encoded.
+    if call.raw_path.split("/")[3] == "issues":
         return call.issue("noteable_id")
     return call.merge_request("noteable_id")
 
 
 def readable_notes(call: Call, one: Issuable) -> list[Note]:
     """Its notes that the caller may see, oldest first."""
-    return [note for note in list(one.notes) if access.may_read_note(call.user, one, note)]
+    return [note for note in list(one.notes) if permissions.may_read_note(call.user, one, note)]
 
 
 def note(call: Call, one: Issuable) -> Note:

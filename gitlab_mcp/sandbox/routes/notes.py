@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox import access, activity
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import notes
-from gitlab_mcp.sandbox.errors import bad_request, forbidden
-from gitlab_mcp.sandbox.interpretation import interpret
-from gitlab_mcp.sandbox.issuables import check_note
-from gitlab_mcp.sandbox.mentions import note_mentions
-from gitlab_mcp.sandbox.model import MAINTAINER, OWNER, Issuable, Note
-from gitlab_mcp.sandbox.paging import paginate
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.errors import bad_request, forbidden
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.routes.issuables import check_note
 from gitlab_mcp.sandbox.routes.noteables import both, note, noteable, readable_notes, require_comment
+from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state.model import Issuable
+from gitlab_mcp.sandbox.state.notes import Note
+from gitlab_mcp.sandbox.state.users import MAINTAINER, OWNER
+from gitlab_mcp.sandbox.text.mentions import note_mentions
+from gitlab_mcp.sandbox.text.quick_action_interpreter import interpret
 
 _READ = ("merge_requests",)  # GitLab docs: a job token may read merge requests' notes, no others
 
@@ -47,7 +49,7 @@ def create_note(call: Call) -> Any:
     body = call.params["body"]
     check_note(body, one.notes)
     internal = bool(call.get("internal") or call.get("confidential"))
-    if internal and not access.may_read_internal(call.user, call.project):
+    if internal and not permissions.may_read_internal(call.user, call.project):
         raise forbidden()
     when = call.get("created_at") if call.role >= OWNER else None
     found = interpret(call, one, body, "note")

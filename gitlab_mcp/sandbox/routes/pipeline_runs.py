@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox import access
-from gitlab_mcp.sandbox.call import Call, Reply
-from gitlab_mcp.sandbox.ci import WAITING, Job
-from gitlab_mcp.sandbox.ci_configuration import read_configuration
 from gitlab_mcp.sandbox.entities import pipelines
-from gitlab_mcp.sandbox.errors import bad_request, forbidden, not_found
-from gitlab_mcp.sandbox.model import DEVELOPER, MAINTAINER, OWNER
-from gitlab_mcp.sandbox.pipeline_creation import begin_asked_for, read_ci_file
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.errors import bad_request, forbidden, not_found
+from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.routes.pipelines import job_of, pipeline_of
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.state import permissions
+from gitlab_mcp.sandbox.state.model import WAITING, Job
+from gitlab_mcp.sandbox.state.pipelines import begin_asked_for, read_ci_file
+from gitlab_mcp.sandbox.state.users import DEVELOPER, MAINTAINER, OWNER
+from gitlab_mcp.sandbox.text.ci_configuration import read_configuration
 
 _OVERRIDING = {"developer": DEVELOPER, "maintainer": MAINTAINER, "owner": OWNER}
 _NO_VARIABLES = "Insufficient permissions to set pipeline variables"
@@ -26,7 +26,7 @@ def create_pipeline(call: Call) -> Any:
     sha = project.repository.resolve(ref)
     if sha is None:
         raise bad_request({"base": ["Reference not found"]})
-    if access.protection(project, ref) and not access.may_push(call.user, project, ref):
+    if permissions.protection(project, ref) and not permissions.may_push(call.user, project, ref):
         raise bad_request({"base": ["You do not have sufficient permission to run a pipeline on this branch"]})
     # GitLab docs, CI/CD variables: who may give some is a setting of the project, nobody at first.
     least = _OVERRIDING.get(str(project.settings.get("ci_pipeline_variables_minimum_override_role")))

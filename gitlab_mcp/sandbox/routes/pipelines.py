@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gitlab_mcp.sandbox.call import Call, Reply
-from gitlab_mcp.sandbox.ci import Job, Pipeline
 from gitlab_mcp.sandbox.entities import pipelines
-from gitlab_mcp.sandbox.errors import not_found
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.errors import not_found
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.state.model import Job, Pipeline
 
 _STATES = (
     "created|waiting_for_resource|preparing|waiting_for_callback|pending|running|success|failed|canceling|canceled|"

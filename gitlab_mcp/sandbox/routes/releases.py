@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import repository
 from gitlab_mcp.sandbox.entities.projects import web_url
 from gitlab_mcp.sandbox.entities.users import stamp, user_basic
-from gitlab_mcp.sandbox.errors import bad_request, conflict, not_found
-from gitlab_mcp.sandbox.model import DEVELOPER, Release
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.errors import bad_request, conflict, not_found
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.state.model import Release
+from gitlab_mcp.sandbox.state.users import DEVELOPER
 
 _ALL = "/projects/:id/releases"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox.call import Call, Reply
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.repositories.searching import Piece, search
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.git.search import Piece, search
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
 
 
 @route("GET", "/projects/:id/search", "scope*:enum(blobs) search* ref", user_needed=True)

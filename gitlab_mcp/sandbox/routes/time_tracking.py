@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox import access, durations
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities.issues import time_stats
-from gitlab_mcp.sandbox.errors import bad_request, forbidden
-from gitlab_mcp.sandbox.model import Issuable
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.errors import bad_request, forbidden
 from gitlab_mcp.sandbox.routes.noteables import both, noteable
+from gitlab_mcp.sandbox.state import permissions
+from gitlab_mcp.sandbox.state.model import Issuable
+from gitlab_mcp.sandbox.text import durations
 
 
 def _changeable(call: Call) -> Issuable:
     one = noteable(call)
-    if not access.may_set_metadata(call.user, one):
+    if not permissions.may_set_metadata(call.user, one):
         raise forbidden()
     return one
 

@@ -6,12 +6,12 @@ import base64
 import hashlib
 from typing import Any
 
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities.repository import commit, tree_object
-from gitlab_mcp.sandbox.errors import not_found
-from gitlab_mcp.sandbox.paging import page_of, paginate
-from gitlab_mcp.sandbox.repositories.trees import Entry, is_blob, last_commit, list_tree, read_blob
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.git.trees import Entry, is_blob, last_commit, list_tree, read_blob
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.errors import not_found
+from gitlab_mcp.sandbox.http.pagination import page_of, paginate
+from gitlab_mcp.sandbox.http.routing import route
 
 
 @route(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox.call import Call, Reply
-from gitlab_mcp.sandbox.errors import bad_request, forbidden, not_found
-from gitlab_mcp.sandbox.model import DEVELOPER
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.errors import bad_request, forbidden, not_found
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.state.users import DEVELOPER
 
 _ALL = "/projects/:id/wikis"
 

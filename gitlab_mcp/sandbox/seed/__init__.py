@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitlab_mcp.sandbox.ci import Job
-from gitlab_mcp.sandbox.model import Project
 from gitlab_mcp.sandbox.seed import app, copied, jobs, others, people
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.state.model import Job, Project
+from gitlab_mcp.sandbox.state.world import World
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 
-from gitlab_mcp.sandbox.model import MAINTAINER as MAINTAINER_ROLE
-from gitlab_mcp.sandbox.model import DiffVersion, Issue, MergeRequest, Milestone, Project
 from gitlab_mcp.sandbox.seed import app_files, beside_code, hostile
 from gitlab_mcp.sandbox.seed.people import GROUP, add_members, person
 from gitlab_mcp.sandbox.seed.writing import add_issue, add_labels, at, close, minutes, say
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.state.model import DiffVersion, Issue, MergeRequest, Milestone, Project
+from gitlab_mcp.sandbox.state.users import MAINTAINER as MAINTAINER_ROLE
+from gitlab_mcp.sandbox.state.world import World
 
 _LABELS = {
     "bug": ("#d9534f", "Something is wrong"),

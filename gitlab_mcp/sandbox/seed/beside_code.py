@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gitlab_mcp.sandbox.model import Project, Release
 from gitlab_mcp.sandbox.seed.people import person
 from gitlab_mcp.sandbox.seed.writing import at
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.state.model import Project, Release
+from gitlab_mcp.sandbox.state.world import World
 
 _WIKI = {
     "home": "# app\n\nHow we work: see [[Release-process]].\n",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from gitlab_mcp.sandbox.model import MAINTAINER, Milestone, Project
-from gitlab_mcp.sandbox.naming import free_path, slug
-from gitlab_mcp.sandbox.repositories.copying import copy
+from gitlab_mcp.sandbox.git.clone import copy
 from gitlab_mcp.sandbox.seed import hostile
 from gitlab_mcp.sandbox.seed.people import GROUP, add_members, person
 from gitlab_mcp.sandbox.seed.writing import add_issue, add_labels, at, say
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.state.model import Milestone, Project
+from gitlab_mcp.sandbox.state.project_paths import free_path, slug
+from gitlab_mcp.sandbox.state.users import MAINTAINER
+from gitlab_mcp.sandbox.state.world import World
 
 _LABELS = {
     "bug": ("#d9534f", "Something is wrong"),

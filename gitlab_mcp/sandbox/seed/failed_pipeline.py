@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from gitlab_mcp.sandbox.ci import Job, Pipeline
-from gitlab_mcp.sandbox.model import Project
-from gitlab_mcp.sandbox.repositories.repository import ZERO
+from gitlab_mcp.sandbox.git.repository import ZERO
 from gitlab_mcp.sandbox.seed import job_logs
 from gitlab_mcp.sandbox.seed.people import person
 from gitlab_mcp.sandbox.seed.writing import at, minutes
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.state.model import Job, Pipeline, Project
+from gitlab_mcp.sandbox.state.world import World
 
 
 def plant(world: World, project: Project, branch: str) -> Pipeline:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from gitlab_mcp.sandbox.repositories.repository import Repository
+from gitlab_mcp.sandbox.git.repository import Repository
 
 EXECUTABLE, LINK, SUBMODULE = "100755", "120000", "160000"
 

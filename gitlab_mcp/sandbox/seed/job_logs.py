@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from gitlab_mcp.sandbox.ci import ReportedTest
+from gitlab_mcp.sandbox.state.model import ReportedTest
 
 _GREEN, _CYAN, _RED, _RESET, _CLEAR = "\x1b[32;1m", "\x1b[0K\x1b[36;1m", "\x1b[31;1m", "\x1b[0;m", "\x1b[0K"
 _BEGUN = 1763888400

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import secrets
 
-from gitlab_mcp.sandbox.ci import Job, Pipeline
-from gitlab_mcp.sandbox.model import Project
-from gitlab_mcp.sandbox.repositories.repository import ZERO
+from gitlab_mcp.sandbox.git.repository import ZERO
 from gitlab_mcp.sandbox.seed.people import person
 from gitlab_mcp.sandbox.seed.writing import at, minutes
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.state.model import Job, Pipeline, Project
+from gitlab_mcp.sandbox.state.world import World
 
 
 def plant(world: World, project: Project) -> tuple[Job, dict[str, str]]:

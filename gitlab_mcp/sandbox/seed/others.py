@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from gitlab_mcp.sandbox.model import MAINTAINER, OWNER
-from gitlab_mcp.sandbox.repositories.repository import Repository
+from gitlab_mcp.sandbox.git.repository import Repository
 from gitlab_mcp.sandbox.seed.history import History
 from gitlab_mcp.sandbox.seed.people import GROUP, add_members, person
 from gitlab_mcp.sandbox.seed.writing import add_issue, at
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.state.users import MAINTAINER, OWNER
+from gitlab_mcp.sandbox.state.world import World
 
 
 def plant(world: World) -> None:

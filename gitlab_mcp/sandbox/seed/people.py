@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, date, datetime
 
-from gitlab_mcp.sandbox.model import DEVELOPER, OWNER, REPORTER, Project, User
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.state.model import Project
+from gitlab_mcp.sandbox.state.users import DEVELOPER, OWNER, REPORTER, User
+from gitlab_mcp.sandbox.state.world import World
 
 _JOINED = datetime(2025, 3, 3, 9, 0, tzinfo=UTC)
 GROUP = "acme"

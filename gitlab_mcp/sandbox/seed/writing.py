@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gitlab_mcp.sandbox import activity
-from gitlab_mcp.sandbox.model import Issuable, Issue, Label, Note, Project, discussion_id
 from gitlab_mcp.sandbox.seed.people import person
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.state import activity
+from gitlab_mcp.sandbox.state.model import Issuable, Issue, Label, Project
+from gitlab_mcp.sandbox.state.notes import Note, discussion_id
+from gitlab_mcp.sandbox.state.world import World
 
 
 def at(month: int, day: int, hour: int = 10, minute: int = 0) -> datetime:

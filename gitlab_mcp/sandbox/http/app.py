@@ -1,0 +1,271 @@
+"""The web application: REST, git over HTTP and the knobs, each from its part of the path."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import struct
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from gitlab_mcp.sandbox.faults import routes as fault_routes
+from gitlab_mcp.sandbox.faults.injector import Fault, Knobs, readable
+from gitlab_mcp.sandbox.git import smart_http
+from gitlab_mcp.sandbox.http import dispatch
+from gitlab_mcp.sandbox.http.dispatch import Answer
+from gitlab_mcp.sandbox.state.world import World
+
+_LOG = logging.getLogger(__name__)
+_THREADS = 32
+# GitLab docs, commits API: requests above 300 MB are rejected.
+_MAX_BODY = 300_000_000
+_NOT_FOUND = (
+    b"<!DOCTYPE html>\n<html><head><title>Not Found (404)</title></head><body>404: Page Not Found</body></html>\n"
+)
+
+
+class Disconnected(Exception):
+    """The client went away before its request was read."""
+
+
+class Connections:
+    """The open connections by the client's address, so that one can be cut."""
+
+    def __init__(self) -> None:
+        self.transports: dict[tuple[str, int], asyncio.Transport] = {}
+
+    def protocol(self) -> type[H11Protocol]:
+        """uvicorn's HTTP protocol, which tells of the connections it makes."""
+        transports = self.transports
+
+        class Protocol(H11Protocol):
+            def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+                super().connection_made(transport)
+                if self.client:
+                    transports[self.client] = transport
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                if self.client:
+                    transports.pop(self.client, None)
+                super().connection_lost(exc)
+
+        return Protocol
+
+    def cut(self, client: Any) -> None:
+        """Reset one connection: the client sees it lost, not closed in good order."""
+        transport = self.transports.get(tuple(client))
+        if transport is None:
+            return
+        found = transport.get_extra_info("socket")
+        if found is not None:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+
+    def close(self, client: Any) -> None:
+        """Close one connection in good order, after what was written to it."""
+        transport = self.transports.get(tuple(client))
+        if transport is not None:
+            transport.close()
+
+    def cut_all(self) -> None:
+        """Reset every connection."""
+        for client in list(self.transports):
+            self.cut(client)
+
+
+class Gateway:
+    """The ASGI application of one sandbox; `prefix` is what its paths begin with, or nothing."""
+
+    def __init__(self, world: World, knobs: Knobs | None, prefix: str) -> None:
+        self.world = world
+        self.knobs = knobs
+        self.prefix = prefix
+        self.connections = Connections()
+        self.closing = asyncio.Event()
+        self.endings: set[asyncio.Task[None]] = set()
+        self.threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sandbox")
+        self.application = Starlette(routes=[Mount("/", app=self._serve)])
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        try:
+            await self._answer(scope, receive, send)
+        except Disconnected:
+            return
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raw_path = scope["raw_path"].decode("ascii")
+        method, query = scope["method"], scope["query_string"].decode("latin-1")
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        if not raw_path.startswith(f"{self.prefix}/"):
+            return await _send(send, Answer(404, {"content-type": "text/html"}, _NOT_FOUND), method)
+        path = raw_path[len(self.prefix) :]
+        if self.knobs is not None and path.startswith("/_sandbox/"):
+            body = await _read(receive)
+            reply = fault_routes.answer(self.world, self.knobs, method, path.removeprefix("/_sandbox/"), body)
+            return await _send(send, reply, method)
+        if git := smart_http.recognise(method, path, query, headers):
+            return await self._git(scope, receive, send, git, path)
+        return await self._rest(scope, receive, send, method, path, query, headers)
+
+    async def _rest(
+        self, scope: Scope, receive: Receive, send: Send, method: str, path: str, query: str, headers: Mapping[str, str]
+    ) -> None:
+        try:
+            body = await _read(receive)
+        except OverflowError:
+            return await _send(send, Answer(413, {}, b'{"message":"413 Request Entity Too Large"}'), method)
+        entry = self._record(method, path, query, headers, readable(body, headers.get("content-type", "")))
+        faults = self.knobs.take(method, path) if self.knobs else []
+        if not await self._hinder(faults, scope, receive, send, entry):
+            return None
+        if path.startswith("/api/v4/"):
+            reply = await asyncio.get_running_loop().run_in_executor(
+                self.threads, self._call, method, path.removeprefix("/api/v4"), query, headers, body
+            )
+        else:
+            reply = Answer(404, {"content-type": "text/html; charset=utf-8"}, _NOT_FOUND)
+        if any(fault.kind == "drop" for fault in faults):
+            return await self._cut(scope, receive)
+        entry["status"] = reply.status
+        if any(fault.kind == "cut" for fault in faults):
+            return await self._break_off(scope, receive, send, reply)
+        return await _send(send, reply, method)
+
+    def _call(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        try:
+            return dispatch.answer(self.world, method, path, query, headers, body)
+        except Exception:  # noqa: BLE001 - GitLab answers 500 too; the log has what it was
+            if not self.world.closing.is_set():
+                _LOG.exception("%s %s", method, path)
+            body = b'{"message":"500 Internal Server Error"}'
+            return Answer(500, {"content-type": "application/json"}, body)
+
+    async def _git(self, scope: Scope, receive: Receive, send: Send, request: smart_http.GitRequest, path: str) -> None:
+        entry = self._record(request.method, path, request.query, request.headers, None)
+        faults = self.knobs.take(request.method, path) if self.knobs else []
+        if not await self._hinder(faults, scope, receive, send, entry):
+            return
+        kinds = {fault.kind for fault in faults}
+        broken: list[Answer] = []
+        try:
+            project, token = smart_http.admit(self.world, request)
+        except smart_http.Refusal as refused:
+            headers = {"content-type": "text/plain; charset=utf-8"}
+            if refused.status == 401:
+                headers["www-authenticate"] = 'Basic realm="GitLab"'
+            entry["status"] = refused.status
+            await _send(send, Answer(refused.status, headers, refused.text.encode()), request.method)
+            return
+
+        async def deliver(status: int, head: list[tuple[bytes, bytes]], body: AsyncIterator[bytes]) -> None:
+            if kinds & {"drop", "cut"}:
+                headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head}
+                broken.append(Answer(status, headers, b"".join([chunk async for chunk in body])))
+                return
+            entry["status"] = status
+            await send({"type": "http.response.start", "status": status, "headers": head})
+            async for chunk in body:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+
+        await smart_http.Backend(self.world, request, project, token, self.endings).run(_chunks(receive), deliver)
+        if "drop" in kinds:
+            await self._cut(scope, receive)
+        elif broken:
+            entry["status"] = broken[0].status
+            await self._break_off(scope, receive, send, broken[0])
+
+    async def _hinder(
+        self, faults: list[Fault], scope: Scope, receive: Receive, send: Send, entry: dict[str, Any]
+    ) -> bool:
+        """Let the call meet its faults; False if they have answered it."""
+        for fault in faults:
+            if fault.kind == "delay" and not await self._wait(fault.seconds):
+                await self._cut(scope, receive)
+                return False
+            if fault.kind == "drop" and fault.when == "before":
+                await self._cut(scope, receive)
+                return False
+            if fault.kind == "fail":
+                entry["status"] = fault.status
+                await _send(send, Answer(fault.status, fault.headers, fault.body), scope["method"])
+                return False
+        return True
+
+    async def _wait(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self.closing.wait(), seconds)
+        except TimeoutError:
+            return True
+        return False
+
+    async def _break_off(self, scope: Scope, receive: Receive, send: Send, answer: Answer) -> None:
+        """Announce the whole answer, send half of its body and close; one without a body is not sent at all."""
+        half = answer.body[: len(answer.body) // 2]
+        if not half or scope["method"] == "HEAD":
+            await self._cut(scope, receive)
+            return
+        await _send_head(send, answer)
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+        self.connections.close(scope["client"])
+        await _gone(receive)
+
+    async def _cut(self, scope: Scope, receive: Receive) -> None:
+        self.connections.cut(scope["client"])
+        await _gone(receive)
+
+    def _record(self, method: str, path: str, query: str, headers: Mapping[str, str], body: Any) -> dict[str, Any]:
+        return self.knobs.record(method, path, query, headers, body) if self.knobs else {}
+
+
+async def _read(receive: Receive) -> bytes:
+    parts, size = [], 0
+    async for chunk in _chunks(receive):
+        parts.append(chunk)
+        size += len(chunk)
+        if size > _MAX_BODY:
+            raise OverflowError
+    return b"".join(parts)
+
+
+async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        yield message.get("body", b"")
+        more = message.get("more_body", False)
+
+
+async def _gone(receive: Receive) -> None:
+    # uvicorn would answer 500 for an application that says too little, unless it knows that the client is gone.
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send(send: Send, answer: Answer, method: str) -> None:
+    await _send_head(send, answer)
+    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
+
+
+async def _send_head(send: Send, answer: Answer) -> None:
+    every = dict(answer.headers)
+    if answer.status != 204:
+        every.setdefault("content-length", str(len(answer.body)))
+    # UTF-8 as GitLab sends it; a line break would end the header.
+    headers = [(name.encode(), _one_line(value).encode("utf-8", "replace")) for name, value in every.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+
+
+def _one_line(value: str) -> str:
+    return "".join(letter for letter in value if letter >= " ").strip()

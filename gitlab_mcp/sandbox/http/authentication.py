@@ -1,0 +1,64 @@
+"""Which token a REST request carries: personal and OAuth tokens everywhere, a job's only where GitLab lets it in.
+
+On any other route a job token is not refused but ignored: the call is an anonymous one (GitLab, auth_finders.rb).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gitlab_mcp.sandbox.http.errors import unauthorized
+from gitlab_mcp.sandbox.state.model import Token
+from gitlab_mcp.sandbox.state.permissions import refuse_spent
+from gitlab_mcp.sandbox.state.world import World
+
+JOB_PREFIX = "glcbt-"
+
+
+def token_of(
+    world: World, headers: Mapping[str, str], params: Mapping[str, object], *, job_token: bool
+) -> Token | None:
+    """The token of a call, or None for an anonymous one; raises the 401 of an unknown or spent token.
+
+    `job_token` says whether the route takes job tokens; `params` are those of query and body.
+    """
+    token = _access_token(world, headers, params)
+    if token is None and job_token:
+        token = _job_token(world, headers, params)
+    if token is not None:
+        token.last_used_at = world.now()
+    return token
+
+
+def _access_token(world: World, headers: Mapping[str, str], params: Mapping[str, object]) -> Token | None:
+    private = headers.get("private-token") or _text(params, "private_token")
+    value = private or _bearer(headers) or _text(params, "access_token")
+    if not value or value.startswith(JOB_PREFIX):
+        return None
+    token = world.tokens.get(value)
+    # GitLab knows OAuth tokens as Authorization: Bearer only.
+    if token is None or token.kind == "job" or (private and token.kind == "oauth"):
+        raise unauthorized()
+    refuse_spent(world, token)
+    return token
+
+
+def _job_token(world: World, headers: Mapping[str, str], params: Mapping[str, object]) -> Token | None:
+    bearer = _bearer(headers)
+    value = bearer if bearer.startswith(JOB_PREFIX) else ""
+    value = value or _text(params, "job_token") or _text(params, "token") or headers.get("job-token", "")
+    if not value:
+        return None
+    token = world.tokens.get(value)
+    if token is None or token.job is None or not token.job.running:
+        raise unauthorized()
+    return token
+
+
+def _bearer(headers: Mapping[str, str]) -> str:
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else ""
+
+
+def _text(params: Mapping[str, object], name: str) -> str:
+    return str(params.get(name) or "")

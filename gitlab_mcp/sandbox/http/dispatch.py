@@ -1,0 +1,94 @@
+"""Answering one REST request: route, token, parameters, project, then the route's function."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gitlab_mcp.sandbox import routes
+from gitlab_mcp.sandbox.http import authentication, parameters, routing
+from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.errors import ApiError, forbidden, not_found, unauthorized
+from gitlab_mcp.sandbox.http.routing import Route
+from gitlab_mcp.sandbox.state import permissions
+from gitlab_mcp.sandbox.state.model import Project
+from gitlab_mcp.sandbox.state.world import World
+
+routes.load()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is sent back."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def answer(world: World, method: str, raw_path: str, query: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    """Answer a request for the percent-encoded path after /api/v4; header names in lower case."""
+    try:
+        reply = _dispatch(world, method, raw_path, query, headers, body)
+    except ApiError as refused:
+        reply = Reply(refused.body, refused.status, refused.headers)
+    return _encode(reply, method)
+
+
+def _dispatch(world: World, method: str, raw_path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    found = routing.match(method, raw_path) or (routing.match("GET", raw_path) if method == "HEAD" else None)
+    if found is None:
+        name = f"{method} {routing.template_of(raw_path)}"
+        raise ApiError(501, {"message": f"501 Not Implemented: {name} is not part of the sandbox"})
+    route, path = found
+    asked = parameters.nest(query)
+    given = parameters.read(query, body, headers.get("content-type", ""))
+    token = authentication.token_of(world, headers, given, job_token=route.job_token)
+    if token is None and (route.user_needed or (method not in ("GET", "HEAD") and "/repository/" not in raw_path)):
+        raise unauthorized()
+    if token is not None:
+        permissions.require_scope(token, method, route.template)
+    checked = parameters.check(route.parameters, given)
+    user = token.user if token else None
+    call = Call(world, method, raw_path, asked, path, checked, token, user)
+    if route.in_project:
+        call.maybe_project = _project(call, route)
+    # One write at a time in a project, so that what one checks still holds when it acts.
+    writes = method not in ("GET", "HEAD") and call.maybe_project is not None
+    with call.project.lock if writes else contextlib.nullcontext():
+        result = route.handler(call)
+    if isinstance(result, Reply):
+        return result
+    return Reply(result, {"POST": 201, "DELETE": 204}.get(method, 200))
+
+
+def _project(call: Call, route: Route) -> Project:
+    key = call.path["id"]
+    project = call.world.find_project(key, call.method, call.address_with("{id}"))
+    if call.token is not None and call.token.job is not None:
+        refusal = permissions.job_project_refusal(call.token.job, project)
+        if refusal:
+            raise forbidden(refusal)
+    if not permissions.may_see(call.user, project):
+        raise not_found("Project")
+    if call.method not in ("GET", "HEAD"):
+        if call.user is None:
+            raise forbidden()
+        if project.archived and not route.archived:
+            raise forbidden()
+    return project
+
+
+def _encode(reply: Reply, method: str) -> Answer:
+    headers = dict(reply.headers)
+    if reply.status == 204:
+        return Answer(204, headers, b"")
+    body: Any = reply.body
+    if not isinstance(body, bytes):
+        body = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    headers["content-type"] = reply.media_type
+    headers["content-length"] = str(len(body))
+    return Answer(reply.status, headers, b"" if method == "HEAD" else body)

@@ -1,0 +1,24 @@
+"""Paths of projects, made from their names."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from gitlab_mcp.sandbox.state.world import World
+
+
+def slug(name: str) -> str:
+    """A path made of a name: plain letters, digits and - . _, never empty, never ending as a reserved one does."""
+    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
+    path = re.sub(r"[^a-z0-9._]+", "-", plain).strip("-._")
+    path = re.sub(r"[-._]*\.(git|atom)$", "", path).strip("-._")
+    return re.sub(r"([-._])[-._]+", r"\1", path)[:100].strip("-._") or "project"
+
+
+def free_path(world: World, group: str, wanted: str) -> str:
+    """The wanted path, with a number behind it if a project has it or had it."""
+    path, number = wanted, 2
+    while world.project_by_path(f"{group}/{path}") is not None or f"{group}/{path}" in world.moved:
+        path, number = f"{wanted}-{number}", number + 1
+    return path
