@@ -107,7 +107,7 @@ def clone_url(sandbox: Sandbox, who: str, project: str = "") -> str:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(knobs=True) as one:
+    with Sandbox(fault_injection=True) as one:
         yield one
 
 

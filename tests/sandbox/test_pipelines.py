@@ -13,7 +13,9 @@ from tests.sandbox.conftest import Api
 BRANCH = "feature/verbose-flag"
 
 
-def test_a_knob_gives_a_branch_a_pipeline_that_failed_from_another_process(sandbox: Sandbox, developer: Api) -> None:
+def test_fault_injection_gives_a_branch_a_failed_pipeline_from_another_process(
+    sandbox: Sandbox, developer: Api
+) -> None:
     address = f"{sandbox.url}/_sandbox/failed_pipelines"
     made = requests.post(address, json={"project": sandbox.project, "branch": BRANCH}, timeout=30)
     refused = requests.post(address, json={"project": sandbox.project, "branch": "gone"}, timeout=30)

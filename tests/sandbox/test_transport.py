@@ -43,14 +43,14 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_tls_serves_rest_and_git_and_drops_connections(certificate: tuple[Path, Path], tmp_path: Path) -> None:
-    with Sandbox(ssl=certificate, knobs=True) as sandbox:
+    with Sandbox(ssl=certificate, fault_injection=True) as sandbox:
         assert sandbox.url.startswith("https://127.0.0.1:")
-        assert sandbox.knobs is not None
+        assert sandbox.faults is not None
         api = Api(sandbox, "developer")
         with api.session:
             api.session.verify = str(certificate[0])
             assert api.get("/projects/:p")["web_url"].startswith("https://")
-            sandbox.knobs.drop("GET", "/version")
+            sandbox.faults.drop("GET", "/version")
             with pytest.raises(requests.ConnectionError):
                 api.get("/version")
         trust = f"http.sslCAInfo={certificate[0]}"

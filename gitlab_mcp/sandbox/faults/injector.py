@@ -33,7 +33,7 @@ class Fault:
         return self.times > 0 and self.method in ("*", method) and re.search(self.path, path) is not None
 
 
-class Knobs:
+class FaultInjector:
     """The faults that wait and the requests that were seen. Paths are searched as they came, percent-encoded."""
 
     def __init__(self) -> None:

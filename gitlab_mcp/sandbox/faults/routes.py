@@ -1,4 +1,4 @@
-"""The knobs over HTTP, for tests in another process: /_sandbox/faults, requests, quick_actions and mentions.
+"""Fault injection over HTTP, for tests in another process: /_sandbox/faults, requests, quick_actions and mentions.
 
 POST /_sandbox/failed_pipelines with {"project", "branch"} gives a branch a pipeline that failed.
 """
@@ -9,13 +9,13 @@ import json
 import re
 from typing import Any
 
-from gitlab_mcp.sandbox.faults.injector import Knobs
+from gitlab_mcp.sandbox.faults.injector import FaultInjector
 from gitlab_mcp.sandbox.http.dispatch import Answer
 from gitlab_mcp.sandbox.seed import failed_pipeline
 from gitlab_mcp.sandbox.state.world import World
 
 
-def answer(world: World, knobs: Knobs, method: str, path: str, body: bytes) -> Answer:
+def answer(world: World, injector: FaultInjector, method: str, path: str, body: bytes) -> Answer:
     """Answer a call of a path after /_sandbox/."""
     match method, path:
         case "POST", "faults":
@@ -24,25 +24,25 @@ def answer(world: World, knobs: Knobs, method: str, path: str, body: bytes) -> A
                 kind = given.pop("kind")
                 if kind not in ("fail", "delay", "drop", "cut", "rate_limit"):
                     raise ValueError(f"unknown kind {kind!r}")
-                getattr(knobs, kind)(**given)
+                getattr(injector, kind)(**given)
             except (ValueError, TypeError, KeyError, AttributeError, re.error) as error:
                 return _json(400, {"message": f"{type(error).__name__}: {error}"})
             return _json(201, {"kind": kind})
         case "DELETE", "faults":
-            knobs.clear_faults()
+            injector.clear_faults()
             return Answer(204, {}, b"")
         case "POST", "failed_pipelines":
             return _fail_pipeline(world, body)
         case "GET", "requests":
-            return _json(200, knobs.requests())
+            return _json(200, injector.requests())
         case "GET", "quick_actions":
             return _json(200, list(world.executed_quick_actions))
         case "GET", "mentions":
             return _json(200, list(world.mentions))
         case "DELETE", "requests":
-            knobs.clear_requests()
+            injector.clear_requests()
             return Answer(204, {}, b"")
-    return _json(404, {"message": f"{method} /_sandbox/{path} is no knob"})
+    return _json(404, {"message": f"{method} /_sandbox/{path} is no part of fault injection"})
 
 
 def _fail_pipeline(world: World, body: bytes) -> Answer:

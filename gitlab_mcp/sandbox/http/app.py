@@ -1,4 +1,4 @@
-"""The web application: REST, git over HTTP and the knobs, each from its part of the path."""
+"""The web application: REST, git over HTTP and fault injection, each from its part of the path."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gitlab_mcp.sandbox.faults import routes as fault_routes
-from gitlab_mcp.sandbox.faults.injector import Fault, Knobs, readable
+from gitlab_mcp.sandbox.faults.injector import Fault, FaultInjector, readable
 from gitlab_mcp.sandbox.git import smart_http
 from gitlab_mcp.sandbox.http import dispatch
 from gitlab_mcp.sandbox.http.dispatch import Answer
@@ -83,9 +83,9 @@ class Connections:
 class Gateway:
     """The ASGI application of one sandbox; `prefix` is what its paths begin with, or nothing."""
 
-    def __init__(self, world: World, knobs: Knobs | None, prefix: str) -> None:
+    def __init__(self, world: World, injector: FaultInjector | None, prefix: str) -> None:
         self.world = world
-        self.knobs = knobs
+        self.injector = injector
         self.prefix = prefix
         self.connections = Connections()
         self.closing = asyncio.Event()
@@ -108,9 +108,9 @@ class Gateway:
         if not raw_path.startswith(f"{self.prefix}/"):
             return await _send(send, Answer(404, {"content-type": "text/html"}, _NOT_FOUND), method)
         path = raw_path[len(self.prefix) :]
-        if self.knobs is not None and path.startswith("/_sandbox/"):
+        if self.injector is not None and path.startswith("/_sandbox/"):
             body = await _read(receive)
-            reply = fault_routes.answer(self.world, self.knobs, method, path.removeprefix("/_sandbox/"), body)
+            reply = fault_routes.answer(self.world, self.injector, method, path.removeprefix("/_sandbox/"), body)
             return await _send(send, reply, method)
         if git := smart_http.recognise(method, path, query, headers):
             return await self._git(scope, receive, send, git, path)
@@ -124,7 +124,7 @@ class Gateway:
         except OverflowError:
             return await _send(send, Answer(413, {}, b'{"message":"413 Request Entity Too Large"}'), method)
         entry = self._record(method, path, query, headers, readable(body, headers.get("content-type", "")))
-        faults = self.knobs.take(method, path) if self.knobs else []
+        faults = self.injector.take(method, path) if self.injector else []
         if not await self._hinder(faults, scope, receive, send, entry):
             return None
         if path.startswith("/api/v4/"):
@@ -151,7 +151,7 @@ class Gateway:
 
     async def _git(self, scope: Scope, receive: Receive, send: Send, request: smart_http.GitRequest, path: str) -> None:
         entry = self._record(request.method, path, request.query, request.headers, None)
-        faults = self.knobs.take(request.method, path) if self.knobs else []
+        faults = self.injector.take(request.method, path) if self.injector else []
         if not await self._hinder(faults, scope, receive, send, entry):
             return
         kinds = {fault.kind for fault in faults}
@@ -224,7 +224,7 @@ class Gateway:
         await _gone(receive)
 
     def _record(self, method: str, path: str, query: str, headers: Mapping[str, str], body: Any) -> dict[str, Any]:
-        return self.knobs.record(method, path, query, headers, body) if self.knobs else {}
+        return self.injector.record(method, path, query, headers, body) if self.injector else {}
 
 
 async def _read(receive: Receive) -> bytes:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import click
 import uvicorn
 
-from gitlab_mcp.sandbox.faults.injector import Knobs
+from gitlab_mcp.sandbox.faults.injector import FaultInjector
 from gitlab_mcp.sandbox.http.app import Gateway
 from gitlab_mcp.sandbox.http.errors import SandboxError
 from gitlab_mcp.sandbox.seed import failed_pipeline, plant
@@ -67,16 +67,16 @@ class _Server(uvicorn.Server):
 class Sandbox:
     """A small GitLab on 127.0.0.1 for as long as the `with` block lasts.
 
-    `repo` is a git repository whose copy becomes the project (it is only read); `port` 0 takes a free one; `knobs`
-    lets tests put faults in the way; `prefix` such as "/gitlab" puts all paths below it; `ssl` is (certfile, keyfile).
-    Raises SandboxError if it cannot be started.
+    `repo` is a git repository whose copy becomes the project (the original is only read). `port` 0 takes a free port.
+    `fault_injection` lets tests make requests fail through `faults`. `prefix`, such as "/gitlab", is put before all
+    paths. `ssl` is (certfile, keyfile). Raises SandboxError if the sandbox cannot be started.
     """
 
     def __init__(
         self,
         repo: str | Path | None = None,
         port: int = 0,
-        knobs: bool = False,
+        fault_injection: bool = False,
         prefix: str = "",
         ssl: tuple[str | Path, str | Path] | None = None,
     ) -> None:
@@ -103,7 +103,7 @@ class Sandbox:
             self.project_id = planted.project.id
             self.job = planted.job
             self.tokens = planted.tokens
-            self._knobs = Knobs() if knobs else None
+            self._faults = FaultInjector() if fault_injection else None
             self._start(prefix, ssl)
         except BaseException:
             self.close()
@@ -120,11 +120,11 @@ class Sandbox:
         return list(self.world.mentions)
 
     @property
-    def knobs(self) -> Knobs:
-        """What puts faults in the way. Raises SandboxError if it was started without."""
-        if self._knobs is None:
-            raise SandboxError("The sandbox was started without knobs.")
-        return self._knobs
+    def faults(self) -> FaultInjector:
+        """What makes requests fail. Raises SandboxError if the sandbox was started without `fault_injection`."""
+        if self._faults is None:
+            raise SandboxError("The sandbox was started without fault injection.")
+        return self._faults
 
     def fail_pipeline(self, branch: str) -> Pipeline:
         """Give a branch of the project a pipeline whose tests failed."""
@@ -133,7 +133,7 @@ class Sandbox:
             return failed_pipeline.plant(self.world, project, branch)
 
     def _start(self, prefix: str, ssl: tuple[str | Path, str | Path] | None) -> None:
-        gateway = Gateway(self.world, self._knobs, prefix)
+        gateway = Gateway(self.world, self._faults, prefix)
         config = uvicorn.Config(
             gateway.application,
             http=gateway.connections.protocol(),
@@ -191,7 +191,7 @@ class Sandbox:
         self.close()
 
 
-def serve(port: int, repo: Path | None, knobs: bool, as_json: bool) -> None:
+def serve(port: int, repo: Path | None, fault_injection: bool, as_json: bool) -> None:
     """Run a sandbox until SIGTERM or SIGINT, after saying how to use it.
 
     With `as_json` that is one line: {"url", "project", "project_id", "tokens": {name: value}}. Raises
@@ -204,7 +204,7 @@ def serve(port: int, repo: Path | None, knobs: bool, as_json: bool) -> None:
 
     previous = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        with Sandbox(repo=repo, port=port, knobs=knobs) as sandbox:
+        with Sandbox(repo=repo, port=port, fault_injection=fault_injection) as sandbox:
             click.echo(_as_json(sandbox) if as_json else _for_people(sandbox))
             sys.stdout.flush()
             ended.wait()

@@ -12,24 +12,24 @@ import pytest
 import requests
 
 from gitlab_mcp.sandbox import Sandbox, SandboxError
-from gitlab_mcp.sandbox.faults.injector import Knobs
+from gitlab_mcp.sandbox.faults.injector import FaultInjector
 from tests.sandbox.conftest import Api, clone_url, git
 
 NOTES = "/projects/:p/issues/7/notes"
 
 
 @pytest.fixture
-def knobs(sandbox: Sandbox) -> Knobs:
-    assert sandbox.knobs is not None
-    return sandbox.knobs
+def faults(sandbox: Sandbox) -> FaultInjector:
+    assert sandbox.faults is not None
+    return sandbox.faults
 
 
 def bodies(api: Api) -> list[str]:
     return [note["body"] for note in api.get(NOTES)]
 
 
-def test_the_next_call_fails_and_the_one_after_it_does_not(developer: Api, knobs: Knobs) -> None:
-    knobs.fail("GET", "/issues/7$", 503, "<html>maintenance</html>", headers={"Retry-After": "5"})
+def test_the_next_call_fails_and_the_one_after_it_does_not(developer: Api, faults: FaultInjector) -> None:
+    faults.fail("GET", "/issues/7$", 503, "<html>maintenance</html>", headers={"Retry-After": "5"})
     answer = developer.call("GET", "/projects/:p/issues/7")
     assert (answer.status_code, answer.text) == (503, "<html>maintenance</html>")
     assert answer.headers["content-type"].startswith("text/html")
@@ -37,49 +37,49 @@ def test_the_next_call_fails_and_the_one_after_it_does_not(developer: Api, knobs
     assert developer.get("/projects/:p/issues/7")["iid"] == 7
 
 
-def test_a_rate_limit_looks_like_gitlabs(developer: Api, knobs: Knobs) -> None:
-    knobs.rate_limit(retry_after=3, times=2)
+def test_a_rate_limit_looks_like_gitlabs(developer: Api, faults: FaultInjector) -> None:
+    faults.rate_limit(retry_after=3, times=2)
     answer = developer.call("POST", NOTES, json={"body": "x"})
     assert (answer.status_code, answer.text, answer.headers["retry-after"]) == (429, "Retry later\n", "3")
     assert developer.call("GET", NOTES).status_code == 429
     assert "x" not in bodies(developer)
 
 
-def test_a_dropped_connection_before_the_write_leaves_nothing(developer: Api, knobs: Knobs) -> None:
-    knobs.drop("POST", "/notes", when="before")
+def test_a_dropped_connection_before_the_write_leaves_nothing(developer: Api, faults: FaultInjector) -> None:
+    faults.drop("POST", "/notes", when="before")
     with pytest.raises(requests.ConnectionError):
         developer.post(NOTES, body="lost")
     assert "lost" not in bodies(developer)
 
 
-def test_a_dropped_connection_after_the_write_loses_only_the_answer(developer: Api, knobs: Knobs) -> None:
-    knobs.drop("POST", "/notes", when="after")
+def test_a_dropped_connection_after_the_write_loses_only_the_answer(developer: Api, faults: FaultInjector) -> None:
+    faults.drop("POST", "/notes", when="after")
     with pytest.raises(requests.ConnectionError):
         developer.post(NOTES, body="kept")
     assert "kept" in bodies(developer)
-    knobs.drop("POST", "/repository/commits", when="after")
+    faults.drop("POST", "/repository/commits", when="after")
     action = {"action": "create", "file_path": "x", "content": "x"}
     with pytest.raises(requests.ConnectionError):
         developer.commit("work", action, start_branch="main")
     assert developer.get("/projects/:p/repository/branches/work")["commit"]["title"] == "A change"
 
 
-def test_an_answer_that_is_cut_breaks_off_in_the_middle_after_the_write(developer: Api, knobs: Knobs) -> None:
-    knobs.cut("POST", "/notes", times=1)
+def test_an_answer_that_is_cut_breaks_off_in_the_middle_after_the_write(developer: Api, faults: FaultInjector) -> None:
+    faults.cut("POST", "/notes", times=1)
     with pytest.raises(requests.exceptions.ChunkedEncodingError, match="IncompleteRead"):
         developer.post(NOTES, body="kept")
     assert bodies(developer).count("kept") == 1
-    assert knobs.requests()[0]["status"] == 201
+    assert faults.requests()[0]["status"] == 201
     made = developer.post(NOTES, body="whole")
-    knobs.cut("DELETE", "/notes")
+    faults.cut("DELETE", "/notes")
     with pytest.raises(requests.ConnectionError):  # a 204 has no body to break off
         developer.call("DELETE", f"{NOTES}/{made['id']}")
     assert "whole" not in bodies(developer)
 
 
-def test_half_of_a_cut_answer_has_arrived(sandbox: Sandbox, developer: Api, knobs: Knobs) -> None:
+def test_half_of_a_cut_answer_has_arrived(sandbox: Sandbox, developer: Api, faults: FaultInjector) -> None:
     whole = developer.call("GET", "/projects/:p/issues/7").content
-    knobs.cut("GET", "/issues/7$")
+    faults.cut("GET", "/issues/7$")
     connection = http.client.HTTPConnection(sandbox.url.removeprefix("http://"), timeout=10)
     connection.request("GET", "/api/v4/projects/1/issues/7", headers={"PRIVATE-TOKEN": sandbox.tokens["developer"]})
     answer = connection.getresponse()
@@ -91,25 +91,27 @@ def test_half_of_a_cut_answer_has_arrived(sandbox: Sandbox, developer: Api, knob
 
 
 def test_a_push_whose_answer_is_cut_has_happened(
-    sandbox: Sandbox, tmp_path: Path, developer: Api, knobs: Knobs
+    sandbox: Sandbox, tmp_path: Path, developer: Api, faults: FaultInjector
 ) -> None:
     git(tmp_path, "clone", "--quiet", clone_url(sandbox, "developer"), "work")
-    knobs.cut("POST", "git-receive-pack$")
+    faults.cut("POST", "git-receive-pack$")
     assert git(tmp_path / "work", "push", "origin", "HEAD:refs/heads/pushed", check=False).returncode != 0
     assert developer.get("/projects/:p/repository/branches/pushed")["name"] == "pushed"
 
 
-def test_requests_are_recorded_with_headers_body_and_status(developer: Api, sandbox: Sandbox, knobs: Knobs) -> None:
+def test_requests_are_recorded_with_headers_body_and_status(
+    developer: Api, sandbox: Sandbox, faults: FaultInjector
+) -> None:
     developer.post(NOTES, body="seen")
-    (entry,) = knobs.requests()
+    (entry,) = faults.requests()
     assert (entry["method"], entry["status"], entry["body"]) == ("POST", 201, {"body": "seen"})
     assert entry["path"] == "/api/v4/projects/acme%2Fapp/issues/7/notes"
     assert entry["headers"]["private-token"] == sandbox.tokens["developer"]
-    knobs.clear()
-    assert knobs.requests() == []
+    faults.clear()
+    assert faults.requests() == []
 
 
-def test_the_knobs_are_there_over_http(sandbox: Sandbox, developer: Api) -> None:
+def test_faults_can_be_injected_over_http(sandbox: Sandbox, developer: Api) -> None:
     base = f"{sandbox.url}/_sandbox"
     fault = {"kind": "fail", "method": "GET", "path": "/user$", "status": 500, "times": 1}
     assert developer.session.post(f"{base}/faults", json=fault, timeout=10).status_code == 201
@@ -131,25 +133,25 @@ def test_the_knobs_are_there_over_http(sandbox: Sandbox, developer: Api) -> None
     assert wrong.status_code == 400
 
 
-def test_without_knobs_there_are_none() -> None:
+def test_without_fault_injection_no_faults_can_be_set() -> None:
     with Sandbox() as sandbox:
-        with pytest.raises(SandboxError, match="started without knobs"):
-            _ = sandbox.knobs
+        with pytest.raises(SandboxError, match="started without fault injection"):
+            _ = sandbox.faults
         for method in ("GET", "DELETE"):
             assert requests.request(method, f"{sandbox.url}/_sandbox/requests", timeout=10).status_code == 404
 
 
-def test_a_delay_is_waited_for(developer: Api, knobs: Knobs) -> None:
-    knobs.delay("GET", "/user$", seconds=0.3)
+def test_a_delay_is_waited_for(developer: Api, faults: FaultInjector) -> None:
+    faults.delay("GET", "/user$", seconds=0.3)
     started = time.monotonic()
     developer.get("/user")
     assert time.monotonic() - started >= 0.3
 
 
 def test_closing_ends_clients_that_wait_and_those_that_say_nothing() -> None:
-    with Sandbox(knobs=True) as sandbox:
-        assert sandbox.knobs is not None
-        sandbox.knobs.delay(seconds=60)
+    with Sandbox(fault_injection=True) as sandbox:
+        assert sandbox.faults is not None
+        sandbox.faults.delay(seconds=60)
         outcome: list[str] = []
 
         def ask() -> None:
@@ -162,7 +164,7 @@ def test_closing_ends_clients_that_wait_and_those_that_say_nothing() -> None:
         silent = socket.create_connection(("127.0.0.1", int(sandbox.url.rsplit(":", 1)[1])))
         silent.sendall(b"POST /api/v4/projects HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
         thread.start()
-        while not sandbox.knobs.requests():
+        while not sandbox.faults.requests():
             thread.join(0.01)
         started = time.monotonic()
         sandbox.close()
