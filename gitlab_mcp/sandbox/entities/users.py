@@ -1,4 +1,4 @@
-"""People, their tokens and memberships."""
+"""Users, personal access tokens and project members."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def maybe_user(world: World, user: User | None) -> dict[str, Any] | None:
 
 
 def user_full(world: World, user: User) -> dict[str, Any]:
-    """User, what GET /users/:id shows to anyone."""
+    """User, for GET /users/:id."""
     return {
         **user_basic(world, user),
         "created_at": stamp(user.created_at),
@@ -62,7 +62,7 @@ def user_full(world: World, user: User) -> dict[str, Any]:
 
 
 def user_public(world: World, user: User) -> dict[str, Any]:
-    """UserPublic, what GET /user shows to oneself."""
+    """UserPublic, for GET /user."""
     whole = user_full(world, user)
     del whole["is_followed"]
     return {

@@ -1,4 +1,4 @@
-"""Faults that a test can put in the way of calls, and the record of the calls that came."""
+"""Faults that a test injects into requests, and the record of the requests that were received."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from email.utils import formatdate
 from threading import Lock
 from typing import Any
 
-_KEPT = 10_000  # requests remembered
+_MAX_REQUESTS = 10_000  # requests recorded
 
 
 @dataclass
 class Fault:
-    """What happens to the next `times` calls of a method (or *) whose path the regular expression is found in."""
+    """A fault for the next `times` requests with this method (or *) in whose path the regular expression is found."""
 
     kind: str  # fail, delay, drop, cut
     method: str
@@ -28,13 +28,13 @@ class Fault:
     seconds: float = 0.0
     when: str = ""
 
-    def fits(self, method: str, path: str) -> bool:
-        """Whether this call is one of those."""
+    def matches(self, method: str, path: str) -> bool:
+        """Whether the fault applies to a request."""
         return self.times > 0 and self.method in ("*", method) and re.search(self.path, path) is not None
 
 
 class FaultInjector:
-    """The faults that wait and the requests that were seen. Paths are searched as they came, percent-encoded."""
+    """The pending faults and the recorded requests. Paths are matched as they were sent, percent-encoded."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -51,13 +51,13 @@ class FaultInjector:
         headers: Mapping[str, str] | None = None,
         times: int = 1,
     ) -> None:
-        """Answer with a status and a body instead of doing anything; a body that is no text is sent as JSON."""
+        """Answer with a status and a body instead of handling the request; a body that is not a str is sent as JSON."""
         if body is None:
             body = {"message": f"{status} Sandbox fault"}
-        kind = content_type or ("text/html; charset=utf-8" if isinstance(body, str) else "application/json")
+        media_type = content_type or ("text/html; charset=utf-8" if isinstance(body, str) else "application/json")
         content = body if isinstance(body, str) else json.dumps(body)
-        every = {"content-type": kind, **{name.lower(): value for name, value in (headers or {}).items()}}
-        self._add(Fault("fail", method, path, times, status=status, body=content.encode(), headers=every))
+        fields = {"content-type": media_type, **{name.lower(): value for name, value in (headers or {}).items()}}
+        self._add(Fault("fail", method, path, times, status=status, body=content.encode(), headers=fields))
 
     def rate_limit(self, method: str = "*", path: str = "", retry_after: int = 1, times: int = 1) -> None:
         """Answer 429 as GitLab's request throttle does: plain text, Retry-After in seconds, RateLimit-* headers."""
@@ -74,17 +74,17 @@ class FaultInjector:
         self.fail(method, path, 429, "Retry later\n", "text/plain", headers, times)
 
     def delay(self, method: str = "*", path: str = "", seconds: float = 1.0, times: int = 1) -> None:
-        """Wait before anything is done; the wait ends at once when the sandbox closes."""
+        """Wait before the request is handled; the wait ends early when the sandbox closes."""
         self._add(Fault("delay", method, path, times, seconds=seconds))
 
     def drop(self, method: str = "*", path: str = "", when: str = "before", times: int = 1) -> None:
-        """Cut the connection without an answer, `before` the call takes effect or `after` it did."""
+        """Reset the connection without a response, "before" or "after" the request takes effect."""
         if when not in ("before", "after"):
             raise ValueError('when must be "before" or "after"')
         self._add(Fault("drop", method, path, times, when=when))
 
     def cut(self, method: str = "*", path: str = "", times: int = 1) -> None:
-        """Let the call take effect, and break its answer off: the length is announced, half of the body is sent."""
+        """Let the request take effect, then truncate the response: of the length it declares, half is sent."""
         self._add(Fault("cut", method, path, times))
 
     def _add(self, fault: Fault) -> None:
@@ -93,47 +93,47 @@ class FaultInjector:
             self._faults.append(fault)
 
     def take(self, method: str, path: str) -> list[Fault]:
-        """The faults this call meets, used up by it: all delays that fit, and the first of the others."""
+        """The faults for a request, each counted as used once: all delays that match, and the first other fault."""
         with self._lock:
-            met: list[Fault] = []
+            taken: list[Fault] = []
             for fault in self._faults:
-                if fault.fits(method, path) and (fault.kind == "delay" or all(one.kind == "delay" for one in met)):
+                if fault.matches(method, path) and (fault.kind == "delay" or all(one.kind == "delay" for one in taken)):
                     fault.times -= 1
-                    met.append(fault)
+                    taken.append(fault)
             self._faults = [fault for fault in self._faults if fault.times > 0]
-            return met
+            return taken
 
     def record(self, method: str, path: str, query: str, headers: Mapping[str, str], body: Any) -> dict[str, Any]:
-        """Remember a request; its status is filled in when it is answered, and stays None if it never is."""
+        """Record a request; the caller sets the status of the returned entry, which stays None without a response."""
         entry = {"method": method, "path": path, "query": query, "headers": dict(headers), "body": body, "status": None}
         with self._lock:
             self._requests.append(entry)
-            del self._requests[:-_KEPT]
+            del self._requests[:-_MAX_REQUESTS]
         return entry
 
     def requests(self) -> list[dict[str, Any]]:
-        """The requests seen so far, oldest first; header names are in lower case, bodies parsed where they are JSON."""
+        """The recorded requests, oldest first; header names are in lower case and JSON bodies are parsed."""
         with self._lock:
             return [dict(entry) for entry in self._requests]
 
     def clear(self) -> None:
-        """Forget the faults that wait and the requests that were seen."""
+        """Remove the pending faults and the recorded requests."""
         self.clear_faults()
         self.clear_requests()
 
     def clear_faults(self) -> None:
-        """Forget the faults that wait."""
+        """Remove the pending faults."""
         with self._lock:
             self._faults.clear()
 
     def clear_requests(self) -> None:
-        """Forget the requests that were seen."""
+        """Remove the recorded requests."""
         with self._lock:
             self._requests.clear()
 
 
-def readable(body: bytes, content_type: str) -> Any:
-    """A body for the record: parsed if it is JSON, else as text."""
+def parsed_body(body: bytes, content_type: str) -> Any:
+    """A request body as it is recorded: parsed if it is JSON, else as text; None if it is empty."""
     if not body:
         return None
     if "json" in content_type:

@@ -1,4 +1,4 @@
-"""Building a commit from a list of changes to files, as GitLab's commits API does."""
+"""Building a commit from a list of file actions, as GitLab's commits API does."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from gitlab_mcp.sandbox.git.trees import EXECUTABLE, Entry, all_files, last_comm
 REGULAR = "100644"
 
 
-class IndexFault(Exception):
-    """A change that cannot be applied; the message is GitLab's."""
+class InvalidAction(Exception):
+    """An action that cannot be applied; the message is GitLab's."""
 
 
 @dataclass(frozen=True)
 class Action:
-    """One change. `action` is create, update, delete, move or chmod; content None leaves a moved file as it is."""
+    """A file action. `action` is create, update, delete, move or chmod; content None leaves a moved file unchanged."""
 
     action: str
     file_path: str
@@ -31,33 +31,33 @@ class Action:
 
 @dataclass(frozen=True)
 class Signature:
-    """Who made a commit."""
+    """The author or committer of a commit."""
 
     name: str
     email: str
 
 
 def clean_path(path: str) -> str:
-    """A path as it is written into the tree; raises what Gitaly answers to one that cannot be."""
+    """The path as it is written into the tree; raises InvalidAction with Gitaly's message if it is not valid."""
     if not path.strip("/"):
-        raise IndexFault("You must provide a file path")
+        raise InvalidAction("You must provide a file path")
     if "//" in path or "\x00" in path:
-        raise IndexFault(f"invalid path: '{path}'")
+        raise InvalidAction(f"invalid path: '{path}'")
     cleaned = posixpath.normpath(path)
     if cleaned.startswith("..") or path.startswith("/../"):
-        raise IndexFault("Path cannot include directory traversal")
+        raise InvalidAction("Path cannot include directory traversal")
     if path.startswith("/"):
-        raise IndexFault(f"invalid path: '{path}'")
+        raise InvalidAction(f"invalid path: '{path}'")
     parts = cleaned.split("/")
     if ".." in path.split("/"):
-        raise IndexFault("Path cannot include directory traversal")
+        raise InvalidAction("Path cannot include directory traversal")
     if any(part.lower() in (".git", "git~1") or part == "." for part in parts) or path.endswith("/"):
-        raise IndexFault(f"invalid path: '{path}'")
+        raise InvalidAction(f"invalid path: '{path}'")
     return cleaned
 
 
 class _Tree:
-    """The files of a commit while changes are applied; new content is kept as bytes until it is written."""
+    """The files of a commit while actions are applied; new content is held as bytes until it is written."""
 
     def __init__(self, files: dict[str, Entry]) -> None:
         self.before = files
@@ -70,18 +70,18 @@ class _Tree:
 
     def add(self, path: str, mode: str, content: str | bytes) -> None:
         if path in self.files:
-            raise IndexFault("A file with this name already exists")
+            raise InvalidAction("A file with this name already exists")
         if self.is_directory(path):
-            raise IndexFault("A directory with this name already exists")
+            raise InvalidAction("A directory with this name already exists")
         parts = path.split("/")
         if any("/".join(parts[:depth]) in self.files for depth in range(1, len(parts))):
-            raise IndexFault("A file with this name already exists")
+            raise InvalidAction("A file with this name already exists")
         self.files[path] = (mode, content)
 
     def take(self, path: str) -> tuple[str, str | bytes]:
         found = self.files.get(path)
         if found is None or found[0] == "160000":
-            raise IndexFault("A file with this name doesn't exist")
+            raise InvalidAction("A file with this name doesn't exist")
         return found
 
     def apply(self, action: Action) -> None:
@@ -105,7 +105,7 @@ class _Tree:
                 self.files[path] = (EXECUTABLE if action.execute_filemode else REGULAR, content)
 
     def stream(self) -> bytes:
-        """The changes against the files before, in the language of git fast-import."""
+        """The changes against the original files, as commands for git fast-import."""
         gone = [path for path in self.before if path not in self.files]
         lines = [b"D " + _quote(path) + b"\n" for path in gone]
         for path, (mode, content) in self.files.items():
@@ -119,12 +119,12 @@ class _Tree:
 
 
 def check_unchanged(repository: Repository, tip: str | None, actions: Sequence[Action]) -> None:
-    """Raise if a file changed since the commit that the caller says it last saw it change in."""
+    """Raise InvalidAction if a file was changed by a later commit than the action's last_commit_id."""
     for action in actions:
         if action.last_commit_id and tip and action.action in ("update", "move", "delete"):
             path = action.previous_path or action.file_path
             if last_commit(repository, tip, path) != action.last_commit_id:
-                raise IndexFault(
+                raise InvalidAction(
                     f"You are attempting to update a file {path} that has changed since you started editing it."
                 )
 
@@ -138,13 +138,13 @@ def build_commit(
     committer: Signature,
     when: datetime,
 ) -> str:
-    """Write a commit with these changes on top of `parent` (None: a first commit) and return its sha; no ref moves."""
+    """Write a commit with these actions on `parent` (None for a root commit) and return its sha; no branch is moved."""
     tree = _Tree(all_files(repository, parent) if parent else {})
     for action in actions:
         tree.apply(action)
     text = message.encode("utf-8", "surrogateescape")
     stamp = b"%d +0000" % int(when.timestamp())
-    # A ref of its own: fast-import must have one, but only the caller may move the branch.
+    # fast-import must write to a ref, but only the caller may move the branch, so this uses a temporary ref.
     ref = b"refs/sandbox/%d" % id(tree)
     stream = (
         b"commit " + ref + b"\nmark :1\nauthor " + _signature(author) + b" " + stamp
@@ -160,7 +160,7 @@ def _signature(who: Signature) -> bytes:
     name = "".join(letter for letter in who.name if letter not in "<>\n\x00").strip()
     email = "".join(letter for letter in who.email if letter not in "<>\n\x00 ").strip()
     if not name or not email:
-        raise IndexFault("commit: failed to parse signature - Signature cannot have an empty name or email")
+        raise InvalidAction("commit: failed to parse signature - Signature cannot have an empty name or email")
     return f"{name} <{email}>".encode("utf-8", "surrogateescape")
 
 

@@ -1,4 +1,4 @@
-"""Differences between commits, file by file, computed by git."""
+"""Diffs between commits, file by file, computed by git."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from functools import cached_property
 from gitlab_mcp.sandbox.git.repository import Repository
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-# GitLab docs, diff limits: a file's diff above 200 KiB is not shown.
+# GitLab docs, diff limits: the diff of a file above 200 KiB is left out.
 MAX_DIFF_BYTES = 204_800
-# The same: so many files are listed, and the count of more ends in a plus.
+# GitLab docs, diff limits: at most this many files are listed, and a larger count is written as "1000+".
 MAX_FILES = 1000
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 
 
 @dataclass(frozen=True)
 class FileDiff:
-    """The difference of one file: `patch` is git's, from the first @@ on (or the line about binary files)."""
+    """The diff of one file; `patch` is git's, from the first @@ (or the line "Binary files ...") on."""
 
     old_path: str
     new_path: str
@@ -34,8 +34,9 @@ class FileDiff:
 
     @cached_property
     def marked_lines(self) -> list[tuple[str, int, int]]:
-        """The lines of the patch as (mark, old position, new position); a line that is on one side only has there the
-        number that the next line has.
+        """The lines of the patch as (mark, old position, new position).
+
+        A line that exists on one side only has, for the other side, the number of the next line there.
         """
         found: list[tuple[str, int, int]] = []
         old = new = 0
@@ -49,13 +50,13 @@ class FileDiff:
 
     @cached_property
     def lines(self) -> list[tuple[str, int | None, int | None]]:
-        """The lines of the patch as (mark, old line, new line), mark being one of " ", "+" and "-"."""
+        """The lines of the patch as (mark, old line, new line); the mark is " ", "+" or "-"."""
         return [
             (mark, None if mark == "+" else old, None if mark == "-" else new) for mark, old, new in self.marked_lines
         ]
 
     def line_code(self, old_line: int | None, new_line: int | None) -> str | None:
-        """GitLab's name of a line (Gitlab::Git.diff_line_code): SHA-1 of the path, old and new position."""
+        """GitLab's line code (Gitlab::Git.diff_line_code): SHA-1 of the path, old and new position; None if absent."""
         if not self.has_line(old_line, new_line):
             return None
         digest = hashlib.sha1((self.new_path or self.old_path).encode(), usedforsecurity=False).hexdigest()
@@ -65,14 +66,14 @@ class FileDiff:
         return f"{digest}_{old}_{new}"
 
     def has_line(self, old_line: int | None, new_line: int | None) -> bool:
-        """Whether a comment can stand here: an added line, a removed one, or an unchanged one named on both sides."""
+        """Whether the diff has this line: an added one, a removed one, or an unchanged one given by both numbers."""
         if old_line is None and new_line is None:
             return False
         if old_line is None or new_line is None:
             return any((old, new) == (old_line, new_line) for _, old, new in self.lines)
         if old_line < 1 or new_line < 1:
             return False
-        # An unchanged line may be outside the hunks too: then only the shift between the sides must be right.
+        # An unchanged line may be outside the hunks; then its numbers differ by the lines added and removed above.
         shift = 0
         for mark, old, new in self.lines:
             if mark == "+" and new is not None and new <= new_line:
@@ -87,7 +88,7 @@ class FileDiff:
 
 
 def compare(repository: Repository, old: str, new: str) -> list[FileDiff]:
-    """What differs between two commits or trees, renames found as git finds them."""
+    """The diffs between two commits or trees, with git's rename detection."""
     output = repository.git.output(
         repository.path, "diff-tree", "-r", "-M", "--raw", "-p", "-z", "--no-color", "--no-ext-diff", "--no-textconv",
         "--full-index", old, new,
@@ -96,12 +97,12 @@ def compare(repository: Repository, old: str, new: str) -> list[FileDiff]:
 
 
 def of_commit(repository: Repository, sha: str, parents: tuple[str, ...]) -> list[FileDiff]:
-    """What a commit changed against its first parent, or against nothing."""
+    """The diffs of a commit against its first parent, or against the empty tree."""
     return compare(repository, parents[0] if parents else EMPTY_TREE, sha)
 
 
 def statistics(repository: Repository, sha: str, parents: tuple[str, ...]) -> tuple[int, int]:
-    """How many lines a commit added and removed."""
+    """The numbers of lines that a commit added and removed."""
     parent = parents[0] if parents else EMPTY_TREE
     output = repository.run("diff-tree", "-r", "-M", "--numstat", parent, sha)
     added = removed = 0
@@ -113,7 +114,7 @@ def statistics(repository: Repository, sha: str, parents: tuple[str, ...]) -> tu
 
 
 def changed_files(repository: Repository, old: str, new: str) -> int:
-    """How many files differ."""
+    """The number of files that differ between two commits."""
     output = repository.git.output(repository.path, "diff-tree", "-r", "-M", "--name-status", "-z", old, new)
     return sum(1 for part in output.split(b"\x00") if re.fullmatch(rb"[ACDMRTUX]\d*", part))
 
@@ -129,7 +130,7 @@ def _parse(output: bytes) -> list[FileDiff]:
         renamed = status[0] in "RC"
         old_path, new_path = fields[at + 1], fields[at + (2 if renamed else 1)]
         at += 3 if renamed else 2
-        # A file that became a link is shown by git as two patches, one that deletes and one that creates.
+        # git shows a file that became a symlink as two patches, a deletion and a creation.
         patch = "".join(patches[:2] if status[0] == "T" else patches[:1])
         patches = patches[2:] if status[0] == "T" else patches[1:]
         found.append(FileDiff(old_path, new_path, old_mode, new_mode, status[0], patch))
@@ -137,7 +138,7 @@ def _parse(output: bytes) -> list[FileDiff]:
 
 
 def _split_patches(text: str) -> list[str]:
-    # Lines of content begin with a blank, + or -, so only git's own headers can begin with "diff --git".
+    # Content lines begin with a space, + or -, so only git's own headers can begin with "diff --git".
     patches: list[str] = []
     for part in re.split(r"^diff --git ", text, flags=re.MULTILINE)[1:]:
         body = re.search(r"^(@@ |Binary files )", part, flags=re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Merges and rebases, on trees alone: a bare repository has nothing checked out."""
+"""Merges, cherry-picks and rebases without a worktree, as a bare repository has none."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from gitlab_mcp.sandbox.git.repository import Repository
 
 
 class Conflict(Exception):
-    """Two sides changed the same lines."""
+    """A merge conflicts, or a cherry-pick would be empty."""
 
 
 def merge_tree(repository: Repository, ours: str, theirs: str) -> str:
-    """The tree of a merge of two commits; raises Conflict."""
-    status, output, stderr = repository.git.attempt(
+    """The tree that results from merging two commits; raises Conflict."""
+    status, output, stderr = repository.git.run(
         repository.path, "merge-tree", "--write-tree", "--no-messages", "--allow-unrelated-histories", ours, theirs
     )
     if status:
@@ -22,8 +22,8 @@ def merge_tree(repository: Repository, ours: str, theirs: str) -> str:
 
 
 def identity(name: str, email: str, when: datetime, role: str) -> dict[str, str]:
-    """The environment that makes git take this person and time; `role` is AUTHOR or COMMITTER."""
-    # git drops these characters from names, and refuses a name that has nothing else.
+    """The environment variables that set git's author or committer; `role` is AUTHOR or COMMITTER."""
+    # git removes these characters from names, and refuses a name that is empty without them.
     name = "".join(letter for letter in name if letter not in "<>\n\x00").strip() or "unknown"
     email = "".join(letter for letter in email if letter not in "<>\n\x00").strip()
     date = f"{int(when.timestamp())} +0000"
@@ -33,7 +33,7 @@ def identity(name: str, email: str, when: datetime, role: str) -> dict[str, str]
 def write_commit(
     repository: Repository, tree: str, parents: list[str], message: str, environment: dict[str, str]
 ) -> str:
-    """Write a commit object and return its sha; no ref moves."""
+    """Write a commit object and return its sha; no ref is changed."""
     arguments = [argument for parent in parents for argument in ("-p", parent)]
     output = repository.git.output(
         repository.path, "commit-tree", tree, *arguments, "-F", "-", stdin=message.encode(), environment=environment
@@ -56,16 +56,16 @@ def pick(
     revert: bool = False,
     keep_empty: bool = False,
 ) -> str:
-    """Apply one commit (or take it back) on top of another and return the new commit.
+    """Cherry-pick a commit (or revert it) onto another and return the new commit.
 
-    Raises Conflict, also if nothing is left of it and `keep_empty` is not set.
+    Raises Conflict, also if the new commit would be empty and `keep_empty` is not set.
     """
     source = repository.commit(commit)
     parent = source.parents[0] if source.parents else None
     before, after = (commit, parent) if revert else (parent, commit)
     if before is None or after is None:
         raise Conflict("a first commit cannot be applied elsewhere")
-    # merge-tree takes its base from history: these stand-ins give it `before` as the only common ancestor.
+    # merge-tree computes the merge base from history; these temporary commits have `before` as their only ancestor.
     ours = write_commit(repository, tree_of(repository, onto), [before], "ours", {**committer, **_as_author(committer)})
     theirs = after
     if revert:
@@ -85,7 +85,7 @@ def pick(
 
 
 def rebase(repository: Repository, onto: str, base: str, head: str, committer: dict[str, str]) -> str:
-    """Apply the commits base..head one by one on top of `onto` and return the last; raises Conflict."""
+    """Cherry-pick the commits base..head in order onto `onto` and return the last new commit; raises Conflict."""
     shas = repository.run("rev-list", "--reverse", "--no-merges", "--topo-order", f"{base}..{head}").split()
     tip = onto
     for sha in shas:

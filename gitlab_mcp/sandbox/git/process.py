@@ -1,4 +1,4 @@
-"""Running the git command: a fixed environment, no configuration but ours, and children that end with the sandbox."""
+"""Running git, in a fixed environment without user configuration; its processes end with the sandbox."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OLDEST = (2, 38)  # merge-tree --write-tree
 
 
 class GitError(Exception):
-    """A git command that failed; `status` is its exit code, `message` what it said on stderr."""
+    """A git command failed; `status` is its exit code, `message` its stderr."""
 
     def __init__(self, arguments: Sequence[str], status: int, message: str) -> None:
         super().__init__(f"git {' '.join(arguments[:3])}: {message.strip() or status}")
@@ -26,7 +26,7 @@ class GitError(Exception):
 
 
 class Git:
-    """The git command with the sandbox's environment; `root` is a private directory for HOME and temporary files."""
+    """Runs git in the sandbox's environment; `root` is a private directory for HOME and temporary files."""
 
     def __init__(self, root: Path) -> None:
         self._children: set[subprocess.Popen[bytes]] = set()
@@ -45,14 +45,16 @@ class Git:
         }
 
     def check(self) -> None:
-        """Raise SandboxError unless there is a git that can do what is asked of it here."""
+        """Raise SandboxError unless git is installed in a version that is new enough."""
         try:
-            said = self.output(None, "--version").decode("utf-8", "replace")
+            version_text = self.output(None, "--version").decode("utf-8", "replace")
         except FileNotFoundError as error:
             raise SandboxError("The sandbox needs git, and none is on PATH.") from error
-        version = re.search(r"(\d+)\.(\d+)", said)
+        version = re.search(r"(\d+)\.(\d+)", version_text)
         if version is None or (int(version[1]), int(version[2])) < OLDEST:
-            raise SandboxError(f"The sandbox needs git {OLDEST[0]}.{OLDEST[1]} or newer; this is {said.strip()}.")
+            raise SandboxError(
+                f"The sandbox needs git {OLDEST[0]}.{OLDEST[1]} or newer; this is {version_text.strip()}."
+            )
 
     def output(
         self,
@@ -61,22 +63,22 @@ class Git:
         stdin: bytes = b"",
         environment: dict[str, str] | None = None,
     ) -> bytes:
-        """Run git in a bare repository (or nowhere) and return its stdout; raises GitError on any other exit than 0."""
-        status, stdout, stderr = self.attempt(directory, *arguments, stdin=stdin, environment=environment)
+        """Run git in a bare repository (or in none) and return its stdout; raises GitError unless it exits with 0."""
+        status, stdout, stderr = self.run(directory, *arguments, stdin=stdin, environment=environment)
         if status:
             raise GitError(arguments, status, stderr)
         return stdout
 
-    def attempt(
+    def run(
         self,
         directory: Path | None,
         *arguments: str,
         stdin: bytes = b"",
         environment: dict[str, str] | None = None,
     ) -> tuple[int, bytes, str]:
-        """Run git and return its exit status, stdout and stderr, whatever they are."""
+        """Run git and return its exit status, stdout and stderr."""
         where = [] if directory is None else [f"--git-dir={directory}"]
-        # A session of its own, so that closing the sandbox ends what git itself started too.
+        # In its own session, so that closing the sandbox also ends the processes that git started.
         child = subprocess.Popen(
             ["git", *where, *arguments],
             stdin=subprocess.PIPE,
@@ -98,7 +100,7 @@ class Git:
         return child.returncode, stdout, stderr.decode("utf-8", "replace")
 
     def close(self) -> None:
-        """End every git command that still runs, and those started from now on."""
+        """Kill every running git command, and each that is started from now on."""
         with self._lock:
             self._closed = True
             children = list(self._children)
@@ -107,6 +109,6 @@ class Git:
 
 
 def end_group(pid: int) -> None:
-    """End a process that leads its own group, and all that it started."""
+    """Kill a process group by the pid of its leader."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)

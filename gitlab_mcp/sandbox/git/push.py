@@ -1,4 +1,4 @@
-"""Pushes: what protected branches refuse, and what happens after one."""
+"""Pushes: the hooks that protect branches, and what follows a push that was accepted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gitlab_mcp.sandbox.state.model import Project, Token
 from gitlab_mcp.sandbox.state.users import User
 from gitlab_mcp.sandbox.state.world import World
 
-# git runs these with the spool directory in its environment. A refusal ends the whole push, as at GitLab.
+# git runs these hooks with the spool directory in the environment. As in GitLab, one refused ref rejects the push.
 _PRE_RECEIVE = """#!/bin/sh
 while read -r old new ref; do
   case "$ref" in
@@ -43,7 +43,7 @@ while read -r old new ref; do
   fi
 done
 """
-# The options first: what was pushed is looked at only when all is written. A value is never read as shell text.
+# The options are written first, because after_push looks for `updates`. No option value is evaluated as shell code.
 _POST_RECEIVE = r"""#!/bin/sh
 number=0
 while [ "$number" -lt "${GIT_PUSH_OPTION_COUNT:-0}" ]; do
@@ -55,7 +55,7 @@ cat > "$SANDBOX_SPOOL/updates"
 
 
 def write_hooks(project: Project, user: User | None, spool: Path) -> dict[str, str]:
-    """Write the hooks of one push and what they go by; returns the environment that makes git run them."""
+    """Write the hooks and the protected branches of one push; returns the environment that makes git run the hooks."""
     hooks = spool / "hooks"
     hooks.mkdir()
     for name, text in (("pre-receive", _PRE_RECEIVE), ("post-receive", _POST_RECEIVE)):
@@ -75,17 +75,17 @@ def write_hooks(project: Project, user: User | None, spool: Path) -> dict[str, s
 
 
 def after_push(world: World, project: Project, token: Token, spool: Path) -> list[str]:
-    """Let pipelines, merge requests and issues follow a push that was accepted, and do what its options ask for.
+    """Update pipelines, merge requests and issues after an accepted push, and apply its push options.
 
-    Returns the lines git shows after `remote:`. In GitLab's Ci::Pipeline::Chain the push of a job begins no pipeline
-    (Validate::Abilities), and that of ci.skip one that is skipped (Skip).
+    Returns the lines that git prints after `remote:`. In GitLab's Ci::Pipeline::Chain a push with a job token creates
+    no pipeline (Validate::Abilities), and a push with ci.skip creates a skipped one (Skip).
     """
     updates = spool / "updates"
     if not updates.exists():
         return []
-    given = [option.decode("utf-8", "replace") for option in (spool / "options").read_bytes().split(b"\0")[:-1]]
-    asked = push_options.read(given)
-    pipeline = "" if token.job else "skipped" if push_options.CI_SKIP in asked else "created"
+    given_options = [option.decode("utf-8", "replace") for option in (spool / "options").read_bytes().split(b"\0")[:-1]]
+    options = push_options.read(given_options)
+    pipeline = "" if token.job else "skipped" if push_options.CI_SKIP in options else "created"
     pushed: dict[str, str] = {}
     with project.lock:
         for update in updates.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -97,8 +97,8 @@ def after_push(world: World, project: Project, token: Token, spool: Path) -> lis
             activity.branch_moved(world, project, token.user, branch, before, after, pipeline=pipeline)
             if after and branch != project.repository.default_branch:
                 pushed[branch] = after
-        errors = push_options.follow(world, project, token.user, asked, pushed)
-        lines = _warnings(given, errors) if errors else []
+        errors = push_options.apply(world, project, token.user, options, pushed)
+        lines = _warnings(given_options, errors) if errors else []
         for branch in pushed:
             lines += _advice(world, project, branch)
     return lines
@@ -107,7 +107,7 @@ def after_push(world: World, project: Project, token: Token, spool: Path) -> lis
 def _warnings(given: list[str], errors: list[str]) -> list[str]:
     options = " ".join(f"'{option}'" for option in given)
     text = " ".join(f"WARNINGS: Error encountered with push options {options}: {' '.join(errors)}".split())
-    # Gitaly, hook/postreceive.go: reflowed to 68 columns and centred between two rules of 72.
+    # Gitaly, hook/postreceive.go: the text is wrapped at 68 columns and centered between two rules of 72.
     rule = "=" * 72
     return [
         "",

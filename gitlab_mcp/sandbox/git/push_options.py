@@ -1,7 +1,7 @@
-"""Push options: which ones GitLab knows, and the merge requests that a push opens or changes with them.
+"""Push options: those that GitLab knows, and the merge requests that a push creates or changes with them.
 
-As GitLab's Gitlab::PushOptions and MergeRequests::PushOptionsHandlerService do it, and for the words of a merge request
-that was given none, MergeRequests::BuildService.
+It follows Gitlab::PushOptions and MergeRequests::PushOptionsHandlerService, and MergeRequests::BuildService for the
+default title and description.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ _MOST_BRANCHES = 10
 _DENIED = "User access was denied"
 
 
-def read(given: Sequence[str]) -> Options:
-    """The values of each option that GitLab knows, "" for one without; it drops the others silently."""
-    found: dict[str, list[str]] = {}
-    for option in given:
+def read(options: Sequence[str]) -> Options:
+    """The values of each option that GitLab knows, "" for an option without a value; others are silently ignored."""
+    values: dict[str, list[str]] = {}
+    for option in options:
         if match := _OPTION.search(option):
             namespace, key, value = (part.strip() for part in match.groups())
             name = f"{'merge_request' if namespace == 'mr' else namespace}.{key}"
             if name in _KNOWN:
-                found.setdefault(name, []).append(value)
-    return found
+                values.setdefault(name, []).append(value)
+    return values
 
 
-def follow(world: World, project: Project, user: User, options: Options, pushed: Mapping[str, str]) -> list[str]:
-    """Open or change the merge request of each branch as the options say; returns what could not be done.
+def apply(world: World, project: Project, user: User, options: Options, pushed: Mapping[str, str]) -> list[str]:
+    """Create or change the merge request of each branch as the options say; returns the error messages.
 
-    `pushed` are the branches that a push moved or made, but for the default one, with their newest commits.
+    `pushed` maps the branches that the push created or updated, except the default branch, to their new commits.
     """
     wanted = {
         name.removeprefix(_MERGE_REQUEST): values for name, values in options.items() if name.startswith(_MERGE_REQUEST)
@@ -59,7 +59,7 @@ def follow(world: World, project: Project, user: User, options: Options, pushed:
 
 
 class _Handler:
-    """The options of one push at work."""
+    """Applies the options of one push."""
 
     def __init__(self, world: World, project: Project, user: User, options: Options) -> None:
         self.world = world
@@ -68,25 +68,25 @@ class _Handler:
         self.options = options
 
     def run(self, pushed: Mapping[str, str]) -> list[str]:
-        """Do what is asked for; returns the errors."""
-        errors = self._faults(len(pushed))
+        """Apply the options to every branch; returns the error messages."""
+        errors = self._refusals(len(pushed))
         if errors:
             return errors
         for branch, head in pushed.items():
             try:
-                self._follow(branch, head)
-            except ApiError as refused:
-                errors += _messages(refused)
+                self._apply(branch, head)
+            except ApiError as error:
+                errors += _messages(error)
         return errors
 
-    def _faults(self, branches: int) -> list[str]:
-        """What keeps the options from being looked at for any branch."""
+    def _refusals(self, branches: int) -> list[str]:
+        """The errors that prevent the options from being applied to any branch."""
         target, wanted = self.project, self._value("target")
         if "target_project" in self.options:
-            named = self.world.project_by_path(self._value("target_project"))
-            if named is None or not permissions.may_read_code(self.user, named):
+            other = self.world.project_by_path(self._value("target_project"))
+            if other is None or not permissions.may_read_code(self.user, other):
                 return [_DENIED]
-            target = named
+            target = other
         errors = []
         if target.settings.get("merge_requests_access_level") == "disabled":
             errors.append(f"Merge requests are not enabled for project {target.full_path}")
@@ -98,20 +98,20 @@ class _Handler:
             errors.append(f"Target branch {target.full_path}:{wanted} does not exist")
         return errors
 
-    def _follow(self, branch: str, head: str) -> None:
-        one = open_for(self.project, branch)
-        if one is not None:
-            if params := self._params(one):
-                self._call("PUT", f"/{one.iid}", params)
+    def _apply(self, branch: str, head: str) -> None:
+        merge_request = open_for(self.project, branch)
+        if merge_request is not None:
+            if params := self._params(merge_request):
+                self._call("PUT", f"/{merge_request.iid}", params)
         elif "create" in self.options:
-            self._call("POST", "", self._new(branch, head))
+            self._call("POST", "", self._creation_params(branch, head))
         else:
             raise bad_request(
                 [f"A merge_request.create push option is required to create a merge request for branch {branch}"]
             )
 
-    def _new(self, branch: str, head: str) -> dict[str, Any]:
-        """The parameters of a merge request that is to be opened."""
+    def _creation_params(self, branch: str, head: str) -> dict[str, Any]:
+        """The API parameters for creating a merge request."""
         repository = self.project.repository
         target = self._value("target") or repository.default_branch
         if target == branch:
@@ -124,17 +124,17 @@ class _Handler:
             params["description"] = body.strip()
         return {**params, **self._params(None, params["title"])}
 
-    def _params(self, one: MergeRequest | None, title: str = "") -> dict[str, Any]:
-        """The parameters that the options stand for, for a merge request or (without) one that is to be opened."""
+    def _params(self, merge_request: MergeRequest | None, title: str = "") -> dict[str, Any]:
+        """The API parameters that the options stand for, for a merge request or for a new one with this title."""
         params: dict[str, Any] = {}
         for option, name in (("title", "title"), ("target", "target_branch")):
             if value := self._value(option):
                 params[name] = value
         if "description" in self.options:
-            # The two characters of an escape: a push option cannot hold a newline.
-            params["description"] = self._needed("description").replace("\\n", "\n")
+            # A push option cannot contain a newline, so GitLab takes a backslash and an n for one.
+            params["description"] = self._text("description").replace("\\n", "\n")
         if self._flag("draft"):
-            title = params.get("title") or (one.title if one else title)
+            title = params.get("title") or (merge_request.title if merge_request else title)
             params["title"] = title if is_draft(title) else f"Draft: {title}"
         for option in ("squash", "remove_source_branch"):
             if option in self.options:
@@ -145,23 +145,23 @@ class _Handler:
         milestone = next((each for each in self.project.milestones if each.title == self._value("milestone")), None)
         if milestone is not None:
             params["milestone_id"] = milestone.id
-        if (assignees := self._assignees(one)) is not None:
+        if (assignees := self._assignees(merge_request)) is not None:
             params["assignee_ids"] = [user.id for user in assignees]
         return params
 
-    def _assignees(self, one: MergeRequest | None) -> list[User] | None:
-        """Who is to be assigned, or None if that stays as it is; a new one is its author's if nobody is named."""
+    def _assignees(self, merge_request: MergeRequest | None) -> list[User] | None:
+        """The new assignees, or None to leave them; a new merge request is assigned to its author by default."""
         added, removed = self._people("assign"), self._people("unassign")
         if not added and not removed:
-            return None if one else [self.user]
-        wanted = dict.fromkeys([*(one.assignees if one else ()), *added])
+            return None if merge_request else [self.user]
+        wanted = dict.fromkeys([*(merge_request.assignees if merge_request else ()), *added])
         return [user for user in wanted if user not in removed]
 
     def _people(self, option: str) -> list[User]:
-        """The people whom an option names, by user name or number; unknown ones are left out."""
+        """The users that an option names, by username or id; unknown ones are left out."""
         if option not in self.options:
             return []
-        self._needed(option)
+        self._text(option)
         found = (
             self.world.users.get(int(name)) if re.fullmatch(r"\d{1,18}", name) else self.world.user_by_name(name)
             for name in self.options[option]
@@ -169,11 +169,11 @@ class _Handler:
         return [user for user in found if user is not None]
 
     def _value(self, option: str) -> str:
-        """The value that was given last, "" if there is none."""
+        """The last value of an option, or ""."""
         return self.options.get(option, [""])[-1]
 
-    def _needed(self, option: str) -> str:
-        """The same of an option whose value GitLab takes for a text without looking."""
+    def _text(self, option: str) -> str:
+        """The last value of an option; raises 400 without one, where GitLab fails with an unknown error."""
         value = self._value(option)
         if not value:
             raise bad_request(["An unknown error occurred"])
@@ -183,20 +183,20 @@ class _Handler:
         return option in self.options and self._value(option) not in ("false", "0")
 
     def _call(self, method: str, rest: str, params: dict[str, Any]) -> None:
-        """Do what the REST call would; GitLab asks for the user's rights and not for those of the token that pushed."""
+        """Call the handler of a REST route; GitLab checks the user's permissions, not the scopes of the token."""
         address = f"/projects/{self.project.id}/merge_requests{rest}"
-        found = routing.match(method, address)
-        if found is None:
+        match = routing.match(method, address)
+        if match is None:
             raise LookupError(address)
-        route, path = found
+        route, path = match
         route.handler(Call(self.world, method, address, {}, path, params, None, self.user, self.project))
 
 
-def _messages(refused: ApiError) -> list[str]:
-    """What REST would answer, in the words of a model's errors."""
-    if refused.status == 403:
+def _messages(error: ApiError) -> list[str]:
+    """The error messages of a REST response, as a model's full messages."""
+    if error.status == 403:
         return [_DENIED]
-    message = refused.body.get("message") or refused.body.get("error")
+    message = error.body.get("message") or error.body.get("error")
     if isinstance(message, dict):
         return [f"{field.capitalize()} {fault}" for field, faults in message.items() for fault in faults]
     return list(message) if isinstance(message, list) else [str(message)]

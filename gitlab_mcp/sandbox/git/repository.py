@@ -1,4 +1,4 @@
-"""One bare repository: its refs and its commits."""
+"""A bare repository: its refs and its commits."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _REFUSED_NAME = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$
 
 
 class RefMoved(Exception):
-    """A ref did not point where it was expected when it was to be changed."""
+    """A ref could not be updated because it does not point at the expected commit."""
 
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit as git shows it; dates are ISO 8601 with the offset that was written down."""
+    """A commit; dates are ISO 8601 with the UTC offset that the commit records."""
 
     sha: str
     parents: tuple[str, ...]
@@ -50,7 +50,7 @@ class TagRef:
 
 
 def valid_branch_name(name: str) -> bool:
-    """Whether git takes this as the name of a branch, by the rules of git-check-ref-format."""
+    """Whether this is a valid branch name, by the rules of git-check-ref-format."""
     return bool(name) and name != "@" and name != "HEAD" and len(name) < 250 and not _REFUSED_NAME.search(name)
 
 
@@ -64,7 +64,7 @@ class Repository:
         self._commits: dict[str, Commit] = {}
 
     def create(self, default_branch: str = "main") -> None:
-        """Make it on disk, empty."""
+        """Create an empty repository on disk."""
         self.path.mkdir(parents=True)
         (self.path / "objects").mkdir()
         (self.path / "refs" / "heads").mkdir(parents=True)
@@ -72,7 +72,7 @@ class Repository:
         self.configure()
 
     def configure(self) -> None:
-        """Write the whole configuration: what a copied repository had set must not act here."""
+        """Write the whole configuration, so that no setting of a copied repository takes effect here."""
         (self.path / "config").write_text(
             "[core]\n\trepositoryformatversion = 0\n\tbare = true\n\tlogallrefupdates = false\n\tquotePath = false\n"
             "[http]\n\treceivepack = true\n"
@@ -83,49 +83,49 @@ class Repository:
         )
 
     def remove(self) -> None:
-        """Take it from the disk."""
+        """Delete the repository from disk."""
         shutil.rmtree(self.path, ignore_errors=True)
 
     def run(self, *arguments: str, stdin: bytes = b"") -> str:
-        """Run git here and return its stdout as text."""
+        """Run git in the repository and return its stdout as text; raises GitError."""
         return self.git.output(self.path, *arguments, stdin=stdin).decode("utf-8", "replace")
 
     # Refs
 
     @property
     def default_branch(self) -> str:
-        """The branch HEAD names, whether it exists or not."""
+        """The branch that HEAD names, whether it exists or not."""
         head = (self.path / "HEAD").read_text(encoding="utf-8").strip()
         return head.removeprefix("ref: refs/heads/")
 
     def set_default_branch(self, name: str) -> None:
-        """Let HEAD name another branch."""
+        """Make HEAD name another branch."""
         self.run("symbolic-ref", "HEAD", f"refs/heads/{name}")
 
     def refs(self, prefix: str, *options: str) -> dict[str, str]:
-        """The refs below a prefix such as refs/heads/, as name without the prefix -> sha."""
+        """The refs below a prefix such as refs/heads/, as a dict from the name without the prefix to the sha."""
         lines = self.run("for-each-ref", "--format=%(objectname) %(refname)", *options, prefix).splitlines()
         pairs = (line.split(" ", 1) for line in lines)
         return {name.removeprefix(prefix): sha for sha, name in pairs}
 
     def branches(self) -> dict[str, str]:
-        """All branches by name, with the commit each points at."""
+        """All branches, as a dict from name to the commit that the branch points at."""
         return self.refs("refs/heads/")
 
     def merged_branches(self, into: str) -> set[str]:
-        """Names of the branches all of whose commits are in another commit."""
+        """The names of the branches that are merged into a commit."""
         return set(self.refs("refs/heads/", f"--merged={into}"))
 
     def branch(self, name: str) -> str | None:
-        """The commit a branch points at, or None if there is no such branch."""
+        """The commit that a branch points at, or None if the branch does not exist."""
         return self.first_of([f"refs/heads/{name}"])
 
     def is_empty(self) -> bool:
-        """Whether there is no branch at all."""
+        """Whether the repository has no branches."""
         return not self.run("for-each-ref", "--count=1", "refs/heads/")
 
     def resolve(self, ref: str) -> str | None:
-        """The commit that a branch, a tag or a (short) sha names, in this order, or None."""
+        """The commit of a branch, a tag or a (short) sha, looked up in this order, or None."""
         if not ref or ref.startswith("-"):
             return None
         return self.first_of([f"refs/heads/{ref}", f"refs/tags/{ref}", ref])
@@ -135,23 +135,23 @@ class Repository:
         wanted = [revision for revision in revisions if "\n" not in revision and "\x00" not in revision]
         if not wanted:
             return None
-        # A quarrel over an ambiguous short sha is for stderr; what is missing answers "<name> missing".
+        # git reports an ambiguous short sha on stderr, and a missing object as "<name> missing".
         request = "".join(f"{revision}^{{commit}}\n" for revision in wanted).encode("utf-8", "surrogateescape")
-        status, output, _ = self.git.attempt(self.path, "cat-file", "--batch-check=%(objectname)", stdin=request)
+        status, output, _ = self.git.run(self.path, "cat-file", "--batch-check=%(objectname)", stdin=request)
         if status:
             return None
         lines = output.decode("utf-8", "replace").splitlines()
         return next((line for line in lines if re.fullmatch(r"[0-9a-f]{40}", line)), None)
 
     def update_ref(self, ref: str, new: str | None, old: str | None) -> None:
-        """Point a ref at a commit, or delete it with None, if it still is where `old` says; else raise RefMoved."""
+        """Set a ref to a commit, or delete it with None, if it still points at `old`; else raise RefMoved."""
         arguments = ["-d", ref, old or ZERO] if new is None else [ref, new, old or ZERO]
-        status, _, stderr = self.git.attempt(self.path, "update-ref", *arguments)
+        status, _, stderr = self.git.run(self.path, "update-ref", *arguments)
         if status:
             raise RefMoved(stderr.strip())
 
     def keep(self, ref: str, sha: str) -> None:
-        """Point a ref that nobody races for at a commit, such as refs/merge-requests/1/head."""
+        """Set a ref that nothing else updates, such as refs/merge-requests/1/head, to a commit."""
         self.run("update-ref", ref, sha)
 
     def tags(self) -> list[TagRef]:
@@ -174,20 +174,20 @@ class Repository:
     # Commits
 
     def commit(self, sha: str) -> Commit:
-        """The commit of a full sha that is known to exist."""
+        """The commit with a full sha, which must exist."""
         if sha not in self._commits:
             self.log(["--no-walk=unsorted", sha])
         return self._commits[sha]
 
     def commits(self, shas: Sequence[str]) -> dict[str, Commit]:
-        """Many commits with one git command."""
+        """Several commits by their full shas, read with one git command."""
         missing = [sha for sha in dict.fromkeys(shas) if sha not in self._commits]
         if missing:
             self.log(["--no-walk=unsorted", "--stdin"], stdin="".join(f"{sha}\n" for sha in missing).encode())
         return {sha: self._commits[sha] for sha in shas}
 
     def log(self, arguments: Sequence[str], *, stdin: bytes = b"") -> list[Commit]:
-        """Run git log with these arguments and read the commits."""
+        """The commits that git log lists for these arguments."""
         output = self.run("log", "-z", "--encoding=UTF-8", f"--format={_FIELDS}", *arguments, stdin=stdin)
         values = output.split("\x00")
         found = []
@@ -200,15 +200,15 @@ class Repository:
 
     def merge_base(self, *commits: str) -> str | None:
         """The best common ancestor, or None."""
-        status, output, _ = self.git.attempt(self.path, "merge-base", *commits)
+        status, output, _ = self.git.run(self.path, "merge-base", *commits)
         return output.decode().strip() or None if status == 0 else None
 
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:
-        """Whether everything in the one commit is in the other."""
-        return self.git.attempt(self.path, "merge-base", "--is-ancestor", ancestor, descendant)[0] == 0
+        """Whether one commit is an ancestor of another, or the same."""
+        return self.git.run(self.path, "merge-base", "--is-ancestor", ancestor, descendant)[0] == 0
 
     def count(self, *revisions: str) -> int:
-        """How many commits a revision range has."""
+        """The number of commits in a revision range."""
         return int(self.run("rev-list", "--count", *revisions, "--"))
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from gitlab_mcp.sandbox.git.repository import Repository
 
-# GitLab shows two lines around each one that it found.
+# GitLab returns two lines of context around each match.
 _CONTEXT = "-C2"
 _SHOWN_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Lines of a file that stand together, from line `first` on."""
+    """Consecutive lines of a file, from line `first` on."""
 
     path: str
     first: int
@@ -22,7 +22,7 @@ class Piece:
 
 
 def search(repository: Repository, sha: str, words: str) -> list[Piece]:
-    """Files whose name holds the words, whole, then the places in files that hold them; in any letter case."""
+    """Whole files whose name contains the words, then the matches in file contents; case is ignored."""
     return [*_by_name(repository, sha, words), *_by_content(repository, sha, words)]
 
 
@@ -42,10 +42,10 @@ def _by_name(repository: Repository, sha: str, words: str) -> list[Piece]:
 def _by_content(repository: Repository, sha: str, words: str) -> list[Piece]:
     options = ("--ignore-case", "-I", "--line-number", "--null", _CONTEXT, "--fixed-strings", "--full-name")
     asked = ("grep", *options, "-e", words, sha)
-    # GitLab's git has a locale with more letters than A to Z.
-    _, output, _ = repository.git.attempt(repository.path, *asked, environment={"LC_ALL": "C.UTF-8"})
+    # GitLab runs git in a UTF-8 locale, where --ignore-case also covers letters outside ASCII.
+    _, output, _ = repository.git.run(repository.path, *asked, environment={"LC_ALL": "C.UTF-8"})
     pieces: list[tuple[str, int, list[str]]] = []
-    # A line's name may hold line breaks: it ends at its NUL.
+    # A file name may contain line breaks; it ends at the NUL.
     for path, number, text in re.findall(rf"{sha}:([^\0]*)\0(\d+)\0([^\n]*)\n", output.decode("utf-8", "replace")):
         if not pieces or path != pieces[-1][0] or int(number) != pieces[-1][1] + len(pieces[-1][2]):
             pieces.append((path, int(number), []))

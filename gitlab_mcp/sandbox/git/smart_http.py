@@ -1,4 +1,4 @@
-"""git over HTTP: who may fetch and push, and git's own http-backend for the rest."""
+"""Git's smart HTTP protocol: authentication and permissions, with git http-backend doing the rest."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _NO_FETCH = "You are not allowed to download code from this project."
 _JOB_USER = "gitlab-ci-token"
 _CHUNK = 65_536
 _FLUSH = b"0000"
-# What one packet of git's protocol holds, with room for its head.
+# The most data in one packet of git's protocol, with room for its header.
 _PACKET = 65_000
 
 
 @dataclass(frozen=True)
 class GitRequest:
-    """A request to a repository: `tail` is what follows the project's .git in the path."""
+    """A git request; `tail` is what follows the project's .git in the path, and `service` the git service it is for."""
 
     project_path: str
     tail: str
@@ -46,7 +46,7 @@ class GitRequest:
 
 
 class Refusal(Exception):
-    """A plain-text answer that ends a git request; git prints it after `remote:`."""
+    """An error response to a git request, in plain text; git prints it after `remote:`."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -54,8 +54,8 @@ class Refusal(Exception):
         self.text = text
 
 
-def recognise(method: str, raw_path: str, query: str, headers: Mapping[str, str]) -> GitRequest | None:
-    """The git request of a path, or None if it is something else."""
+def parse_request(method: str, raw_path: str, query: str, headers: Mapping[str, str]) -> GitRequest | None:
+    """The git request that an HTTP request is, or None if it is something else."""
     path = unquote(raw_path).lstrip("/")
     for tail in ("info/refs", *_SERVICES):
         if not path.endswith(f"/{tail}"):
@@ -67,8 +67,8 @@ def recognise(method: str, raw_path: str, query: str, headers: Mapping[str, str]
     return None
 
 
-def admit(world: World, request: GitRequest) -> tuple[Project, Token | None]:
-    """The project and the token of a git request; raises Refusal as GitLab's git access does."""
+def authorize(world: World, request: GitRequest) -> tuple[Project, Token | None]:
+    """The project and the token of a git request; raises Refusal, with GitLab's message, if it is not allowed."""
     if request.service not in _SERVICES or request.method not in ("GET", "POST"):
         raise Refusal(403, "Git over HTTP: only the smart protocol is supported")
     token = _token(world, request)
@@ -105,7 +105,7 @@ def _token(world: World, request: GitRequest) -> Token | None:
     try:
         if token is None or (token.job is not None and (name != _JOB_USER or not token.job.running)):
             raise Refusal(401, _DENIED)
-        permissions.refuse_spent(world, token)
+        permissions.require_active(world, token)
     except ApiError as error:
         raise Refusal(401, "HTTP Basic: Access denied") from error
     if token.kind == "pat" and not needed & set(token.scopes):
@@ -117,10 +117,10 @@ def _token(world: World, request: GitRequest) -> Token | None:
 Send = Callable[[int, list[tuple[bytes, bytes]], AsyncIterator[bytes]], Awaitable[None]]
 
 
-class Backend:
-    """One run of git http-backend, its input and output streamed.
+class HttpBackend:
+    """One run of git http-backend, with its input and output streamed.
 
-    `endings` gets the task that cleans up after it; whoever ends the loop waits for those.
+    `cleanups` gets the task that cleans up afterwards; whoever stops the event loop waits for these tasks.
     """
 
     def __init__(
@@ -129,10 +129,10 @@ class Backend:
         request: GitRequest,
         project: Project,
         token: Token | None,
-        endings: set[asyncio.Task[None]],
+        cleanups: set[asyncio.Task[None]],
     ) -> None:
         self.world = world
-        self.endings = endings
+        self.cleanups = cleanups
         self.request = request
         self.project = project
         self.token = token
@@ -140,7 +140,7 @@ class Backend:
         self.spool = Path(tempfile.mkdtemp(prefix="push-", dir=world.root))
 
     async def run(self, body: AsyncIterator[bytes], send: Send) -> None:
-        """Answer the request; `send` is given status, headers and the body in parts."""
+        """Handle the request; `send` is called with the status, the headers and the body in chunks."""
         process = await asyncio.create_subprocess_exec(
             "git", "http-backend",
             stdin=asyncio.subprocess.PIPE,
@@ -149,15 +149,15 @@ class Backend:
             env=self._environment(),
             start_new_session=True,
         )  # fmt: skip
-        feeding = asyncio.create_task(_feed(process, body))
+        feeding = asyncio.create_task(_send_body(process, body))
         try:
-            status, headers = await _head(process)
+            status, headers = await _read_headers(process)
             await send(status, headers, self._output(process))
         finally:
-            # Shielded, because a sandbox that closes cancels this task, and git must be gone all the same.
+            # Shielded, because closing the sandbox cancels this task, and git must be killed even then.
             ending = asyncio.create_task(self._end(process, feeding))
-            self.endings.add(ending)
-            ending.add_done_callback(self.endings.discard)
+            self.cleanups.add(ending)
+            ending.add_done_callback(self.cleanups.discard)
             await asyncio.shield(ending)
 
     async def _end(self, process: asyncio.subprocess.Process, feeding: asyncio.Task[None]) -> None:
@@ -166,7 +166,7 @@ class Backend:
             end_group(process.pid)
         await asyncio.gather(feeding, return_exceptions=True)
         await process.wait()
-        # Its pipes may still be open if the loop ends now; asyncio has no public way to close them.
+        # The pipes may still be open if the loop stops now; asyncio has no public way to close them.
         process._transport.close()  # type: ignore[attr-defined]
         shutil.rmtree(self.spool, ignore_errors=True)
 
@@ -197,7 +197,7 @@ class Backend:
         return variables
 
     async def _output(self, process: asyncio.subprocess.Process) -> AsyncIterator[bytes]:
-        """git's answer, and after a push GitLab's own lines just before the packet that ends it."""
+        """The output of git; after a push, GitLab's own messages are inserted before the final flush packet."""
         assert process.stdout is not None  # noqa: S101 - it was started with a pipe
         pushed = self.request.tail == "git-receive-pack"
         held = b""
@@ -219,7 +219,7 @@ class Backend:
         yield held
 
 
-async def _feed(process: asyncio.subprocess.Process, body: AsyncIterator[bytes]) -> None:
+async def _send_body(process: asyncio.subprocess.Process, body: AsyncIterator[bytes]) -> None:
     assert process.stdin is not None  # noqa: S101 - it was started with a pipe
     try:
         async for chunk in body:
@@ -231,7 +231,7 @@ async def _feed(process: asyncio.subprocess.Process, body: AsyncIterator[bytes])
         process.stdin.close()
 
 
-async def _head(process: asyncio.subprocess.Process) -> tuple[int, list[tuple[bytes, bytes]]]:
+async def _read_headers(process: asyncio.subprocess.Process) -> tuple[int, list[tuple[bytes, bytes]]]:
     assert process.stdout is not None  # noqa: S101 - it was started with a pipe
     status = 200
     headers: list[tuple[bytes, bytes]] = []

@@ -1,4 +1,4 @@
-"""Files and directories of a commit."""
+"""The files and directories of a commit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ EXECUTABLE = "100755"
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of a tree: type is blob, tree or commit (a submodule)."""
+    """An entry of a tree; its type is blob, tree or commit (a submodule)."""
 
     mode: str
     type: str
@@ -24,7 +24,7 @@ class Entry:
 
 
 def list_tree(repository: Repository, commit: str, path: str = "", *, recursive: bool = False) -> list[Entry] | None:
-    """The entries of a directory, directories first as GitLab sorts them; None if there is no such directory."""
+    """The entries of a directory, with directories first as in GitLab; None if the directory does not exist."""
     path = path.strip("/")
     if path:
         found = find(repository, commit, path)
@@ -32,19 +32,19 @@ def list_tree(repository: Repository, commit: str, path: str = "", *, recursive:
             return None
     options = ["-r", "-t"] if recursive else []
     entries = _read(repository, [*options, "-z", "--full-tree", commit, "--", *([f"{path}/"] if path else [])])
-    # With -t and a path, git also lists the directories above it.
+    # With -t and a path, git also lists the parent directories.
     entries = [entry for entry in entries if not path or entry.path.startswith(f"{path}/")]
     order = {"tree": 0, "blob": 1, "commit": 2}
     return sorted(entries, key=lambda entry: order[entry.type])
 
 
 def all_files(repository: Repository, commit: str) -> dict[str, Entry]:
-    """Every file, link and submodule of a commit by its path."""
+    """All files, symlinks and submodules of a commit, by path."""
     return {entry.path: entry for entry in _read(repository, ["-r", "-z", "--full-tree", commit])}
 
 
 def find(repository: Repository, commit: str, path: str) -> Entry | None:
-    """What is at a path, or None."""
+    """The entry at a path, or None."""
     if not path or "\x00" in path or path.startswith("/"):
         return None
     entries = _read(repository, ["-z", "--full-tree", commit, "--", path.rstrip("/")])
@@ -65,20 +65,20 @@ def _read(repository: Repository, arguments: list[str]) -> list[Entry]:
 
 
 def read_blob(repository: Repository, sha: str) -> bytes:
-    """The bytes of a blob."""
+    """The content of a blob."""
     return repository.git.output(repository.path, "cat-file", "blob", sha)
 
 
 def is_blob(repository: Repository, sha: str) -> bool:
-    """Whether a sha names a blob that is there."""
+    """Whether a sha is that of an existing blob."""
     if not sha.isalnum():
         return False
-    status, output, _ = repository.git.attempt(repository.path, "cat-file", "-t", sha)
+    status, output, _ = repository.git.run(repository.path, "cat-file", "-t", sha)
     return status == 0 and output.strip() == b"blob"
 
 
 def last_commit(repository: Repository, commit: str, path: str) -> str:
-    """The newest commit up to this one that changed a path."""
+    """The newest ancestor of a commit (or the commit itself) that changed a path."""
     found = repository.git.output(
         repository.path, "--literal-pathspecs", "log", "-1", "--format=%H", commit, "--", path
     )
@@ -86,7 +86,7 @@ def last_commit(repository: Repository, commit: str, path: str) -> str:
 
 
 def blame(repository: Repository, commit: str, path: str, first: int, last: int) -> list[tuple[Commit, list[str]]]:
-    """Runs of lines of a file with the commit each came from; lines first to last, all if last is 0."""
+    """Groups of lines with the commit that last changed them, from `first` to `last`; all if `last` is 0."""
     chosen = [f"-L{first},{last}"] if last else []
     output = repository.run("blame", "--porcelain", *chosen, commit, "--", path)
     groups: list[tuple[str, list[str]]] = []

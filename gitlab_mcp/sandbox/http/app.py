@@ -1,4 +1,4 @@
-"""The web application: REST, git over HTTP and fault injection, each from its part of the path."""
+"""The ASGI application: it hands a request to REST, to git over HTTP or to fault injection, by its path."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gitlab_mcp.sandbox.faults import routes as fault_routes
-from gitlab_mcp.sandbox.faults.injector import Fault, FaultInjector, readable
+from gitlab_mcp.sandbox.faults.injector import Fault, FaultInjector, parsed_body
 from gitlab_mcp.sandbox.git import smart_http
 from gitlab_mcp.sandbox.http import dispatch
-from gitlab_mcp.sandbox.http.dispatch import Answer
+from gitlab_mcp.sandbox.http.dispatch import EncodedResponse
 from gitlab_mcp.sandbox.state.world import World
 
 _LOG = logging.getLogger(__name__)
@@ -31,18 +31,18 @@ _NOT_FOUND = (
 )
 
 
-class Disconnected(Exception):
-    """The client went away before its request was read."""
+class ClientDisconnected(Exception):
+    """The client closed the connection before its request was read."""
 
 
 class Connections:
-    """The open connections by the client's address, so that one can be cut."""
+    """The open connections by the client's address, so that fault injection can reset them."""
 
     def __init__(self) -> None:
         self.transports: dict[tuple[str, int], asyncio.Transport] = {}
 
     def protocol(self) -> type[H11Protocol]:
-        """uvicorn's HTTP protocol, which tells of the connections it makes."""
+        """A subclass of uvicorn's HTTP protocol that registers its connections here."""
         transports = self.transports
 
         class Protocol(H11Protocol):
@@ -59,17 +59,17 @@ class Connections:
         return Protocol
 
     def cut(self, client: Any) -> None:
-        """Reset one connection: the client sees it lost, not closed in good order."""
+        """Reset a connection (TCP RST instead of FIN), so that the client sees it lost."""
         transport = self.transports.get(tuple(client))
         if transport is None:
             return
-        found = transport.get_extra_info("socket")
-        if found is not None:
-            found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raw_socket = transport.get_extra_info("socket")
+        if raw_socket is not None:
+            raw_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
 
     def close(self, client: Any) -> None:
-        """Close one connection in good order, after what was written to it."""
+        """Close a connection cleanly after everything written to it was sent."""
         transport = self.transports.get(tuple(client))
         if transport is not None:
             transport.close()
@@ -81,7 +81,7 @@ class Connections:
 
 
 class Gateway:
-    """The ASGI application of one sandbox; `prefix` is what its paths begin with, or nothing."""
+    """The ASGI application of one sandbox; `prefix`, such as "/gitlab" or "", begins all its paths."""
 
     def __init__(self, world: World, injector: FaultInjector | None, prefix: str) -> None:
         self.world = world
@@ -89,7 +89,7 @@ class Gateway:
         self.prefix = prefix
         self.connections = Connections()
         self.closing = asyncio.Event()
-        self.endings: set[asyncio.Task[None]] = set()
+        self.cleanups: set[asyncio.Task[None]] = set()
         self.threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sandbox")
         self.application = Starlette(routes=[Mount("/", app=self._serve)])
 
@@ -97,22 +97,22 @@ class Gateway:
         if scope["type"] != "http":
             return
         try:
-            await self._answer(scope, receive, send)
-        except Disconnected:
+            await self._respond(scope, receive, send)
+        except ClientDisconnected:
             return
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         raw_path = scope["raw_path"].decode("ascii")
         method, query = scope["method"], scope["query_string"].decode("latin-1")
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         if not raw_path.startswith(f"{self.prefix}/"):
-            return await _send(send, Answer(404, {"content-type": "text/html"}, _NOT_FOUND), method)
+            return await _send(send, EncodedResponse(404, {"content-type": "text/html"}, _NOT_FOUND), method)
         path = raw_path[len(self.prefix) :]
         if self.injector is not None and path.startswith("/_sandbox/"):
-            body = await _read(receive)
-            reply = fault_routes.answer(self.world, self.injector, method, path.removeprefix("/_sandbox/"), body)
-            return await _send(send, reply, method)
-        if git := smart_http.recognise(method, path, query, headers):
+            body = await _read_body(receive)
+            response = fault_routes.respond(self.world, self.injector, method, path.removeprefix("/_sandbox/"), body)
+            return await _send(send, response, method)
+        if git := smart_http.parse_request(method, path, query, headers):
             return await self._git(scope, receive, send, git, path)
         return await self._rest(scope, receive, send, method, path, query, headers)
 
@@ -120,56 +120,56 @@ class Gateway:
         self, scope: Scope, receive: Receive, send: Send, method: str, path: str, query: str, headers: Mapping[str, str]
     ) -> None:
         try:
-            body = await _read(receive)
+            body = await _read_body(receive)
         except OverflowError:
-            return await _send(send, Answer(413, {}, b'{"message":"413 Request Entity Too Large"}'), method)
-        entry = self._record(method, path, query, headers, readable(body, headers.get("content-type", "")))
+            return await _send(send, EncodedResponse(413, {}, b'{"message":"413 Request Entity Too Large"}'), method)
+        entry = self._record(method, path, query, headers, parsed_body(body, headers.get("content-type", "")))
         faults = self.injector.take(method, path) if self.injector else []
-        if not await self._hinder(faults, scope, receive, send, entry):
+        if not await self._apply_faults(faults, scope, receive, send, entry):
             return None
         if path.startswith("/api/v4/"):
-            reply = await asyncio.get_running_loop().run_in_executor(
+            response = await asyncio.get_running_loop().run_in_executor(
                 self.threads, self._call, method, path.removeprefix("/api/v4"), query, headers, body
             )
         else:
-            reply = Answer(404, {"content-type": "text/html; charset=utf-8"}, _NOT_FOUND)
+            response = EncodedResponse(404, {"content-type": "text/html; charset=utf-8"}, _NOT_FOUND)
         if any(fault.kind == "drop" for fault in faults):
-            return await self._cut(scope, receive)
-        entry["status"] = reply.status
+            return await self._reset(scope, receive)
+        entry["status"] = response.status
         if any(fault.kind == "cut" for fault in faults):
-            return await self._break_off(scope, receive, send, reply)
-        return await _send(send, reply, method)
+            return await self._truncate(scope, receive, send, response)
+        return await _send(send, response, method)
 
-    def _call(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    def _call(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> EncodedResponse:
         try:
-            return dispatch.answer(self.world, method, path, query, headers, body)
-        except Exception:  # noqa: BLE001 - GitLab answers 500 too; the log has what it was
+            return dispatch.respond(self.world, method, path, query, headers, body)
+        except Exception:  # noqa: BLE001 - GitLab answers 500 too; the log has the traceback
             if not self.world.closing.is_set():
                 _LOG.exception("%s %s", method, path)
             body = b'{"message":"500 Internal Server Error"}'
-            return Answer(500, {"content-type": "application/json"}, body)
+            return EncodedResponse(500, {"content-type": "application/json"}, body)
 
     async def _git(self, scope: Scope, receive: Receive, send: Send, request: smart_http.GitRequest, path: str) -> None:
         entry = self._record(request.method, path, request.query, request.headers, None)
         faults = self.injector.take(request.method, path) if self.injector else []
-        if not await self._hinder(faults, scope, receive, send, entry):
+        if not await self._apply_faults(faults, scope, receive, send, entry):
             return
         kinds = {fault.kind for fault in faults}
-        broken: list[Answer] = []
+        truncated: list[EncodedResponse] = []
         try:
-            project, token = smart_http.admit(self.world, request)
-        except smart_http.Refusal as refused:
+            project, token = smart_http.authorize(self.world, request)
+        except smart_http.Refusal as refusal:
             headers = {"content-type": "text/plain; charset=utf-8"}
-            if refused.status == 401:
+            if refusal.status == 401:
                 headers["www-authenticate"] = 'Basic realm="GitLab"'
-            entry["status"] = refused.status
-            await _send(send, Answer(refused.status, headers, refused.text.encode()), request.method)
+            entry["status"] = refusal.status
+            await _send(send, EncodedResponse(refusal.status, headers, refusal.text.encode()), request.method)
             return
 
         async def deliver(status: int, head: list[tuple[bytes, bytes]], body: AsyncIterator[bytes]) -> None:
             if kinds & {"drop", "cut"}:
                 headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head}
-                broken.append(Answer(status, headers, b"".join([chunk async for chunk in body])))
+                truncated.append(EncodedResponse(status, headers, b"".join([chunk async for chunk in body])))
                 return
             entry["status"] = status
             await send({"type": "http.response.start", "status": status, "headers": head})
@@ -177,27 +177,30 @@ class Gateway:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
 
-        await smart_http.Backend(self.world, request, project, token, self.endings).run(_chunks(receive), deliver)
+        await smart_http.HttpBackend(self.world, request, project, token, self.cleanups).run(_chunks(receive), deliver)
         if "drop" in kinds:
-            await self._cut(scope, receive)
-        elif broken:
-            entry["status"] = broken[0].status
-            await self._break_off(scope, receive, send, broken[0])
+            await self._reset(scope, receive)
+        elif truncated:
+            entry["status"] = truncated[0].status
+            await self._truncate(scope, receive, send, truncated[0])
 
-    async def _hinder(
+    async def _apply_faults(
         self, faults: list[Fault], scope: Scope, receive: Receive, send: Send, entry: dict[str, Any]
     ) -> bool:
-        """Let the call meet its faults; False if they have answered it."""
+        """Apply the faults that come before the request takes effect.
+
+        Returns False if a fault has answered the request or dropped its connection.
+        """
         for fault in faults:
             if fault.kind == "delay" and not await self._wait(fault.seconds):
-                await self._cut(scope, receive)
+                await self._reset(scope, receive)
                 return False
             if fault.kind == "drop" and fault.when == "before":
-                await self._cut(scope, receive)
+                await self._reset(scope, receive)
                 return False
             if fault.kind == "fail":
                 entry["status"] = fault.status
-                await _send(send, Answer(fault.status, fault.headers, fault.body), scope["method"])
+                await _send(send, EncodedResponse(fault.status, fault.headers, fault.body), scope["method"])
                 return False
         return True
 
@@ -208,26 +211,26 @@ class Gateway:
             return True
         return False
 
-    async def _break_off(self, scope: Scope, receive: Receive, send: Send, answer: Answer) -> None:
-        """Announce the whole answer, send half of its body and close; one without a body is not sent at all."""
-        half = answer.body[: len(answer.body) // 2]
+    async def _truncate(self, scope: Scope, receive: Receive, send: Send, response: EncodedResponse) -> None:
+        """Send all headers and half of the body, then close the connection; without a body, reset it."""
+        half = response.body[: len(response.body) // 2]
         if not half or scope["method"] == "HEAD":
-            await self._cut(scope, receive)
+            await self._reset(scope, receive)
             return
-        await _send_head(send, answer)
+        await _send_head(send, response)
         await send({"type": "http.response.body", "body": half, "more_body": True})
         self.connections.close(scope["client"])
-        await _gone(receive)
+        await _wait_for_disconnect(receive)
 
-    async def _cut(self, scope: Scope, receive: Receive) -> None:
+    async def _reset(self, scope: Scope, receive: Receive) -> None:
         self.connections.cut(scope["client"])
-        await _gone(receive)
+        await _wait_for_disconnect(receive)
 
     def _record(self, method: str, path: str, query: str, headers: Mapping[str, str], body: Any) -> dict[str, Any]:
         return self.injector.record(method, path, query, headers, body) if self.injector else {}
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read_body(receive: Receive) -> bytes:
     parts, size = [], 0
     async for chunk in _chunks(receive):
         parts.append(chunk)
@@ -242,29 +245,30 @@ async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Disconnected
+            raise ClientDisconnected
         yield message.get("body", b"")
         more = message.get("more_body", False)
 
 
-async def _gone(receive: Receive) -> None:
-    # uvicorn would answer 500 for an application that says too little, unless it knows that the client is gone.
+async def _wait_for_disconnect(receive: Receive) -> None:
+    # uvicorn sends a 500 for an application that returns before its response is complete, unless the client has
+    # disconnected.
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-async def _send(send: Send, answer: Answer, method: str) -> None:
-    await _send_head(send, answer)
-    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
+async def _send(send: Send, response: EncodedResponse, method: str) -> None:
+    await _send_head(send, response)
+    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})
 
 
-async def _send_head(send: Send, answer: Answer) -> None:
-    every = dict(answer.headers)
-    if answer.status != 204:
-        every.setdefault("content-length", str(len(answer.body)))
-    # UTF-8 as GitLab sends it; a line break would end the header.
-    headers = [(name.encode(), _one_line(value).encode("utf-8", "replace")) for name, value in every.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+async def _send_head(send: Send, response: EncodedResponse) -> None:
+    fields = dict(response.headers)
+    if response.status != 204:
+        fields.setdefault("content-length", str(len(response.body)))
+    # GitLab sends header values as UTF-8. A line break would end the header.
+    headers = [(name.encode(), _one_line(value).encode("utf-8", "replace")) for name, value in fields.items()]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
 
 
 def _one_line(value: str) -> str:

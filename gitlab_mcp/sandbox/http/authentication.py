@@ -1,6 +1,6 @@
-"""Which token a REST request carries: personal and OAuth tokens everywhere, a job's only where GitLab lets it in.
+"""Authentication of REST requests: personal and OAuth tokens on every route, job tokens on those that accept them.
 
-On any other route a job token is not refused but ignored: the call is an anonymous one (GitLab, auth_finders.rb).
+On any other route a job token is not refused but ignored, so the request is anonymous (GitLab, auth_finders.rb).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from gitlab_mcp.sandbox.http.errors import unauthorized
 from gitlab_mcp.sandbox.state.model import Token
-from gitlab_mcp.sandbox.state.permissions import refuse_spent
+from gitlab_mcp.sandbox.state.permissions import require_active
 from gitlab_mcp.sandbox.state.world import World
 
 JOB_PREFIX = "glcbt-"
@@ -18,9 +18,9 @@ JOB_PREFIX = "glcbt-"
 def token_of(
     world: World, headers: Mapping[str, str], params: Mapping[str, object], *, job_token: bool
 ) -> Token | None:
-    """The token of a call, or None for an anonymous one; raises the 401 of an unknown or spent token.
+    """The token of a request, or None if it is anonymous; raises 401 if the token is unknown, expired or revoked.
 
-    `job_token` says whether the route takes job tokens; `params` are those of query and body.
+    `job_token` is whether the route accepts job tokens; `params` are the parameters of query and body.
     """
     token = _access_token(world, headers, params)
     if token is None and job_token:
@@ -36,10 +36,10 @@ def _access_token(world: World, headers: Mapping[str, str], params: Mapping[str,
     if not value or value.startswith(JOB_PREFIX):
         return None
     token = world.tokens.get(value)
-    # GitLab knows OAuth tokens as Authorization: Bearer only.
+    # GitLab accepts OAuth tokens only as Authorization: Bearer.
     if token is None or token.kind == "job" or (private and token.kind == "oauth"):
         raise unauthorized()
-    refuse_spent(world, token)
+    require_active(world, token)
     return token
 
 

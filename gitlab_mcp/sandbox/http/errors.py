@@ -1,4 +1,4 @@
-"""What the sandbox answers when it refuses, in the shapes that GitLab uses."""
+"""Error responses, in the shapes that GitLab uses."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 
 class SandboxError(Exception):
-    """The sandbox cannot be started; the message is for the person who started it."""
+    """The sandbox cannot be started; the message is for whoever started it."""
 
 
 class ApiError(Exception):
-    """An HTTP answer that ends a call: a status and a JSON body."""
+    """An error response that ends a call: a status, a JSON body and headers."""
 
     def __init__(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
         super().__init__(f"{status} {body}")
@@ -25,17 +25,17 @@ def not_found(what: str = "") -> ApiError:
 
 
 def unauthorized() -> ApiError:
-    """The answer to a call without a user where one is needed, and to an unknown token."""
+    """401, for an anonymous call where a user is needed and for an unknown token."""
     return ApiError(401, {"message": "401 Unauthorized"})
 
 
 def forbidden(reason: str = "") -> ApiError:
-    """The user is known, but may not do this."""
+    """403, for a user who lacks the permission."""
     return ApiError(403, {"message": f"403 Forbidden - {reason}" if reason else "403 Forbidden"})
 
 
 def bad_request(message: Any) -> ApiError:
-    """`render_api_error!(message, 400)`: the message as it is, a text, a list or a hash by field."""
+    """`render_api_error!(message, 400)`: with the message unchanged: a string, a list, or a dict by field."""
     return ApiError(400, {"message": message})
 
 
@@ -45,20 +45,20 @@ def bad_request_reason(reason: str) -> ApiError:
 
 
 def invalid_parameter(message: str) -> ApiError:
-    """A parameter that Grape refuses before GitLab's own code runs: `{"error": "title is missing"}`."""
+    """400 as Grape sends it, before GitLab's own code runs: `{"error": "title is missing"}`."""
     return ApiError(400, {"error": message})
 
 
 def conflict(message: Any) -> ApiError:
-    """409, with the message as it is."""
+    """409, with the message unchanged."""
     return ApiError(409, {"message": message})
 
 
 def not_allowed(message: str = "405 Method Not Allowed") -> ApiError:
-    """405: the thing is there, but not in a state for this."""
+    """405, for something that exists but whose state does not allow this."""
     return ApiError(405, {"message": message})
 
 
 def unprocessable(message: Any) -> ApiError:
-    """422, with the message as it is."""
+    """422, with the message unchanged."""
     return ApiError(422, {"message": message})

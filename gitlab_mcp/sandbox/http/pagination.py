@@ -1,4 +1,4 @@
-"""Lists in pages, as GitLab's offset pagination cuts and announces them."""
+"""GitLab's offset pagination: pages of a list, with the headers that describe them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.call import Call, Response
 from gitlab_mcp.sandbox.http.errors import invalid_parameter
 
 DEFAULT_PER_PAGE = 20
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def page_of(call: Call) -> tuple[int, int]:
-    """Page number and page size of a call; raises Grape's 400 for values that are no numbers."""
+    """The (page, per_page) of a call; raises Grape's 400 for a value that is not a number."""
     page = _number(call, "page", 1)
     per_page = _number(call, "per_page", DEFAULT_PER_PAGE)
     if per_page == 0:
@@ -31,14 +31,14 @@ def _number(call: Call, name: str, default: int) -> int:
     return int(value)
 
 
-def paginate(call: Call, items: Sequence[T], present: Callable[[T], Any], *, total: bool = True) -> Reply:
-    """One page of a list, presented, with GitLab's headers.
+def paginate(call: Call, items: Sequence[T], present: Callable[[T], Any], *, total: bool = True) -> Response:
+    """The requested page of a list as a response, with each item presented by `present`, and GitLab's headers.
 
     GitLab docs, REST API pagination: x-total, x-total-pages and the last link are left out where counting is
-    costly, which is the case for commits (`total=False`).
+    expensive, as for commits (`total=False`).
     """
     page, per_page = page_of(call)
-    shown = items[(page - 1) * per_page : page * per_page]
+    rows = items[(page - 1) * per_page : page * per_page]
     pages = max(-(-len(items) // per_page), 1)
     following = page + 1 if page < pages else None
     headers = {
@@ -54,4 +54,4 @@ def paginate(call: Call, items: Sequence[T], present: Callable[[T], Any], *, tot
         headers |= {"x-total": str(len(items)), "x-total-pages": str(pages)}
         links.append(("last", pages))
     headers["link"] = ", ".join(f'<{call.page_url(number, per_page)}>; rel="{name}"' for name, number in links)
-    return Reply([present(item) for item in shown], headers=headers)
+    return Response([present(item) for item in rows], headers=headers)

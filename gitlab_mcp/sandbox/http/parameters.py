@@ -1,4 +1,4 @@
-"""Parameters of a call: read from query and body, checked as Grape checks them, with Grape's messages."""
+"""Parameters of a request: read from query and body, then validated as Grape does, with Grape's messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KEY = re.compile(r"\[([^\]]*)\]")
 
 @dataclass(frozen=True)
 class Parameter:
-    """One declared parameter, written as `name*:type(a|b)=default`; * means required, the type is text if absent."""
+    """A declared parameter, written as `name*:type(a|b)=default`: * means required, and the default type is str."""
 
     name: str
     required: bool
@@ -30,21 +30,23 @@ class Parameter:
 
 @cache
 def declare(text: str) -> tuple[Parameter, ...]:
-    """Read a declaration such as `title* state_event:enum(close|reopen) iids:ints`."""
-    found = []
+    """Parse a declaration such as `title* state_event:enum(close|reopen) iids:ints`; raises ValueError."""
+    parameters = []
     for word in text.split():
         match = _DECLARATION.match(word)
         if match is None:
             raise ValueError(word)
         name, star, kind, choices, default = match.groups()
-        found.append(Parameter(name, bool(star), kind or "str", tuple(choices.split("|")) if choices else (), default))
-    return tuple(found)
+        parameters.append(
+            Parameter(name, bool(star), kind or "str", tuple(choices.split("|")) if choices else (), default)
+        )
+    return tuple(parameters)
 
 
 def read(query: str, body: bytes, content_type: str) -> dict[str, Any]:
-    """All parameters of a call, those of the body over those of the query.
+    """All parameters of a request; those of the body take precedence over those of the query.
 
-    Raises 400 for a body that is no JSON object, or not the UTF-8 that GitLab asks for.
+    Raises 400 for a body that cannot be parsed as JSON or as a form, or is not UTF-8, and for invalid Unicode.
     """
     params = nest(query)
     kind = content_type.partition(";")[0].strip().lower()
@@ -67,7 +69,7 @@ def read(query: str, body: bytes, content_type: str) -> dict[str, Any]:
 
 
 def _refuse_broken_text(value: Any) -> None:
-    # JSON can write half of a surrogate pair, which is no text; GitLab's database takes no NUL either.
+    # JSON can hold an unpaired surrogate, which is invalid Unicode, and NUL, which GitLab's database refuses.
     if isinstance(value, str):
         if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
             raise invalid_parameter("string contains null byte or invalid encoding")
@@ -88,11 +90,11 @@ def nest(query: str) -> dict[str, Any]:
         raise invalid_parameter("Invalid query parameters") from error
     for key, value in pairs:
         name, _, _ = key.partition("[")
-        _place(params, [name, *_KEY.findall(key)], value)
+        _insert(params, [name, *_KEY.findall(key)], value)
     return params
 
 
-def _place(target: dict[str, Any], keys: list[str], value: str) -> None:
+def _insert(target: dict[str, Any], keys: list[str], value: str) -> None:
     for at, key in enumerate(keys[:-1]):
         following = keys[at + 1]
         if following == "":
@@ -107,26 +109,29 @@ def _place(target: dict[str, Any], keys: list[str], value: str) -> None:
     target[keys[-1]] = value
 
 
-def check(declared: tuple[Parameter, ...], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The declared parameters that were given (or have a default), converted; raises Grape's 400 with all faults."""
-    faults: list[str] = []
+def check(declared: tuple[Parameter, ...], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The declared parameters that are in `arguments` or have a default, converted.
+
+    Raises Grape's 400, whose message lists every error.
+    """
+    errors: list[str] = []
     values: dict[str, Any] = {}
     for parameter in declared:
-        if parameter.name in given:
+        if parameter.name in arguments:
             try:
-                values[parameter.name] = _convert(parameter, given[parameter.name])
-            except ValueError as fault:
-                faults.append(f"{parameter.name} {fault}")
+                values[parameter.name] = _convert(parameter, arguments[parameter.name])
+            except ValueError as error:
+                errors.append(f"{parameter.name} {error}")
             else:
-                # A file may be empty, a title or a name may not.
+                # The content of a file (type any) may be empty; a title or a name may not.
                 if parameter.required and parameter.type != "any" and values[parameter.name] in ("", None):
-                    faults.append(f"{parameter.name} is empty")
+                    errors.append(f"{parameter.name} is empty")
         elif parameter.required:
-            faults.append(f"{parameter.name} is missing")
+            errors.append(f"{parameter.name} is missing")
         elif parameter.default is not None:
             values[parameter.name] = _convert(parameter, parameter.default)
-    if faults:
-        raise invalid_parameter(", ".join(faults))
+    if errors:
+        raise invalid_parameter(", ".join(errors))
     return values
 
 
@@ -143,7 +148,7 @@ def _convert(parameter: Parameter, value: Any) -> Any:
         case "date":
             return _date(value)
         case "dt":
-            return moment(value)
+            return parse_datetime(value)
         case "list":
             return _texts(value)
         case "ints":
@@ -200,15 +205,15 @@ def _date(value: Any) -> date | None:
         raise ValueError("is invalid") from None
 
 
-def moment(value: Any) -> datetime | None:
-    """A point in time; without an offset it is taken as UTC. Raises ValueError."""
+def parse_datetime(value: Any) -> datetime | None:
+    """Parse an ISO 8601 time, which is UTC unless it has an offset. Raises ValueError."""
     if value is None or value == "":
         return None
     try:
-        found = datetime.fromisoformat(str(value).replace(" ", "+", 1) if "T" in str(value) else str(value))
+        parsed = datetime.fromisoformat(str(value).replace(" ", "+", 1) if "T" in str(value) else str(value))
     except ValueError:
         raise ValueError("is invalid") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def _texts(value: Any) -> list[str]:
@@ -228,8 +233,8 @@ def _integers(value: Any) -> list[int]:
         parts = [parts]
     if not isinstance(parts, list):
         raise ValueError("is invalid")
-    found = [_integer(part) for part in parts]
-    return [number for number in found if number is not None]
+    numbers = [_integer(part) for part in parts]
+    return [number for number in numbers if number is not None]
 
 
 def _typed(value: Any, wanted: type) -> Any:

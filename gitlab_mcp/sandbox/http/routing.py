@@ -1,4 +1,4 @@
-"""Which function answers which REST route."""
+"""The routing table: which handler answers which REST route."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Handler = Callable[[Call], Any]
 
 @dataclass(frozen=True)
 class Route:
-    """A REST route: its template is written as in GitLab's docs, `/projects/:id/issues/:issue_iid`."""
+    """A REST route; its template is written as in GitLab's docs, such as `/projects/:id/issues/:issue_iid`."""
 
     method: str
     template: str
@@ -24,7 +24,7 @@ class Route:
     parameters: tuple[Parameter, ...]
     user_needed: bool  # GitLab answers 401 to an anonymous GET too
     job_token: bool  # GitLab docs: the route accepts CI_JOB_TOKEN
-    archived: bool  # the route writes also in an archived project
+    archived: bool  # the route may write in an archived project
 
     @property
     def in_project(self) -> bool:
@@ -43,13 +43,13 @@ def route(
     job_token: bool = False,
     archived: bool = False,
 ) -> Callable[[Handler], Handler]:
-    """Register a function as the answer to a route; `parameters` as params.declare reads them."""
+    """Register a function as the handler of a route; `parameters` is a declaration as parameters.declare parses it."""
 
     def register(handler: Handler) -> Handler:
-        one = Route(method, template, handler, declare(parameters), user_needed, job_token, archived)
-        # Literal parts come before parameters: /notes/bulk_publish is not the note "bulk_publish".
+        new_route = Route(method, template, handler, declare(parameters), user_needed, job_token, archived)
+        # Literal segments are matched before parameters: /notes/bulk_publish is not the note "bulk_publish".
         key = (method, template.count("/"))
-        _routes[key].append(one)
+        _routes[key].append(new_route)
         _routes[key].sort(key=lambda other: [part.startswith(":") for part in other.template.split("/")])
         return handler
 
@@ -62,16 +62,16 @@ def all_routes() -> list[Route]:
 
 
 def match(method: str, raw_path: str) -> tuple[Route, dict[str, str]] | None:
-    """The route of a percent-encoded path after /api/v4, with the decoded values of its parameters."""
+    """The route that matches a percent-encoded path after /api/v4, and the decoded values of its path parameters."""
     parts = raw_path.split("/")
     for candidate in _routes.get((method, len(parts) - 1), []):
         values: dict[str, str] = {}
-        for wanted, given in zip(candidate.template.split("/"), parts, strict=True):
-            if wanted.startswith(":"):
-                if not given:
+        for expected, part in zip(candidate.template.split("/"), parts, strict=True):
+            if expected.startswith(":"):
+                if not part:
                     break
-                values[wanted[1:]] = unquote_to_bytes(given).decode("utf-8", "replace")
-            elif wanted != given:
+                values[expected[1:]] = unquote_to_bytes(part).decode("utf-8", "replace")
+            elif expected != part:
                 break
         else:
             return candidate, values
@@ -79,7 +79,7 @@ def match(method: str, raw_path: str) -> tuple[Route, dict[str, str]] | None:
 
 
 def template_of(raw_path: str) -> str:
-    """A path with its project replaced by :id, to name a route that the sandbox does not have."""
+    """A path with its project replaced by :id, to name a route that the sandbox does not implement."""
     parts = raw_path.split("/")
     if len(parts) > 2 and parts[1] in ("projects", "groups", "users"):
         parts[2] = ":id"

@@ -1,4 +1,4 @@
-"""Starting and ending a sandbox in this process."""
+"""Running a sandbox: in this process as `Sandbox`, or until a signal with `serve`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import uvicorn
 from gitlab_mcp.sandbox.faults.injector import FaultInjector
 from gitlab_mcp.sandbox.http.app import Gateway
 from gitlab_mcp.sandbox.http.errors import SandboxError
-from gitlab_mcp.sandbox.seed import failed_pipeline, plant
+from gitlab_mcp.sandbox.seed import failed_pipeline, populate
 from gitlab_mcp.sandbox.state.model import Pipeline
 from gitlab_mcp.sandbox.state.world import World
 
@@ -30,7 +30,7 @@ _HOST = "127.0.0.1"
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, telling when it answers, and cutting the connections that would keep it from ending."""
+    """A uvicorn server that signals when it is ready, and resets open connections when it shuts down."""
 
     def __init__(self, config: uvicorn.Config, gateway: Gateway) -> None:
         super().__init__(config)
@@ -44,7 +44,7 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
     async def main_loop(self) -> None:
-        # Ends at once when asked to, instead of at uvicorn's next look.
+        # Shut down at once when asked to, instead of at uvicorn's next tick.
         ticking = asyncio.create_task(super().main_loop())
         closing = asyncio.create_task(self.gateway.closing.wait())
         await asyncio.wait([ticking, closing], return_when=asyncio.FIRST_COMPLETED)
@@ -56,12 +56,12 @@ class _Server(uvicorn.Server):
         for task in list(self.server_state.tasks):
             task.cancel()
         await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
-        await asyncio.gather(*self.gateway.endings, return_exceptions=True)
-        # uvicorn's own shutdown waits for clients to finish; here there is nobody left to wait for.
+        await asyncio.gather(*self.gateway.cleanups, return_exceptions=True)
+        # uvicorn's own shutdown waits for clients to finish; here every connection is closed already.
         for server in self.servers:
             server.close()
-        for one in sockets or []:
-            one.close()
+        for listening in sockets or []:
+            listening.close()
 
 
 class Sandbox:
@@ -82,9 +82,10 @@ class Sandbox:
     ) -> None:
         self._closed = False
         self._root = Path(tempfile.mkdtemp(prefix="gitlab-sandbox-"))
-        # Also for a program that ends without closing its sandbox.
+        # The files are removed even if the program ends without closing its sandbox.
         self._removal = weakref.finalize(self, shutil.rmtree, self._root, ignore_errors=True)
-        # With the protocol named, asyncio turns Nagle's algorithm off: else every answer waits 40 ms for the client.
+        # asyncio turns Nagle's algorithm off only for a socket with an explicit protocol; without that every response
+        # waits 40 ms for the client.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -98,11 +99,11 @@ class Sandbox:
             self.url = f"{'https' if ssl else 'http'}://{_HOST}:{self._socket.getsockname()[1]}{prefix}"
             self.world = World(self._root, self.url)
             self.world.git.check()
-            planted = plant(self.world, Path(repo) if repo is not None else None)
-            self.project = planted.project.full_path
-            self.project_id = planted.project.id
-            self.job = planted.job
-            self.tokens = planted.tokens
+            seeded = populate(self.world, Path(repo) if repo is not None else None)
+            self.project = seeded.project.full_path
+            self.project_id = seeded.project.id
+            self.job = seeded.job
+            self.tokens = seeded.tokens
             self._faults = FaultInjector() if fault_injection else None
             self._start(prefix, ssl)
         except BaseException:
@@ -111,12 +112,12 @@ class Sandbox:
 
     @property
     def executed_quick_actions(self) -> list[dict[str, Any]]:
-        """The quick actions that texts held, oldest first: command, argument, user and where."""
+        """The quick actions that texts contained, oldest first, as dicts of command, argument, user and where."""
         return list(self.world.executed_quick_actions)
 
     @property
     def mentions(self) -> list[dict[str, Any]]:
-        """Who was named with an @ outside code in a text, oldest first: username (or all), and where."""
+        """The @mentions in texts, outside code, oldest first, as dicts of username (or all) and where."""
         return list(self.world.mentions)
 
     @property
@@ -127,10 +128,10 @@ class Sandbox:
         return self._faults
 
     def fail_pipeline(self, branch: str) -> Pipeline:
-        """Give a branch of the project a pipeline whose tests failed."""
+        """Add a pipeline whose tests failed to a branch of the project."""
         project = self.world.projects[self.project_id]
         with project.lock:
-            return failed_pipeline.plant(self.world, project, branch)
+            return failed_pipeline.create(self.world, project, branch)
 
     def _start(self, prefix: str, ssl: tuple[str | Path, str | Path] | None) -> None:
         gateway = Gateway(self.world, self._faults, prefix)
@@ -165,7 +166,7 @@ class Sandbox:
             raise SandboxError(f"The sandbox could not be started: {failure[0] if failure else 'unknown reason'}")
 
     def close(self) -> None:
-        """End the server, whatever its clients do, end its git commands and remove its files."""
+        """Stop the server, whatever its clients do, kill its git commands and remove its files."""
         if self._closed:
             return
         self._closed = True
@@ -192,10 +193,10 @@ class Sandbox:
 
 
 def serve(port: int, repo: Path | None, fault_injection: bool, as_json: bool) -> None:
-    """Run a sandbox until SIGTERM or SIGINT, after saying how to use it.
+    """Run a sandbox until SIGTERM or SIGINT, after printing how to use it.
 
-    With `as_json` that is one line: {"url", "project", "project_id", "tokens": {name: value}}. Raises
-    SandboxError if it cannot be started. Must be called from the main thread.
+    With `as_json` it prints one line of JSON: {"url", "project", "project_id", "tokens": {name: value}}. Raises
+    SandboxError if the sandbox cannot be started. Must be called from the main thread.
     """
     ended = threading.Event()
 
@@ -205,7 +206,7 @@ def serve(port: int, repo: Path | None, fault_injection: bool, as_json: bool) ->
     previous = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         with Sandbox(repo=repo, port=port, fault_injection=fault_injection) as sandbox:
-            click.echo(_as_json(sandbox) if as_json else _for_people(sandbox))
+            click.echo(_as_json(sandbox) if as_json else _as_text(sandbox))
             sys.stdout.flush()
             ended.wait()
     finally:
@@ -214,16 +215,16 @@ def serve(port: int, repo: Path | None, fault_injection: bool, as_json: bool) ->
 
 
 def _as_json(sandbox: Sandbox) -> str:
-    shown = {
+    facts = {
         "url": sandbox.url,
         "project": sandbox.project,
         "project_id": sandbox.project_id,
         "tokens": sandbox.tokens,
     }
-    return json.dumps(shown)
+    return json.dumps(facts)
 
 
-def _for_people(sandbox: Sandbox) -> str:
+def _as_text(sandbox: Sandbox) -> str:
     token = sandbox.tokens["developer"]
     parts = urlsplit(sandbox.url)
     clone = f"{parts.scheme}://developer:{token}@{parts.netloc}{parts.path}/{sandbox.project}.git"

@@ -7,7 +7,7 @@ from typing import Any
 
 from gitlab_mcp.sandbox.entities import repository
 from gitlab_mcp.sandbox.git.repository import RefMoved, valid_branch_name
-from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.call import Call, Response
 from gitlab_mcp.sandbox.http.errors import bad_request, forbidden, invalid_parameter, not_found
 from gitlab_mcp.sandbox.http.pagination import page_of, paginate
 from gitlab_mcp.sandbox.http.routing import route
@@ -17,12 +17,12 @@ from gitlab_mcp.sandbox.state.users import DEVELOPER
 _ALL = "/projects/:id/repository/branches"
 
 
-def _shown(call: Call, name: str, sha: str, merged: set[str] | None = None) -> dict[str, Any]:
+def _entity(call: Call, name: str, sha: str, merged: set[str] | None = None) -> dict[str, Any]:
     repo = call.project.repository
     if merged is None:
         tip = repo.branch(repo.default_branch)
         merged = {name} if tip and repo.is_ancestor(sha, tip) else set()
-    # GitLab does not call the default branch merged into itself.
+    # GitLab does not report the default branch as merged.
     return repository.branch(
         call.world,
         call.project,
@@ -34,7 +34,7 @@ def _shown(call: Call, name: str, sha: str, merged: set[str] | None = None) -> d
 
 
 @route("GET", _ALL, "search regex sort:enum(name_asc|updated_asc|updated_desc) page_token", job_token=True)
-def list_branches(call: Call) -> Reply:
+def list_branches(call: Call) -> Response:
     call.require_code()
     repo = call.project.repository
     found = repo.branches()
@@ -51,11 +51,11 @@ def list_branches(call: Call) -> Reply:
         names.sort(key=lambda name: commits[found[name]].committed_at, reverse=call.get("sort") == "updated_desc")
     page_of(call)
     merged = repo.merged_branches(repo.default_branch) if repo.branch(repo.default_branch) else set()
-    return paginate(call, names, lambda name: _shown(call, name, found[name], merged))
+    return paginate(call, names, lambda name: _entity(call, name, found[name], merged))
 
 
 def _matches(name: str, search: str) -> bool:
-    # GitLab docs: ^term is the beginning, term$ the end, a * in between anything.
+    # GitLab docs: ^term matches the beginning of a name, term$ its end, and * any characters.
     start, end = search.startswith("^"), search.endswith("$")
     term = search.lstrip("^").rstrip("$")
     pattern = ".*".join(re.escape(part) for part in term.split("*"))
@@ -75,7 +75,7 @@ def _tip(call: Call) -> str:
 @route("GET", f"{_ALL}/:branch")
 def get_branch(call: Call) -> Any:
     call.require_code()
-    return _shown(call, call.path["branch"], _tip(call))
+    return _entity(call, call.path["branch"], _tip(call))
 
 
 @route("POST", _ALL, "branch* ref*")
@@ -93,11 +93,11 @@ def create_branch(call: Call) -> Any:
         raise bad_request(f"Invalid reference name: {ref}")
     create_ref(call, name, sha)
     activity.branch_moved(call.world, call.project, call.me, name, None, sha)
-    return _shown(call, name, sha)
+    return _entity(call, name, sha)
 
 
 def create_ref(call: Call, name: str, sha: str) -> None:
-    """Make a branch; raises GitLab's 400 if one of that name, or below or above that name, is there."""
+    """Create a branch; raises GitLab's 400 if the name is taken, or is a prefix of another (a and a/b)."""
     try:
         call.project.repository.update_ref(f"refs/heads/{name}", sha, None)
     except RefMoved as error:
@@ -127,4 +127,4 @@ def delete_merged(call: Call) -> Any:
         for name in repo.merged_branches(repo.default_branch):
             if name != repo.default_branch and permissions.protection(call.project, name) is None:
                 repo.update_ref(f"refs/heads/{name}", None, repo.branch(name))
-    return Reply({"message": "202 Accepted"}, 202)
+    return Response({"message": "202 Accepted"}, 202)

@@ -1,4 +1,4 @@
-"""What issues and merge requests share: how lists are filtered and how their fields are set."""
+"""What the routes of issues and merge requests share: filters of lists, validation, and setting fields."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gitlab_mcp.sandbox.state.model import Issuable, Milestone
 from gitlab_mcp.sandbox.state.notes import Note
 from gitlab_mcp.sandbox.state.users import User
 
-# GitLab docs: titles, descriptions and comments are limited; above that nothing is created.
+# GitLab docs: the maximum lengths of titles, descriptions and comments, and the maximum number of comments.
 MAX_TITLE = 255
 MAX_DESCRIPTION = 1_048_576
 MAX_NOTE = 1_000_000
@@ -35,7 +35,7 @@ T = TypeVar("T", bound=Issuable)
 
 
 def check_exclusive(call: Call, *groups: tuple[str, str]) -> None:
-    """Raise Grape's 400 if two parameters came that exclude each other."""
+    """Raise Grape's 400 if the call has two parameters that are mutually exclusive."""
     for first, second in groups:
         if first in call.params and second in call.params:
             raise invalid_parameter(f"{first}, {second} are mutually exclusive")
@@ -43,19 +43,19 @@ def check_exclusive(call: Call, *groups: tuple[str, str]) -> None:
 
 def check_texts(title: str | None, description: str | None) -> None:
     """Raise GitLab's 400 for a title or description that is blank or too long."""
-    faults: dict[str, list[str]] = {}
+    errors: dict[str, list[str]] = {}
     if title is not None and not title.strip():
-        faults["title"] = ["can't be blank"]
+        errors["title"] = ["can't be blank"]
     if title is not None and len(title) > MAX_TITLE:
-        faults["title"] = [f"is too long (maximum is {MAX_TITLE} characters)"]
+        errors["title"] = [f"is too long (maximum is {MAX_TITLE} characters)"]
     if description is not None and len(description) > MAX_DESCRIPTION:
-        faults["description"] = [f"is too long (maximum is {MAX_DESCRIPTION} characters)"]
-    if faults:
-        raise bad_request(faults)
+        errors["description"] = [f"is too long (maximum is {MAX_DESCRIPTION} characters)"]
+    if errors:
+        raise bad_request(errors)
 
 
 def check_note(body: str | None, existing: Sequence[Note] = ()) -> None:
-    """Raise GitLab's 400 for a comment that is blank, too long, or one too many."""
+    """Raise GitLab's 400 for a comment that is blank, too long, or above the maximum number."""
     if body is None or not body.strip():
         raise bad_request({"note": ["can't be blank"]})
     if len(body) > MAX_NOTE:
@@ -64,17 +64,17 @@ def check_note(body: str | None, existing: Sequence[Note] = ()) -> None:
         raise bad_request({"base": ["Maximum number of comments exceeded"]})
 
 
-def filtered(call: Call, found: list[T]) -> list[T]:
-    """The list narrowed and sorted as the call's parameters say."""
+def filtered(call: Call, issuables: list[T]) -> list[T]:
+    """The list, filtered and sorted by the call's parameters."""
     check_exclusive(
         call, ("author_id", "author_username"), ("assignee_id", "assignee_username"), ("milestone", "milestone_id")
     )
     for keep in _filters(call):
-        found = [one for one in found if keep(one)]
+        issuables = [one for one in issuables if keep(one)]
     for keep in _negated(call):
-        found = [one for one in found if not keep(one)]
+        issuables = [one for one in issuables if not keep(one)]
     key = _KEYS.get(call.get("order_by"), _KEYS["created_at"])
-    return sorted(found, key=key, reverse=call.get("sort") != "asc")
+    return sorted(issuables, key=key, reverse=call.get("sort") != "asc")
 
 
 _KEYS: dict[str | None, Callable[[Issuable], Any]] = {
@@ -88,59 +88,59 @@ _KEYS: dict[str | None, Callable[[Issuable], Any]] = {
 
 
 def _filters(call: Call) -> list[Callable[[Issuable], bool]]:
-    get, chosen = call.get, []
-    if call.given("iids"):
-        chosen.append(lambda one: one.iid in call.params["iids"])
+    get, filters = call.get, []
+    if call.has("iids"):
+        filters.append(lambda one: one.iid in call.params["iids"])
     if state := {"opened": "opened", "closed": "closed", "merged": "merged", "locked": "locked"}.get(get("state")):
-        chosen.append(lambda one: one.state == state)
+        filters.append(lambda one: one.state == state)
     if get("labels"):
-        chosen.append(has_labels(get("labels")))
+        filters.append(has_labels(get("labels")))
     if get("milestone") or get("milestone_id"):
-        chosen.append(_in_milestone(get("milestone") or str(get("milestone_id"))))
+        filters.append(_in_milestone(get("milestone") or str(get("milestone_id"))))
     if get("search"):
-        chosen.append(_containing(get("search"), get("in") or "title,description"))
+        filters.append(_containing(get("search"), get("in") or "title,description"))
     if get("author_id") is not None:
-        chosen.append(lambda one: one.author.id == get("author_id"))
+        filters.append(lambda one: one.author.id == get("author_id"))
     if get("author_username"):
-        chosen.append(lambda one: one.author.username == get("author_username").lower())
+        filters.append(lambda one: one.author.username == get("author_username").lower())
     if get("assignee_id") not in (None, ""):
-        chosen.append(_assigned(str(get("assignee_id"))))
+        filters.append(_assigned(str(get("assignee_id"))))
     if get("assignee_username"):
-        chosen.append(lambda one: {user.username for user in one.assignees} >= set(get("assignee_username")))
+        filters.append(lambda one: {user.username for user in one.assignees} >= set(get("assignee_username")))
     if get("my_reaction_emoji"):
-        chosen.append(
+        filters.append(
             lambda one: any(e.user is call.user and e.name == get("my_reaction_emoji") for e in one.award_emoji)
         )
     for name, field in (("created", "created_at"), ("updated", "updated_at")):
-        chosen += _between(field, get(f"{name}_after"), get(f"{name}_before"))
+        filters += _between(field, get(f"{name}_after"), get(f"{name}_before"))
     match (get("scope") or "all").replace("-", "_"):
         case "created_by_me":
-            chosen.append(lambda one: one.author is call.user)
+            filters.append(lambda one: one.author is call.user)
         case "assigned_to_me":
-            chosen.append(lambda one: call.user in one.assignees)
+            filters.append(lambda one: call.user in one.assignees)
         case "reviews_for_me":
-            chosen.append(lambda one: call.user in getattr(one, "reviewers", ()))
-    return chosen
+            filters.append(lambda one: call.user in getattr(one, "reviewers", ()))
+    return filters
 
 
 def _negated(call: Call) -> list[Callable[[Issuable], bool]]:
     unwanted = call.get("not") or {}
-    chosen: list[Callable[[Issuable], bool]] = []
+    filters: list[Callable[[Issuable], bool]] = []
     if labels := unwanted.get("labels"):
         names = labels if isinstance(labels, list) else str(labels).split(",")
-        chosen += [has_labels([name]) for name in names]
+        filters += [has_labels([name]) for name in names]
     if author := unwanted.get("author_username"):
-        chosen.append(lambda one: one.author.username == author)
+        filters.append(lambda one: one.author.username == author)
     if assignee := unwanted.get("assignee_username"):
         names = assignee if isinstance(assignee, list) else [assignee]
-        chosen.append(lambda one: any(user.username in names for user in one.assignees))
+        filters.append(lambda one: any(user.username in names for user in one.assignees))
     if milestone := unwanted.get("milestone"):
-        chosen.append(_in_milestone(str(milestone)))
-    return chosen
+        filters.append(_in_milestone(str(milestone)))
+    return filters
 
 
 def has_labels(names: list[str]) -> Callable[[Issuable], bool]:
-    """Whether an issue has all of these labels; None and Any stand for having no or some label."""
+    """A predicate for issuables with all of these labels; ["None"] means without labels, ["Any"] with some."""
     if names == ["None"]:
         return lambda one: not one.labels
     if names == ["Any"]:
@@ -161,8 +161,8 @@ def _containing(search: str, where: str) -> Callable[[Issuable], bool]:
     words = search.lower().split()
     fields = [name for name in where.split(",") if name in ("title", "description")]
 
-    def contains(one: Issuable) -> bool:
-        text = "\n".join(getattr(one, name) or "" for name in fields).lower()
+    def contains(issuable: Issuable) -> bool:
+        text = "\n".join(getattr(issuable, name) or "" for name in fields).lower()
         return all(word in text for word in words)
 
     return contains
@@ -177,64 +177,66 @@ def _assigned(wanted: str) -> Callable[[Issuable], bool]:
 
 
 def _between(field: str, after: datetime | None, before: datetime | None) -> list[Callable[[Issuable], bool]]:
-    chosen: list[Callable[[Issuable], bool]] = []
+    filters: list[Callable[[Issuable], bool]] = []
     if after:
-        chosen.append(lambda one: getattr(one, field) >= after)
+        filters.append(lambda one: getattr(one, field) >= after)
     if before:
-        chosen.append(lambda one: getattr(one, field) <= before)
-    return chosen
+        filters.append(lambda one: getattr(one, field) <= before)
+    return filters
 
 
-def set_fields(call: Call, one: Issuable) -> None:
-    """Set what a create or update call gave, with system notes; what the caller may not set is dropped silently."""
+def set_fields(call: Call, issuable: Issuable) -> None:
+    """Set the fields in the call's parameters, with system notes; fields that the caller may not set are ignored."""
     me = call.me
     if (title := call.get("title")) is not None:
-        activity.set_title(call.world, one, me, title)
-    if call.given("description"):
-        activity.set_description(call.world, one, me, call.params["description"])
-    if permissions.may_set_metadata(me, one):
-        _set_metadata(call, one)
+        activity.set_title(call.world, issuable, me, title)
+    if call.has("description"):
+        activity.set_description(call.world, issuable, me, call.params["description"])
+    if permissions.may_set_metadata(me, issuable):
+        _set_metadata(call, issuable)
     match call.get("state_event"):
         case "close":
-            activity.close(call.world, one, me)
+            activity.close(call.world, issuable, me)
         case "reopen":
-            activity.reopen(call.world, one, me)
-    one.updated_at = call.world.now()
+            activity.reopen(call.world, issuable, me)
+    issuable.updated_at = call.world.now()
 
 
-def _set_metadata(call: Call, one: Issuable) -> None:
+def _set_metadata(call: Call, issuable: Issuable) -> None:
     world, me = call.world, call.me
-    wanted = list(one.labels)
-    if call.given("labels"):
-        wanted = labels_named(world, one.project, call.params["labels"])
-    wanted += [label for label in labels_named(world, one.project, call.get("add_labels", [])) if label not in wanted]
-    gone = labels_named(world, one.project, call.get("remove_labels", []), create=False)
-    activity.set_labels(world, one, me, [label for label in wanted if label not in gone])
-    if call.given("milestone_id", "milestone"):
-        activity.set_milestone(world, one, me, _milestone(call, one))
-    if call.given("assignee_ids"):
-        activity.set_assignees(world, one, me, people(call, call.params["assignee_ids"]))
-    elif call.given("assignee_id"):
-        activity.set_assignees(world, one, me, people(call, [call.params["assignee_id"] or 0]))
-    if call.given("discussion_locked"):
-        one.discussion_locked = call.params["discussion_locked"]
+    wanted = list(issuable.labels)
+    if call.has("labels"):
+        wanted = labels_named(world, issuable.project, call.params["labels"])
+    wanted += [
+        label for label in labels_named(world, issuable.project, call.get("add_labels", [])) if label not in wanted
+    ]
+    removed = labels_named(world, issuable.project, call.get("remove_labels", []), create=False)
+    activity.set_labels(world, issuable, me, [label for label in wanted if label not in removed])
+    if call.has("milestone_id", "milestone"):
+        activity.set_milestone(world, issuable, me, _milestone(call, issuable))
+    if call.has("assignee_ids"):
+        activity.set_assignees(world, issuable, me, people(call, call.params["assignee_ids"]))
+    elif call.has("assignee_id"):
+        activity.set_assignees(world, issuable, me, people(call, [call.params["assignee_id"] or 0]))
+    if call.has("discussion_locked"):
+        issuable.discussion_locked = call.params["discussion_locked"]
 
 
 def people(call: Call, ids: Sequence[int]) -> list[User]:
-    """The users of these ids; unknown ones, and 0 for nobody, are left out as GitLab does."""
+    """The users with these ids; as in GitLab, unknown ids are left out, and so is 0, which stands for nobody."""
     users = [call.world.users.get(number) for number in dict.fromkeys(ids)]
     return [user for user in users if user is not None]
 
 
-def _milestone(call: Call, one: Issuable) -> Milestone | None:
+def _milestone(call: Call, issuable: Issuable) -> Milestone | None:
     number, title = call.get("milestone_id"), call.get("milestone")
-    known = one.project.milestones
+    known = issuable.project.milestones
     return next((each for each in known if each.id == number or (title and each.title == title)), None)
 
 
-def initial_fields(call: Call, one: Issuable) -> None:
-    """Set labels, milestone and assignees of a new one, without system notes."""
-    if permissions.may_set_metadata(call.me, one):
-        before = len(one.notes)
-        _set_metadata(call, one)
-        del one.notes[before:]
+def initial_fields(call: Call, issuable: Issuable) -> None:
+    """Set labels, milestone and assignees of a new issuable, without system notes."""
+    if permissions.may_set_metadata(call.me, issuable):
+        before = len(issuable.notes)
+        _set_metadata(call, issuable)
+        del issuable.notes[before:]

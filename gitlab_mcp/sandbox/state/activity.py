@@ -1,4 +1,4 @@
-"""What happens to issues and merge requests: comments, system notes, changes of state."""
+"""Activity on issues and merge requests: comments, and changes with the system notes that GitLab writes about them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ def comment(
     position: dict[str, Any] | None = None,
     created_at: datetime | None = None,
 ) -> Note:
-    """Add a comment, in an existing thread or as the first of a new one, and note what it mentions."""
+    """Add a comment and record what it mentions.
+
+    `thread` is the id of the discussion to reply in; without it the comment starts a new one. Returns the note.
+    """
     number = world.next_id("note")
     when = created_at or world.now()
     thread = thread or discussion_id(number)
@@ -49,7 +52,7 @@ def comment(
 
 
 def system_note(world: World, noteable: Issuable, author: User, body: str, created_at: datetime | None = None) -> Note:
-    """Record something that happened."""
+    """Add a system note, which records a change."""
     number = world.next_id("note")
     when = created_at or world.now()
     note = Note(number, author, body, when, when, discussion_id(number), system=True)
@@ -59,7 +62,7 @@ def system_note(world: World, noteable: Issuable, author: User, body: str, creat
 
 
 def mention(world: World, source: Issuable, author: User, text: str) -> None:
-    """Record on everything that a text names that it was mentioned there, once."""
+    """Add a system note, once, to each issue and merge request that a text refers to."""
     kind = "issue" if isinstance(source, Issue) else "merge request"
     if isinstance(source, Issue) and source.confidential:
         return
@@ -69,71 +72,71 @@ def mention(world: World, source: Issuable, author: User, text: str) -> None:
             system_note(world, target, author, body)
 
 
-def set_title(world: World, one: Issuable, user: User, title: str) -> None:
-    """Change the title; a merge request that becomes a draft or ready says so."""
-    if title == one.title:
+def set_title(world: World, issuable: Issuable, user: User, title: str) -> None:
+    """Change the title; for a merge request the system note tells whether that marked it as a draft or as ready."""
+    if title == issuable.title:
         return
-    was_draft = isinstance(one, MergeRequest) and one.draft
-    old, one.title = one.title, title
-    if isinstance(one, MergeRequest) and one.draft != was_draft:
-        body = "marked this merge request as **draft**" if one.draft else "marked this merge request as **ready**"
-        system_note(world, one, user, body)
+    was_draft = isinstance(issuable, MergeRequest) and issuable.draft
+    old, issuable.title = issuable.title, title
+    if isinstance(issuable, MergeRequest) and issuable.draft != was_draft:
+        body = "marked this merge request as **draft**" if issuable.draft else "marked this merge request as **ready**"
+        system_note(world, issuable, user, body)
     else:
-        system_note(world, one, user, f"changed title from **{{-{old}-}}** to **{{+{title}+}}**")
-    mention(world, one, user, title)
+        system_note(world, issuable, user, f"changed title from **{{-{old}-}}** to **{{+{title}+}}**")
+    mention(world, issuable, user, title)
 
 
-def set_description(world: World, one: Issuable, user: User, description: str | None) -> None:
+def set_description(world: World, issuable: Issuable, user: User, description: str | None) -> None:
     """Change the description."""
-    if (description or "") == (one.description or ""):
+    if (description or "") == (issuable.description or ""):
         return
-    old, one.description = one.description or "", description
+    old, issuable.description = issuable.description or "", description
     boxes = [line for line in (description or "").splitlines() if re.match(r"\s*[-*+] \[[xX]\]", line)]
     done = [line.split("]", 1)[1].strip() for line in boxes if line not in old]
     if done and old.replace("[ ]", "[x]") == (description or "").replace("[ ]", "[x]"):
-        system_note(world, one, user, f"marked the checklist item **{done[0]}** as completed")
+        system_note(world, issuable, user, f"marked the checklist item **{done[0]}** as completed")
     else:
-        system_note(world, one, user, "changed the description")
-    mention(world, one, user, description or "")
+        system_note(world, issuable, user, "changed the description")
+    mention(world, issuable, user, description or "")
 
 
-def set_labels(world: World, one: Issuable, user: User, wanted: Sequence[Label]) -> None:
+def set_labels(world: World, issuable: Issuable, user: User, wanted: Sequence[Label]) -> None:
     """Change the labels."""
-    added = [label for label in wanted if label not in one.labels]
-    removed = [label for label in one.labels if label not in wanted]
-    one.labels = list(wanted)
+    added = [label for label in wanted if label not in issuable.labels]
+    removed = [label for label in issuable.labels if label not in wanted]
+    issuable.labels = list(wanted)
     parts = [f"added {_names(added)}"] if added else []
     parts += [f"removed {_names(removed)}"] if removed else []
     if parts:
-        system_note(world, one, user, f"{' and '.join(parts)} label{'s' if len(added) + len(removed) > 1 else ''}")
+        system_note(world, issuable, user, f"{' and '.join(parts)} label{'s' if len(added) + len(removed) > 1 else ''}")
 
 
 def _names(labels: Sequence[Label]) -> str:
     return " ".join(f'~"{label.name}"' if " " in label.name else f"~{label.name}" for label in labels)
 
 
-def set_milestone(world: World, one: Issuable, user: User, milestone: Milestone | None) -> None:
+def set_milestone(world: World, issuable: Issuable, user: User, milestone: Milestone | None) -> None:
     """Change the milestone."""
-    if milestone is one.milestone:
+    if milestone is issuable.milestone:
         return
-    one.milestone = milestone
-    system_note(world, one, user, f"changed milestone to %{milestone.title}" if milestone else "removed milestone")
+    issuable.milestone = milestone
+    system_note(world, issuable, user, f"changed milestone to %{milestone.title}" if milestone else "removed milestone")
 
 
-def set_assignees(world: World, one: Issuable, user: User, wanted: Sequence[User]) -> None:
+def set_assignees(world: World, issuable: Issuable, user: User, wanted: Sequence[User]) -> None:
     """Change the assignees."""
-    body = _changed_people("assigned to", "unassigned", one.assignees, wanted)
-    one.assignees = list(wanted)
+    body = _changed_people("assigned to", "unassigned", issuable.assignees, wanted)
+    issuable.assignees = list(wanted)
     if body:
-        system_note(world, one, user, body)
+        system_note(world, issuable, user, body)
 
 
-def set_reviewers(world: World, one: MergeRequest, user: User, wanted: Sequence[User]) -> None:
+def set_reviewers(world: World, merge_request: MergeRequest, user: User, wanted: Sequence[User]) -> None:
     """Change the reviewers."""
-    body = _changed_people("requested review from", "removed review request for", one.reviewers, wanted)
-    one.reviewers = list(wanted)
+    body = _changed_people("requested review from", "removed review request for", merge_request.reviewers, wanted)
+    merge_request.reviewers = list(wanted)
     if body:
-        system_note(world, one, user, body)
+        system_note(world, merge_request, user, body)
 
 
 def _changed_people(added_text: str, removed_text: str, before: Sequence[User], after: Sequence[User]) -> str:
@@ -144,77 +147,85 @@ def _changed_people(added_text: str, removed_text: str, before: Sequence[User], 
     return " and ".join(parts)
 
 
-def close(world: World, one: Issuable, user: User, because: str = "") -> None:
-    """Close it; `because` is what did, such as "via merge request !3"."""
-    if one.state != "opened":
+def close(world: World, issuable: Issuable, user: User, because: str = "") -> None:
+    """Close an issue or merge request; `because` is the rest of the system note, such as "via merge request !3"."""
+    if issuable.state != "opened":
         return
-    one.state, one.closed_at, one.closed_by = "closed", world.now(), user
-    system_note(world, one, user, f"closed {because}".strip())
+    issuable.state, issuable.closed_at, issuable.closed_by = "closed", world.now(), user
+    system_note(world, issuable, user, f"closed {because}".strip())
 
 
-def reopen(world: World, one: Issuable, user: User) -> None:
-    """Open it again."""
-    if one.state != "closed":
+def reopen(world: World, issuable: Issuable, user: User) -> None:
+    """Reopen an issue or merge request."""
+    if issuable.state != "closed":
         return
-    one.state, one.closed_at, one.closed_by = "opened", None, None
-    system_note(world, one, user, "reopened")
+    issuable.state, issuable.closed_at, issuable.closed_by = "opened", None, None
+    system_note(world, issuable, user, "reopened")
 
 
 def link(world: World, issue: Issue, target: Issue, link_type: str, user: User) -> IssueLink:
-    """Tie two issues together, and say so on both."""
-    made = IssueLink(world.next_id("issue_link"), issue, target, link_type, world.now())
-    issue.links.append(made)
-    target.links.append(made)
+    """Link two issues, with a system note on both."""
+    new_link = IssueLink(world.next_id("issue_link"), issue, target, link_type, world.now())
+    issue.links.append(new_link)
+    target.links.append(new_link)
     words = {"relates_to": "marked this issue as related to", "blocks": "marked this issue as blocking"}
     text = words.get(link_type, "marked this issue as blocked by")
     system_note(world, issue, user, f"{text} {target.reference}")
     system_note(world, target, user, f"marked this issue as related to {issue.reference}")
-    return made
+    return new_link
 
 
 def set_confidential(world: World, issue: Issue, user: User, wanted: bool) -> None:
-    """Hide an issue from those outside the project, or show it."""
+    """Make an issue confidential, or visible to everyone who may see the project."""
     if wanted == issue.confidential:
         return
     issue.confidential = wanted
     system_note(world, issue, user, "made the issue confidential" if wanted else "made the issue visible to everyone")
 
 
-def add_version(world: World, one: MergeRequest, user: User | None) -> None:
-    """Let a merge request follow its branches: a new version of its diff if source or target moved its base."""
-    repository = one.project.repository
-    head, start = repository.branch(one.source_branch), repository.branch(one.target_branch)
+def add_version(world: World, merge_request: MergeRequest, user: User | None) -> None:
+    """Add a version of the merge request's diff if its head or its merge base changed since the last version.
+
+    With `user`, a system note lists the commits that were added.
+    """
+    repository = merge_request.project.repository
+    head, start = repository.branch(merge_request.source_branch), repository.branch(merge_request.target_branch)
     if head is None or start is None:
         return
     base = repository.merge_base(start, head) or start
-    previous = one.versions[-1] if one.versions else None
+    previous = merge_request.versions[-1] if merge_request.versions else None
     if previous and (previous.head, previous.base) == (head, base):
         return
-    one.versions.append(DiffVersion(world.next_id("diff"), base, start, head, world.now()))
-    repository.keep(f"refs/merge-requests/{one.iid}/head", head)
+    merge_request.versions.append(DiffVersion(world.next_id("diff"), base, start, head, world.now()))
+    repository.keep(f"refs/merge-requests/{merge_request.iid}/head", head)
     if previous and user and previous.head != head:
-        _note_commits(world, one, user, previous, base)
+        _note_commits(world, merge_request, user, previous, base)
 
 
-def _note_commits(world: World, one: MergeRequest, user: User, previous: DiffVersion, base: str) -> None:
-    commits = one.project.repository.log([f"^{previous.head}", f"^{base}", one.version.head])
+def _note_commits(world: World, merge_request: MergeRequest, user: User, previous: DiffVersion, base: str) -> None:
+    project, version = merge_request.project, merge_request.version
+    commits = project.repository.log([f"^{previous.head}", f"^{base}", version.head])
     if not commits:
         return
     items = "".join(f"<li>{commit.sha[:8]} - {commit.title}</li>" for commit in reversed(commits))
-    page = (
-        f"/{one.project.full_path}/-/merge_requests/{one.iid}/diffs?diff_id={one.version.id}&start_sha={previous.head}"
-    )
+    diffs = f"/{project.full_path}/-/merge_requests/{merge_request.iid}/diffs"
+    page = f"{diffs}?diff_id={version.id}&start_sha={previous.head}"
     count = f"{len(commits)} commit{'s' if len(commits) > 1 else ''}"
     body = f"added {count}\n\n<ul>{items}</ul>\n\n[Compare with previous version]({page})"
-    system_note(world, one, user, body)
+    system_note(world, merge_request, user, body)
 
 
-def mark_merged(world: World, one: MergeRequest, user: User, because: str = "") -> None:
-    """Record that a merge request's changes are in its target branch, and close the issues that it closes."""
-    one.state, one.merged_at, one.merged_by, one.merge_error = "merged", world.now(), user, None
-    system_note(world, one, user, f"merged {because}".strip())
-    for issue in references.closes(one):
-        close(world, issue, user, f"via merge request {one.reference}")
+def mark_merged(world: World, merge_request: MergeRequest, user: User, because: str = "") -> None:
+    """Mark a merge request as merged, and close the issues that it closes."""
+    merge_request.state, merge_request.merged_at, merge_request.merged_by, merge_request.merge_error = (
+        "merged",
+        world.now(),
+        user,
+        None,
+    )
+    system_note(world, merge_request, user, f"merged {because}".strip())
+    for issue in references.closes(merge_request):
+        close(world, issue, user, f"via merge request {merge_request.reference}")
 
 
 def branch_moved(
@@ -227,9 +238,10 @@ def branch_moved(
     *,
     pipeline: str = "created",
 ) -> None:
-    """Everything that follows when a branch points elsewhere, however it came to: by API, merge or push.
+    """Update merge requests, issues and pipelines after a branch moved by a push, a merge or an API request.
 
-    `pipeline` is the status of the pipeline that it begins, or nothing if it begins none.
+    `old` and `new` are the branch's commits, None if the branch did not exist or is deleted. `pipeline` is the status
+    of the pipeline that this creates, or "" to create none.
     """
     repository = project.repository
     if new is None:
@@ -241,7 +253,7 @@ def branch_moved(
         waits = one.state == "opened" and one.target_branch == branch and one.version.head != one.version.base
         if waits and repository.is_ancestor(one.version.head, new):
             mark_merged(world, one, user, f"manually in commit {new[:8]}")
-    # What a new branch shares with the others was noted when it got there.
+    # The commits that a new branch shares with other branches were processed when those branches got them.
     known = [f"^{old}"] if old else ["--not", f"--exclude={branch}", "--branches"]
     for commit in repository.log([new, "--max-count=100", *known]):
         if branch == repository.default_branch and old:
@@ -256,7 +268,7 @@ def branch_moved(
 
 
 def _settle_default(project: Project, branch: str) -> None:
-    """The first branch of an empty project becomes its default branch, as with GitLab."""
+    """Make the first branch of an empty project its default branch, as GitLab does."""
     repository = project.repository
     if repository.branch(repository.default_branch) is None and len(repository.branches()) == 1:
         level = project.protected.pop(repository.default_branch, None)

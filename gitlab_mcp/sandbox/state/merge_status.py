@@ -1,4 +1,4 @@
-"""Whether a merge request can be merged, computed from the branches as they are now."""
+"""The merge status of a merge request, computed from the current branches."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from gitlab_mcp.sandbox.state.model import MergeRequest
 
 @dataclass(frozen=True)
 class MergeStatus:
-    """`detailed` is GitLab's detailed_merge_status; `unmergeable` is merge_status cannot_be_merged."""
+    """`detailed` is GitLab's detailed_merge_status; `unmergeable` stands for the merge_status cannot_be_merged."""
 
     detailed: str
     conflicts: bool = False
     unmergeable: bool = False
 
 
-def merge_status(one: MergeRequest) -> MergeStatus:
+def merge_status(merge_request: MergeRequest) -> MergeStatus:
     """The merge status of a merge request.
 
     GitLab docs, merge status: not_open, draft_status, conflict, discussions_not_resolved, need_rebase,
-    commits_status (the source branch has no commits of its own or is gone), mergeable.
+    commits_status (the source branch has no commits of its own or does not exist), mergeable.
     """
-    if one.state != "opened":
+    if merge_request.state != "opened":
         return MergeStatus("not_open")
-    repository = one.project.repository
-    source, target = repository.branch(one.source_branch), repository.branch(one.target_branch)
+    repository = merge_request.project.repository
+    source, target = repository.branch(merge_request.source_branch), repository.branch(merge_request.target_branch)
     if source is None or target is None:
         return MergeStatus("broken_status", unmergeable=True)
     if repository.is_ancestor(source, target):
         return MergeStatus("commits_status", unmergeable=True)
-    conflicts = has_conflicts(one, source, target)
-    if one.draft:
+    conflicts = has_conflicts(merge_request, source, target)
+    if merge_request.draft:
         return MergeStatus("draft_status", conflicts, conflicts)
-    settings = one.project.settings
-    open_threads = any(note.resolvable and not note.resolved for note in one.notes)
+    settings = merge_request.project.settings
+    open_threads = any(note.resolvable and not note.resolved for note in merge_request.notes)
     if settings.get("only_allow_merge_if_all_discussions_are_resolved") and open_threads:
         return MergeStatus("discussions_not_resolved", conflicts, conflicts)
     if conflicts:
@@ -45,12 +45,12 @@ def merge_status(one: MergeRequest) -> MergeStatus:
     return MergeStatus("mergeable")
 
 
-def has_conflicts(one: MergeRequest, source: str, target: str) -> bool:
-    """Whether git cannot merge these two commits by itself; remembered, as commits never change."""
-    known = one.project.repository.conflicts
+def has_conflicts(merge_request: MergeRequest, source: str, target: str) -> bool:
+    """Whether merging two commits conflicts; the result is cached, as commits never change."""
+    known = merge_request.project.repository.conflicts
     if (source, target) not in known:
         try:
-            merge_tree(one.project.repository, target, source)
+            merge_tree(merge_request.project.repository, target, source)
         except Conflict:
             known[source, target] = True
         else:

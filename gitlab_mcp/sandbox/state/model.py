@@ -1,7 +1,6 @@
-"""What the sandbox remembers: people, tokens, projects and what is written in them. Repositories are on disk.
+"""The data model: tokens, projects, and the issues, merge requests and pipelines in them. Repositories are on disk.
 
-Pipelines and their jobs are only stored: nothing is ever run, so whoever creates a job says what it logged and how it
-ended.
+Pipelines and jobs are only stored. No job is ever run, so whoever creates one sets its log and its result.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from gitlab_mcp.sandbox.git.repository import Repository
 from gitlab_mcp.sandbox.state.notes import AwardEmoji, DraftNote, Note
 from gitlab_mcp.sandbox.state.users import User
 
-# A job in one of these can be canceled, and has not ended.
+# The statuses of a job that has not finished, which can be canceled.
 WAITING = ("created", "pending", "running", "manual")
 
 
@@ -85,8 +84,8 @@ class Issuable:
     time_estimate: int = 0  # seconds, as the time spent
     time_spent: int = 0
 
-    kind = ""  # the name GitLab gives this type: Issue, MergeRequest
-    symbol = ""  # what stands before the number in a reference
+    kind = ""  # GitLab's name of the type: Issue or MergeRequest
+    symbol = ""  # the character before the number in a reference
 
     @property
     def reference(self) -> str:
@@ -108,7 +107,7 @@ class Issue(Issuable):
 
 @dataclass(eq=False)
 class IssueLink:
-    """A link between two issues, as the issue it was made on sees it."""
+    """A link between two issues; `link_type` is as seen from the source."""
 
     id: int
     source: Issue
@@ -119,7 +118,7 @@ class IssueLink:
 
 @dataclass(eq=False)
 class DiffVersion:
-    """What a merge request's diff was after one push: three commits."""
+    """A version of a merge request's diff, identified by three commits."""
 
     id: int
     base: str
@@ -185,9 +184,9 @@ class Pipeline:
 
 @dataclass(eq=False)
 class Job:
-    """A job of a pipeline; its CI_JOB_TOKEN is good for as long as it runs.
+    """A job of a pipeline; its CI_JOB_TOKEN is valid while it runs.
 
-    `state` is its status where its times do not tell; `log` is what the runner sent, with its terminal codes.
+    `state` is its status, or "" to derive that from its times. `log` is what the runner sent, with ANSI escape codes.
     """
 
     id: int
@@ -218,7 +217,7 @@ class Job:
 
 @dataclass(frozen=True)
 class ReportedTest:
-    """A case in the JUnit report of a job; `status` is success, failed, error or skipped."""
+    """A test case in the JUnit report of a job; `status` is success, failed, error or skipped."""
 
     name: str
     classname: str
@@ -230,7 +229,7 @@ class ReportedTest:
 
 @dataclass(eq=False)
 class Release:
-    """What was released under a tag."""
+    """A release, which belongs to a tag."""
 
     tag_name: str
     name: str
@@ -241,7 +240,7 @@ class Release:
 
 @dataclass(eq=False)
 class Project:
-    """A project with its repository and all that is written in it."""
+    """A project with its repository and all its content."""
 
     id: int
     name: str

@@ -1,4 +1,4 @@
-"""Comments: notes, their threads, drafts of reviews and emoji reactions."""
+"""Notes: comments and system notes, their threads, draft notes of reviews and emoji reactions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Note:
     created_at: datetime
     updated_at: datetime
     discussion_id: str
-    type: str | None = None  # None is a note on its own, else DiscussionNote or DiffNote
+    type: str | None = None  # None for a single comment, else DiscussionNote or DiffNote
     system: bool = False
     internal: bool = False
     position: dict[str, Any] | None = None
@@ -31,7 +31,7 @@ class Note:
 
     @property
     def resolvable(self) -> bool:
-        """Threads can be resolved, single notes cannot."""
+        """Whether the note is in a thread that can be resolved; single comments cannot be."""
         return self.type is not None and not self.system
 
 
@@ -47,7 +47,7 @@ class AwardEmoji:
 
 @dataclass(eq=False)
 class DraftNote:
-    """A comment of a review that is not published yet; only its author sees it."""
+    """A comment of a review that is not published yet, visible only to its author."""
 
     id: int
     author: User
@@ -59,5 +59,5 @@ class DraftNote:
 
 
 def discussion_id(number: int) -> str:
-    """The 40 hexadecimal digits that name a thread, the same for the same number in every run."""
+    """The id of a thread, 40 hexadecimal digits, which is the same for the same number in every run."""
     return hashlib.sha1(f"discussion {number}".encode(), usedforsecurity=False).hexdigest()

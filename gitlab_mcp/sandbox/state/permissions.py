@@ -1,4 +1,4 @@
-"""What callers may do: scopes, expiry and revocation of tokens; roles in projects."""
+"""Permissions: scopes, expiry and revocation of tokens, and what the roles in a project allow."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from gitlab_mcp.sandbox.state.world import World
 
 READ_SCOPES = ("api", "read_api")
 WRITE_SCOPES = ("api",)
-# What the token of a Duo flow has: it may do what `api` may, but for quick actions.
+# The scope of a Duo flow's token. It allows what `api` allows, except quick actions.
 AI_SCOPE = "ai_workflows"
 
 
-def refuse_spent(world: World, token: Token) -> None:
-    """Raise GitLab's answer to an expired or revoked token."""
+def require_active(world: World, token: Token) -> None:
+    """Raise GitLab's 401 for an expired or revoked token."""
     if token.revoked:
         raise _invalid_token("Token was revoked. You have to re-authorize from the user.")
     if token.expires_at and token.expires_at <= world.now().date():
@@ -30,12 +30,12 @@ def _invalid_token(description: str) -> ApiError:
 
 
 def require_scope(token: Token, method: str, template: str) -> None:
-    """Raise 403 insufficient_scope if the token's scopes do not cover this call."""
+    """Raise 403 insufficient_scope if the token's scopes do not cover the method and the route template."""
     if token.kind == "job" or AI_SCOPE in token.scopes:
         return
     allowed = READ_SCOPES if method in ("GET", "HEAD") else WRITE_SCOPES
     if template == "/personal_access_tokens/self":
-        return  # GitLab docs: any personal access token may look at itself
+        return  # GitLab docs: any personal access token may read its own record
     if template.startswith("/user") and method == "GET":
         allowed = (*allowed, "read_user")
     if "/repository/files/" in template and method in ("GET", "HEAD"):
@@ -50,7 +50,7 @@ def require_scope(token: Token, method: str, template: str) -> None:
 
 
 def basic_login(authorization: str) -> tuple[str, str] | None:
-    """Name and password of an `Authorization: Basic` header; of a Bearer one no name and the token."""
+    """The (name, password) of an `Authorization: Basic` header, ("", token) of a Bearer one; None for anything else."""
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() == "bearer":
         return "", value.strip()
@@ -69,7 +69,7 @@ def role(user: User | None, project: Project) -> int:
 
 
 def may_see(user: User | None, project: Project) -> bool:
-    """Whether the project exists as far as this user can tell."""
+    """Whether the user may see the project; GitLab answers 404 to everybody else."""
     if project.visibility == "public":
         return True
     if project.visibility == "internal" and user is not None:
@@ -78,40 +78,46 @@ def may_see(user: User | None, project: Project) -> bool:
 
 
 def may_read_code(user: User | None, project: Project) -> bool:
-    """Whether the user may read the repository: in a private project from Reporter on (Planner may too)."""
+    """Whether the user may read the repository, which in a private project takes a Planner or more."""
     return may_see(user, project) and (project.visibility != "private" or role(user, project) >= PLANNER)
 
 
 def may_push(user: User | None, project: Project, branch: str) -> bool:
-    """Whether the user may write to a branch: Developer, or what the branch's protection asks."""
+    """Whether the user may push to a branch: a Developer may, or whoever the branch's protection allows."""
     return role(user, project) >= max(DEVELOPER, protection(project, branch) or 0)
 
 
 def job_may_push(project: Project) -> bool:
-    """Whether the project lets its own CI jobs push with their tokens: a setting, off at first."""
+    """Whether the project lets its own CI jobs push with their tokens: a project setting that is off by default."""
     return bool(project.settings.get("ci_push_repository_for_job_token_allowed", False))
 
 
 def job_project_refusal(job: Job, project: Project) -> str:
-    """What GitLab says where a job's token is used on another project, which has no allowlist here; "" on its own."""
+    """GitLab's message where a job's token is used on another project, or "" where it is the job's own.
+
+    Projects in the sandbox have no job token allowlist.
+    """
     if project is job.project:
         return ""
     return f"Authentication by CI/CD job token not allowed from {job.project.path} to {project.path}."
 
 
 def protection(project: Project, branch: str) -> int | None:
-    """The least role that may push to a protected branch, or None for one that is not protected."""
+    """The lowest access level that may push to a protected branch, or None if the branch is not protected."""
     levels = [level for pattern, level in project.protected.items() if fnmatch.fnmatchcase(branch, pattern)]
     return min(levels) if levels else None
 
 
 def may_delete_branch(user: User | None, project: Project, branch: str) -> bool:
-    """Deleting a protected branch takes a Maintainer."""
+    """Whether the user may delete a branch, which takes a Developer, or a Maintainer if the branch is protected."""
     return role(user, project) >= (MAINTAINER if protection(project, branch) else DEVELOPER)
 
 
 def may_read_issue(user: User | None, issue: Issue) -> bool:
-    """GitLab docs, confidential issues: Planner or more, the author and the assignees see them; others get 404."""
+    """Whether the user may see an issue.
+
+    GitLab docs, confidential issues: they are visible to Planners and above, to their author and to their assignees.
+    """
     if not issue.confidential:
         return True
     return user is not None and (
@@ -120,17 +126,20 @@ def may_read_issue(user: User | None, issue: Issue) -> bool:
 
 
 def may_read_internal(user: User | None, project: Project) -> bool:
-    """GitLab docs, internal notes: Planner or more."""
+    """Whether the user may read internal notes, which takes a Planner or more (GitLab docs, internal notes)."""
     return role(user, project) >= PLANNER
 
 
 def may_read_note(user: User | None, noteable: Issuable, note: Note) -> bool:
-    """Whether a note shows up for this user."""
+    """Whether the user may read a note."""
     return not note.internal or may_read_internal(user, noteable.project)
 
 
 def may_edit(user: User | None, noteable: Issuable) -> bool:
-    """Whether the user may change an issue or merge request: its author and assignees, Planner (issue), Developer."""
+    """Whether the user may change an issue or merge request.
+
+    Its author and its assignees may, and so may Planners (of issues) and Developers (of merge requests).
+    """
     if user is None:
         return False
     least = PLANNER if isinstance(noteable, Issue) else DEVELOPER
@@ -138,5 +147,5 @@ def may_edit(user: User | None, noteable: Issuable) -> bool:
 
 
 def may_set_metadata(user: User | None, noteable: Issuable) -> bool:
-    """Whether the user may set labels, assignees and milestone; GitLab drops them silently for others."""
+    """Whether the user may set labels, assignees and milestone; GitLab silently ignores them from anybody else."""
     return role(user, noteable.project) >= (PLANNER if isinstance(noteable, Issue) else DEVELOPER)

@@ -1,4 +1,4 @@
-"""Pipelines that begin: by themselves after a push and for a merge request, without jobs, or by request. None runs."""
+"""Creating pipelines: for pushes and merge requests, without jobs, or on request, with jobs. No job is ever run."""
 
 from __future__ import annotations
 
@@ -14,52 +14,60 @@ _MERGE_REQUEST = "merge_request_event"
 
 
 def begin_for_push(world: World, project: Project, user: User, branch: str, sha: str, status: str) -> None:
-    """Begin the pipeline of a branch that was pushed, if the commit says what is to run."""
+    """Create the pipeline of a pushed branch, if the commit has a .gitlab-ci.yml."""
     if _configuration(project, sha) is not None:
         _begin(world, project, user, branch, sha, "push", status)
 
 
-def begin_for_merge_request(world: World, one: MergeRequest) -> None:
-    """Begin the pipeline of a merge request that was opened, if its configuration speaks of such pipelines.
+def begin_for_merge_request(world: World, merge_request: MergeRequest) -> None:
+    """Create the pipeline of a new merge request, if its .gitlab-ci.yml contains merge_request_event.
 
-    GitLab evaluates the rules of the jobs; here it is enough that the file names the source.
+    GitLab evaluates the rules of the jobs; here a mention anywhere in the file is enough.
     """
-    sha = one.version.head
-    if _MERGE_REQUEST in (_configuration(one.project, sha) or ""):
-        _begin(world, one.project, one.author, merge_request_ref(one), sha, _MERGE_REQUEST, "created")
+    sha = merge_request.version.head
+    if _MERGE_REQUEST in (_configuration(merge_request.project, sha) or ""):
+        _begin(
+            world,
+            merge_request.project,
+            merge_request.author,
+            merge_request_ref(merge_request),
+            sha,
+            _MERGE_REQUEST,
+            "created",
+        )
 
 
-def pipelines_of(one: MergeRequest) -> list[Pipeline]:
-    """The pipelines of a merge request, its branch's own among them, newest first."""
-    heads = {version.head for version in one.versions}
-    refs = (merge_request_ref(one), one.source_branch)
-    found = [each for each in list(one.project.pipelines.values()) if each.ref in refs and each.sha in heads]
+def pipelines_of(merge_request: MergeRequest) -> list[Pipeline]:
+    """The pipelines of a merge request and of its source branch, newest first."""
+    heads = {version.head for version in merge_request.versions}
+    refs = (merge_request_ref(merge_request), merge_request.source_branch)
+    found = [each for each in list(merge_request.project.pipelines.values()) if each.ref in refs and each.sha in heads]
     return found[::-1]
 
 
-def merge_request_ref(one: MergeRequest) -> str:
-    """What the pipelines of a merge request have in the place of a branch."""
-    return f"refs/merge-requests/{one.iid}/head"
+def merge_request_ref(merge_request: MergeRequest) -> str:
+    """The ref of a merge request's pipelines, which takes the place of a branch."""
+    return f"refs/merge-requests/{merge_request.iid}/head"
 
 
-def begin_asked_for(world: World, project: Project, user: User, ref: str, sha: str) -> Pipeline:
-    """Begin the pipeline that somebody asked for, with its jobs waiting. Raises 400 in GitLab's words."""
+def begin_requested(world: World, project: Project, user: User, ref: str, sha: str) -> Pipeline:
+    """Create a pipeline on request, with its jobs in the status created. Raises 400 with GitLab's messages."""
     text = _configuration(project, sha)
     if text is None:
         raise bad_request({"base": ["Missing CI config file"]})
     configuration = read_configuration(text)
     if configuration.errors:
         raise bad_request({"base": configuration.errors})
-    made = _begin(world, project, user, ref, sha, "api", "created")
+    pipeline = _begin(world, project, user, ref, sha, "api", "created")
     order = [".pre", *configuration.stages, ".post"]
     for one in sorted(configuration.jobs, key=lambda job: order.index(job.stage)):
         allowed = one.keywords.get("allow_failure") == "true"
-        made.jobs.append(Job(world.next_id("job"), one.name, one.stage, made, allow_failure=allowed))
-    return made
+        pipeline.jobs.append(Job(world.next_id("job"), one.name, one.stage, pipeline, allow_failure=allowed))
+    return pipeline
 
 
 def read_ci_file(project: Project, ref: str) -> str | None:
-    """The text of .gitlab-ci.yml at a ref, or None where there is none."""
+    """The content of .gitlab-ci.yml at a ref, or None if the ref or the file does not exist."""
     sha = project.repository.resolve(ref)
     return _configuration(project, sha) if sha else None
 

@@ -1,4 +1,4 @@
-"""Paths of projects, made from their names."""
+"""Project paths, derived from project names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gitlab_mcp.sandbox.state.world import World
 
 
 def slug(name: str) -> str:
-    """A path made of a name: plain letters, digits and - . _, never empty, never ending as a reserved one does."""
+    """The path for a name: ASCII letters, digits and - . _ only, never empty, never ending in .git or .atom."""
     plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
     path = re.sub(r"[^a-z0-9._]+", "-", plain).strip("-._")
     path = re.sub(r"[-._]*\.(git|atom)$", "", path).strip("-._")
@@ -17,7 +17,7 @@ def slug(name: str) -> str:
 
 
 def free_path(world: World, group: str, wanted: str) -> str:
-    """The wanted path, with a number behind it if a project has it or had it."""
+    """The wanted path, with a number appended if a project of the group has or had that path."""
     path, number = wanted, 2
     while world.project_by_path(f"{group}/{path}") is not None or f"{group}/{path}" in world.moved:
         path, number = f"{wanted}-{number}", number + 1

@@ -10,7 +10,7 @@ GUEST, PLANNER, REPORTER, DEVELOPER, MAINTAINER, OWNER = 10, 15, 20, 30, 40, 50
 
 @dataclass(eq=False)
 class User:
-    """A person with an account."""
+    """A user account."""
 
     id: int
     username: str

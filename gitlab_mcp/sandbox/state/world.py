@@ -1,4 +1,4 @@
-"""The whole GitLab: who there is, which projects, and one clock and one source of ids for all of them."""
+"""The GitLab instance: its users, tokens and projects, and their common clock and source of ids."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FIRST_IDS = {
 
 
 class World:
-    """All state of one sandbox; `url` is where it answers, with the prefix, without a slash at the end."""
+    """All state of one GitLab instance; `url` is its base URL, with the prefix and without a trailing slash."""
 
     def __init__(self, root: Path, url: str) -> None:
         self.root = root
@@ -52,11 +52,11 @@ class World:
             self._ids[what] = itertools.count(first)
 
     def next_id(self, what: str) -> int:
-        """A number that no other thing of this sort has."""
+        """A new id for an entity of this kind."""
         return next(self._ids[what])
 
     def now(self) -> datetime:
-        """The time in UTC, in whole milliseconds, later with every call so that lists have one order."""
+        """The time in UTC, in whole milliseconds; it increases with every call, so that sorting by it is stable."""
         with self.lock:
             now = datetime.now(UTC)
             now = now.replace(microsecond=now.microsecond // 1000 * 1000)
@@ -64,7 +64,7 @@ class World:
             return self._last
 
     def add_user(self, username: str, name: str, created_at: datetime) -> User:
-        """Give a person an account."""
+        """Create a user account."""
         user = User(self.next_id("user"), username, name, created_at)
         self.users[user.id] = user
         return user
@@ -82,7 +82,7 @@ class World:
         created_at: datetime | None = None,
         job: Job | None = None,
     ) -> Token:
-        """Make a credential known."""
+        """Add a token."""
         created_at = created_at or self.now()
         number = self.next_id("token")
         token = Token(number, value, name, user, scopes, created_at, kind, expires_at, revoked, job=job)
@@ -90,11 +90,11 @@ class World:
         return token
 
     def user_by_name(self, username: str) -> User | None:
-        """The user of this name; GitLab does not tell upper from lower case."""
+        """The user with this username, or None; GitLab ignores case here."""
         return next((user for user in list(self.users.values()) if user.username == username.lower()), None)
 
     def group_id(self, group: str) -> int:
-        """The id of a group, made when it is first named."""
+        """The id of a group, which is created on first use."""
         with self.lock:
             if group not in self.groups:
                 self.groups[group] = self.next_id("group")
@@ -103,7 +103,7 @@ class World:
     def create_project(
         self, group: str, path: str, name: str, creator: User, *, created_at: datetime | None = None
     ) -> Project:
-        """A new project with an empty repository, whose creator is its owner."""
+        """Create a project; its repository does not exist on disk until `Repository.create` is called."""
         with self.lock:
             number = self.next_id("project")
             repository = Repository(self.git, self.root / "repositories" / f"{number}.git")
@@ -113,14 +113,14 @@ class World:
             return project
 
     def project_by_path(self, full_path: str) -> Project | None:
-        """The project at `group/project`; GitLab does not tell upper from lower case."""
+        """The project at `group/project`, or None; GitLab ignores case here."""
         wanted = full_path.lower()
         return next((one for one in list(self.projects.values()) if one.full_path.lower() == wanted), None)
 
     def find_project(self, key: str, method: str, address: str) -> Project:
-        """The project of an id or a path; `address` is the path of the call after /api/v4, with `{id}` for the key.
+        """The project with an id or a path; `address` is the path of the call after /api/v4, with `{id}` for the key.
 
-        A path that was moved away from is answered as GitLab does: 301 for a GET, 405 for anything else.
+        Raises 404 if there is none. For the old path of a moved project it raises 301 for a GET and 405 otherwise.
         """
         if key.isdecimal():
             project = self.projects.get(int(key))

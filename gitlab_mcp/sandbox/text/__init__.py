@@ -1,1 +1,1 @@
-"""What GitLab reads out of text: mentions, references, quick actions, suggestions, durations and .gitlab-ci.yml."""
+"""Parsing text as GitLab does: mentions, references, quick actions, suggestions, durations and .gitlab-ci.yml."""

@@ -1,6 +1,6 @@
-"""What a .gitlab-ci.yml says, as far as a sandbox that runs nothing has to know: its stages, its jobs, its faults.
+"""Reading .gitlab-ci.yml: its stages, its jobs and its errors, which is enough where no job is run.
 
-It is read line by line, which does for the flat files of a sample project; includes and anchors are not followed.
+It is read line by line, which suffices for the flat files of a sample project; includes and anchors are not resolved.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _RUNS = {"script", "run", "trigger", "extends"}
 
 @dataclass
 class ConfiguredJob:
-    """A job of a configuration, with the first words of each of its keywords."""
+    """A job of a configuration, with the inline value of each of its keywords."""
 
     name: str
     keywords: dict[str, str] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class ConfiguredJob:
 
 @dataclass
 class Configuration:
-    """Stages and jobs, and what GitLab would find wrong."""
+    """The stages and jobs of a configuration, and its errors in GitLab's words."""
 
     stages: list[str]
     jobs: list[ConfiguredJob]
@@ -39,14 +39,14 @@ class Configuration:
 
 
 def read_configuration(text: str) -> Configuration:
-    """Read a configuration; its errors are in GitLab's words."""
+    """Parse the text of a .gitlab-ci.yml; never raises, as errors are part of the result."""
     stages: list[str] = []
     jobs: list[ConfiguredJob] = []
     inside = ""
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith("\t"):
-            said = "found character that cannot start any token while scanning for the next token"
-            return Configuration([], [], [f"(<unknown>): {said} at line {number} column 1"])
+            problem = "found character that cannot start any token while scanning for the next token"
+            return Configuration([], [], [f"(<unknown>): {problem} at line {number} column 1"])
         if match := _KEY.match(line):
             inside = match[1].strip()
             if inside == "stages":

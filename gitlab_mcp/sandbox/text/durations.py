@@ -1,4 +1,4 @@
-"""Spans of time as GitLab writes them: 1w 2d 3h, with days of eight hours and weeks of five days."""
+"""Durations as GitLab writes them: 1w 2d 3h, with days of eight hours and weeks of five days."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ _UNITS = {"mo": 4 * 5 * 8 * 3600, "w": 5 * 8 * 3600, "d": 8 * 3600, "h": 3600, "
 _PART = re.compile(r"(\d{1,6})\s*(mo|w|d|h|m|s)\s*")
 
 
-def seconds(text: str) -> int | None:
-    """How long a span such as "1h 30m" or "-2d" is, or None if it is no span."""
+def parse_duration(text: str) -> int | None:
+    """The seconds in a duration such as "1h 30m" or "-2d", or None if it is not valid."""
     sign, rest = (-1, text[1:].strip()) if text.startswith("-") else (1, text.strip())
     if rest == "0":
         return 0
@@ -18,8 +18,8 @@ def seconds(text: str) -> int | None:
     return sign * sum(int(count) * _UNITS[unit] for count, unit in _PART.findall(rest))
 
 
-def human(total: int) -> str | None:
-    """The span of so many seconds, or None for none at all."""
+def format_duration(total: int) -> str | None:
+    """The duration of this many seconds as text, or None for 0."""
     parts, rest = [], abs(total)
     for unit, length in _UNITS.items():
         count, rest = divmod(rest, length)

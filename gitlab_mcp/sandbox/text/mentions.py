@@ -1,4 +1,4 @@
-"""Whom a text names with an @: GitLab gives each of them a to-do item."""
+"""@mentions in text: GitLab creates a to-do item for each mentioned user."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ _TICKS = re.compile(r"`+")
 _MENTION = re.compile(r"(?<!\w)@([A-Za-z0-9_](?:[A-Za-z0-9_./-]*[A-Za-z0-9_-])?)")
 
 
-def note_mentions(world: World, text: str, where: str) -> None:
-    """Remember whom a text names, @all too. Whether such a user exists is not asked: a handle may be no user's."""
+def record_mentions(world: World, text: str, where: str) -> None:
+    """Record the @mentions of a text, @all included, whether a user of that name exists or not."""
     for name in mentioned(text):
         world.mentions.append({"username": name, "where": where})
 
 
 def mentioned(text: str) -> list[str]:
-    """The names after an @ outside code, each once."""
-    found: dict[str, None] = {}
+    """The mentioned names, outside code, in order and without duplicates."""
+    names: dict[str, None] = {}
     for block in _outside_fences(text):
         plain = _without_spans(block)
         for match in _MENTION.finditer(plain):
             if not _escaped(plain, match.start()):
-                found[match[1]] = None
-    return list(found)
+                names[match[1]] = None
+    return list(names)
 
 
 def _outside_fences(text: str) -> list[str]:
-    """The paragraphs outside fenced code; a code span never reaches from one into another."""
+    """The paragraphs outside fenced code; a code span never extends over a paragraph break."""
     paragraphs: list[list[str]] = [[]]
     fence = ""
     for line in text.replace("\r", "").split("\n"):
@@ -51,14 +51,14 @@ def _outside_fences(text: str) -> list[str]:
 
 
 def _without_spans(text: str) -> str:
-    """The text without its code spans: what stands between two equally long runs of back-ticks."""
+    """The text without its code spans, which are enclosed by two runs of backticks of equal length."""
     runs = list(_TICKS.finditer(text))
     by_length: defaultdict[int, list[int]] = defaultdict(list)
     for index, run in enumerate(runs):
         by_length[len(run[0])].append(index)
     parts, at, index = [], 0, 0
     while index < len(runs):
-        # A backslash counts before a span, and means nothing inside one.
+        # A backslash before a code span escapes its first backtick; inside one it has no meaning.
         start, end = runs[index].start() + _escaped(text, runs[index].start()), runs[index].end()
         same = by_length[end - start]
         place = bisect_right(same, index)

@@ -1,6 +1,7 @@
-"""What each quick action wants to change, if its user may: GitLab's conditions and messages.
+"""The effects of quick actions: the conditions under which GitLab applies them, and its messages.
 
-Most only note the change that they want; quick_action_changes makes it, after the comment is saved, as GitLab does.
+Most effects only add to the context's changes, which quick_action_changes makes after the comment is saved, as GitLab
+does.
 """
 
 from __future__ import annotations
@@ -20,17 +21,17 @@ _LABEL = re.compile(r'~?"([^"]+)"|~?(\S+)')
 
 
 class CannotApply(Exception):
-    """A command that does nothing here: its conditions are not met, or (with a text) it names what is not there."""
+    """A command has no effect, because its conditions are not met or (with a message) what it names does not exist."""
 
 
 @dataclass
-class Acting:
-    """Commands at work on an issue or merge request; `changes` is what the API shows as commands_changes."""
+class CommandContext:
+    """What the commands of one text act on; `changes` is what the API returns as commands_changes."""
 
     call: Call
     one: Issuable
-    new: bool = False  # it is only being created
-    head: str | None = None  # the newest commit of the merge request that the caller has seen
+    new: bool = False  # whether the issuable is being created
+    head: str | None = None  # the head of the merge request that the caller has seen
     changes: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -49,20 +50,20 @@ class Acting:
             raise CannotApply
 
     def need_edit(self, *, persisted: bool = True) -> None:
-        """Raise unless the user may change it and, with `persisted`, it is there already."""
+        """Raise CannotApply unless the user may edit the issuable and, with `persisted`, it exists already."""
         self.need(permissions.may_edit(self.call.user, self.one) and not (persisted and self.new))
 
     def need_metadata(self, *, persisted: bool = False) -> None:
-        """Raise unless the user may set labels and the like."""
+        """Raise CannotApply unless the user may set labels and the like and, with `persisted`, the issuable exists."""
         self.need(permissions.may_set_metadata(self.call.user, self.one) and not (persisted and self.new))
 
 
-Effect = Callable[[Acting, str], str]
+Effect = Callable[[CommandContext, str], str]
 EFFECTS: dict[str, Effect] = {}
 
 
 def effect(*names: str) -> Callable[[Effect], Effect]:
-    """Register what a quick action does; the function returns what GitLab says about it."""
+    """Register the effect of a quick action; the function returns GitLab's message about it."""
 
     def register(function: Effect) -> Effect:
         EFFECTS.update(dict.fromkeys(names, function))
@@ -72,196 +73,196 @@ def effect(*names: str) -> Callable[[Effect], Effect]:
 
 
 @effect("close")
-def close(at: Acting, _: str) -> str:
-    at.need_edit()
-    at.need(at.one.state == "opened")
-    at.changes["state_event"] = "close"
-    return f"Closed this {at.kind}."
+def close(context: CommandContext, _: str) -> str:
+    context.need_edit()
+    context.need(context.one.state == "opened")
+    context.changes["state_event"] = "close"
+    return f"Closed this {context.kind}."
 
 
 @effect("reopen")
-def reopen(at: Acting, _: str) -> str:
-    at.need_edit()
-    at.need(at.one.state == "closed")
-    at.changes["state_event"] = "reopen"
-    return f"Reopened this {at.kind}."
+def reopen(context: CommandContext, _: str) -> str:
+    context.need_edit()
+    context.need(context.one.state == "closed")
+    context.changes["state_event"] = "reopen"
+    return f"Reopened this {context.kind}."
 
 
 @effect("title")
-def title(at: Acting, argument: str) -> str:
-    at.need_edit()
-    at.changes["title"] = argument
+def title(context: CommandContext, argument: str) -> str:
+    context.need_edit()
+    context.changes["title"] = argument
     return f'Changed the title to "{argument}".'
 
 
-def _labels(at: Acting, argument: str) -> list[Label]:
+def _labels(context: CommandContext, argument: str) -> list[Label]:
     names = {(quoted or plain).lower() for quoted, plain in _LABEL.findall(argument)}
-    return [label for label in at.one.project.labels.values() if label.name.lower() in names]
+    return [label for label in context.one.project.labels.values() if label.name.lower() in names]
 
 
-def _shown(labels: list[Label]) -> str:
+def _label_names(labels: list[Label]) -> str:
     names = " ".join(f'~"{label.name}"' if " " in label.name else f"~{label.name}" for label in labels)
     return f"{names} label{'s' if len(labels) > 1 else ''}"
 
 
 @effect("label")
-def label(at: Acting, argument: str) -> str:
-    at.need_metadata()
-    labels = _labels(at, argument)
+def label(context: CommandContext, argument: str) -> str:
+    context.need_metadata()
+    labels = _labels(context, argument)
     if not labels:
         return ""
-    at.changes.setdefault("add_label_ids", []).extend(one.id for one in labels)
-    return f"Added {_shown(labels)}."
+    context.changes.setdefault("add_label_ids", []).extend(one.id for one in labels)
+    return f"Added {_label_names(labels)}."
 
 
 @effect("unlabel")
-def unlabel(at: Acting, argument: str) -> str:
-    at.need_metadata(persisted=True)
-    at.need(bool(at.one.labels))
+def unlabel(context: CommandContext, argument: str) -> str:
+    context.need_metadata(persisted=True)
+    context.need(bool(context.one.labels))
     if not argument:
-        at.changes["label_ids"] = []
+        context.changes["label_ids"] = []
         return "Removed all labels."
-    labels = _labels(at, argument)
-    at.changes.setdefault("remove_label_ids", []).extend(one.id for one in labels)
-    return f"Removed {_shown(labels)}." if labels else "Removed all labels."
+    labels = _labels(context, argument)
+    context.changes.setdefault("remove_label_ids", []).extend(one.id for one in labels)
+    return f"Removed {_label_names(labels)}." if labels else "Removed all labels."
 
 
 @effect("relabel")
-def relabel(at: Acting, argument: str) -> str:
-    at.need_metadata(persisted=True)
-    at.need(bool(at.one.labels))
-    labels = _labels(at, argument)
+def relabel(context: CommandContext, argument: str) -> str:
+    context.need_metadata(persisted=True)
+    context.need(bool(context.one.labels))
+    labels = _labels(context, argument)
     if not labels:
         return ""
-    at.changes["label_ids"] = [one.id for one in labels]
-    return f"Replaced all labels with {_shown(labels)}."
+    context.changes["label_ids"] = [one.id for one in labels]
+    return f"Replaced all labels with {_label_names(labels)}."
 
 
-def _people(at: Acting, argument: str) -> list[User]:
+def _people(context: CommandContext, argument: str) -> list[User]:
     found = []
     for name in argument.replace(",", " ").split():
-        user = at.call.me if name in ("me", "@me") else at.call.world.user_by_name(name.lstrip("@"))
+        user = context.call.me if name in ("me", "@me") else context.call.world.user_by_name(name.lstrip("@"))
         if user is None:
             raise CannotApply(f"Failed to find users for '{name.lstrip('@')}'")
         found.append(user)
     return found
 
 
-def _set_people(at: Acting, argument: str, field_name: str, now: list[User], verb: str) -> str:
-    """Add (verb +), replace (=) or take away (-) people."""
-    people = _people(at, argument)
-    at.need(not (verb == "-" and not now))
+def _set_people(context: CommandContext, argument: str, field_name: str, now: list[User], verb: str) -> str:
+    """Add (verb +), set (=) or remove (-) users in a list of user ids such as assignee_ids."""
+    people = _people(context, argument)
+    context.need(not (verb == "-" and not now))
     if not people and verb != "-":
         return "Failed to assign a user because no user was found."
-    before = at.changes.get(field_name, [user.id for user in now])
+    before = context.changes.get(field_name, [user.id for user in now])
     ids = [user.id for user in people]
     after = {"+": before + [one for one in ids if one not in before], "=": ids}
-    at.changes[field_name] = after.get(verb, [one for one in before if ids and one not in ids])
+    context.changes[field_name] = after.get(verb, [one for one in before if ids and one not in ids])
     names = " and ".join(f"@{user.username}" for user in people or now)
     return f"{'Removed' if verb == '-' else 'Assigned'} {names}."
 
 
 @effect("assign")
-def assign(at: Acting, argument: str) -> str:
-    at.need_metadata()
-    return _set_people(at, argument, "assignee_ids", at.one.assignees, "+")
+def assign(context: CommandContext, argument: str) -> str:
+    context.need_metadata()
+    return _set_people(context, argument, "assignee_ids", context.one.assignees, "+")
 
 
 @effect("reassign")
-def reassign(at: Acting, argument: str) -> str:
-    at.need_metadata(persisted=True)
-    return _set_people(at, argument, "assignee_ids", at.one.assignees, "=")
+def reassign(context: CommandContext, argument: str) -> str:
+    context.need_metadata(persisted=True)
+    return _set_people(context, argument, "assignee_ids", context.one.assignees, "=")
 
 
 @effect("unassign")
-def unassign(at: Acting, argument: str) -> str:
-    at.need_metadata(persisted=True)
-    return _set_people(at, argument, "assignee_ids", at.one.assignees, "-")
+def unassign(context: CommandContext, argument: str) -> str:
+    context.need_metadata(persisted=True)
+    return _set_people(context, argument, "assignee_ids", context.one.assignees, "-")
 
 
 @effect("assign_reviewer", "request_review")
-def assign_reviewer(at: Acting, argument: str) -> str:
-    at.need_metadata()
-    return _set_people(at, argument, "reviewer_ids", at.merge_request.reviewers, "+")
+def assign_reviewer(context: CommandContext, argument: str) -> str:
+    context.need_metadata()
+    return _set_people(context, argument, "reviewer_ids", context.merge_request.reviewers, "+")
 
 
 @effect("reassign_reviewer")
-def reassign_reviewer(at: Acting, argument: str) -> str:
-    at.need_metadata(persisted=True)
-    return _set_people(at, argument, "reviewer_ids", at.merge_request.reviewers, "=")
+def reassign_reviewer(context: CommandContext, argument: str) -> str:
+    context.need_metadata(persisted=True)
+    return _set_people(context, argument, "reviewer_ids", context.merge_request.reviewers, "=")
 
 
 @effect("unassign_reviewer")
-def unassign_reviewer(at: Acting, argument: str) -> str:
-    at.need_metadata(persisted=True)
-    return _set_people(at, argument, "reviewer_ids", at.merge_request.reviewers, "-")
+def unassign_reviewer(context: CommandContext, argument: str) -> str:
+    context.need_metadata(persisted=True)
+    return _set_people(context, argument, "reviewer_ids", context.merge_request.reviewers, "-")
 
 
 @effect("milestone")
-def milestone(at: Acting, argument: str) -> str:
-    at.need_metadata()
+def milestone(context: CommandContext, argument: str) -> str:
+    context.need_metadata()
     wanted = argument.removeprefix("%").strip('"')
-    found = next((one for one in at.one.project.milestones if one.title == wanted), None)
-    if found is None:
+    wanted_milestone = next((one for one in context.one.project.milestones if one.title == wanted), None)
+    if wanted_milestone is None:
         return ""
-    at.changes["milestone_id"] = found.id
-    return f"Set the milestone to %{found.title}."
+    context.changes["milestone_id"] = wanted_milestone.id
+    return f"Set the milestone to %{wanted_milestone.title}."
 
 
 @effect("remove_milestone")
-def remove_milestone(at: Acting, _: str) -> str:
-    at.need_metadata(persisted=True)
-    at.need(at.one.milestone is not None)
-    at.changes["milestone_id"] = None
+def remove_milestone(context: CommandContext, _: str) -> str:
+    context.need_metadata(persisted=True)
+    context.need(context.one.milestone is not None)
+    context.changes["milestone_id"] = None
     return "Removed the milestone."
 
 
 @effect("copy_metadata")
-def copy_metadata(at: Acting, argument: str) -> str:
-    at.need_metadata()
-    source = _referenced(at, argument)
-    at.changes["add_label_ids"] = [one.id for one in source.labels]
+def copy_metadata(context: CommandContext, argument: str) -> str:
+    context.need_metadata()
+    source = _referenced(context, argument)
+    context.changes["add_label_ids"] = [one.id for one in source.labels]
     if source.milestone:
-        at.changes["milestone_id"] = source.milestone.id
+        context.changes["milestone_id"] = source.milestone.id
     return f"Copied labels and milestone from {source.reference}."
 
 
-def _referenced(at: Acting, argument: str) -> Issuable:
-    found = references.mentions(at.one.project, argument)
-    if not found or (isinstance(found[0], Issue) and not permissions.may_read_issue(at.call.user, found[0])):
+def _referenced(context: CommandContext, argument: str) -> Issuable:
+    found = references.mentions(context.one.project, argument)
+    if not found or (isinstance(found[0], Issue) and not permissions.may_read_issue(context.call.user, found[0])):
         raise CannotApply("Failed to find work item or merge request")
     return found[0]
 
 
 @effect("duplicate")
-def duplicate(at: Acting, argument: str) -> str:
-    at.need_edit()
-    at.need(isinstance(at.one, Issue))
-    original = _referenced(at, argument)
-    at.need(isinstance(original, Issue))
-    at.changes["canonical_issue_id"] = original.id
+def duplicate(context: CommandContext, argument: str) -> str:
+    context.need_edit()
+    context.need(isinstance(context.one, Issue))
+    original = _referenced(context, argument)
+    context.need(isinstance(original, Issue))
+    context.changes["canonical_issue_id"] = original.id
     return f"Closed this issue. Marked as related to, and a duplicate of, {original.reference}."
 
 
 @effect("confidential")
-def confidential(at: Acting, _: str) -> str:
-    at.need_metadata()
-    at.need(isinstance(at.one, Issue) and not at.one.confidential)
-    at.changes["confidential"] = True
+def confidential(context: CommandContext, _: str) -> str:
+    context.need_metadata()
+    context.need(isinstance(context.one, Issue) and not context.one.confidential)
+    context.changes["confidential"] = True
     return "Made this issue confidential."
 
 
 @effect("lock")
-def lock(at: Acting, _: str) -> str:
-    at.need_metadata(persisted=True)
-    at.need(not at.one.discussion_locked)
-    at.changes["discussion_locked"] = True
+def lock(context: CommandContext, _: str) -> str:
+    context.need_metadata(persisted=True)
+    context.need(not context.one.discussion_locked)
+    context.changes["discussion_locked"] = True
     return "Locked the discussion."
 
 
 @effect("unlock")
-def unlock(at: Acting, _: str) -> str:
-    at.need_metadata(persisted=True)
-    at.need(bool(at.one.discussion_locked))
-    at.changes["discussion_locked"] = False
+def unlock(context: CommandContext, _: str) -> str:
+    context.need_metadata(persisted=True)
+    context.need(bool(context.one.discussion_locked))
+    context.changes["discussion_locked"] = False
     return "Unlocked the discussion."

@@ -1,8 +1,8 @@
-"""Quick actions in a text: which lines GitLab takes for commands, and what is left of the text without them.
+"""Extracting quick actions from text: the commands in it, and the text without them.
 
-The rule is that of GitLab's own extractor (lib/gitlab/quick_actions/extractor.rb): a command is a line that begins
-with a slash and a known name, except in what looks like code, an HTML block or a >>> quote. Newer versions ask their
-Markdown parser for the paragraphs first; both take nothing that does not begin at the very start of a line.
+The rules are those of GitLab's extractor (lib/gitlab/quick_actions/extractor.rb): a command is a line that begins with
+a slash and a known name, outside of code, HTML blocks and >>> quotes. Newer versions let their Markdown parser find the
+paragraphs first; in both, a command must begin at the start of a line.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-# By GitLab's name, with its other names. Those of Premium are here too: text on gitlab.com meets all of them.
+# Quick actions with their aliases. Those of Premium are included, as gitlab.com interprets all of them.
 NAMES = {
     "add_child": (), "add_contacts": (), "add_email": ("invite_email",), "add_parent": ("set_parent",), "approve": (),
     "assign": (), "assign_reviewer": ("reviewer",), "blocked_by": (), "blocks": (), "board_move": (),
@@ -29,7 +29,7 @@ NAMES = {
     "unassign_reviewer": ("remove_reviewer",), "unlabel": ("remove_label",), "unlink": (), "unlock": (),
     "unsubscribe": (), "weight": (), "zoom": (),
 }  # fmt: skip
-# These stand for a text that GitLab writes in their place.
+# GitLab replaces these quick actions by a text.
 SUBSTITUTIONS = {"shrug": "¯\\＿(ツ)＿/¯", "tableflip": "(╯°□°)╯︵ ┻━┻"}  # noqa: RUF001 - GitLab's
 _CANONICAL = {name: one for one, others in NAMES.items() for name in (one, *others)}
 
@@ -46,14 +46,14 @@ _CLOSINGS = {
 
 @dataclass(frozen=True)
 class Command:
-    """A quick action by GitLab's own name for it."""
+    """A quick action, by its canonical name."""
 
     name: str
     argument: str = ""
 
 
 def extract(text: str) -> tuple[str, list[Command]]:
-    """The text as GitLab keeps it, without its commands, and the commands in their order."""
+    """The text as GitLab stores it, without its commands, and the commands in order."""
     text = text.replace("\r", "")
     if not _CANDIDATE.search(text):
         return text.rstrip(), []
@@ -63,7 +63,7 @@ def extract(text: str) -> tuple[str, list[Command]]:
 
 
 class _Scan:
-    """One way through a text, from its beginning to its end."""
+    """One scan of a text from beginning to end."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -86,13 +86,13 @@ class _Scan:
         self.kept.append(self.text[kept_to:])
 
     def _next(self, at: int) -> int:
-        """The next place where something can begin: a line or inline code."""
+        """The next position where a command, a block or inline code can begin: a line start or a backtick."""
         line, tick = self.text.find("\n", at - 1), self.text.find("`", at)
         places = [place for place in (line + 1 if line >= 0 else -1, tick) if place >= at]
         return min(places, default=len(self.text))
 
     def _excluded(self, at: int, starts_line: bool) -> int | None:
-        """Where the code, HTML block or quote that begins here ends, or None if none does."""
+        """The end of the code, HTML block or quote that begins here, or None if none begins here."""
         text = self.text
         if starts_line and text.startswith("```", at) and (past := self._closing("fence", at + 4)):
             return past
@@ -109,13 +109,13 @@ class _Scan:
             return None
         found = _CLOSINGS[kind].search(self.text, at)
         if found is None:
-            # What is not closed from here on is not closed from any later place either.
+            # Without a closing delimiter from here on, there is none from any later position either.
             self._unclosed.add(kind)
             return None
         return found.end()
 
     def _take(self, found: re.Match[str]) -> str:
-        """Note a command; returns what stands in the text in its place."""
+        """Record a command; returns the text that replaces it."""
         name, argument = found[1].lower(), (found[2] or "").strip()
         self.commands.append(Command(_CANONICAL.get(name, name), argument))
         if name not in SUBSTITUTIONS:

@@ -1,6 +1,6 @@
-"""What GitLab does with a text before it keeps it: quick actions are taken out and executed, mentions noticed.
+"""Interpreting posted text before it is stored: quick actions are extracted and executed, mentions are recorded.
 
-Every text that is posted goes through here: comments, answers, published drafts, descriptions.
+It applies to comments, replies, published drafts and descriptions.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitlab_mcp.sandbox.http.call import Call, Reply
+from gitlab_mcp.sandbox.http.call import Call, Response
 from gitlab_mcp.sandbox.http.errors import bad_request_reason, forbidden
 from gitlab_mcp.sandbox.state import permissions
 from gitlab_mcp.sandbox.state.model import Issuable
@@ -17,14 +17,14 @@ from gitlab_mcp.sandbox.text import (
     quick_action_changes,
     quick_action_merge_requests,  # noqa: F401 - importing it registers its quick actions
 )
-from gitlab_mcp.sandbox.text.mentions import note_mentions
-from gitlab_mcp.sandbox.text.quick_action_effects import EFFECTS, Acting, CannotApply
+from gitlab_mcp.sandbox.text.mentions import record_mentions
+from gitlab_mcp.sandbox.text.quick_action_effects import EFFECTS, CannotApply, CommandContext
 from gitlab_mcp.sandbox.text.quick_action_extractor import SUBSTITUTIONS, Command, extract
 
 
 @dataclass
-class Interpreted:
-    """A text without its commands, and what the commands asked for and said."""
+class InterpretedText:
+    """A text without its commands, the changes that the commands make, and their messages."""
 
     call: Call
     one: Issuable
@@ -35,20 +35,20 @@ class Interpreted:
 
     @property
     def only_commands(self) -> bool:
-        """Whether nothing is left of the text: GitLab makes no comment of it."""
+        """Whether the text was nothing but commands, in which case GitLab creates no comment."""
         return not self.content
 
     def apply(self) -> list[str]:
-        """Make the changes; returns what failed."""
+        """Make the changes; returns the error messages."""
         return quick_action_changes.make(self.call, self.one, self.changes) if self.changes else []
 
     def save(self, make: Callable[[str], dict[str, Any]], entity: str = "") -> Any:
-        """Save the comment by `make` and make the changes, as Notes::CreateService does; the answer to the call.
+        """Save the comment with `make`, then make the changes, as Notes::CreateService does; returns the response.
 
-        `entity` is the key of the notes in what `make` returns, if that is a thread.
+        `make` saves a text and returns its entity. If that is a discussion, `entity` is the key of its notes.
         """
         if not self.only_commands:
-            note_mentions(self.call.world, self.content, self.where)
+            record_mentions(self.call.world, self.content, self.where)
             shown = make(self.content)
             self.apply()
             saved = shown[entity][-1] if entity else shown
@@ -60,71 +60,75 @@ class Interpreted:
             raise bad_request_reason(f"Note {failures}")
         if not message:
             raise bad_request_reason("Failed to apply commands.")
-        return Reply({"commands_changes": self.changes, "summary": [message]}, 202)
+        return Response({"commands_changes": self.changes, "summary": [message]}, 202)
 
 
 def interpret(
-    call: Call, one: Issuable, text: str, what: str, *, new: bool = False, before: str | None = None
-) -> Interpreted:
-    """Take the commands out of a text for `one`, log them and find out what they want; `before` is the text before.
+    call: Call, issuable: Issuable, text: str, what: str, *, new: bool = False, before: str | None = None
+) -> InterpretedText:
+    """Extract the commands from a text on an issuable, log them and collect the changes that they make.
 
-    Raises 403 for the token of a Duo flow, which may not use commands.
+    `what` names the kind of text in the log, `new` is whether the issuable is being created, and `before` is the text
+    that this one replaces. Raises 403 for the token of a Duo flow, which may not use quick actions.
     """
     content, commands = extract(text)
-    where = f"{one.project.full_path}{one.reference} {what}"
-    found = Interpreted(call, one, content, where)
+    where = f"{issuable.project.full_path}{issuable.reference} {what}"
+    interpreted = InterpretedText(call, issuable, content, where)
     if before:
-        # GitLab executes only the commands that the text did not hold before.
+        # GitLab executes only the commands that the previous text did not contain.
         known = extract(before)[1]
         commands = [command for command in commands if command not in known]
     _refuse_flow(call, commands)
-    at = Acting(call, one, new, call.get("merge_request_diff_head_sha"), found.changes)
+    context = CommandContext(call, issuable, new, call.get("merge_request_diff_head_sha"), interpreted.changes)
     for command in commands:
         call.world.executed_quick_actions.append(
             {"command": command.name, "argument": command.argument, "user": call.me.username, "where": where}
         )
         if command.name not in SUBSTITUTIONS:
-            found.messages += [message for message in [_run(at, command)] if message not in ("", *found.messages)]
-    return found
+            interpreted.messages += [
+                message for message in [_run(context, command)] if message not in ("", *interpreted.messages)
+            ]
+    return interpreted
 
 
-def _run(at: Acting, command: Command) -> str:
-    """Let one command act; returns what GitLab says about it."""
+def _run(context: CommandContext, command: Command) -> str:
+    """Run one command; returns GitLab's message about it."""
     try:
         if command.name not in EFFECTS:
             raise CannotApply
-        return EFFECTS[command.name](at, command.argument)
+        return EFFECTS[command.name](context, command.argument)
     except CannotApply as reason:
         text = f"Could not apply {command.name} command."
         return f"{text} {reason}." if str(reason) else text
 
 
-def describe(call: Call, one: Issuable | None = None) -> Interpreted | None:
-    """The same for the description that a call gives, which loses its commands in the call's parameters; None without.
+def interpret_description(call: Call, issuable: Issuable | None = None) -> InterpretedText | None:
+    """Interpret the description in a call's parameters, and remove the commands from it there.
 
-    Without `one`, for what is only being created, nothing is executed yet: `describe_new` does that when it is there.
+    Returns None if there is no description, and also without an issuable: the commands in the description of a new one
+    are executed by `apply_new_description`, after it was created.
     """
     text = call.get("description")
     if text is None:
         return None
-    if one is None:
+    if issuable is None:
         content, commands = extract(text)
         _refuse_flow(call, commands)
         call.params["description"] = content
         return None
-    found = interpret(call, one, text, "description", before=one.description)
-    call.params["description"] = found.content
-    note_mentions(call.world, found.content, found.where)
-    return found
+    interpreted = interpret(call, issuable, text, "description", before=issuable.description)
+    call.params["description"] = interpreted.content
+    record_mentions(call.world, interpreted.content, interpreted.where)
+    return interpreted
 
 
-def describe_new(call: Call, one: Issuable, text: str | None) -> None:
-    """Execute the commands of the description that something was created with, without system notes."""
-    found = interpret(call, one, text or "", "description", new=True)
-    note_mentions(call.world, found.content, found.where)
-    before = len(one.notes)
-    found.apply()
-    del one.notes[before:]
+def apply_new_description(call: Call, issuable: Issuable, text: str | None) -> None:
+    """Execute the commands in the description of a new issuable, without adding system notes."""
+    interpreted = interpret(call, issuable, text or "", "description", new=True)
+    record_mentions(call.world, interpreted.content, interpreted.where)
+    before = len(issuable.notes)
+    interpreted.apply()
+    del issuable.notes[before:]
 
 
 def _refuse_flow(call: Call, commands: list[Command]) -> None:

@@ -1,4 +1,4 @@
-"""What texts refer to: issues and merge requests they mention, and issues they close."""
+"""References in text: the issues and merge requests that it mentions, and the issues that it closes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"([\w./-]*)#(\d+)|https?://[^\s#]+?/((?:[\w.-]+/)+[\w.-]+)
 
 
 def closing_issues(project: Project, text: str) -> list[Issue]:
-    """The project's issues that a commit message or a merge request's description closes, in the text's order."""
+    """The issues of the project that a commit message or description closes, in the order of the text."""
     found: list[Issue] = []
     for sentence in _CLOSING.finditer(text):
         for path, number, url_path, url_number in _NUMBER.findall(sentence[0]):
@@ -31,7 +31,7 @@ def closing_issues(project: Project, text: str) -> list[Issue]:
 
 
 def closes(merge_request: MergeRequest) -> list[Issue]:
-    """The issues that merging this would close: GitLab docs, only a merge into the default branch closes any."""
+    """The issues that a merge request closes; GitLab docs: only a merge into the default branch closes issues."""
     project = merge_request.project
     if merge_request.target_branch != project.repository.default_branch:
         return []
@@ -43,11 +43,11 @@ def closes(merge_request: MergeRequest) -> list[Issue]:
 
 
 def mentions(project: Project, text: str) -> list[Issuable]:
-    """The issues and merge requests of the project that a text names."""
+    """The issues and merge requests of the project that a text mentions."""
     found: list[Issuable] = []
     for symbol, number in _MENTION.findall(text):
-        one: Issuable | None
-        one = project.issues.get(int(number)) if symbol == "#" else project.merge_requests.get(int(number))
-        if one is not None and one not in found:
-            found.append(one)
+        issuable: Issuable | None
+        issuable = project.issues.get(int(number)) if symbol == "#" else project.merge_requests.get(int(number))
+        if issuable is not None and issuable not in found:
+            found.append(issuable)
     return found

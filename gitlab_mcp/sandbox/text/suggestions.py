@@ -1,4 +1,4 @@
-"""What a comment on a line suggests to write instead: GitLab reads it out of the comment's text when it saves it."""
+"""Suggestions in comments on a diff line, which GitLab parses from the text of the comment when it saves it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gitlab_mcp.sandbox.state.notes import Note
 
 # lib/gitlab/diff/suggestions_parser.rb: a code block whose info string is suggestion, with lines above and below.
 _SUGGESTION = re.compile(r"suggestion(?::(?:-(?P<above>\d{1,3}))?(?:\+(?P<below>\d{1,3}))?)?")
-# CommonMark 0.31, 4.5 and 4.6: a code block goes on until its fence is closed, and these kinds of HTML to their end.
+# CommonMark 0.31, 4.5 and 4.6: a code block ends at its closing fence, and these HTML blocks at their end condition.
 _FENCE = re.compile(r" {0,3}(?P<fence>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)")
 _HTML = (
     (
@@ -28,7 +28,7 @@ _CONTEXT = 100  # lines above and below, at most
 
 
 def suggestions(noteable: Issuable, note: Note) -> list[dict[str, Any]]:
-    """The Suggestion of each block in a comment on a line of the new side."""
+    """The Suggestion entities of a comment on a line of the new version of a file; [] for any other comment."""
     position = note.position
     if position is None or position["new_line"] is None:
         return []
@@ -37,12 +37,12 @@ def suggestions(noteable: Issuable, note: Note) -> list[dict[str, Any]]:
     if entry is None or entry.type != "blob":
         return []
     lines = read_blob(repository, entry.sha).decode("utf-8", "replace").splitlines(keepends=True)
-    found = []
+    entities = []
     for number, (block, text) in enumerate(_blocks(note.body)):
         first = max(position["new_line"] - min(int(block["above"] or 0), _CONTEXT), 1)
         last = min(position["new_line"] + min(int(block["below"] or 0), _CONTEXT), len(lines))
         before = "".join(lines[first - 1 : last])
-        found.append(
+        entities.append(
             {
                 "id": note.id * 100 + number,
                 "from_line": first,
@@ -53,13 +53,13 @@ def suggestions(noteable: Issuable, note: Note) -> list[dict[str, Any]]:
                 "to_content": text,
             }
         )
-    return found
+    return entities
 
 
 def _blocks(body: str) -> Iterator[tuple[re.Match[str], str]]:
-    """The info string and the text of each code block that is a suggestion; none is in other code or in raw HTML.
+    """The matched info string and the content of each suggestion block outside other code and raw HTML.
 
-    Lists and quotes are not looked at: what is in one counts as if it were not.
+    Lists and quotes are not parsed, so a block inside one is treated like any other.
     """
     lines = iter(body.split("\n"))
     for line in lines:
@@ -73,7 +73,7 @@ def _blocks(body: str) -> Iterator[tuple[re.Match[str], str]]:
 
 
 def _until(lines: Iterator[str], is_end: Callable[[str], object]) -> Iterator[str]:
-    """The lines before the one that is the end, which is taken too; all where there is none."""
+    """The lines up to the end line, which is consumed but not yielded; all remaining lines if there is no end line."""
     for line in lines:
         if is_end(line):
             return

@@ -1,9 +1,9 @@
-"""Releases and a wiki for acme/app."""
+"""The releases and the wiki of acme/app."""
 
 from __future__ import annotations
 
+from gitlab_mcp.sandbox.seed.issues import at
 from gitlab_mcp.sandbox.seed.people import person
-from gitlab_mcp.sandbox.seed.writing import at
 from gitlab_mcp.sandbox.state.model import Project, Release
 from gitlab_mcp.sandbox.state.world import World
 
@@ -14,8 +14,8 @@ _WIKI = {
 }
 
 
-def plant(world: World, project: Project) -> None:
-    """Add them."""
+def populate(world: World, project: Project) -> None:
+    """Add the releases and the wiki."""
     maintainer = person(world, "maintainer")
     for tag, when, notes in (
         ("v1.2.0", at(7, 1), "- the option `--config`\n"),

@@ -1,4 +1,4 @@
-"""Putting issues, comments and labels into a seeded project, at fixed times."""
+"""Adding issues, comments and labels to a seed project, at fixed times."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from gitlab_mcp.sandbox.state.world import World
 
 
 def at(month: int, day: int, hour: int = 10, minute: int = 0) -> datetime:
-    """A time in the year the seed plays in."""
+    """A time in 2026, the year of the seed data."""
     return datetime(2026, month, day, hour, minute, tzinfo=UTC)
 
 
 def add_labels(world: World, project: Project, labels: dict[str, tuple[str, str]]) -> None:
-    """Labels as name -> (colour, description)."""
+    """Add labels, which map a name to (color, description)."""
     for name, (color, description) in labels.items():
         project.labels[name] = Label(world.next_id("label"), name, color, description)
 
@@ -53,7 +53,7 @@ def add_issue(
 def say(
     world: World, noteable: Issuable, author: str, when: datetime, body: str, *, to: Note | None = None, **fields: Any
 ) -> Note:
-    """Add a comment, or with `to` an answer in that comment's thread."""
+    """Add a comment, or with `to` a reply in the thread of that comment; `fields` are further fields of Note."""
     number = world.next_id("note")
     thread = to.discussion_id if to else discussion_id(number)
     if to is not None and to.type is None:
@@ -73,5 +73,5 @@ def close(world: World, issue: Issue, who: str, when: datetime) -> None:
 
 
 def minutes(count: int) -> timedelta:
-    """A span between two comments."""
+    """A duration in minutes."""
     return timedelta(minutes=count)

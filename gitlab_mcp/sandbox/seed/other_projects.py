@@ -1,17 +1,17 @@
-"""The projects beside acme/app: an empty one, an archived one and a private one."""
+"""The other projects of the group: an empty one, an archived one and a private one."""
 
 from __future__ import annotations
 
 from gitlab_mcp.sandbox.git.repository import Repository
 from gitlab_mcp.sandbox.seed.history import History
+from gitlab_mcp.sandbox.seed.issues import add_issue, at
 from gitlab_mcp.sandbox.seed.people import GROUP, add_members, person
-from gitlab_mcp.sandbox.seed.writing import add_issue, at
 from gitlab_mcp.sandbox.state.users import MAINTAINER, OWNER
 from gitlab_mcp.sandbox.state.world import World
 
 
-def plant(world: World) -> None:
-    """Make them."""
+def populate(world: World) -> None:
+    """Create the projects."""
     maintainer = person(world, "maintainer")
     empty = world.create_project(GROUP, "empty", "empty", maintainer, created_at=at(7, 1))
     add_members(world, empty)

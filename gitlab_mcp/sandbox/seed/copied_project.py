@@ -1,4 +1,4 @@
-"""A project that is a copy of a person's own repository, with issues in general words."""
+"""A project with a copy of a local repository, and issues that fit any project."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from datetime import date
 from pathlib import Path
 
 from gitlab_mcp.sandbox.git.clone import copy
-from gitlab_mcp.sandbox.seed import hostile
+from gitlab_mcp.sandbox.seed import hostile_text
+from gitlab_mcp.sandbox.seed.issues import add_issue, add_labels, at, say
 from gitlab_mcp.sandbox.seed.people import GROUP, add_members, person
-from gitlab_mcp.sandbox.seed.writing import add_issue, add_labels, at, say
 from gitlab_mcp.sandbox.state.model import Milestone, Project
 from gitlab_mcp.sandbox.state.project_paths import free_path, slug
 from gitlab_mcp.sandbox.state.users import MAINTAINER
@@ -22,11 +22,11 @@ _LABELS = {
 }
 
 
-def plant(world: World, repo: Path) -> Project:
-    """Make the project; raises SandboxError if the path is no repository."""
+def populate(world: World, repo: Path) -> Project:
+    """Create the project; raises SandboxError if the path is not a git repository."""
     path = repo.expanduser().resolve()
     name = path.name.removesuffix(".git") if path.name != ".git" else path.parent.name
-    # Some names are bytes that are no text; the project's name must be.
+    # A directory name may be bytes that are not valid UTF-8; a project name may not.
     name = name.encode("utf-8", "replace").decode("utf-8").strip() or "project"
     created = at(11, 1)
     project = world.create_project(
@@ -73,5 +73,5 @@ def _issues(world: World, project: Project) -> None:
         ("bug",),
         confidential=True,
     )
-    slow = add_issue(world, project, "stranger", at(11, 21, 9), hostile.TITLE, hostile.DESCRIPTION)
-    say(world, slow, "stranger", at(11, 21, 10), hostile.COMMENT)
+    slow = add_issue(world, project, "stranger", at(11, 21, 9), hostile_text.TITLE, hostile_text.DESCRIPTION)
+    say(world, slow, "stranger", at(11, 21, 10), hostile_text.COMMENT)
