@@ -1,4 +1,4 @@
-"""Faults put in the way of calls, and the record of the calls that came."""
+"""Fault injection, and the record of the requests that were received."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ def bodies(api: Api) -> list[str]:
     return [note["body"] for note in api.get(NOTES)]
 
 
-def test_the_next_call_fails_and_the_one_after_it_does_not(developer: Api, faults: FaultInjector) -> None:
+def test_the_next_request_fails_and_the_one_after_it_does_not(developer: Api, faults: FaultInjector) -> None:
     faults.fail("GET", "/issues/7$", 503, "<html>maintenance</html>", headers={"Retry-After": "5"})
-    answer = developer.call("GET", "/projects/:p/issues/7")
-    assert (answer.status_code, answer.text) == (503, "<html>maintenance</html>")
-    assert answer.headers["content-type"].startswith("text/html")
-    assert answer.headers["retry-after"] == "5"
+    response = developer.call("GET", "/projects/:p/issues/7")
+    assert (response.status_code, response.text) == (503, "<html>maintenance</html>")
+    assert response.headers["content-type"].startswith("text/html")
+    assert response.headers["retry-after"] == "5"
     assert developer.get("/projects/:p/issues/7")["iid"] == 7
 
 
-def test_a_rate_limit_looks_like_gitlabs(developer: Api, faults: FaultInjector) -> None:
+def test_a_rate_limit_response_looks_like_that_of_gitlab(developer: Api, faults: FaultInjector) -> None:
     faults.rate_limit(retry_after=3, times=2)
-    answer = developer.call("POST", NOTES, json={"body": "x"})
-    assert (answer.status_code, answer.text, answer.headers["retry-after"]) == (429, "Retry later\n", "3")
+    response = developer.call("POST", NOTES, json={"body": "x"})
+    assert (response.status_code, response.text, response.headers["retry-after"]) == (429, "Retry later\n", "3")
     assert developer.call("GET", NOTES).status_code == 429
     assert "x" not in bodies(developer)
 
 
-def test_a_dropped_connection_before_the_write_leaves_nothing(developer: Api, faults: FaultInjector) -> None:
+def test_a_connection_dropped_before_the_write_writes_nothing(developer: Api, faults: FaultInjector) -> None:
     faults.drop("POST", "/notes", when="before")
     with pytest.raises(requests.ConnectionError):
         developer.post(NOTES, body="lost")
     assert "lost" not in bodies(developer)
 
 
-def test_a_dropped_connection_after_the_write_loses_only_the_answer(developer: Api, faults: FaultInjector) -> None:
+def test_a_connection_dropped_after_the_write_loses_only_the_response(developer: Api, faults: FaultInjector) -> None:
     faults.drop("POST", "/notes", when="after")
     with pytest.raises(requests.ConnectionError):
         developer.post(NOTES, body="kept")
@@ -64,7 +64,7 @@ def test_a_dropped_connection_after_the_write_loses_only_the_answer(developer: A
     assert developer.get("/projects/:p/repository/branches/work")["commit"]["title"] == "A change"
 
 
-def test_an_answer_that_is_cut_breaks_off_in_the_middle_after_the_write(developer: Api, faults: FaultInjector) -> None:
+def test_a_truncated_response_ends_in_the_middle_after_the_write(developer: Api, faults: FaultInjector) -> None:
     faults.cut("POST", "/notes", times=1)
     with pytest.raises(requests.exceptions.ChunkedEncodingError, match="IncompleteRead"):
         developer.post(NOTES, body="kept")
@@ -72,25 +72,25 @@ def test_an_answer_that_is_cut_breaks_off_in_the_middle_after_the_write(develope
     assert faults.requests()[0]["status"] == 201
     made = developer.post(NOTES, body="whole")
     faults.cut("DELETE", "/notes")
-    with pytest.raises(requests.ConnectionError):  # a 204 has no body to break off
+    with pytest.raises(requests.ConnectionError):  # a 204 has no body to truncate
         developer.call("DELETE", f"{NOTES}/{made['id']}")
     assert "whole" not in bodies(developer)
 
 
-def test_half_of_a_cut_answer_has_arrived(sandbox: Sandbox, developer: Api, faults: FaultInjector) -> None:
+def test_half_of_a_truncated_response_arrives(sandbox: Sandbox, developer: Api, faults: FaultInjector) -> None:
     whole = developer.call("GET", "/projects/:p/issues/7").content
     faults.cut("GET", "/issues/7$")
     connection = http.client.HTTPConnection(sandbox.url.removeprefix("http://"), timeout=10)
     connection.request("GET", "/api/v4/projects/1/issues/7", headers={"PRIVATE-TOKEN": sandbox.tokens["developer"]})
-    answer = connection.getresponse()
+    response = connection.getresponse()
     with pytest.raises(http.client.IncompleteRead) as caught:
-        answer.read()
+        response.read()
     connection.close()
-    assert int(answer.headers["content-length"]) == len(whole)
+    assert int(response.headers["content-length"]) == len(whole)
     assert caught.value.partial == whole[: len(whole) // 2]
 
 
-def test_a_push_whose_answer_is_cut_has_happened(
+def test_a_push_with_a_truncated_response_has_taken_effect(
     sandbox: Sandbox, tmp_path: Path, developer: Api, faults: FaultInjector
 ) -> None:
     git(tmp_path, "clone", "--quiet", clone_url(sandbox, "developer"), "work")
@@ -141,14 +141,14 @@ def test_without_fault_injection_no_faults_can_be_set() -> None:
             assert requests.request(method, f"{sandbox.url}/_sandbox/requests", timeout=10).status_code == 404
 
 
-def test_a_delay_is_waited_for(developer: Api, faults: FaultInjector) -> None:
+def test_a_delay_makes_the_request_wait(developer: Api, faults: FaultInjector) -> None:
     faults.delay("GET", "/user$", seconds=0.3)
     started = time.monotonic()
     developer.get("/user")
     assert time.monotonic() - started >= 0.3
 
 
-def test_closing_ends_clients_that_wait_and_those_that_say_nothing() -> None:
+def test_closing_disconnects_waiting_and_idle_clients() -> None:
     with Sandbox(fault_injection=True) as sandbox:
         assert sandbox.faults is not None
         sandbox.faults.delay(seconds=60)
