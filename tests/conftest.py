@@ -10,12 +10,12 @@ from gitlab_mcp.sandbox import Sandbox
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
     """A GitLab for all tests of a module: each of them works on branches and titles of its own."""
-    with Sandbox(knobs=True) as running:
+    with Sandbox(fault_injection=True) as running:
         yield running
 
 
 @pytest.fixture
 def fresh_sandbox() -> Iterator[Sandbox]:
     """A GitLab for one test, exactly as seeded."""
-    with Sandbox(knobs=True) as running:
+    with Sandbox(fault_injection=True) as running:
         yield running

@@ -17,6 +17,6 @@ def get(sandbox: Sandbox, path: str, project: str = "") -> Any:
 
 
 def writes(sandbox: Sandbox) -> list[str]:
-    """The method and path of every write that reached GitLab since the knobs were cleared."""
-    asked = sandbox.knobs.requests()
+    """The method and path of every write that reached GitLab since the recorded requests were cleared."""
+    asked = sandbox.faults.requests()
     return [f"{each['method']} {each['path']}" for each in asked if each["method"] not in ("GET", "HEAD")]

@@ -287,16 +287,16 @@ def test_in_a_folder_that_was_deleted_it_registers_all_the_same(job: dict[str, s
 def test_a_refusal_of_gitlab_is_told_as_what_it_is(sandbox: Sandbox, job: dict[str, str]) -> None:
     cases = [(401, "GitLab does not know it"), (503, "GitLab answered 503"), (403, "GitLab answered 403")]
     for status, told in cases:
-        sandbox.knobs.clear()
-        sandbox.knobs.fail("GET", "/job$", status=status, times=20)
+        sandbox.faults.clear()
+        sandbox.faults.fail("GET", "/job$", status=status, times=20)
         done = start(job)
         assert f"credential: CI_JOB_TOKEN; {told}" in done.stdout
         assert "what it can do is not known" in done.stdout
-    sandbox.knobs.clear()
-    sandbox.knobs.fail("GET", "/info/refs$", status=503, times=20)
+    sandbox.faults.clear()
+    sandbox.faults.fail("GET", "/info/refs$", status=503, times=20)
     allow_job_pushes(sandbox)
     assert "whether it may push is not known" in start(job).stdout
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
 
 
 def test_no_variable_of_a_stranger_stands_unquoted_in_the_log(job: dict[str, str]) -> None:

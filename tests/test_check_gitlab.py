@@ -159,7 +159,7 @@ def test_where_no_job_is_for_merge_requests_their_first_pipeline_could_not_be_tr
 
 
 def test_a_fact_that_does_not_hold_is_told_with_what_was_seen_and_ends_it_with_1(fresh_sandbox: Sandbox) -> None:
-    fresh_sandbox.knobs.fail("GET", "/personal_access_tokens/self", 404, {"message": "404 Not Found"}, times=9)
+    fresh_sandbox.faults.fail("GET", "/personal_access_tokens/self", 404, {"message": "404 Not Found"}, times=9)
     done = check(desk(fresh_sandbox))
     assert done.returncode == 1
     told = 'did not hold: GET /personal_access_tokens/self was answered with 404 {"message": "404 Not Found"}'
@@ -169,7 +169,7 @@ def test_a_fact_that_does_not_hold_is_told_with_what_was_seen_and_ends_it_with_1
 
 def test_a_route_that_does_not_take_the_job_token_is_named(fresh_sandbox: Sandbox) -> None:
     as_maintainer(fresh_sandbox, "PUT", "", {"visibility": "private"})
-    fresh_sandbox.knobs.fail("GET", "/pipelines/[0-9]+/jobs", 404, {"message": "404 Project Not Found"}, times=9)
+    fresh_sandbox.faults.fail("GET", "/pipelines/[0-9]+/jobs", 404, {"message": "404 Project Not Found"}, times=9)
     done = check(job(fresh_sandbox), "--json", "--wait", "0")
     assert done.returncode == 1
     word, seen = verdicts(done)["F28"]
@@ -179,7 +179,7 @@ def test_a_route_that_does_not_take_the_job_token_is_named(fresh_sandbox: Sandbo
 
 
 def test_where_gitlab_is_broken_a_fact_could_not_be_tried(fresh_sandbox: Sandbox) -> None:
-    fresh_sandbox.knobs.fail("GET", "/personal_access_tokens/self", 503, times=9)
+    fresh_sandbox.faults.fail("GET", "/personal_access_tokens/self", 503, times=9)
     done = check(desk(fresh_sandbox), "--json")
     assert done.returncode == 0, done.stdout
     assert verdicts(done)["F3"][0] == "could not be tried"
@@ -193,7 +193,7 @@ def test_no_token_is_printed_and_what_gitlab_says_is_one_short_line(
     environment = place(fresh_sandbox)
     token = environment.get("CHECK_GITLAB_ACCESS_TOKEN") or environment["CI_JOB_TOKEN"]
     text = f"no\nto {token} \x1b[31m| {'x' * 1000}"
-    fresh_sandbox.knobs.fail("GET", "/self$" if place is desk else "/v4/job$", 403, {"message": text}, times=9)
+    fresh_sandbox.faults.fail("GET", "/self$" if place is desk else "/v4/job$", 403, {"message": text}, times=9)
     done = check(environment, "--wait", "0")
     assert done.returncode == 1
     assert token not in done.stdout + done.stderr

@@ -57,7 +57,7 @@ def test_the_journey_ends_with_0_and_plain_text_when_piped() -> None:
 def test_a_step_that_fails_ends_it_with_1(
     method: str, path: str, fresh_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fresh_sandbox.knobs.fail(method, path, status=500)
+    fresh_sandbox.faults.fail(method, path, status=500)
     assert play_on(fresh_sandbox) == 1
     assert "The step failed" in capsys.readouterr().err
 
@@ -66,7 +66,7 @@ def test_a_write_that_gitlab_only_seemed_to_take_ends_it_with_1(
     fresh_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer = '{"id": 1, "body": "x"}'
-    fresh_sandbox.knobs.fail("POST", "/issues/7/notes$", status=201, body=answer, content_type="application/json")
+    fresh_sandbox.faults.fail("POST", "/issues/7/notes$", status=201, body=answer, content_type="application/json")
     assert play_on(fresh_sandbox) == 1
     assert "WRONG: /issues/7 has the note 0 times, not once" in capsys.readouterr().err
 
@@ -280,7 +280,7 @@ def test_a_job_writes_by_one_push_and_is_known_by_its_token_alone(fresh_sandbox:
         "POST /acme/app.git/git-receive-pack",
     ]
     maintainer, job = fresh_sandbox.tokens["maintainer"], fresh_sandbox.tokens["job"]
-    for request in fresh_sandbox.knobs.requests():
+    for request in fresh_sandbox.faults.requests():
         if request["path"].startswith("/api/"):
             headers = request["headers"]
             sent = [headers.get(name) for name in ("private-token", "job-token", "authorization") if name in headers]
@@ -317,7 +317,7 @@ def test_a_push_that_fails_for_another_reason_than_was_expected_is_told_whole(
     fresh_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     allow_job_pushes(fresh_sandbox)
-    fresh_sandbox.knobs.fail("POST", "/git-receive-pack$", status=500, times=1000)
+    fresh_sandbox.faults.fail("POST", "/git-receive-pack$", status=500, times=1000)
     assert play_on(fresh_sandbox, job_token=True, push_allowed=False) == 1
     assert capsys.readouterr().err.startswith("The step failed: commit_files failed: ")
 

@@ -177,7 +177,7 @@ def test_with_an_access_token_and_everything_in_place_all_checks_pass(sandbox: S
 
 def test_in_a_job_that_may_push_all_checks_pass_and_nothing_is_written(fresh_sandbox: Sandbox, place: Place) -> None:
     allow_job_pushes(fresh_sandbox)
-    fresh_sandbox.knobs.clear()
+    fresh_sandbox.faults.clear()
     before = gitlab.get(fresh_sandbox, "/repository/branches")
     place.is_complete()
     merge_request = {"CI_MERGE_REQUEST_IID": "12", "CI_PIPELINE_SOURCE": "merge_request_event"}
@@ -188,7 +188,7 @@ def test_in_a_job_that_may_push_all_checks_pass_and_nothing_is_written(fresh_san
     assert "merge request !12 (pipeline source merge_request_event)" in report.of("context")[1]
     assert gitlab.get(fresh_sandbox, "/repository/branches") == before
     assert gitlab.writes(fresh_sandbox) == []
-    asked = [each for each in fresh_sandbox.knobs.requests() if each["path"].endswith("/info/refs")]
+    asked = [each for each in fresh_sandbox.faults.requests() if each["path"].endswith("/info/refs")]
     assert [each["query"] for each in asked] == ["service=git-receive-pack"]
 
 
@@ -494,7 +494,7 @@ def test_a_job_that_has_ended_is_told(sandbox: Sandbox, place: Place) -> None:
 def test_a_gitlab_that_is_busy_leaves_open_whether_the_job_may_push(
     fresh_sandbox: Sandbox, place: Place, status: int
 ) -> None:
-    fresh_sandbox.knobs.fail(path="/info/refs", status=status, times=9)
+    fresh_sandbox.faults.fail(path="/info/refs", status=status, times=9)
     checks = place.examine(place.job(fresh_sandbox)).checks
     assert checks["push"]["status"] == "skipped"
     assert checks["push"]["what"].startswith("whether the job may push: GitLab did not answer git")
@@ -505,7 +505,7 @@ def test_a_gitlab_that_is_busy_leaves_open_whether_the_job_may_push(
 def test_a_connection_of_git_that_breaks_leaves_open_whether_the_job_may_push(
     fresh_sandbox: Sandbox, place: Place
 ) -> None:
-    fresh_sandbox.knobs.drop(path="/info/refs", times=9)
+    fresh_sandbox.faults.drop(path="/info/refs", times=9)
     checks = place.examine(place.job(fresh_sandbox)).checks
     assert checks["push"]["status"] == "skipped"
     assert checks["push"]["remedy"] == "Run it again in a few minutes."
@@ -522,7 +522,7 @@ def test_a_connection_of_git_that_breaks_leaves_open_whether_the_job_may_push(
 def test_no_piece_of_an_address_is_taken_for_a_remedy(
     fresh_sandbox: Sandbox, place: Place, fault: dict[str, Any], status: str, remedy: str
 ) -> None:
-    fresh_sandbox.knobs.fail(path="/info/refs", times=9, **fault)
+    fresh_sandbox.faults.fail(path="/info/refs", times=9, **fault)
     check = place.examine(place.job(fresh_sandbox)).checks["push"]
     assert check["status"] == status, check
     assert check["remedy"].startswith(remedy)
@@ -1006,7 +1006,7 @@ def test_everything_ends_in_time_whatever_hangs(fresh_sandbox: Sandbox, place: P
     hangs = f"{shutil.which('sleep')} 60 & wait"
     place.has_claude(hangs)
     place.registers(command="/bin/sh", args=["-c", hangs, "serve"])
-    fresh_sandbox.knobs.delay(path=path, seconds=60, times=100)
+    fresh_sandbox.faults.delay(path=path, seconds=60, times=100)
     began = time.monotonic()
     report = place.examine(place.job(fresh_sandbox))
     assert time.monotonic() - began < 22

@@ -76,7 +76,7 @@ async def test_an_archived_project_is_said_to_be_archived(sandbox: Sandbox) -> N
 
 async def test_maintenance_with_an_html_page_is_said_without_the_page(sandbox: Sandbox) -> None:
     page = "<html><body><h1>GitLab is down</h1></body></html>"
-    sandbox.knobs.fail("GET", "/issues$", status=503, body=page, content_type="text/html", times=5)
+    sandbox.faults.fail("GET", "/issues$", status=503, body=page, content_type="text/html", times=5)
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("list_issues")
     assert told == (
@@ -87,7 +87,7 @@ async def test_maintenance_with_an_html_page_is_said_without_the_page(sandbox: S
 
 async def test_gitlabs_message_is_sanitised_and_shortened(sandbox: Sandbox) -> None:
     body = '{"message": "' + "\\u202e<!-- hidden -->very long " * 500 + '"}'
-    sandbox.knobs.fail("GET", "/issues$", status=400, body=body, content_type="application/json")
+    sandbox.faults.fail("GET", "/issues$", status=400, body=body, content_type="application/json")
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("list_issues")
     assert len(told.encode()) <= 2000
@@ -97,7 +97,7 @@ async def test_gitlabs_message_is_sanitised_and_shortened(sandbox: Sandbox) -> N
 
 async def test_fields_that_are_missing_or_of_another_type_do_not_fail_a_write_that_happened(sandbox: Sandbox) -> None:
     odd = '{"id": null, "body": 7, "author": "somebody", "internal": "yes"}'
-    sandbox.knobs.fail("POST", "/notes$", status=201, body=odd, content_type="application/json")
+    sandbox.faults.fail("POST", "/notes$", status=201, body=odd, content_type="application/json")
     async with connect(settings_for(sandbox)) as agent:
         assert (await agent.call("create_note", iid="#7", body="x")).startswith("Commented on #7")
 

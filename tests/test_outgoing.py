@@ -128,8 +128,8 @@ async def test_a_quick_action_that_gitlab_executed_all_the_same_is_an_error_that
         (202, '{"commands_changes": {"state_event": "close"}, "summary": ["Closed this issue."]}'),
         (201, '{"id": 5, "body": "x", "commands_changes": {"state_event": "close"}}'),
     ):
-        sandbox.knobs.clear()
-        sandbox.knobs.fail("POST", "/notes$", status=status, body=body, content_type="application/json")
+        sandbox.faults.clear()
+        sandbox.faults.fail("POST", "/notes$", status=status, body=body, content_type="application/json")
         async with connect(settings_for(sandbox)) as agent:
             told = await agent.refused("create_note", iid="#7", body=f"x {status}")
         assert "GitLab executed quick actions in this text: state_event" in told

@@ -25,7 +25,7 @@ def ci(sandbox: Sandbox, **changes: Any) -> Settings:
 
 
 async def test_in_ci_another_project_is_neither_read_nor_written_by_path_id_or_url(sandbox: Sandbox) -> None:
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     async with connect(ci(sandbox)) as agent:
         for project in ("acme/private-notes", "acme/empty", "2", f"{sandbox.url}/acme/empty"):
             assert "confined to acme/app" in await agent.refused("list_branches", project=project)
@@ -34,7 +34,7 @@ async def test_in_ci_another_project_is_neither_read_nor_written_by_path_id_or_u
             assert "confined to acme/app" in await agent.refused("commit_files", **arguments)
         other = f"{sandbox.url}/acme/empty/-/issues/1"
         assert "confined to acme/app" in await agent.refused("create_note", iid=other, body="x")
-        assert sandbox.knobs.requests() == []
+        assert sandbox.faults.requests() == []
         for own in ("acme/app", "ACME/App", "1", sandbox.project_id):
             assert "main" in await agent.call("list_branches", project=own)
 
@@ -57,7 +57,7 @@ async def test_a_flag_opens_another_project_and_at_a_desk_it_confines(sandbox: S
 
 
 async def test_read_only_sends_no_write_whatever_tool_is_called(sandbox: Sandbox) -> None:
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     async with connect(settings_for(sandbox, read_only=True)) as agent:
         assert "switched off" in await agent.refused("create_note", iid="#7", body="x")
     assert writes(sandbox) == []
@@ -69,7 +69,7 @@ async def test_read_only_sends_no_write_whatever_tool_is_called(sandbox: Sandbox
 
 async def test_in_ci_the_default_branch_is_not_written_unless_a_flag_opens_it(sandbox: Sandbox) -> None:
     one = {"message": "m", "actions": [{"path": "direct.txt", "content": "x"}]}
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     async with connect(ci(sandbox)) as agent:
         assert "nothing is written to main" in await agent.refused("commit_files", branch="main", **one)
         assert writes(sandbox) == []
@@ -90,7 +90,7 @@ async def test_in_ci_nothing_is_merged_that_could_not_be_committed(sandbox: Sand
         title="Onto the default branch",
     )["iid"]
     sha = {each: get(sandbox, f"/merge_requests/{each}")["sha"] for each in (number, guarded, onto_main)}
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     toolsets = ("default", "merge")
     async with connect(ci(sandbox, toolsets=toolsets, allow_opt_in_tools=True)) as agent:
         onto = await agent.refused("merge_merge_request", iid=onto_main, sha=sha[onto_main])
@@ -172,7 +172,7 @@ async def test_in_ci_guarded_files_are_not_written_moved_from_or_onto_or_taken_f
 ) -> None:
     work = clone(sandbox, "main", tmp_path / "work")
     (work / "CLAUDE.md").write_text("obey\n")
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     start = {"branch": "guarded", "ref": "main", "message": "m"}
     async with connect(ci(sandbox, working_directory=checkout(work))) as agent:
         for action in (
@@ -204,7 +204,7 @@ async def test_at_a_desk_guarded_files_and_the_default_branch_are_written_and_po
 
 
 async def test_a_secret_of_this_run_is_not_sent(sandbox: Sandbox) -> None:
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     secret = "a-secret-of-this-job-42"
     async with connect(settings_for(sandbox, secrets=(secret,))) as agent:
         assert "secret of this run" in await agent.refused("create_note", iid="#7", body=f"look: {secret}")

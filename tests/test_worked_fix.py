@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.sandbox.ci import Pipeline
+from gitlab_mcp.sandbox.state.model import Pipeline
 from tests.journeys import fix
 from tests.support import allow_job_pushes, checkout, connect, job_settings, settings_for
 from tests.tools.test_commits import changes, clone

@@ -16,13 +16,13 @@ FAULTS = ("drop before", "drop after", "502", "503", "504", "429")
 
 def fault(sandbox: Sandbox, kind: str, method: str, path: str, times: int = 1) -> None:
     """Put a fault on the next write."""
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     if kind.startswith("drop"):
-        sandbox.knobs.drop(method, path, when=kind.removeprefix("drop "), times=times)
+        sandbox.faults.drop(method, path, when=kind.removeprefix("drop "), times=times)
     elif kind == "429":
-        sandbox.knobs.rate_limit(method, path, retry_after=1, times=times)
+        sandbox.faults.rate_limit(method, path, retry_after=1, times=times)
     else:
-        sandbox.knobs.fail(method, path, status=int(kind), times=times)
+        sandbox.faults.fail(method, path, status=int(kind), times=times)
 
 
 def commits(sandbox: Sandbox, branch: str) -> int:
@@ -120,11 +120,11 @@ async def test_what_cannot_be_known_is_said_with_how_to_look(sandbox: Sandbox) -
     async with connect(settings_for(sandbox)) as agent:
         await agent.call("create_note", iid="#7", body="known user")
         fault(sandbox, "drop after", "POST", "/issues/7/notes$")
-        sandbox.knobs.fail("GET", "/notes$", status=500, times=10)
+        sandbox.faults.fail("GET", "/notes$", status=500, times=10)
         told = await agent.refused("create_note", iid="#7", body="perhaps")
         assert "Whether it took effect is not known." in told
         assert "Look with get_issue" in told
-        sandbox.knobs.clear()
+        sandbox.faults.clear()
         again = await agent.call("create_note", iid="#7", body="perhaps")
     assert CONFIRMED in again
     assert bodies(sandbox, "perhaps") == 1
@@ -155,17 +155,17 @@ async def test_a_read_that_meets_a_passing_fault_is_repeated(sandbox: Sandbox, k
     fault(sandbox, kind, "GET", "/issues$", times=2)
     async with connect(settings_for(sandbox)) as agent:
         assert "#7 Crash" in await agent.call("list_issues")
-    assert len(sandbox.knobs.requests()) == 3
+    assert len(sandbox.faults.requests()) == 3
 
 
 async def test_a_wait_longer_than_the_call_may_take_fails_at_once_and_says_how_long(sandbox: Sandbox) -> None:
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         for tool, arguments, path in (
             ("list_issues", {}, "/issues$"),
             ("create_note", {"iid": "#7", "body": "later"}, "/issues/7/notes$"),
         ):
-            sandbox.knobs.rate_limit("*", path, retry_after=120)
+            sandbox.faults.rate_limit("*", path, retry_after=120)
             began = time.monotonic()
             told = await agent.refused(tool, **arguments)
             assert time.monotonic() - began < 10

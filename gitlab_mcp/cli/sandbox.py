@@ -15,7 +15,7 @@ import click
 def sandbox(port: int, repo: Path | None, fault_injection: bool, knobs: bool, as_json: bool) -> None:
     """Run the GitLab that ships inside, with seed data and real git repositories, until it is stopped."""
     from gitlab_mcp.sandbox import SandboxError
-    from gitlab_mcp.sandbox.serve import serve as serve_sandbox
+    from gitlab_mcp.sandbox.http.server import serve as serve_sandbox
 
     if knobs:
         click.echo("gitlab-mcp-server: --knobs is now --fault-injection; the old name goes with 1.0.", err=True)

@@ -1,6 +1,6 @@
 """A small GitLab for tests and demonstrations: REST v4 and git over HTTP, with real git repositories behind it.
 
-It imports nothing of the server that is tried on it; the two meet over HTTP and git, as with a real GitLab.
+It imports nothing of the MCP server that is tested against it: the two meet over HTTP and git, as with a real GitLab.
 """
 
 from __future__ import annotations
@@ -8,20 +8,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gitlab_mcp.sandbox.errors import SandboxError
-    from gitlab_mcp.sandbox.sandbox import Sandbox
+    from gitlab_mcp.sandbox.http.errors import SandboxError
+    from gitlab_mcp.sandbox.http.server import Sandbox
 
 __all__ = ["Sandbox", "SandboxError"]
 
 
 def __getattr__(name: str) -> Any:
-    # Late, so that importing this package (as a command line does for its help) costs nothing.
+    # Imported only when needed, so that importing this package (as the command line does for its help) costs nothing.
     if name == "Sandbox":
-        from gitlab_mcp.sandbox.sandbox import Sandbox
+        from gitlab_mcp.sandbox.http.server import Sandbox
 
         return Sandbox
     if name == "SandboxError":
-        from gitlab_mcp.sandbox.errors import SandboxError
+        from gitlab_mcp.sandbox.http.errors import SandboxError
 
         return SandboxError
     raise AttributeError(name)

@@ -10,7 +10,7 @@ import pytest
 
 from gitlab_mcp.api import client, job_token, response_body
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.sandbox.routing import all_routes
+from gitlab_mcp.sandbox.http.routing import all_routes
 from gitlab_mcp.tools import TOOLS
 from gitlab_mcp.tools.definition import ToolDefinition
 from tests.contract.contract import Contract, endpoint
@@ -144,7 +144,7 @@ async def use_pipelines(agent: Agent, sandbox: Sandbox) -> None:
     await agent.call("get_job_log", job_id=failed.jobs[-1].id)
     await agent.refused("get_job_log")
     await agent.call("get_test_report", pipeline_id=failed.id)
-    sandbox.knobs.fail("GET", "/test_report$", 200, "<html></html>")
+    sandbox.faults.fail("GET", "/test_report$", 200, "<html></html>")
     await agent.call("get_test_report", pipeline_id=failed.id)
     await agent.call("list_pipelines", ref="main", status="running", author="developer")
     await agent.call("lint_ci_config")
@@ -185,9 +185,9 @@ def work(fresh_sandbox: Sandbox, tmp_path: Path) -> Path:
 async def test_every_request_uses_a_method_path_and_parameters_of_the_contract(
     fresh_sandbox: Sandbox, work: Path
 ) -> None:
-    fresh_sandbox.knobs.clear()
+    fresh_sandbox.faults.clear()
     await use_every_tool(fresh_sandbox, work)
-    asked = [each for each in fresh_sandbox.knobs.requests() if each["path"].startswith("/api/")]
+    asked = [each for each in fresh_sandbox.faults.requests() if each["path"].startswith("/api/")]
     assert len(asked) > 50
     wrong = []
     for each in asked:
@@ -272,11 +272,11 @@ async def test_with_a_job_token_only_routes_that_take_one_are_asked_and_gitlab_r
 ) -> None:
     allow_job_pushes(fresh_sandbox)
     fresh_sandbox.world.projects[fresh_sandbox.project_id].visibility = "private"
-    fresh_sandbox.knobs.clear()
+    fresh_sandbox.faults.clear()
     await use_every_tool_of_a_job(fresh_sandbox, work)
     asked = [
         each
-        for each in fresh_sandbox.knobs.requests()
+        for each in fresh_sandbox.faults.requests()
         if each["headers"].get("authorization", "").endswith(fresh_sandbox.tokens["job"])
     ]
     assert len(asked) > 10

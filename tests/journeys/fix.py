@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.sandbox.ci import Pipeline
+from gitlab_mcp.sandbox.state.model import Pipeline
 from tests.gitlab import get
 from tests.journeys import Journey, Step, found
 from tests.reviewing import commit, send

@@ -162,11 +162,11 @@ async def test_a_name_that_no_branch_can_have_is_refused_with_the_reason(
     sandbox: Sandbox, road: str, name: str, told: str
 ) -> None:
     before = branches(sandbox)
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     async with connect(settings(sandbox, road)) as agent:
         assert told in await agent.refused("create_branch", branch=name)
         assert told in await agent.refused("commit_files", branch=name, ref="main", message="m", actions=[ONE])
-    assert sandbox.knobs.requests() == []
+    assert sandbox.faults.requests() == []
     assert branches(sandbox) == before
 
 
@@ -344,11 +344,11 @@ BAD = [
 async def test_what_no_commit_can_hold_is_refused(
     sandbox: Sandbox, road: str, wrong: dict[str, object], told: str
 ) -> None:
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     async with connect(settings(sandbox, road)) as agent:
         right = {"branch": "no-text", "ref": "main", "message": "m", "actions": [ONE]}
         assert told in await agent.refused("commit_files", **{**right, **wrong})
-    assert sandbox.knobs.requests() == []
+    assert sandbox.faults.requests() == []
 
 
 async def test_thousands_of_long_folders_are_committed(sandbox: Sandbox, road: str) -> None:

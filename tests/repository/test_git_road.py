@@ -216,12 +216,12 @@ async def test_nothing_of_the_users_or_the_clones_configuration_acts_on_a_push(
     monkeypatch.setenv("GIT_EXTERNAL_DIFF", str(trap))
     monkeypatch.setenv("GIT_DIR", str(work / ".git"))
     (work / "README.md").write_text("edited\n")
-    open_sandbox.knobs.clear()
+    open_sandbox.faults.clear()
     async with connect(job_settings(open_sandbox, working_directory=checkout(work))) as agent:
         await agent.call("commit_files", branch="trapped", ref="main", message="m", paths=["**"])
         await agent.call("get_file", path="README.md", ref="trapped")
     assert not (traps / "ran").exists()
-    seen = [each["headers"] for each in open_sandbox.knobs.requests() if ".git/" in each["path"]]
+    seen = [each["headers"] for each in open_sandbox.faults.requests() if ".git/" in each["path"]]
     assert len(seen) > 3
     assert all("x-trap" not in headers for headers in seen)
     assert len({headers["authorization"] for headers in seen if "authorization" in headers}) == 1
@@ -303,7 +303,7 @@ async def test_a_slow_git_is_waited_for_and_told_of_as_progress(
 async def test_a_token_that_only_reads_serves_the_reads_and_git_the_writes(open_sandbox: Sandbox) -> None:
     reading = Credential("access token", "GITLAB_ACCESS_TOKEN", open_sandbox.tokens["read_api"])
     job = Credential("job token", "CI_JOB_TOKEN", open_sandbox.tokens["job"])
-    open_sandbox.knobs.clear()
+    open_sandbox.faults.clear()
     async with connect(job_settings(open_sandbox, credential=reading, job_token=job)) as agent:
         assert "## 3 comments" in await agent.call("get_issue", iid=7)
         answer = await agent.call("commit_files", branch="both", ref="main", **ONE, merge_request={"title": "T"})
@@ -324,14 +324,14 @@ async def test_the_default_branch_is_gitlabs_whatever_a_variable_says(
 
 async def test_a_private_project_is_read_and_written_by_its_own_job(open_sandbox: Sandbox) -> None:
     open_sandbox.world.projects[open_sandbox.project_id].visibility = "private"
-    open_sandbox.knobs.clear()
+    open_sandbox.faults.clear()
     async with connect(job_settings(open_sandbox)) as agent:
         assert "#7 Crash" in await agent.call("get_issue", iid=7)
         assert "4 comments" in await agent.call("get_merge_request", iid=1)
         await agent.call("commit_files", branch="private", ref="main", **ONE, merge_request={"title": "T"})
         assert "1\n" in await agent.call("get_file", path="one.txt", ref="private")
         assert "private" in await agent.call("list_branches")
-    assert {each["status"] for each in open_sandbox.knobs.requests() if "/api/" in each["path"]} == {200}
+    assert {each["status"] for each in open_sandbox.faults.requests() if "/api/" in each["path"]} == {200}
 
 
 async def test_a_temporary_folder_that_was_cleaned_up_is_made_anew(

@@ -72,7 +72,7 @@ async def test_a_push_that_takes_longer_than_a_transfer_may_is_looked_up(
     monkeypatch.setattr(deadline, "TRANSFER_SECONDS", 3.0)
     async with connect(job_settings(gitlab)) as agent:
         await agent.call("create_branch", branch="slow")
-        gitlab.knobs.delay("POST", "/git-receive-pack$", seconds=6)
+        gitlab.faults.delay("POST", "/git-receive-pack$", seconds=6)
         answer = await agent.call("commit_files", branch="slow", message="m", actions=one("slow"))
     assert answer.startswith("Committed ")
     assert len(get(gitlab, "/repository/commits?ref_name=main..slow")) == 1
@@ -81,7 +81,7 @@ async def test_a_push_that_takes_longer_than_a_transfer_may_is_looked_up(
 async def test_a_secret_of_this_run_leaves_in_no_name_either(gitlab: Sandbox) -> None:
     async with connect(job_settings(gitlab, secrets=(SECRET,))) as agent:
         iid = await opened(agent, "u")
-        gitlab.knobs.clear()
+        gitlab.faults.clear()
         new = {"ref": "main", "message": "m"}
         labelled = {"title": "T", "labels": [SECRET]}
         told = [
@@ -92,7 +92,7 @@ async def test_a_secret_of_this_run_leaves_in_no_name_either(gitlab: Sandbox) ->
             await agent.refused("update_merge_request", iid=iid, add_labels=[SECRET]),
         ]
     assert all("secret of this run" in text for text in told)
-    assert [each for each in gitlab.knobs.requests() if each["path"].endswith("git-receive-pack")] == []
+    assert [each for each in gitlab.faults.requests() if each["path"].endswith("git-receive-pack")] == []
 
 
 async def test_what_cannot_be_is_said_before_anything_is_pushed(gitlab: Sandbox) -> None:

@@ -95,7 +95,7 @@ async def test_a_branch_is_deleted_and_the_answer_says_where_it_was(sandbox: San
 
 async def test_neither_the_default_branch_nor_a_protected_one_is_deleted(sandbox: Sandbox, road: str) -> None:
     sandbox.world.projects[sandbox.project_id].protected["stale/*"] = 40
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     async with connect(settings(sandbox, road, allow_default_branch=True)) as agent:
         assert "main is the default branch" in await agent.refused("delete_branch", branch="main")
         assert "stale/no-commits is protected" in await agent.refused("delete_branch", branch="stale/no-commits")
@@ -110,9 +110,9 @@ async def test_after_a_lost_answer_it_is_looked_up_whether_the_branch_is_gone(
         name = f"lost-{road}-{when}"
         await agent.call("create_branch", branch=name)
         method, path = ("DELETE", f"/branches/{name}") if road == "rest" else ("POST", "/git-receive-pack")
-        sandbox.knobs.drop(method, path, when=when)
+        sandbox.faults.drop(method, path, when=when)
         answer = await agent.call("delete_branch", branch=name)
-        sandbox.knobs.clear()
+        sandbox.faults.clear()
     assert answer.startswith(f"Deleted branch {name}.")
     assert ("a look-up confirmed it" in answer) == (when == "after")
 

@@ -1,4 +1,4 @@
-"""A sandbox for each test, and a small HTTP client to ask it with."""
+"""Fixtures: a sandbox for each test, and a small HTTP client for it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ENVIRONMENT = {
 
 
 class Api:
-    """REST calls to a sandbox as one of its people (or as nobody)."""
+    """REST calls to a sandbox as one of its users, or anonymously."""
 
     def __init__(self, sandbox: Sandbox, who: str = "") -> None:
         self.sandbox = sandbox
@@ -44,27 +44,27 @@ class Api:
         return self.session.request(method, url, timeout=30, allow_redirects=False, **options)
 
     def get(self, path: str, /, **params: Any) -> Any:
-        """The JSON of a GET that is answered 200."""
-        answer = self.call("GET", path, params=params)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        """The JSON of a GET, which must be answered with 200."""
+        response = self.call("GET", path, params=params)
+        assert response.status_code == 200, response.text
+        return response.json()
 
     def post(self, path: str, /, **body: Any) -> Any:
-        """The JSON of a POST that is answered 201."""
-        answer = self.call("POST", path, json=body)
-        assert answer.status_code == 201, answer.text
-        return answer.json()
+        """The JSON of a POST, which must be answered with 201."""
+        response = self.call("POST", path, json=body)
+        assert response.status_code == 201, response.text
+        return response.json()
 
     def put(self, path: str, /, **body: Any) -> Any:
-        """The JSON of a PUT that is answered 200."""
-        answer = self.call("PUT", path, json=body)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        """The JSON of a PUT, which must be answered with 200."""
+        response = self.call("PUT", path, json=body)
+        assert response.status_code == 200, response.text
+        return response.json()
 
     def refusal(self, method: str, path: str, /, **body: Any) -> tuple[int, Any]:
-        """Status and JSON of a call that is refused."""
-        answer = self.call(method, path, json=body) if body else self.call(method, path)
-        return answer.status_code, answer.json()
+        """The status and JSON of a call that is expected to fail."""
+        response = self.call(method, path, json=body) if body else self.call(method, path)
+        return response.status_code, response.json()
 
     def commit(self, branch: str, *actions: dict[str, Any], message: str = "A change", **more: Any) -> Any:
         """Commit actions to a branch."""
@@ -78,7 +78,7 @@ class Api:
 
 
 class People:
-    """One client for each of the sandbox's people, made when first asked for."""
+    """A client for each user of the sandbox, created on first use."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
@@ -91,7 +91,7 @@ class People:
 
 
 def git(directory: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run plain git, with no configuration of this machine."""
+    """Run git without the configuration of this machine."""
     done = subprocess.run(
         ["git", *arguments], cwd=directory, env=ENVIRONMENT, capture_output=True, text=True, check=False
     )
@@ -100,14 +100,14 @@ def git(directory: Path, *arguments: str, check: bool = True) -> subprocess.Comp
 
 
 def clone_url(sandbox: Sandbox, who: str, project: str = "") -> str:
-    """The address for git, with a token in it."""
+    """The URL for git clone, with a token in it."""
     scheme, _, rest = sandbox.url.partition("://")
     return f"{scheme}://anyone:{sandbox.tokens[who]}@{rest}/{project or sandbox.project}.git"
 
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(knobs=True) as one:
+    with Sandbox(fault_injection=True) as one:
         yield one
 
 

@@ -1,4 +1,4 @@
-"""The commits API: what a commit does, what it refuses, and that it is atomic."""
+"""The commits API: file actions, errors, and that a commit is atomic."""
 
 from __future__ import annotations
 
@@ -64,9 +64,7 @@ def test_one_commit_creates_updates_deletes_moves_and_changes_a_mode(developer: 
         ({"action": "create", "file_path": "x", "content": "!", "encoding": "base64"}, "Invalid base64"),
     ],
 )
-def test_a_change_that_cannot_be_applied_leaves_nothing_behind(
-    developer: Api, action: dict[str, Any], message: str
-) -> None:
+def test_a_commit_with_an_invalid_action_changes_nothing(developer: Api, action: dict[str, Any], message: str) -> None:
     good = {"action": "create", "file_path": "good.txt", "content": "x"}
     body = {"branch": "feature/verbose-flag", "commit_message": "m", "actions": [good, action]}
     before = developer.get(f"{COMMITS}/feature%2Fverbose-flag")["id"]
@@ -74,14 +72,14 @@ def test_a_change_that_cannot_be_applied_leaves_nothing_behind(
     assert developer.get(f"{COMMITS}/feature%2Fverbose-flag")["id"] == before
 
 
-def test_wrong_actions_are_named_by_their_index(developer: Api) -> None:
+def test_errors_name_invalid_actions_by_index(developer: Api) -> None:
     actions = [{"action": "create", "file_path": "x"}, {"action": "paint", "file_path": "y"}, {"action": "update"}]
     body = {"branch": "b", "commit_message": "m", "actions": actions}
     wanted = "actions[1][action] does not have a valid value, actions[2][file_path] is missing"
     assert developer.refusal("POST", COMMITS, **body) == (400, {"error": wanted})
 
 
-def test_a_branch_must_be_there_or_begin_somewhere(developer: Api) -> None:
+def test_a_branch_must_exist_or_have_a_start(developer: Api) -> None:
     action = {"action": "create", "file_path": "x", "content": "x"}
     body: dict[str, Any] = {"branch": "nowhere", "commit_message": "m", "actions": [action]}
     refused = (400, {"message": "You can only create or edit files when you are on a branch"})
@@ -96,13 +94,13 @@ def test_a_branch_must_be_there_or_begin_somewhere(developer: Api) -> None:
     assert from_sha["parent_ids"] == forced["parent_ids"]
 
 
-def test_a_bad_branch_name_and_one_below_another_are_refused(developer: Api) -> None:
+def test_an_invalid_branch_name_and_one_below_another_are_rejected(developer: Api) -> None:
     action = {"action": "create", "file_path": "x", "content": "x"}
     for name in ("fix 7", "a..b", "-x", "feature/verbose-flag/deeper", "x.lock"):
         body = {"branch": name, "commit_message": "m", "actions": [action], "start_branch": "main"}
-        status, answer = developer.refusal("POST", COMMITS, **body)
+        status, response = developer.refusal("POST", COMMITS, **body)
         assert status == 400
-        assert answer["message"].startswith(f"Something went wrong when we tried to create '{name}' for you")
+        assert response["message"].startswith(f"Something went wrong when we tried to create '{name}' for you")
 
 
 def test_a_file_that_changed_since_it_was_read_is_not_overwritten(developer: Api) -> None:
@@ -116,7 +114,7 @@ def test_a_file_that_changed_since_it_was_read_is_not_overwritten(developer: Api
     assert developer.commit("work", update)["title"] == "A change"
 
 
-def test_the_first_commit_makes_the_first_branch_of_an_empty_project(people: People) -> None:
+def test_the_first_commit_creates_the_first_branch_of_an_empty_project(people: People) -> None:
     maintainer = people["maintainer"]
     body = {"branch": "main", "commit_message": "first", "actions": [{"action": "create", "file_path": "a/b.txt"}]}
     made = maintainer.post("/projects/acme%2Fempty/repository/commits", **body)
@@ -125,13 +123,13 @@ def test_the_first_commit_makes_the_first_branch_of_an_empty_project(people: Peo
     assert [branch["name"] for branch in maintainer.get("/projects/acme%2Fempty/repository/branches")] == ["main"]
 
 
-def test_unusual_paths_and_texts_arrive_as_they_were(developer: Api) -> None:
+def test_unusual_paths_and_contents_are_committed_unchanged(developer: Api) -> None:
     name = 'Größe "1" \\ it\'s (copy) %2F.txt'
     developer.commit("work", {"action": "create", "file_path": name, "content": "a\r\nb"}, start_branch="main")
     assert name in paths(developer, "work")
     quoted = "Gr%C3%B6%C3%9Fe%20%221%22%20%5C%20it%27s%20%28copy%29%20%252F.txt"
-    answer = developer.call("GET", f"{FILES}/{quoted}/raw", params={"ref": "work"})
-    assert answer.content == b"a\r\nb"
+    response = developer.call("GET", f"{FILES}/{quoted}/raw", params={"ref": "work"})
+    assert response.content == b"a\r\nb"
     assert developer.get("/projects/:p/repository/files/docs%2F%C3%BCbersicht%20der%20optionen.md", ref="main")
 
 
@@ -143,7 +141,7 @@ def test_five_megabytes_are_committed(developer: Api) -> None:
     assert head.headers["x-gitlab-size"] == "5242880"
 
 
-def test_links_and_submodules_are_told_apart_in_the_tree(developer: Api) -> None:
+def test_the_tree_distinguishes_symlinks_and_submodules(developer: Api) -> None:
     found = {entry["path"]: entry for entry in developer.get("/projects/:p/repository/tree", path="docs")}
     assert found["docs/latest"]["mode"] == "120000"
     (module,) = developer.get("/projects/:p/repository/tree", path="vendor")
@@ -152,7 +150,7 @@ def test_links_and_submodules_are_told_apart_in_the_tree(developer: Api) -> None
     assert developer.call("GET", f"{FILES}/docs%2Flatest/raw").text == "usage.md"
 
 
-def test_commits_are_picked_and_taken_back(developer: Api) -> None:
+def test_commits_are_cherry_picked_and_reverted(developer: Api) -> None:
     head = developer.get(f"{COMMITS}/feature%2Fverbose-flag")
     developer.post("/projects/:p/repository/branches", branch="other", ref="main")
     refused = developer.refusal("POST", f"{COMMITS}/{head['parent_ids'][0]}/revert", branch="other")

@@ -1,4 +1,4 @@
-"""Many writers at once lose nothing."""
+"""Concurrent writers do not lose each other's commits."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_twenty_writers_each_start_a_branch(sandbox: Sandbox, developer: Api) ->
     assert {one["commit"]["id"] for one in found} == set(made)
 
 
-def test_of_many_that_start_the_same_branch_one_wins(sandbox: Sandbox, developer: Api) -> None:
+def test_one_of_many_writers_that_start_the_same_branch_wins(sandbox: Sandbox, developer: Api) -> None:
     def start(number: int) -> int:
         api = Api(sandbox, "developer")
         with api.session:

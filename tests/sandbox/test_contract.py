@@ -1,4 +1,4 @@
-"""Every route of the sandbox is called and its answer held against GitLab's REST contract."""
+"""Every route of the sandbox is called, and its response checked against GitLab's REST contract."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import requests
 
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.sandbox.routing import all_routes
+from gitlab_mcp.sandbox.http.routing import all_routes
 from tests.contract.contract import Contract
 from tests.sandbox.conftest import Api
 
@@ -25,7 +25,7 @@ ABSENT = {
 
 
 class Walk:
-    """Calls routes by their templates and keeps what was answered."""
+    """Calls routes by their templates and records the responses."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.apis = {who: Api(sandbox, who) for who in ("maintainer", "developer")}
@@ -40,34 +40,34 @@ class Walk:
         path = re.sub(r":\w+", lambda _: str(next(given)), path)
         api = self.apis[who]
         options = {"params": body} if method in ("GET", "DELETE") else {"json": body}
-        answer = api.call(method, path, **options)
-        self.hold(method, template, answer)
-        if answer.headers.get("content-type", "") != "application/json" or not answer.content:
+        response = api.call(method, path, **options)
+        self.hold(method, template, response)
+        if response.headers.get("content-type", "") != "application/json" or not response.content:
             return None
-        return answer.json()
+        return response.json()
 
-    def hold(self, method: str, template: str, answer: requests.Response) -> None:
+    def hold(self, method: str, template: str, response: requests.Response) -> None:
         """Note what is wrong with an answer."""
         name = f"{method} {template}"
         expected = CONTRACT.find(method, template)
         if expected is None:
             self.faults.append(f"{name}: no entry in the contract or its additions")
             return
-        if answer.status_code >= 300 or expected.status not in (None, answer.status_code):
-            self.faults.append(f"{name}: {answer.status_code} instead of {expected.status}: {answer.text[:300]}")
+        if response.status_code >= 300 or expected.status not in (None, response.status_code):
+            self.faults.append(f"{name}: {response.status_code} instead of {expected.status}: {response.text[:300]}")
             return
         if expected.entity in (None, "raw"):
             return
-        value = answer.json()
+        value = response.json()
         if expected.array is not None and isinstance(value, list) != expected.array:
-            self.faults.append(f"{name}: a list or not: {answer.text[:100]}")
+            self.faults.append(f"{name}: a list or not: {response.text[:100]}")
             return
         values = value if isinstance(value, list) else [value]
         for one in values:
             self.faults += [f"{name}: {fault}" for fault in CONTRACT.faults(one, str(expected.entity))]
 
 
-def test_every_route_answers_as_the_contract_says(sandbox: Sandbox) -> None:
+def test_every_route_responds_as_the_contract_says(sandbox: Sandbox) -> None:
     walk = Walk(sandbox)
     people_and_projects(walk)
     repositories(walk)
@@ -202,7 +202,7 @@ def issues(walk: Walk) -> None:
 
 
 def complete(walk: Walk, entity: str, value: dict[str, Any]) -> None:
-    """Note the fields of an entity that are missing although nothing allows it."""
+    """Record the fields of an entity that are missing although nothing allows it."""
     optional = ABSENT[entity] | set(CONTRACT.conditional.get(entity, {}))
     missing = set(CONTRACT.entities[entity]) - set(value) - optional
     walk.faults += [f"{entity}.{name} is missing" for name in sorted(missing)]
@@ -264,19 +264,19 @@ def notes(walk: Walk, kind: str, number: int) -> None:
         walk("POST", f"{one}/{word}", number)
     walk("GET", f"{one}/discussions", number)
     thread = walk("POST", f"{one}/discussions", number, body="thread")["id"]
-    answer = walk("POST", f"{one}/discussions/:discussion_id/notes", number, thread, body="answer")["id"]
+    response = walk("POST", f"{one}/discussions/:discussion_id/notes", number, thread, body="answer")["id"]
     walk("GET", f"{one}/discussions/:discussion_id", number, thread)
     walk("PUT", f"{one}/discussions/:discussion_id", number, thread, resolved=True)
-    walk("GET", f"{one}/discussions/:discussion_id/notes/:note_id", number, thread, answer)
-    walk("PUT", f"{one}/discussions/:discussion_id/notes/:note_id", number, thread, answer, body="better")
-    walk("DELETE", f"{one}/discussions/:discussion_id/notes/:note_id", number, thread, answer)
+    walk("GET", f"{one}/discussions/:discussion_id/notes/:note_id", number, thread, response)
+    walk("PUT", f"{one}/discussions/:discussion_id/notes/:note_id", number, thread, response, body="better")
+    walk("DELETE", f"{one}/discussions/:discussion_id/notes/:note_id", number, thread, response)
 
 
-def test_every_addition_to_the_contract_says_where_it_is_from() -> None:
+def test_every_addition_to_the_contract_names_its_source() -> None:
     assert all(source.strip() for source in CONTRACT.sources)
 
 
-def test_the_contract_test_sees_what_is_wrong() -> None:
+def test_the_contract_check_finds_violations() -> None:
     assert CONTRACT.faults({"id": "1"}, "Note") == ["Note.id is no int: '1'"]
     assert CONTRACT.faults({"colour": 1}, "Note") == ["Note.colour is not in the contract"]
     assert CONTRACT.faults({"notes": [{"author": {"id": True}}]}, "Discussion") == [

@@ -1,4 +1,4 @@
-"""--repo: copies of repositories as they are found on people's disks and in CI jobs. Only ever read."""
+"""--repo: copies of local repositories and of checkouts in CI jobs, which are only read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def make(path: Path, branch: str = "main", commits: int = 3) -> Path:
 
 
 def fingerprint(path: Path) -> dict[str, tuple[int, int, str]]:
-    """Mode, time and content of every file below a path."""
+    """The mode, time and content of every file below a path."""
     found = {}
     for name in sorted(path.rglob("*")):
         state = name.lstat()
@@ -48,7 +48,7 @@ def default_branch(sandbox: Sandbox) -> str | None:
         return found
 
 
-def test_a_work_tree_is_copied_with_branches_and_tags_and_not_touched(tmp_path: Path) -> None:
+def test_a_worktree_is_copied_with_branches_and_tags_and_not_modified(tmp_path: Path) -> None:
     source = make(tmp_path / "My Größe 'quoted' project", branch="trunk")
     git(source, "branch", "feature/ü")
     git(source, "tag", "-a", "v1", "-m", "One")
@@ -78,7 +78,7 @@ def test_nothing_is_shared_with_the_source(tmp_path: Path) -> None:
         assert len(titles(sandbox)) == 3
 
 
-def test_a_bare_repository_and_a_linked_work_tree_are_copied(tmp_path: Path) -> None:
+def test_a_bare_repository_and_a_linked_worktree_are_copied(tmp_path: Path) -> None:
     source = make(tmp_path / "source")
     git(tmp_path, "clone", "--quiet", "--bare", str(source), "bare.git")
     with Sandbox(repo=tmp_path / "bare.git") as sandbox:
@@ -98,7 +98,7 @@ def test_a_repository_of_another_user_is_copied(tmp_path: Path) -> None:
         assert len(titles(sandbox)) == 3
 
 
-def test_a_shallow_repository_is_copied_as_far_as_it_goes(tmp_path: Path) -> None:
+def test_a_shallow_repository_is_copied_up_to_its_boundary(tmp_path: Path) -> None:
     source = make(tmp_path / "source")
     git(tmp_path, "clone", "--quiet", "--depth=2", f"file://{source}", "shallow")
     with Sandbox(repo=tmp_path / "shallow") as sandbox:
@@ -154,12 +154,12 @@ def test_an_empty_repository_becomes_an_empty_project(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "slug"), [("日本語", "project"), ("..a..", "a"), ("app", "app-2"), ("old-app", "old-app-2")]
 )
-def test_a_path_is_made_of_any_name(tmp_path: Path, name: str, slug: str) -> None:
+def test_a_project_path_is_derived_from_any_name(tmp_path: Path, name: str, slug: str) -> None:
     with Sandbox(repo=make(tmp_path / name, commits=1)) as sandbox:
         assert sandbox.project == f"acme/{slug}"
 
 
-def test_hooks_and_configuration_of_the_source_do_nothing_here(tmp_path: Path) -> None:
+def test_hooks_and_configuration_of_the_source_have_no_effect(tmp_path: Path) -> None:
     source = make(tmp_path / "source")
     mark = tmp_path / "ran"
     for name in ("reference-transaction", "pre-receive", "post-checkout", "post-update"):
@@ -176,8 +176,8 @@ def test_hooks_and_configuration_of_the_source_do_nothing_here(tmp_path: Path) -
     assert not mark.exists()
 
 
-def test_what_is_no_repository_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A folder of its own for temporary files: other sandboxes may come and go on this machine meanwhile.
+def test_a_path_without_a_repository_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A separate directory for temporary files, as other sandboxes may start and stop on this machine meanwhile.
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))

@@ -1,4 +1,4 @@
-"""Statuses, error bodies and pagination headers, as GitLab's facts have them."""
+"""Statuses, error bodies and pagination headers, as GitLab sends them."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ BRANCHES = "/projects/:p/repository/branches"
 COMMITS = "/projects/:p/repository/commits"
 
 
-def test_a_list_is_cut_into_pages_of_twenty_with_headers(developer: Api) -> None:
-    answer = developer.call("GET", NOTES)
-    assert len(answer.json()) == 20
+def test_a_list_has_pages_of_twenty_with_pagination_headers(developer: Api) -> None:
+    response = developer.call("GET", NOTES)
+    assert len(response.json()) == 20
     wanted = {"x-page": "1", "x-per-page": "20", "x-next-page": "2", "x-prev-page": "", "x-total": "45"}
-    assert {name: answer.headers[name] for name in wanted} == wanted
-    assert answer.headers["x-total-pages"] == "3"
-    assert answer.links["next"]["url"].endswith("/notes?page=2&per_page=20")
-    assert answer.links["last"]["url"].endswith("/notes?page=3&per_page=20")
+    assert {name: response.headers[name] for name in wanted} == wanted
+    assert response.headers["x-total-pages"] == "3"
+    assert response.links["next"]["url"].endswith("/notes?page=2&per_page=20")
+    assert response.links["last"]["url"].endswith("/notes?page=3&per_page=20")
 
 
 def test_the_last_page_has_no_next(developer: Api) -> None:
-    answer = developer.call("GET", NOTES, params={"page": 5, "per_page": 10, "sort": "asc"})
-    assert len(answer.json()) == 5
-    assert answer.headers["x-next-page"] == ""
-    assert set(answer.links) == {"prev", "first", "last"}
-    assert "sort=asc" in answer.links["prev"]["url"]
+    response = developer.call("GET", NOTES, params={"page": 5, "per_page": 10, "sort": "asc"})
+    assert len(response.json()) == 5
+    assert response.headers["x-next-page"] == ""
+    assert set(response.links) == {"prev", "first", "last"}
+    assert "sort=asc" in response.links["prev"]["url"]
 
 
-def test_more_than_a_hundred_a_page_is_a_hundred(developer: Api) -> None:
+def test_a_page_has_at_most_a_hundred_items(developer: Api) -> None:
     assert developer.call("GET", NOTES, params={"per_page": 500}).headers["x-per-page"] == "100"
 
 
 def test_the_total_of_commits_is_not_counted(developer: Api) -> None:
-    answer = developer.call("GET", COMMITS, params={"per_page": 2})
-    assert "x-total" not in answer.headers
-    assert answer.headers["x-next-page"] == "2"
-    assert "last" not in answer.links
+    response = developer.call("GET", COMMITS, params={"per_page": 2})
+    assert "x-total" not in response.headers
+    assert response.headers["x-next-page"] == "2"
+    assert "last" not in response.links
 
 
 @pytest.mark.parametrize(
@@ -93,29 +93,29 @@ def test_the_total_of_commits_is_not_counted(developer: Api) -> None:
         ("POST", COMMITS, {"commit_message": "m"}, 400, {"error": "branch is missing, actions is missing"}),
     ],
 )  # fmt: skip
-def test_a_refused_call_says_what_gitlab_says(
+def test_an_error_response_has_the_message_of_gitlab(
     developer: Api, method: str, path: str, body: dict[str, object], status: int, wanted: object
 ) -> None:
     assert developer.refusal(method, path, **body) == (status, wanted)
 
 
-def test_an_unknown_route_names_itself(developer: Api) -> None:
+def test_the_response_to_an_unknown_route_names_the_route(developer: Api) -> None:
     wanted = {"message": "501 Not Implemented: GET /projects/:id/snippets is not part of the sandbox"}
     assert developer.refusal("GET", "/projects/:p/snippets") == (501, wanted)
 
 
-def test_a_moved_project_is_redirected_for_reading_and_refused_for_writing(developer: Api, sandbox: Sandbox) -> None:
-    answer = developer.call("GET", "/projects/acme%2Fold-app/issues/7")
+def test_a_moved_project_redirects_reads_and_rejects_writes(developer: Api, sandbox: Sandbox) -> None:
+    response = developer.call("GET", "/projects/acme%2Fold-app/issues/7")
     location = f"{sandbox.url}/api/v4/projects/1/issues/7"
-    assert (answer.status_code, answer.headers["location"]) == (301, location)
-    assert answer.json() == {"message": f"This resource has been moved permanently to {location}"}
+    assert (response.status_code, response.headers["location"]) == (301, location)
+    assert response.json() == {"message": f"This resource has been moved permanently to {location}"}
     assert developer.refusal("POST", "/projects/acme%2Fold-app/issues", title="x") == (
         405,
         {"message": "Non GET methods are not allowed for moved projects"},
     )
 
 
-def test_an_archived_project_takes_no_writes(maintainer: Api) -> None:
+def test_an_archived_project_rejects_writes(maintainer: Api) -> None:
     assert maintainer.get("/projects/acme%2Farchive/repository/tree")[0]["path"] == "README.md"
     refused = (403, {"message": "403 Forbidden"})
     assert maintainer.refusal("POST", "/projects/acme%2Farchive/issues", title="x") == refused
@@ -139,13 +139,13 @@ def test_a_confidential_issue_does_not_exist_for_strangers(people: People) -> No
 
 
 @pytest.mark.parametrize("kind", ["expired", "revoked"])
-def test_a_spent_token_is_named_as_such(people: People, kind: str) -> None:
+def test_an_expired_or_revoked_token_is_reported_as_such(people: People, kind: str) -> None:
     status, body = people[kind].refusal("GET", "/user")
     assert (status, body["error"]) == (401, "invalid_token")
     assert ("expired" if kind == "expired" else "revoked") in body["error_description"]
 
 
-def test_an_unknown_token_is_refused_even_where_nobody_needs_one(sandbox: Sandbox) -> None:
+def test_an_unknown_token_is_rejected_even_where_no_token_is_needed(sandbox: Sandbox) -> None:
     api = Api(sandbox)
     with api.session:
         assert api.call("GET", ISSUES).status_code == 200
@@ -153,7 +153,7 @@ def test_an_unknown_token_is_refused_even_where_nobody_needs_one(sandbox: Sandbo
         assert api.refusal("GET", ISSUES) == (401, {"message": "401 Unauthorized"})
 
 
-def test_a_token_without_the_scope_says_which_it_needs(people: People) -> None:
+def test_a_token_without_the_scope_is_told_which_scope_it_needs(people: People) -> None:
     status, body = people["read_api"].refusal("POST", f"{ISSUES}/7/notes", body="x")
     assert (status, body["error"], body["scope"]) == (403, "insufficient_scope", "api")
     assert people["read_api"].get(f"{ISSUES}/7")["iid"] == 7
@@ -161,7 +161,7 @@ def test_a_token_without_the_scope_says_which_it_needs(people: People) -> None:
     assert people["read_repository"].get("/projects/:p/repository/files/README.md", ref="main")["size"] > 0
 
 
-def test_nobody_reads_public_issues_and_may_not_read_notes(sandbox: Sandbox) -> None:
+def test_anonymous_calls_may_read_public_issues_but_not_notes(sandbox: Sandbox) -> None:
     api = Api(sandbox)
     with api.session:
         assert api.call("GET", f"{ISSUES}/7").status_code == 200
@@ -170,7 +170,7 @@ def test_nobody_reads_public_issues_and_may_not_read_notes(sandbox: Sandbox) -> 
         assert api.refusal("POST", BRANCHES, branch="x", ref="main") == (403, {"message": "403 Forbidden"})
 
 
-def test_roles_decide_what_is_written(people: People) -> None:
+def test_roles_decide_who_may_write(people: People) -> None:
     reporter, stranger = people["reporter"], people["stranger"]
     assert reporter.refusal("POST", BRANCHES, branch="x", ref="main") == (403, {"message": "403 Forbidden"})
     assert stranger.post(f"{ISSUES}/7/notes", body="hello")["author"]["username"] == "stranger"
@@ -183,21 +183,21 @@ def test_roles_decide_what_is_written(people: People) -> None:
     )
 
 
-def test_a_body_that_is_no_json_or_no_text_is_refused(developer: Api) -> None:
+def test_a_body_with_invalid_json_or_invalid_unicode_is_rejected(developer: Api) -> None:
     for body in (b"{", b'{"title": "\xff"}', b'{"title": "a\\u0000b"}', b'{"title": "\\ud800"}'):
-        answer = developer.call("POST", ISSUES, data=body, headers={"content-type": "application/json"})
-        assert answer.status_code == 400, body
+        response = developer.call("POST", ISSUES, data=body, headers={"content-type": "application/json"})
+        assert response.status_code == 400, body
     assert len(developer.get(ISSUES)) == 8
 
 
-def test_forms_work_like_json(developer: Api) -> None:
-    answer = developer.call("POST", ISSUES, data={"title": "by form", "labels": "bug,p2", "assignee_ids[]": "3"})
-    assert answer.status_code == 201
-    assert answer.json()["labels"] == ["bug", "p2"]
-    assert answer.json()["assignee"]["username"] == "developer"
+def test_form_bodies_work_like_json(developer: Api) -> None:
+    response = developer.call("POST", ISSUES, data={"title": "by form", "labels": "bug,p2", "assignee_ids[]": "3"})
+    assert response.status_code == 201
+    assert response.json()["labels"] == ["bug", "p2"]
+    assert response.json()["assignee"]["username"] == "developer"
 
 
-def test_a_sandbox_below_a_prefix_works_with_paths_that_hold_slashes() -> None:
+def test_a_sandbox_below_a_prefix_accepts_paths_that_contain_slashes() -> None:
     with Sandbox(prefix="/gitlab") as sandbox:
         api = Api(sandbox, "developer")
         with api.session:

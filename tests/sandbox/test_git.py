@@ -1,4 +1,4 @@
-"""Plain git against the sandbox: clone, push, and what is refused."""
+"""Plain git against the sandbox: clone, push, and rejected pushes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def cloned(sandbox: Sandbox, where: Path, who: str = "developer", project: str =
     return where / "work"
 
 
-def test_a_clone_has_the_whole_history_with_links_modes_and_names(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_clone_has_the_full_history_with_symlinks_modes_and_names(sandbox: Sandbox, tmp_path: Path) -> None:
     work = cloned(sandbox, tmp_path)
     assert len(git(work, "log", "--format=%an", "main").stdout.splitlines()) == 5
     assert (work / "docs" / "latest").is_symlink()
@@ -36,7 +36,7 @@ def test_a_public_project_is_cloned_without_a_token_and_a_private_one_is_not(san
     git(tmp_path, "clone", "--quiet", clone_url(sandbox, "read_repository", "acme/private-notes"), "private")
 
 
-def test_a_push_moves_the_branch_and_says_where_to_open_a_merge_request(
+def test_a_push_moves_the_branch_and_prints_where_to_open_a_merge_request(
     sandbox: Sandbox, tmp_path: Path, developer: Api
 ) -> None:
     work = cloned(sandbox, tmp_path)
@@ -80,9 +80,7 @@ def test_a_push_to_a_merge_request_changes_its_diff(sandbox: Sandbox, tmp_path: 
         ("maintainer", "HEAD:refs/other/x", "GitLab: You can only push branches and tags."),
     ],
 )
-def test_a_push_that_is_refused_says_why(
-    sandbox: Sandbox, tmp_path: Path, who: str, refspec: str, message: str
-) -> None:
+def test_a_rejected_push_says_why(sandbox: Sandbox, tmp_path: Path, who: str, refspec: str, message: str) -> None:
     work = cloned(sandbox, tmp_path, who)
     git(work, "commit", "--quiet", "--allow-empty", "-m", "Empty")
     refused = git(work, "push", "origin", refspec, check=False)
@@ -100,13 +98,13 @@ def test_a_maintainer_pushes_to_the_default_branch_and_closes_an_issue(
     assert maintainer.get("/projects/:p/issues/8")["closed_by"]["username"] == "maintainer"
 
 
-def test_an_archived_project_takes_no_push(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_archived_project_rejects_pushes(sandbox: Sandbox, tmp_path: Path) -> None:
     work = cloned(sandbox, tmp_path, "maintainer", "acme/archive")
     refused = git(work, "push", "origin", "HEAD:x", check=False)
     assert "You can't push code to an archived project." in refused.stderr
 
 
-def test_the_first_push_to_an_empty_project_names_its_default_branch(
+def test_the_first_push_to_an_empty_project_sets_its_default_branch(
     sandbox: Sandbox, tmp_path: Path, maintainer: Api
 ) -> None:
     work = cloned(sandbox, tmp_path, "maintainer", "acme/empty")

@@ -1,4 +1,4 @@
-"""CI_JOB_TOKEN: the routes it may call, how it is sent, and what GitLab answers everywhere else."""
+"""CI_JOB_TOKEN: the routes that accept it, how it is sent, and what GitLab answers on all other routes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.sandbox.routing import all_routes
+from gitlab_mcp.sandbox.http.routing import all_routes
 from tests.sandbox.conftest import Api, clone_url, git
 
 UNAUTHORIZED = (401, {"message": "401 Unauthorized"})
@@ -23,15 +23,15 @@ COMMIT: dict[str, Any] = {"branch": "x", "start_branch": "main", "commit_message
 def ask(
     sandbox: Sandbox, method: str, path: str, headers: dict[str, str] | None = None, **options: Any
 ) -> requests.Response:
-    """A call of a path after /api/v4 with just these headers; `:p` in it stands for the project."""
+    """Call a path after /api/v4 with only these headers; `:p` in it stands for the project."""
     url = f"{sandbox.url}/api/v4{path.replace(':p', quote(sandbox.project, safe=''), 1)}"
     return requests.request(method, url, headers=headers, timeout=10, allow_redirects=False, **options)
 
 
 def by_job(sandbox: Sandbox, method: str, path: str, who: str = "job", **options: Any) -> tuple[int, Any]:
-    """Status and JSON of a call with a job token in its own header."""
-    answer = ask(sandbox, method, path, {"JOB-TOKEN": sandbox.tokens[who]}, **options)
-    return answer.status_code, answer.json()
+    """The status and JSON of a call with a job token in the JOB-TOKEN header."""
+    response = ask(sandbox, method, path, {"JOB-TOKEN": sandbox.tokens[who]}, **options)
+    return response.status_code, response.json()
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def private(sandbox: Sandbox, maintainer: Api) -> Sandbox:
     return sandbox
 
 
-def test_the_job_tells_who_it_is_and_whose(sandbox: Sandbox) -> None:
+def test_the_job_route_returns_the_job_and_its_user(sandbox: Sandbox) -> None:
     status, job = by_job(sandbox, "GET", "/job")
     assert status == 200
     assert (job["id"], job["status"], job["user"]["username"]) == (sandbox.job.id, "running", "developer")
@@ -49,7 +49,7 @@ def test_the_job_tells_who_it_is_and_whose(sandbox: Sandbox) -> None:
     assert sandbox.tokens["job"].startswith("glcbt-")
 
 
-def test_only_the_routes_of_the_documentation_take_a_job_token() -> None:
+def test_only_the_documented_routes_accept_a_job_token() -> None:
     project = "/projects/:id"
     assert {(route.method, route.template) for route in all_routes() if route.job_token} == {
         ("GET", "/job"),
@@ -93,15 +93,15 @@ def test_only_the_routes_of_the_documentation_take_a_job_token() -> None:
         "/projects/:p/jobs",
     ],
 )
-def test_a_job_reads_in_its_private_project_what_it_may(private: Sandbox, path: str) -> None:
+def test_a_job_reads_the_documented_routes_of_its_private_project(private: Sandbox, path: str) -> None:
     assert by_job(private, "GET", path)[0] == 200
     assert by_job(private, "GET", path, "job_ended") == UNAUTHORIZED
     assert ask(private, "GET", path, {"JOB-TOKEN": "glcbt-64_no-such-job"}).status_code == 401
 
 
 def test_a_job_reads_files_raw(private: Sandbox) -> None:
-    answer = ask(private, "GET", f"{REPOSITORY}/files/README.md/raw", {"JOB-TOKEN": private.tokens["job"]})
-    assert (answer.status_code, answer.text[:1]) == (200, "#")
+    response = ask(private, "GET", f"{REPOSITORY}/files/README.md/raw", {"JOB-TOKEN": private.tokens["job"]})
+    assert (response.status_code, response.text[:1]) == (200, "#")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_job_reads_files_raw(private: Sandbox) -> None:
         ("GET", "/projects/:p/jobs/602", None),
     ],
 )
-def test_where_a_user_is_needed_an_ignored_job_token_is_401(
+def test_an_ignored_job_token_is_401_where_a_user_is_needed(
     sandbox: Sandbox, method: str, path: str, body: dict[str, Any] | None
 ) -> None:
     assert by_job(sandbox, method, path, json=body) == UNAUTHORIZED
@@ -145,7 +145,7 @@ def test_where_a_user_is_needed_an_ignored_job_token_is_401(
         ("POST", f"{REPOSITORY}/files/x", {"branch": "x", "commit_message": "m", "content": ""}),
     ],
 )
-def test_anything_else_is_answered_as_to_nobody(
+def test_any_other_route_treats_a_job_token_as_anonymous(
     sandbox: Sandbox, maintainer: Api, method: str, path: str, body: dict[str, Any] | None
 ) -> None:
     public = by_job(sandbox, method, path, json=body)
@@ -156,7 +156,7 @@ def test_anything_else_is_answered_as_to_nobody(
     assert by_job(sandbox, method, path, json=body) == (404, {"message": "404 Project Not Found"})
 
 
-def test_the_token_may_be_sent_in_every_way_that_gitlab_takes(private: Sandbox) -> None:
+def test_the_token_may_be_sent_in_every_way_that_gitlab_accepts(private: Sandbox) -> None:
     token = private.tokens["job"]
     for headers, params in (
         ({"JOB-TOKEN": token}, {}),
@@ -166,20 +166,20 @@ def test_the_token_may_be_sent_in_every_way_that_gitlab_takes(private: Sandbox) 
     ):
         assert ask(private, "GET", ISSUE, headers, params=params).status_code == 200, (headers, params)
     assert ask(private, "GET", ISSUE, data={"job_token": token}).status_code == 200
-    # Ignored in the header of access tokens, so that this is a call of nobody's.
+    # In the header of access tokens a job token is ignored, so this call is anonymous.
     assert ask(private, "GET", ISSUE, {"PRIVATE-TOKEN": token}).status_code == 404
     assert ask(private, "GET", f"{ISSUE}/notes", {"Authorization": f"Bearer {token}"}).status_code == 401
-    # An access token is no job's.
+    # An access token is not a job token.
     assert ask(private, "GET", ISSUE, {"JOB-TOKEN": private.tokens["developer"]}).status_code == 401
 
 
-def test_no_address_in_an_answer_repeats_the_token(sandbox: Sandbox) -> None:
+def test_no_link_in_a_response_repeats_the_token(sandbox: Sandbox) -> None:
     token = sandbox.tokens["job"]
-    answer = ask(sandbox, "GET", "/projects/:p/issues", params={"job_token": token, "per_page": 2})
-    assert answer.links["next"]["url"].endswith("/issues?page=2&per_page=2")
+    response = ask(sandbox, "GET", "/projects/:p/issues", params={"job_token": token, "per_page": 2})
+    assert response.links["next"]["url"].endswith("/issues?page=2&per_page=2")
 
 
-def test_another_project_is_refused_by_name(sandbox: Sandbox) -> None:
+def test_another_project_is_rejected_by_name(sandbox: Sandbox) -> None:
     text = "403 Forbidden - Authentication by CI/CD job token not allowed from app to private-notes."
     assert by_job(sandbox, "GET", "/projects/acme%2Fprivate-notes/issues") == (403, {"message": text})
     assert by_job(sandbox, "GET", "/projects/acme%2Fnone/issues") == (404, {"message": "404 Project Not Found"})
@@ -189,7 +189,7 @@ def test_an_access_token_has_no_job(developer: Api) -> None:
     assert developer.refusal("GET", "/job") == (404, {"message": "404 Job Not Found"})
 
 
-def test_a_job_clones_and_does_not_push_until_the_project_lets_it(
+def test_a_job_clones_but_pushes_only_if_the_project_allows_it(
     private: Sandbox, maintainer: Api, tmp_path: Path
 ) -> None:
     address = clone_url(private, "job").replace("anyone:", "gitlab-ci-token:")
@@ -209,7 +209,7 @@ def test_a_job_clones_and_does_not_push_until_the_project_lets_it(
     assert git(work, "push", "origin", "HEAD:refs/heads/again", check=False).returncode != 0
 
 
-def test_git_knows_a_job_by_its_user_name_and_only_while_it_runs(private: Sandbox, tmp_path: Path) -> None:
+def test_git_accepts_a_job_token_only_with_its_username_and_while_it_runs(private: Sandbox, tmp_path: Path) -> None:
     for who, user, project in (("job", "anyone", ""), ("job_ended", "gitlab-ci-token", "")):
         address = clone_url(private, who, project).replace("anyone:", f"{user}:")
         assert "Authentication failed" in git(tmp_path, "clone", address, "x", check=False).stderr
@@ -218,7 +218,7 @@ def test_git_knows_a_job_by_its_user_name_and_only_while_it_runs(private: Sandbo
     assert text in git(tmp_path, "clone", other, "x", check=False).stderr
 
 
-def test_a_developer_does_not_let_jobs_push(developer: Api) -> None:
+def test_a_developer_may_not_allow_jobs_to_push(developer: Api) -> None:
     refused = developer.refusal("PUT", "/projects/:p", ci_push_repository_for_job_token_allowed=True)
     assert refused == (403, {"message": "403 Forbidden"})
 

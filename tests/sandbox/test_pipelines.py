@@ -1,4 +1,4 @@
-"""Pipelines that failed, their logs and reports, and what is started, repeated and canceled."""
+"""Failed pipelines with their logs and reports; creating, retrying and canceling pipelines and jobs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from tests.sandbox.conftest import Api
 BRANCH = "feature/verbose-flag"
 
 
-def test_a_knob_gives_a_branch_a_pipeline_that_failed_from_another_process(sandbox: Sandbox, developer: Api) -> None:
+def test_fault_injection_gives_a_branch_a_failed_pipeline_from_another_process(
+    sandbox: Sandbox, developer: Api
+) -> None:
     address = f"{sandbox.url}/_sandbox/failed_pipelines"
     made = requests.post(address, json={"project": sandbox.project, "branch": BRANCH}, timeout=30)
     refused = requests.post(address, json={"project": sandbox.project, "branch": "gone"}, timeout=30)
@@ -24,7 +26,7 @@ def test_a_knob_gives_a_branch_a_pipeline_that_failed_from_another_process(sandb
     assert (head["id"], head["project_id"]) == (shown["id"], sandbox.project_id)
 
 
-def test_jobs_that_were_tried_again_are_listed_only_when_asked_for(sandbox: Sandbox, developer: Api) -> None:
+def test_retried_jobs_are_listed_only_with_include_retried(sandbox: Sandbox, developer: Api) -> None:
     path = f"/projects/:p/pipelines/{sandbox.fail_pipeline(BRANCH).id}/jobs"
     names = [job["name"] for job in developer.get(path)]
     assert names == ["unit", "release", "types", "lint", "compile"]
@@ -35,7 +37,7 @@ def test_jobs_that_were_tried_again_are_listed_only_when_asked_for(sandbox: Sand
     )
 
 
-def test_a_log_is_served_whole_or_from_an_offset_and_never_by_range(sandbox: Sandbox, developer: Api) -> None:
+def test_a_log_is_served_whole_or_from_an_offset_but_not_by_range(sandbox: Sandbox, developer: Api) -> None:
     job = sandbox.fail_pipeline(BRANCH).jobs[-1]
     path = f"/projects/:p/jobs/{job.id}/trace"
     whole = developer.call("GET", path, headers={"Range": "bytes=0-9"})
@@ -65,21 +67,21 @@ def test_a_log_is_served_whole_or_from_an_offset_and_never_by_range(sandbox: San
         ),
     ],
 )
-def test_a_pipeline_is_not_started_for_everybody_and_everything(
+def test_a_pipeline_is_rejected_without_permission_or_configuration(
     sandbox: Sandbox, who: str, body: dict[str, Any], status: int, message: object
 ) -> None:
     assert Api(sandbox, who).refusal("POST", "/projects/:p/pipeline", **body) == (status, {"message": message})
 
 
-def test_what_was_repeated_or_has_not_ended_cannot_be_repeated(sandbox: Sandbox, developer: Api) -> None:
+def test_a_retried_or_unfinished_job_cannot_be_retried(sandbox: Sandbox, developer: Api) -> None:
     pipeline = sandbox.fail_pipeline(BRANCH)
     path = f"/projects/:p/jobs/{pipeline.jobs[-1].id}/retry"
     made = developer.post(path)
     assert (made["name"], made["status"]) == ("unit", "pending")
     assert developer.get(f"/projects/:p/pipelines/{pipeline.id}")["status"] == "running"
     for number in (pipeline.jobs[-2].id, made["id"]):
-        answer = developer.refusal("POST", f"/projects/:p/jobs/{number}/retry")
-        assert answer == (403, {"message": "403 Forbidden - Job is not retryable"})
+        response = developer.refusal("POST", f"/projects/:p/jobs/{number}/retry")
+        assert response == (403, {"message": "403 Forbidden - Job is not retryable"})
 
 
 @pytest.mark.parametrize(
@@ -93,8 +95,8 @@ def test_what_was_repeated_or_has_not_ended_cannot_be_repeated(sandbox: Sandbox,
         ("a:\n\tscript: x\n", ["(<unknown>): found character that cannot start any token"]),
     ],
 )
-def test_a_configuration_is_looked_over(developer: Api, content: str, errors: list[str]) -> None:
-    answer = developer.call("POST", "/projects/:p/ci/lint", json={"content": content}).json()
-    assert answer["valid"] == (not errors)
-    assert len(answer["errors"]) == len(errors)
-    assert all(found.startswith(error) for found, error in zip(answer["errors"], errors, strict=True))
+def test_a_configuration_is_linted(developer: Api, content: str, errors: list[str]) -> None:
+    response = developer.call("POST", "/projects/:p/ci/lint", json={"content": content}).json()
+    assert response["valid"] == (not errors)
+    assert len(response["errors"]) == len(errors)
+    assert all(found.startswith(error) for found, error in zip(response["errors"], errors, strict=True))

@@ -1,4 +1,4 @@
-"""Pipelines that begin by themselves: after pushes and for merge requests, and not after the push of a job."""
+"""Pipelines that GitLab creates for pushes and merge requests, but not for the push of a job."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FOR_MERGE_REQUESTS = "test:\n  rules:\n    - if: $CI_PIPELINE_SOURCE == 'merge_r
 
 
 def begun(api: Api, sandbox: Sandbox) -> list[dict[str, Any]]:
-    """The pipelines that were not there from the start, oldest first."""
+    """The pipelines that are not in the seed data, oldest first."""
     found: list[dict[str, Any]] = api.get(PIPELINES, sort="asc")
     assert found[0]["id"] == sandbox.job.pipeline.id
     return found[1:]
@@ -50,7 +50,7 @@ def job_work(sandbox: Sandbox, maintainer: Api, tmp_path: Path) -> Path:
     return cloned(sandbox, tmp_path, "job")
 
 
-def test_a_push_begins_a_pipeline_of_each_branch(sandbox: Sandbox, work: Path, developer: Api) -> None:
+def test_a_push_creates_a_pipeline_for_each_branch(sandbox: Sandbox, work: Path, developer: Api) -> None:
     sha = commit(work)
     git(work, "push", "--quiet", "origin", "HEAD:refs/heads/one", "HEAD:refs/heads/two")
     one, two = begun(developer, sandbox)
@@ -63,7 +63,7 @@ def test_a_push_begins_a_pipeline_of_each_branch(sandbox: Sandbox, work: Path, d
     assert developer.get(f"{PIPELINES}/{one['id']}/jobs") == []
 
 
-def test_tags_deletions_and_branches_without_a_configuration_begin_none(
+def test_tags_deletions_and_branches_without_configuration_create_no_pipeline(
     sandbox: Sandbox, work: Path, developer: Api
 ) -> None:
     git(work, "rm", "--quiet", FILE)
@@ -72,13 +72,13 @@ def test_tags_deletions_and_branches_without_a_configuration_begin_none(
     assert begun(developer, sandbox) == []
 
 
-def test_a_push_that_asks_to_skip_its_pipeline_has_a_skipped_one(sandbox: Sandbox, work: Path, developer: Api) -> None:
+def test_a_push_with_ci_skip_creates_a_skipped_pipeline(sandbox: Sandbox, work: Path, developer: Api) -> None:
     commit(work)
     git(work, "push", "--quiet", "-o", "ci.skip", "origin", "HEAD:refs/heads/one")
     assert [each["status"] for each in begun(developer, sandbox)] == ["skipped"]
 
 
-def test_commits_and_branches_made_over_rest_begin_pipelines(sandbox: Sandbox, developer: Api) -> None:
+def test_commits_and_branches_created_over_rest_create_pipelines(sandbox: Sandbox, developer: Api) -> None:
     developer.post("/projects/:p/repository/branches", branch="one", ref="main")
     made = developer.commit("one", {"action": "create", "file_path": "new.txt", "content": "x"})
     first, second = begun(developer, sandbox)
@@ -86,13 +86,13 @@ def test_commits_and_branches_made_over_rest_begin_pipelines(sandbox: Sandbox, d
     assert {each["source"] for each in (first, second)} == {"push"}
 
 
-def test_the_push_of_a_job_begins_none(sandbox: Sandbox, job_work: Path, developer: Api) -> None:
+def test_the_push_of_a_job_creates_no_pipeline(sandbox: Sandbox, job_work: Path, developer: Api) -> None:
     commit(job_work)
     git(job_work, "push", "--quiet", "origin", "HEAD:refs/heads/one")
     assert begun(developer, sandbox) == []
 
 
-def test_a_merge_request_begins_a_pipeline_if_the_configuration_speaks_of_it(
+def test_a_merge_request_gets_a_pipeline_if_the_configuration_mentions_it(
     sandbox: Sandbox, work: Path, developer: Api
 ) -> None:
     sha = commit(work, FOR_MERGE_REQUESTS)
@@ -107,7 +107,7 @@ def test_a_merge_request_begins_a_pipeline_if_the_configuration_speaks_of_it(
     assert [each["source"] for each in shown] == ["merge_request_event", "push"]
 
 
-def test_a_job_that_opens_a_merge_request_begins_its_pipeline_and_no_other(
+def test_a_job_that_creates_a_merge_request_creates_only_its_pipeline(
     sandbox: Sandbox, job_work: Path, developer: Api
 ) -> None:
     sha = commit(job_work, FOR_MERGE_REQUESTS)

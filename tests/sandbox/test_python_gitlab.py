@@ -1,4 +1,4 @@
-"""A client that knows nothing of the sandbox, python-gitlab, lives a project's whole life on it."""
+"""An independent client, python-gitlab, takes a project through its whole life on the sandbox."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def project(client: gitlab.Gitlab) -> Project:
 
 
 def parsed(value: Any) -> Any:
-    """What a method returned that may, by its annotation, also return a raw response."""
+    """The result of a method whose annotation also allows a raw response."""
     return value
 
 
@@ -39,7 +39,7 @@ def commit(project: Project, branch: str, start: str | None, **files: str) -> An
     return project.commits.create(body if start is None else {**body, "start_branch": start})
 
 
-def test_who_one_is_and_what_one_may(client: gitlab.Gitlab, sandbox: Sandbox) -> None:
+def test_the_current_user_and_its_token_are_read(client: gitlab.Gitlab, sandbox: Sandbox) -> None:
     client.auth()
     assert client.user is not None
     assert client.user.username == "maintainer"
@@ -55,7 +55,7 @@ def test_who_one_is_and_what_one_may(client: gitlab.Gitlab, sandbox: Sandbox) ->
     assert project.members_all.get(3).access_level == 30
 
 
-def test_a_project_is_made_found_changed_archived_and_deleted(client: gitlab.Gitlab, project: Project) -> None:
+def test_a_project_is_created_found_changed_archived_and_deleted(client: gitlab.Gitlab, project: Project) -> None:
     assert project.path_with_namespace == "maintainer/whole-life"
     assert [found.id for found in client.projects.list(search="whole", owned=True)] == [project.id]
     project.description = "changed"
@@ -202,7 +202,7 @@ def test_a_merge_request_from_review_to_merge_closes_its_issue(project: Project)
     assert f"closed via merge request !{request.iid}" in notes
 
 
-def test_a_conflict_is_found_and_a_rebase_of_what_fits_is_done(project: Project) -> None:
+def test_a_conflict_is_detected_and_a_clean_rebase_succeeds(project: Project) -> None:
     commit(project, "mine", "main", a_txt="mine\n")
     commit(project, "fits", "main", b_txt="fits\n")
     mine = project.mergerequests.create({"title": "Mine", "source_branch": "mine", "target_branch": "main"})
@@ -257,7 +257,7 @@ def test_the_seeded_review_has_an_open_and_a_resolved_thread(client: gitlab.Gitl
         assert shown[position["new_line"] - start].startswith("+")
 
 
-def test_a_position_outside_the_diff_is_refused(client: gitlab.Gitlab, sandbox: Sandbox) -> None:
+def test_a_position_outside_the_diff_is_rejected(client: gitlab.Gitlab, sandbox: Sandbox) -> None:
     request = client.projects.get(sandbox.project).mergerequests.get(1)
     good = {**request.diff_refs, "position_type": "text", "old_path": "docs/usage.md", "new_path": "docs/usage.md"}
     made = request.discussions.create({"body": "here", "position": {**good, "old_line": 1, "new_line": 1}})
@@ -271,7 +271,7 @@ def test_a_position_outside_the_diff_is_refused(client: gitlab.Gitlab, sandbox: 
         request.discussions.create({"body": "x", "position": {"new_line": 6}})
 
 
-def test_approving_is_counted_once(client: gitlab.Gitlab, sandbox: Sandbox) -> None:
+def test_a_second_approval_is_rejected(client: gitlab.Gitlab, sandbox: Sandbox) -> None:
     project = client.projects.get(sandbox.project)
     project.mergerequests.get(1).approve()
     request = project.mergerequests.get(1)

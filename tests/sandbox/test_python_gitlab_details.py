@@ -1,4 +1,4 @@
-"""What python-gitlab's objects can do beside the great lines: saving, single things, time, a job's own token."""
+"""Details of python-gitlab's objects: saving, single items, time tracking, job tokens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def project(sandbox: Sandbox) -> Iterator[Project]:
         yield client.projects.create({"name": "Details", "initialize_with_readme": True})
 
 
-def test_labels_are_saved_under_another_name_and_deleted(project: Project) -> None:
+def test_labels_are_renamed_and_deleted(project: Project) -> None:
     label = project.labels.create({"name": "bug", "color": "#ff0000"})
     label.new_name = "defect"
     label.description = "Something is wrong"
@@ -27,7 +27,7 @@ def test_labels_are_saved_under_another_name_and_deleted(project: Project) -> No
     assert project.labels.list() == []
 
 
-def test_milestones_list_what_is_in_them_and_are_deleted(project: Project) -> None:
+def test_milestones_list_their_issues_and_are_deleted(project: Project) -> None:
     milestone = project.milestones.create({"title": "1.0"})
     issue = project.issues.create({"title": "One", "milestone_id": milestone.id})
     assert [one.iid for one in milestone.issues()] == [issue.iid]
@@ -39,7 +39,7 @@ def test_milestones_list_what_is_in_them_and_are_deleted(project: Project) -> No
     assert project.issues.get(issue.iid).milestone is None
 
 
-def test_reactions_and_links_are_looked_at_one_by_one_and_taken_back(project: Project) -> None:
+def test_reactions_and_links_are_read_singly_and_deleted(project: Project) -> None:
     one, other = (project.issues.create({"title": title}) for title in ("One", "Other"))
     note = one.notes.create({"body": "a note"})
     for place in (one, note):
@@ -54,7 +54,7 @@ def test_reactions_and_links_are_looked_at_one_by_one_and_taken_back(project: Pr
     assert other.links.list() == []
 
 
-def test_time_is_kept(project: Project) -> None:
+def test_time_tracking_is_stored(project: Project) -> None:
     issue = project.issues.create({"title": "One"})
     issue.time_estimate("3h")
     issue.add_spent_time("1h 30m")
@@ -70,14 +70,14 @@ def test_an_empty_file_is_a_file(project: Project) -> None:
     assert project.files.get("src/py.typed", ref="main").size == 0
 
 
-def test_a_note_of_commands_alone_has_no_id(project: Project) -> None:
+def test_a_note_of_only_commands_has_no_id(project: Project) -> None:
     issue = project.issues.create({"title": "One"})
-    answer = issue.notes.create({"body": "/close"})
-    assert answer.attributes["summary"] == ["Closed this issue."]
+    response = issue.notes.create({"body": "/close"})
+    assert response.attributes["summary"] == ["Closed this issue."]
     assert project.issues.get(issue.iid).state == "closed"
 
 
-def test_a_client_with_a_job_token_reads_what_a_job_may(sandbox: Sandbox) -> None:
+def test_a_client_with_a_job_token_reads_the_documented_routes(sandbox: Sandbox) -> None:
     with gitlab.Gitlab(sandbox.url, job_token=sandbox.tokens["job"]) as client:
         project = client.projects.get(sandbox.project, lazy=True)
         assert project.issues.get(7).title == "Crash when the config file is empty"

@@ -1,4 +1,4 @@
-"""Which lines of a text are commands to GitLab, and whom a text notifies."""
+"""Parsing text: the lines that are quick actions, and the @mentions."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from gitlab_mcp.sandbox.mentions import mentioned
-from gitlab_mcp.sandbox.quick_actions import extract
+from gitlab_mcp.sandbox.text.mentions import mentioned
+from gitlab_mcp.sandbox.text.quick_action_extractor import extract
 
 
 def commands(text: str) -> list[str]:
@@ -33,7 +33,7 @@ def commands(text: str) -> list[str]:
         ("so be it\n/shrug whatever", "so be it\nwhatever ¯\\\uff3f(ツ)\uff3f/¯", ["shrug whatever"]),
     ],
 )  # fmt: skip
-def test_a_line_that_begins_with_a_known_command_is_taken(text: str, kept: str, found: list[str]) -> None:
+def test_a_line_that_begins_with_a_known_command_is_extracted(text: str, kept: str, found: list[str]) -> None:
     assert extract(text)[0] == kept
     assert commands(text) == found
 
@@ -64,11 +64,11 @@ def test_any_other_line_stays_text(text: str) -> None:
     assert extract(text) == (text, [])
 
 
-def test_a_text_is_kept_without_carriage_returns_and_blanks_at_its_end() -> None:
+def test_a_text_is_stored_without_carriage_returns_and_trailing_blanks() -> None:
     assert extract("one\r\ntwo \n\n") == ("one\ntwo", [])
 
 
-def test_long_texts_are_read_in_reasonable_time() -> None:
+def test_long_texts_are_parsed_in_reasonable_time() -> None:
     started = time.monotonic()
     for text in ("<a>\n" * 20_000, "```\n" * 20_001, "`\n" * 20_001, ">>>\n\n" * 20_000, "/closes\n" * 10_000):
         extract(f"{text}/close")
@@ -94,5 +94,5 @@ def test_long_texts_are_read_in_reasonable_time() -> None:
         ("> @quoted", ["quoted"]),
     ],
 )
-def test_who_is_named_outside_code_is_mentioned(text: str, names: list[str]) -> None:
+def test_a_username_outside_code_is_a_mention(text: str, names: list[str]) -> None:
     assert mentioned(text) == names

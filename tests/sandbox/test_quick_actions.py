@@ -1,4 +1,4 @@
-"""Quick actions in what is posted are executed, with the rights of whoever posts it."""
+"""Quick actions in posted text are executed with the permissions of its author."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ def names(sandbox: Sandbox) -> list[str]:
 
 
 def only_commands(api: Api, path: str, body: str, **more: Any) -> dict[str, Any]:
-    """The answer to a note of nothing but commands."""
-    answer = api.call("POST", f"{path}/notes", json={"body": body, **more})
-    assert answer.status_code == 202, answer.text
-    assert set(answer.json()) == {"commands_changes", "summary"}
-    found: dict[str, Any] = answer.json()
+    """The response to a note of only commands."""
+    response = api.call("POST", f"{path}/notes", json={"body": body, **more})
+    assert response.status_code == 202, response.text
+    assert set(response.json()) == {"commands_changes", "summary"}
+    found: dict[str, Any] = response.json()
     return found
 
 
-def test_a_note_of_commands_alone_is_202_and_no_note(developer: Api, sandbox: Sandbox) -> None:
+def test_a_note_of_only_commands_is_answered_202_and_not_created(developer: Api, sandbox: Sandbox) -> None:
     before = len(developer.get(f"{ISSUE}/notes", activity_filter="only_comments"))
-    answer = only_commands(developer, ISSUE, "/close\n/label ~docs\n/title Other words")
-    assert answer["commands_changes"]["state_event"] == "close"
-    assert answer["summary"] == ['Closed this issue. Added ~docs label. Changed the title to "Other words".']
+    response = only_commands(developer, ISSUE, "/close\n/label ~docs\n/title Other words")
+    assert response["commands_changes"]["state_event"] == "close"
+    assert response["summary"] == ['Closed this issue. Added ~docs label. Changed the title to "Other words".']
     issue = developer.get(ISSUE)
     assert (issue["state"], issue["title"], "docs" in issue["labels"]) == ("closed", "Other words", True)
     assert len(developer.get(f"{ISSUE}/notes", activity_filter="only_comments")) == before
@@ -42,27 +42,27 @@ def test_a_note_of_commands_alone_is_202_and_no_note(developer: Api, sandbox: Sa
     }
 
 
-def test_a_mixed_note_is_kept_without_its_commands(developer: Api) -> None:
+def test_a_mixed_note_is_stored_without_its_commands(developer: Api) -> None:
     note = developer.post(f"{ISSUE}/notes", body="Done.\n/close\r\n\nThanks.")
     assert (note["body"], note["commands_changes"]) == ("Done.\nThanks.", {"state_event": "close"})
     assert developer.get(ISSUE)["state"] == "closed"
     assert developer.get(f"{ISSUE}/notes/{note['id']}")["commands_changes"] == {}
 
 
-def test_commands_that_do_nothing_and_say_nothing_are_400(developer: Api) -> None:
-    answer = developer.refusal("POST", f"{ISSUE}/notes", body="/label ~none")
-    assert answer == (400, {"message": "400 Bad request - Failed to apply commands."})
+def test_commands_without_effect_and_message_are_answered_400(developer: Api) -> None:
+    response = developer.refusal("POST", f"{ISSUE}/notes", body="/label ~none")
+    assert response == (400, {"message": "400 Bad request - Failed to apply commands."})
 
 
-def test_a_command_without_the_right_for_it_changes_nothing_but_is_taken(people: People, sandbox: Sandbox) -> None:
-    answer = only_commands(people["stranger"], ISSUE, "/close\n/label ~docs\n/confidential")
-    assert answer["commands_changes"] == {}
-    assert answer["summary"][0].startswith("Could not apply close command. Could not apply label command.")
+def test_a_command_without_permission_is_extracted_without_effect(people: People, sandbox: Sandbox) -> None:
+    response = only_commands(people["stranger"], ISSUE, "/close\n/label ~docs\n/confidential")
+    assert response["commands_changes"] == {}
+    assert response["summary"][0].startswith("Could not apply close command. Could not apply label command.")
     assert people["developer"].get(ISSUE)["state"] == "opened"
     assert names(sandbox) == ["close", "label", "confidential"]
 
 
-def test_text_that_was_made_inert_is_kept_and_executes_nothing(developer: Api, sandbox: Sandbox) -> None:
+def test_neutralized_text_is_stored_and_executes_nothing(developer: Api, sandbox: Sandbox) -> None:
     note = developer.post(f"{ISSUE}/notes", body=" /close\n```\n /merge\n```")
     assert note["body"] == " /close\n```\n /merge\n```"
     assert sandbox.executed_quick_actions == []
@@ -86,12 +86,12 @@ def test_text_that_was_made_inert_is_kept_and_executes_nothing(developer: Api, s
         ("/duplicate #8", "state", "closed"),
     ],
 )  # fmt: skip
-def test_the_commands_of_issues_change_them(developer: Api, command: str, field: str, value: object) -> None:
+def test_commands_on_issues_change_them(developer: Api, command: str, field: str, value: object) -> None:
     assert only_commands(developer, ISSUE, command)["summary"]
     assert developer.get(ISSUE)[field] == value
 
 
-def test_what_a_command_does_another_takes_back(developer: Api) -> None:
+def test_a_command_is_undone_by_its_opposite(developer: Api) -> None:
     for body in ("/close", "/reopen", "/lock", "/unlock", "/due tomorrow", "/remove_due_date", "/unassign"):
         only_commands(developer, ISSUE, body)
     only_commands(developer, ISSUE, "/assign @reporter me\n/remove_milestone")
@@ -116,7 +116,7 @@ def test_issues_are_linked(developer: Api) -> None:
     assert [link["link_type"] for link in developer.get(f"{ISSUE}/links")] == ["relates_to", "blocks"]
 
 
-def test_the_commands_of_merge_requests_change_them(maintainer: Api, developer: Api) -> None:
+def test_commands_on_merge_requests_change_them(maintainer: Api, developer: Api) -> None:
     developer.post("/projects/:p/repository/branches", branch="release", ref="main")
     only_commands(maintainer, REQUEST, "/draft\n/approve\n/assign_reviewer @reporter\n/target_branch release")
     found = maintainer.get(REQUEST)
@@ -129,7 +129,7 @@ def test_the_commands_of_merge_requests_change_them(maintainer: Api, developer: 
     assert maintainer.get(f"{REQUEST}/approvals")["approved"] is False
 
 
-def test_merge_needs_the_newest_commit_by_its_sha(maintainer: Api) -> None:
+def test_the_merge_command_needs_the_sha_of_the_head(maintainer: Api) -> None:
     assert "requires the SHA" in only_commands(maintainer, REQUEST, "/merge")["summary"][0]
     stale = only_commands(maintainer, REQUEST, "/merge", merge_request_diff_head_sha="0" * 40)
     assert stale["summary"] == ["Branch has been updated since the merge was requested."]
@@ -142,29 +142,29 @@ def test_merge_needs_the_newest_commit_by_its_sha(maintainer: Api) -> None:
     assert maintainer.get("/projects/:p/issues/3")["state"] == "closed"
 
 
-def test_a_developer_does_not_merge_into_a_protected_branch(developer: Api) -> None:
+def test_a_developer_may_not_merge_into_a_protected_branch(developer: Api) -> None:
     head = developer.get(REQUEST)["sha"]
-    answer = only_commands(developer, REQUEST, "/merge", merge_request_diff_head_sha=head)
-    assert answer["summary"] == ["Could not apply merge command."]
+    response = only_commands(developer, REQUEST, "/merge", merge_request_diff_head_sha=head)
+    assert response["summary"] == ["Could not apply merge command."]
 
 
-def test_commands_that_are_kept_nowhere_are_counted(developer: Api, sandbox: Sandbox) -> None:
-    answer = only_commands(developer, ISSUE, "/todo\n/subscribe\n/done\n/weight 3")
-    assert answer["commands_changes"] == {"todo_event": "add", "subscription_event": "subscribe"}
+def test_commands_whose_effect_is_not_stored_are_recorded(developer: Api, sandbox: Sandbox) -> None:
+    response = only_commands(developer, ISSUE, "/todo\n/subscribe\n/done\n/weight 3")
+    assert response["commands_changes"] == {"todo_event": "add", "subscription_event": "subscribe"}
     assert names(sandbox) == ["todo", "subscribe", "done", "weight"]
 
 
-def test_threads_and_answers_execute_commands(developer: Api, sandbox: Sandbox) -> None:
+def test_threads_and_replies_execute_commands(developer: Api, sandbox: Sandbox) -> None:
     thread = developer.post(f"{ISSUE}/discussions", body="Look.\n/label ~docs")
     assert thread["notes"][0]["body"] == "Look."
     assert thread["notes"][0]["commands_changes"] == {"add_label_ids": [12]}
-    answer = developer.call("POST", f"{ISSUE}/discussions/{thread['id']}/notes", json={"body": "/close"})
-    assert (answer.status_code, answer.json()["summary"]) == (202, ["Closed this issue."])
+    response = developer.call("POST", f"{ISSUE}/discussions/{thread['id']}/notes", json={"body": "/close"})
+    assert (response.status_code, response.json()["summary"]) == (202, ["Closed this issue."])
     assert len(developer.get(f"{ISSUE}/discussions/{thread['id']}")["notes"]) == 1
     assert {entry["where"] for entry in sandbox.executed_quick_actions} == {"acme/app#7 discussion note"}
 
 
-def test_a_changed_note_executes_its_new_commands_and_vanishes_if_nothing_else_is_left(developer: Api) -> None:
+def test_an_edited_note_runs_its_new_commands_and_is_deleted_if_left_empty(developer: Api) -> None:
     note = developer.post(f"{ISSUE}/notes", body="text")
     changed = developer.put(f"{ISSUE}/notes/{note['id']}", body="other\n/label ~docs")
     assert changed["body"] == "other"
@@ -185,18 +185,21 @@ def test_drafts_execute_their_commands_when_they_are_published(maintainer: Api, 
     assert maintainer.get(f"{REQUEST}/notes", activity_filter="only_comments")[0]["body"] == "Fine."
 
 
-def test_descriptions_execute_their_commands_when_they_are_written(developer: Api, sandbox: Sandbox) -> None:
+def test_issue_descriptions_execute_their_commands(developer: Api, sandbox: Sandbox) -> None:
     made = developer.post(
         "/projects/:p/issues", title="New", description="Text.\n/label ~bug\n/assign @reporter\n/due 2030-01-01\n/close"
     )
     assert (made["description"], made["labels"], made["due_date"]) == ("Text.", ["bug"], "2030-01-01")
-    assert (made["assignee"]["username"], made["state"]) == ("reporter", "opened")  # what is new is not closed yet
+    assert (made["assignee"]["username"], made["state"]) == (
+        "reporter",
+        "opened",
+    )  # an issue cannot be closed while it is created
     changed = developer.put(f"/projects/:p/issues/{made['iid']}", description="Text.\n/close")
     assert (changed["description"], changed["state"]) == ("Text.", "closed")
     assert sandbox.executed_quick_actions[-1]["where"] == f"acme/app#{made['iid']} description"
 
 
-def test_descriptions_of_merge_requests_do_too(developer: Api) -> None:
+def test_merge_request_descriptions_execute_their_commands(developer: Api) -> None:
     developer.commit("work", {"action": "create", "file_path": "x", "content": "x"}, start_branch="main")
     made = developer.post(
         "/projects/:p/merge_requests",
@@ -210,7 +213,7 @@ def test_descriptions_of_merge_requests_do_too(developer: Api) -> None:
     assert (changed["title"], changed["state"], changed["description"]) == ("Work", "closed", "Why.")
 
 
-def test_commands_that_were_in_a_description_before_are_not_executed_again(maintainer: Api, sandbox: Sandbox) -> None:
+def test_commands_already_in_a_description_are_not_executed_again(maintainer: Api, sandbox: Sandbox) -> None:
     hostile = maintainer.get("/projects/:p/issues/6")
     assert "\n/close\n" in hostile["description"]
     changed = maintainer.put("/projects/:p/issues/6", description=hostile["description"] + "\nMore.")
@@ -218,7 +221,7 @@ def test_commands_that_were_in_a_description_before_are_not_executed_again(maint
     assert sandbox.executed_quick_actions == []
 
 
-def test_a_commit_message_is_no_place_for_commands(developer: Api, sandbox: Sandbox) -> None:
+def test_commands_in_a_commit_message_are_not_executed(developer: Api, sandbox: Sandbox) -> None:
     made = developer.commit(
         "work", {"action": "create", "file_path": "x"}, start_branch="main", message="Work\n\n/close #7"
     )
@@ -226,7 +229,7 @@ def test_a_commit_message_is_no_place_for_commands(developer: Api, sandbox: Sand
     assert sandbox.executed_quick_actions == []
 
 
-def test_who_is_mentioned_is_remembered(developer: Api, sandbox: Sandbox) -> None:
+def test_mentions_are_recorded(developer: Api, sandbox: Sandbox) -> None:
     developer.post(f"{ISSUE}/notes", body="@all: ask @maintainer, not `@claude`")
     developer.post("/projects/:p/issues", title="New", description="cc @reporter")
     assert sandbox.mentions == [

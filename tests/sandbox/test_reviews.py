@@ -1,4 +1,4 @@
-"""Reviews: drafts placed on a renamed file of two hunks, published at once, and what becomes of their reviewer."""
+"""Reviews: draft notes on a renamed file with two hunks, bulk publishing, and the state of the reviewer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def maintainer(sandbox: Sandbox) -> Api:
 
 
 def code(old: int, new: int, path: str = NEW) -> str:
-    """GitLab's name of a line."""
+    """GitLab's line code for a line."""
     return f"{hashlib.sha1(path.encode(), usedforsecurity=False).hexdigest()}_{old}_{new}"
 
 
@@ -27,9 +27,7 @@ def at(api: Api, number: int, **lines: Any) -> dict[str, Any]:
     return {**refs, "position_type": "text", "old_path": OLD, "new_path": NEW, **lines}
 
 
-def test_a_draft_knows_the_code_of_its_line_on_either_side_and_of_a_line_that_did_not_change(
-    sandbox: Sandbox, maintainer: Api
-) -> None:
+def test_a_draft_has_the_line_code_of_an_added_removed_or_unchanged_line(sandbox: Sandbox, maintainer: Api) -> None:
     number = open_for_review(sandbox, "codes")
     drafts = f"/projects/:p/merge_requests/{number}/draft_notes"
 
@@ -45,9 +43,7 @@ def test_a_draft_knows_the_code_of_its_line_on_either_side_and_of_a_line_that_di
         assert line_code(**wrong) is None
 
 
-def test_what_is_published_at_once_is_a_thread_a_line_and_what_has_no_line_is_lost(
-    sandbox: Sandbox, maintainer: Api
-) -> None:
+def test_published_drafts_become_threads_and_those_without_a_line_are_lost(sandbox: Sandbox, maintainer: Api) -> None:
     number = open_for_review(sandbox, "published")
     drafts = f"/projects/:p/merge_requests/{number}/draft_notes"
     suggestion = "Better:\n```suggestion:-1+0\none\ntwo\n```"
@@ -59,8 +55,8 @@ def test_what_is_published_at_once_is_a_thread_a_line_and_what_has_no_line_is_lo
     maintainer.post(drafts, note=suggestion, position=good)
     maintainer.post(drafts, note="lost", position=at(maintainer, number, new_line=20))
     maintainer.post(drafts, note="In all: fine.")
-    answer = maintainer.call("POST", f"{drafts}/bulk_publish", json={"reviewer_state": "requested_changes"})
-    assert (answer.status_code, maintainer.get(drafts)) == (204, [])
+    response = maintainer.call("POST", f"{drafts}/bulk_publish", json={"reviewer_state": "requested_changes"})
+    assert (response.status_code, maintainer.get(drafts)) == (204, [])
     threads = maintainer.get(f"/projects/:p/merge_requests/{number}/discussions")
     on_line, summary = (each["notes"][0] for each in threads if not each["notes"][0]["system"])
     assert (on_line["type"], on_line["position"]["new_line"]) == ("DiffNote", 5)
@@ -72,7 +68,7 @@ def test_what_is_published_at_once_is_a_thread_a_line_and_what_has_no_line_is_lo
     assert (reviewer["user"]["username"], reviewer["state"]) == ("maintainer", "requested_changes")
 
 
-def test_an_approval_is_taken_back_by_a_request_for_changes(sandbox: Sandbox, maintainer: Api) -> None:
+def test_requesting_changes_withdraws_the_approval(sandbox: Sandbox, maintainer: Api) -> None:
     number = open_for_review(sandbox, "approved")
     one = f"/projects/:p/merge_requests/{number}"
     assert maintainer.call("POST", f"{one}/approve", json={"sha": "0" * 40}).status_code == 409

@@ -1,4 +1,4 @@
-"""The sandbox as a process of its own, and as an object that is started more than once."""
+"""The sandbox as a separate process, and as an object that is started more than once."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ ROOT = Path(__file__).parents[2]
 
 
 def start(tmp_path: Path, as_json: bool) -> subprocess.Popen[str]:
-    code = f"from gitlab_mcp.sandbox.serve import serve; serve(0, None, True, {as_json})"
+    code = f"from gitlab_mcp.sandbox.http.server import serve; serve(0, None, True, {as_json})"
     environment = {**ENVIRONMENT, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
-def test_it_prints_one_line_of_json_and_ends_on_a_signal_leaving_nothing(tmp_path: Path, sign: signal.Signals) -> None:
+def test_it_prints_one_line_of_json_and_leaves_nothing_behind_on_a_signal(tmp_path: Path, sign: signal.Signals) -> None:
     with start(tmp_path, as_json=True) as process:
         assert process.stdout is not None
         line = json.loads(process.stdout.readline())
         assert set(line) == {"url", "project", "project_id", "tokens"}
         headers = {"Authorization": f"Bearer {line['tokens']['developer']}"}
-        answer = requests.get(f"{line['url']}/api/v4/projects/{line['project_id']}", headers=headers, timeout=10)
-        assert answer.json()["path_with_namespace"] == line["project"]
+        response = requests.get(f"{line['url']}/api/v4/projects/{line['project_id']}", headers=headers, timeout=10)
+        assert response.json()["path_with_namespace"] == line["project"]
         process.send_signal(sign)
         assert process.wait(5) == 0
         assert process.stdout.read() == ""
     assert list(tmp_path.iterdir()) == []
 
 
-def test_for_people_it_prints_what_to_export(tmp_path: Path) -> None:
+def test_without_json_it_prints_what_to_export(tmp_path: Path) -> None:
     with start(tmp_path, as_json=False) as process:
         assert process.stdout is not None
         shown = ""
@@ -52,7 +52,7 @@ def test_for_people_it_prints_what_to_export(tmp_path: Path) -> None:
     assert "git clone http://developer:glpat-" in shown
 
 
-def test_two_run_side_by_side_and_know_nothing_of_each_other() -> None:
+def test_two_sandboxes_run_side_by_side_independently() -> None:
     with Sandbox() as one, Sandbox() as other:
         first, second = Api(one, "developer"), Api(other, "developer")
         with first.session, second.session:
@@ -61,7 +61,7 @@ def test_two_run_side_by_side_and_know_nothing_of_each_other() -> None:
             assert len(second.get("/projects/:p/issues")) == 8
 
 
-def test_the_seed_is_the_same_in_every_run() -> None:
+def test_the_seed_data_is_the_same_in_every_run() -> None:
     seen = []
     for _ in range(2):
         with Sandbox() as sandbox:

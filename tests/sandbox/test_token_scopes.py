@@ -1,4 +1,4 @@
-"""Access tokens with less than the scope api, and the token of a Duo flow."""
+"""Access tokens without the scope api, and the token of a Duo flow."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ def flow(sandbox: Sandbox) -> Api:
 
 
 @pytest.mark.parametrize("path", ["/projects/:p/issues", "/user", "/projects/:p/repository/files/README.md?ref=main"])
-def test_a_token_for_git_alone_opens_no_api(people: People, path: str) -> None:
+def test_a_token_with_only_git_scopes_has_no_api_access(people: People, path: str) -> None:
     status, body = people["write_repository"].refusal("GET", path)
     assert (status, body["error"]) == (403, "insufficient_scope")
 
 
-def test_a_token_for_git_alone_pushes(sandbox: Sandbox, tmp_path: Path, developer: Api) -> None:
+def test_a_token_with_only_git_scopes_pushes(sandbox: Sandbox, tmp_path: Path, developer: Api) -> None:
     git(tmp_path, "clone", "--quiet", clone_url(sandbox, "write_repository"), "work")
     git(tmp_path / "work", "push", "--quiet", "origin", "HEAD:refs/heads/pushed")
     assert developer.get("/projects/:p/repository/branches/pushed")["name"] == "pushed"
 
 
-def test_a_token_that_reads_the_user_reads_nothing_else(people: People) -> None:
+def test_a_token_with_read_user_reads_nothing_else(people: People) -> None:
     assert people["read_user"].get("/user")["username"] == "maintainer"
     assert people["read_user"].get("/personal_access_tokens/self")["scopes"] == ["read_user"]
     assert people["read_user"].refusal("GET", "/projects/:p/issues")[0] == 403
 
 
-def test_a_token_that_reads_the_api_does_not_clone_a_private_project(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_token_with_read_api_does_not_clone_a_private_project(sandbox: Sandbox, tmp_path: Path) -> None:
     address = clone_url(sandbox, "read_api", "acme/private-notes")
     assert "not allowed to download code" in git(tmp_path, "clone", address, "x", check=False).stderr
 
 
-def test_the_token_of_a_flow_writes_and_is_a_bearer_token_only(sandbox: Sandbox, people: People) -> None:
+def test_the_token_of_a_flow_writes_only_as_a_bearer_token(sandbox: Sandbox, people: People) -> None:
     assert re.fullmatch(r"[0-9a-f]{64}", sandbox.tokens["flow"])
     assert people["flow"].refusal("GET", "/user") == (401, {"message": "401 Unauthorized"})
     api = flow(sandbox)

@@ -105,7 +105,7 @@ async def test_a_merge_request_is_opened_in_the_same_call(sandbox: Sandbox) -> N
 
 
 async def test_a_merge_request_that_cannot_be_opened_leaves_the_commit_and_says_so(sandbox: Sandbox) -> None:
-    sandbox.knobs.fail(
+    sandbox.faults.fail(
         "POST", "/merge_requests$", status=422, body='{"message":["no"]}', content_type="application/json"
     )
     async with connect(settings_for(sandbox)) as agent:
@@ -134,7 +134,7 @@ async def test_what_is_already_so_is_left_out_and_an_empty_change_is_refused(san
     same = {"path": "README.md", "content": readme["content"], "encoding": "base64"}
     async with connect(settings_for(sandbox)) as agent:
         answer = await commit(agent, "partly", same, {"path": "x", "content": "x"}, ref="main")
-        sandbox.knobs.clear()
+        sandbox.faults.clear()
         told = await agent.refused("commit_files", branch="partly", message="m", actions=[same])
         nothing = await agent.refused("commit_files", branch="not-made", ref="main", message="m", actions=[same])
     assert "1 added, 1 file already as wanted." in answer
@@ -186,7 +186,7 @@ async def test_a_file_that_changed_since_it_was_read_is_not_overwritten(sandbox:
 async def test_an_action_that_cannot_be_is_refused_and_nothing_is_sent(
     sandbox: Sandbox, action: dict[str, Any], told: str
 ) -> None:
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     good = {"path": "good.txt", "content": "good"}
     async with connect(settings_for(sandbox)) as agent:
         answer = await agent.refused("commit_files", branch="bad", ref="main", message="m", actions=[action, good])

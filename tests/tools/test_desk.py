@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.sandbox.ci import Pipeline
 from gitlab_mcp.sandbox.seed.people import person
+from gitlab_mcp.sandbox.state.model import Pipeline
 from tests.support import connect, job_settings, settings_for
 
 
@@ -70,11 +70,11 @@ async def test_ones_own_work_comes_from_all_projects_in_one_answer(fresh_sandbox
 
 
 async def test_each_list_of_ones_work_is_asked_for_once(sandbox: Sandbox) -> None:
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         await agent.call("list_my_work")
-    asked = [each["path"] for each in sandbox.knobs.requests()]
-    sandbox.knobs.clear()
+    asked = [each["path"] for each in sandbox.faults.requests()]
+    sandbox.faults.clear()
     assert sorted(asked) == [
         "/api/v4/issues",
         "/api/v4/merge_requests",
@@ -97,7 +97,7 @@ async def test_a_call_without_a_project_names_those_of_the_user(sandbox: Sandbox
 
 
 async def test_nothing_is_listed_across_projects_where_a_run_is_confined_or_in_ci(sandbox: Sandbox) -> None:
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     confined = settings_for(sandbox, project="", own_project=("acme/app",), allow_projects=("acme/empty",))
     async with connect(confined) as agent:
         assert not {"list_projects", "list_my_work"} & {each.name for each in (await agent.client.list_tools()).tools}
@@ -109,7 +109,7 @@ async def test_nothing_is_listed_across_projects_where_a_run_is_confined_or_in_c
         async with connect(settings) as agent:
             told = await agent.refused("list_my_work")
             assert told == "list_my_work looks across projects, and a job has only its own."
-    assert [each for each in sandbox.knobs.requests() if not each["path"].endswith("/user")] == []
+    assert [each for each in sandbox.faults.requests() if not each["path"].endswith("/user")] == []
 
 
 async def test_with_trusted_only_the_titles_of_strangers_are_withheld_across_projects_too(
@@ -127,7 +127,7 @@ async def test_failed_pipelines_are_looked_for_in_recent_projects_too_and_it_is_
     world = fresh_sandbox.world
     elsewhere = next(project for project in world.projects.values() if project.path == "private-notes")
     failed = fail(fresh_sandbox, "maintainer", "main", project_id=elsewhere.id)
-    fresh_sandbox.knobs.fail("GET", "/projects/2/pipelines", status=403)
+    fresh_sandbox.faults.fail("GET", "/projects/2/pipelines", status=403)
     async with connect(settings_for(fresh_sandbox, project="")) as agent:
         answer = await agent.call("list_my_work")
     assert "\n## Your failed pipelines in acme/app, acme/private-notes: 1\n" in answer
@@ -142,10 +142,10 @@ async def test_no_project_is_asked_twice_however_it_is_named_and_at_most_twelve_
     for number in range(100, 140):
         world.projects[number] = replace(world.projects[1], id=number, path=f"more-{number}")
     world.projects[99] = replace(world.projects[2], id=99, path="old")
-    fresh_sandbox.knobs.clear()
+    fresh_sandbox.faults.clear()
     async with connect(settings_for(fresh_sandbox, "developer", project=name)) as agent:
         answer = await agent.call("list_my_work")
-    asked = [each["path"] for each in fresh_sandbox.knobs.requests() if each["path"].endswith("/pipelines")]
+    asked = [each["path"] for each in fresh_sandbox.faults.requests() if each["path"].endswith("/pipelines")]
     assert len(asked) == len(set(asked)) == 12
     assert {path.split("/")[4].isdecimal() for path in asked} == {True}
     assert "/api/v4/projects/1/pipelines" in asked

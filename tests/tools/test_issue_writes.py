@@ -46,7 +46,7 @@ async def test_the_same_issue_again_is_answered_with_the_first_also_when_both_co
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_after_a_lost_answer_an_issue_is_looked_up_and_there_is_one(fresh_sandbox: Sandbox, when: str) -> None:
     async with connect(settings_for(fresh_sandbox)) as agent:
-        fresh_sandbox.knobs.drop("POST", "/issues", when=when)
+        fresh_sandbox.faults.drop("POST", "/issues", when=when)
         answer = await agent.call("create_issue", title="Vanished", description="and found\n/close")
     assert ("a look-up confirmed it" in answer) == (when == "after")
     [made] = get(fresh_sandbox, "/issues?search=Vanished")
@@ -84,7 +84,7 @@ async def test_only_what_is_given_is_changed_and_empty_values_remove(fresh_sandb
 
 async def test_a_change_whose_answer_is_lost_is_confirmed_by_a_look_up(fresh_sandbox: Sandbox) -> None:
     async with connect(settings_for(fresh_sandbox)) as agent:
-        fresh_sandbox.knobs.drop("PUT", "/issues/7", when="after")
+        fresh_sandbox.faults.drop("PUT", "/issues/7", when="after")
         answer = await agent.call("update_issue", iid=7, add_labels=["urgent"], milestone="", confidential=True)
     assert "a look-up confirmed it" in answer
     assert writes(fresh_sandbox) == ["PUT /api/v4/projects/acme%2Fapp/issues/7"]
@@ -101,7 +101,7 @@ async def test_what_gitlab_drops_in_silence_is_said(fresh_sandbox: Sandbox) -> N
 async def test_a_wrong_milestone_member_day_or_nothing_at_all_is_refused_before_anything_is_written(
     sandbox: Sandbox,
 ) -> None:
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("create_issue", title="x", milestone="9.9")
         assert 'There is no milestone "9.9" here. Open ones: 1.4.' in told
@@ -147,7 +147,7 @@ async def test_the_same_issue_is_made_once_however_its_project_is_named(fresh_sa
 
 
 async def test_labels_that_cannot_all_be_had_are_refused_with_the_reason(sandbox: Sandbox) -> None:
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("update_issue", iid=7, add_labels=["x1", "p1"], remove_labels="X1")
         assert '"x1" is in add_labels and in remove_labels' in told
@@ -180,9 +180,9 @@ async def test_of_milestones_with_one_title_the_projects_own_is_meant_and_else_n
     own = {**get(fresh_sandbox, "/milestones")[0]}
     above = [{**own, "id": number, "project_id": None, "group_id": number} for number in (901, 902)]
     async with connect(settings_for(fresh_sandbox)) as agent:
-        fresh_sandbox.knobs.fail("GET", "/milestones", status=200, body=above)
+        fresh_sandbox.faults.fail("GET", "/milestones", status=200, body=above)
         told = await agent.refused("update_issue", iid=8, milestone="1.4")
         assert '2 groups above the project have a milestone "1.4"' in told
-        fresh_sandbox.knobs.fail("GET", "/milestones", status=200, body=[*above, own])
+        fresh_sandbox.faults.fail("GET", "/milestones", status=200, body=[*above, own])
         await agent.call("update_issue", iid=8, milestone="1.4")
     assert get(fresh_sandbox, "/issues/8")["milestone"]["id"] == own["id"]

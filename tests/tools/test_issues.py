@@ -5,7 +5,7 @@ import re
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.sandbox.model import User
+from gitlab_mcp.sandbox.state.users import User
 from tests.support import connect, settings_for
 
 
@@ -157,11 +157,11 @@ async def test_in_a_project_of_many_members_those_who_are_not_listed_first_are_l
     for number in range(1_000, 1_120):
         members[User(number, f"member-{number}", "Member", world.now())] = 30
     members.update(own)
-    fresh_sandbox.knobs.clear()
+    fresh_sandbox.faults.clear()
     async with connect(settings_for(fresh_sandbox)) as agent:
         answer = await agent.call("get_issue", iid=7)
         assert await agent.call("get_issue", iid=7) == answer
-        asked = [each["path"] for each in fresh_sandbox.knobs.requests() if "/members/all" in each["path"]]
+        asked = [each["path"] for each in fresh_sandbox.faults.requests() if "/members/all" in each["path"]]
     assert "by @maintainer 20" in answer
     assert "n151 @stranger 2026-11-21 (not a member)" in answer
     assert len(asked) == len(set(asked)) == 4
@@ -170,13 +170,13 @@ async def test_in_a_project_of_many_members_those_who_are_not_listed_first_are_l
 async def test_the_role_of_an_author_is_asked_for_once_a_run_and_unknown_where_it_cannot_be_learnt(
     sandbox: Sandbox,
 ) -> None:
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         await agent.call("get_issue", iid=7)
         await agent.call("get_issue", iid=7)
-        asked = [each["path"] for each in sandbox.knobs.requests() if "/members/all" in each["path"]]
+        asked = [each["path"] for each in sandbox.faults.requests() if "/members/all" in each["path"]]
     assert [path.rpartition("/")[2] for path in asked] == ["all"]
-    sandbox.knobs.fail("GET", "/members/all", status=403, times=20)
+    sandbox.faults.fail("GET", "/members/all", status=403, times=20)
     async with connect(settings_for(sandbox)) as agent:
         assert "n151 @stranger 2026-11-21 (role unknown)" in await agent.call("get_issue", iid=7)
-    sandbox.knobs.clear()
+    sandbox.faults.clear()

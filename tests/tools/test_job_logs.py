@@ -5,8 +5,8 @@ import re
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.sandbox.ci import Job, Pipeline
 from gitlab_mcp.sandbox.seed.job_logs import job_log
+from gitlab_mcp.sandbox.state.model import Job, Pipeline
 from tests.support import connect, settings_for
 
 BRANCH = "feature/verbose-flag"

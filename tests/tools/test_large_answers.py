@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from gitlab_mcp.config.settings import Settings
-from gitlab_mcp.sandbox import Sandbox, activity
+from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.seed.job_logs import job_log
+from gitlab_mcp.sandbox.state import activity
 from tests.following import fenced, followed, next_call
 from tests.reviewing import commit, send
 from tests.support import connect, job_settings, settings_for

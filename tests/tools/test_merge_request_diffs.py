@@ -101,7 +101,7 @@ async def test_generated_binary_and_large_files_are_named_and_a_generated_one_is
 
 async def test_a_collapsed_file_is_named(sandbox: Sandbox) -> None:
     diff = {"old_path": "a.txt", "new_path": "a.txt", "diff": "", "collapsed": True}
-    sandbox.knobs.fail("GET", "/diffs$", status=200, body=[diff])
+    sandbox.faults.fail("GET", "/diffs$", status=200, body=[diff])
     async with connect(settings_for(sandbox)) as agent:
         assert "a.txt (collapsed)" in await agent.call("get_merge_request_diff", iid=1)
 

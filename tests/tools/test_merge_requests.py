@@ -91,7 +91,7 @@ async def test_an_open_one_for_the_same_branches_is_answered_with_unchanged(sand
     async with connect(settings_for(sandbox)) as agent:
         await branch_with_a_commit(agent, "again")
         first = await agent.call("create_merge_request", source_branch="again", title="First")
-        sandbox.knobs.clear()
+        sandbox.faults.clear()
         second = await agent.call("create_merge_request", source_branch="again", title="Second")
     assert second.startswith(f"Already open, unchanged: !{iid(first)} ")
     assert get(sandbox, f"/merge_requests/{iid(first)}")["title"] == "First"
@@ -103,13 +103,13 @@ async def test_one_that_was_opened_since_the_look_up_is_found_after_gitlabs_409(
         await branch_with_a_commit(agent, "raced")
         first = await agent.call("create_merge_request", source_branch="raced", title="First")
         # The look-up is answered as it would have been a moment before the other one was opened.
-        sandbox.knobs.fail("GET", "/merge_requests$", status=200, body="[]", content_type="application/json")
+        sandbox.faults.fail("GET", "/merge_requests$", status=200, body="[]", content_type="application/json")
         second = await agent.call("create_merge_request", source_branch="raced", title="Second")
     assert second.startswith(f"Already open, unchanged: !{iid(first)} ")
 
 
 async def test_a_branch_without_commits_of_its_own_is_refused(sandbox: Sandbox) -> None:
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("create_merge_request", source_branch="stale/no-commits", title="Nothing")
     assert "stale/no-commits has no commits that main lacks" in told
@@ -133,7 +133,7 @@ async def test_what_cannot_be_opened_is_said(sandbox: Sandbox, arguments: dict[s
 async def test_somebody_who_is_no_member_is_named_and_nothing_is_opened(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
         await branch_with_a_commit(agent, "members")
-        sandbox.knobs.clear()
+        sandbox.faults.clear()
         told = await agent.refused("create_merge_request", source_branch="members", title="x", reviewers=["stranger"])
     assert "no member @stranger" in told
     assert writes(sandbox) == []
@@ -196,7 +196,7 @@ async def test_who_reviewed_and_approved_it_is_shown_and_only_some_of_a_thousand
 
 async def test_what_gitlab_does_not_tell_of_a_merge_request_is_left_out(sandbox: Sandbox) -> None:
     for part in ("approvals", "reviewers", "diffs", "closes_issues"):
-        sandbox.knobs.fail("GET", f"/merge_requests/1/{part}$", status=403)
+        sandbox.faults.fail("GET", f"/merge_requests/1/{part}$", status=403)
     async with connect(settings_for(sandbox)) as agent:
         answer = await agent.call("get_merge_request", iid=1)
     assert "reviewers: @maintainer" in answer

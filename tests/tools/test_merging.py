@@ -36,7 +36,7 @@ async def test_another_head_than_the_one_reviewed_is_not_merged(sandbox: Sandbox
     number = open_for_review(sandbox, "moved-on")
     seen = head_of(sandbox, number)
     commit(sandbox, "moved-on", "", {"action": "create", "file_path": "more.txt", "content": "x"})
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     async with connect(opted(sandbox)) as agent:
         assert "review what is new first" in await agent.refused("merge_merge_request", iid=number, sha=seen)
         assert "sha is empty" in await agent.refused("merge_merge_request", iid=number, sha="")
@@ -51,7 +51,7 @@ async def test_what_cannot_be_merged_is_refused_with_what_to_do(sandbox: Sandbox
     commit(sandbox, "clash-base", "", {"action": "update", "file_path": OLD, "content": "other\n"})
     closed = open_for_review(sandbox, "closed")
     send(sandbox, "PUT", f"/merge_requests/{closed}", state_event="close")
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     told = {draft: "It is a draft: update_merge_request", clash: "conflicts with its target", closed: "is closed"}
     async with connect(opted(sandbox)) as agent:
         for number, why in told.items():
@@ -63,7 +63,7 @@ async def test_what_cannot_be_merged_is_refused_with_what_to_do(sandbox: Sandbox
 
 async def test_a_refusal_of_gitlabs_is_explained_by_the_state_it_is_in(sandbox: Sandbox) -> None:
     number = open_for_review(sandbox, "refused")
-    sandbox.knobs.fail("PUT", "/merge$", status=405, body={"message": "405 Method Not Allowed"})
+    sandbox.faults.fail("PUT", "/merge$", status=405, body={"message": "405 Method Not Allowed"})
     async with connect(opted(sandbox)) as agent:
         told = await agent.refused("merge_merge_request", iid=number, sha=head_of(sandbox, number))
     assert f"GitLab does not merge !{number}: GitLab says mergeable." in told
@@ -72,7 +72,7 @@ async def test_a_refusal_of_gitlabs_is_explained_by_the_state_it_is_in(sandbox: 
 async def test_a_status_that_is_still_checked_is_asked_for_again(sandbox: Sandbox) -> None:
     number = open_for_review(sandbox, "checking")
     entity = {**get(sandbox, f"/merge_requests/{number}"), "detailed_merge_status": "checking"}
-    sandbox.knobs.fail("GET", f"/merge_requests/{number}$", status=200, body=entity)
+    sandbox.faults.fail("GET", f"/merge_requests/{number}$", status=200, body=entity)
     async with connect(opted(sandbox)) as agent:
         assert "Merged" in await agent.call("merge_merge_request", iid=number, sha=entity["sha"])
 
@@ -80,11 +80,11 @@ async def test_a_status_that_is_still_checked_is_asked_for_again(sandbox: Sandbo
 @pytest.mark.parametrize("kind", ["drop before", "drop after", "502"])
 async def test_a_merge_whose_answer_is_lost_happens_once(sandbox: Sandbox, kind: str) -> None:
     number = open_for_review(sandbox, f"lost-{kind}".replace(" ", "-"))
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     if kind == "502":
-        sandbox.knobs.fail("PUT", "/merge$", status=502)
+        sandbox.faults.fail("PUT", "/merge$", status=502)
     else:
-        sandbox.knobs.drop("PUT", "/merge$", when=kind.removeprefix("drop "))
+        sandbox.faults.drop("PUT", "/merge$", when=kind.removeprefix("drop "))
     async with connect(opted(sandbox)) as agent:
         answer = await agent.call("merge_merge_request", iid=number, sha=head_of(sandbox, number))
     assert ("a look-up confirmed it" in answer) == (kind == "drop after")
@@ -104,7 +104,7 @@ async def test_a_rebase_is_waited_for_and_answered_with_the_new_head(sandbox: Sa
     number = open_for_review(sandbox, "rebased")
     commit(sandbox, "rebased-base", "", {"action": "create", "file_path": "base.txt", "content": "x"})
     before = head_of(sandbox, number)
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     async with connect(opted(sandbox)) as agent:
         answer = await agent.call("rebase_merge_request", iid=number)
         after = head_of(sandbox, number)
@@ -113,7 +113,7 @@ async def test_a_rebase_is_waited_for_and_answered_with_the_new_head(sandbox: Sa
     assert after != before
     assert again.startswith(f"!{number} is on top of rebased-base: {after[:12]}.")
     assert len(writes(sandbox)) == 1
-    polls = [each for each in sandbox.knobs.requests() if "include_rebase_in_progress" in each["query"]]
+    polls = [each for each in sandbox.faults.requests() if "include_rebase_in_progress" in each["query"]]
     assert len(polls) > 2
 
 
@@ -121,8 +121,8 @@ async def test_a_rebase_is_waited_for_and_answered_with_the_new_head(sandbox: Sa
 async def test_a_rebase_whose_answer_is_lost_is_looked_up(sandbox: Sandbox, when: str) -> None:
     number = open_for_review(sandbox, f"rebase-{when}")
     commit(sandbox, f"rebase-{when}-base", "", {"action": "create", "file_path": "base.txt", "content": "x"})
-    sandbox.knobs.clear()
-    sandbox.knobs.drop("PUT", "/rebase$", when=when)
+    sandbox.faults.clear()
+    sandbox.faults.drop("PUT", "/rebase$", when=when)
     async with connect(opted(sandbox)) as agent:
         answer = await agent.call("rebase_merge_request", iid=number)
     assert ("a look-up confirmed it" in answer) == (when == "after")
@@ -145,11 +145,11 @@ async def test_a_rebase_that_does_not_end_in_time_says_how_to_look(sandbox: Sand
     commit(sandbox, "slow-base", "", {"action": "create", "file_path": "base.txt", "content": "x"})
     behind = {**get(sandbox, f"/merge_requests/{number}"), "diverged_commits_count": 1}
     going = {**behind, "rebase_in_progress": True}
-    sandbox.knobs.fail("GET", f"/merge_requests/{number}$", status=200, body=behind)
-    sandbox.knobs.fail("GET", f"/merge_requests/{number}$", status=200, body=going, times=1000)
+    sandbox.faults.fail("GET", f"/merge_requests/{number}$", status=200, body=behind)
+    sandbox.faults.fail("GET", f"/merge_requests/{number}$", status=200, body=going, times=1000)
     async with connect(settings_for(sandbox, toolsets=("default", "merge"), deadline=2.0)) as agent:
         told = await agent.refused("rebase_merge_request", iid=number)
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     assert "still being rebased" in told
     assert "get_merge_request" in told
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.sandbox.ci import Pipeline
+from gitlab_mcp.sandbox.state.model import Pipeline
 from tests.gitlab import get
 from tests.reviewing import commit
 from tests.support import connect, job_settings, settings_for
@@ -86,7 +86,7 @@ async def test_a_pipeline_of_merged_results_has_a_commit_of_its_own_and_is_of_no
     made = of_merge_request(fresh_sandbox, "refs/merge-requests/1/merge", "c" * 40)
     shown = get(fresh_sandbox, "/merge_requests/1")
     shown["head_pipeline"] = get(fresh_sandbox, f"/pipelines/{made.id}")
-    fresh_sandbox.knobs.fail("GET", "/merge_requests/1$", 200, shown, times=2)
+    fresh_sandbox.faults.fail("GET", "/merge_requests/1$", 200, shown, times=2)
     async with connect(settings_for(fresh_sandbox)) as agent:
         for named in ({"ref": BRANCH}, {"iid": "!1"}):
             answer = await agent.call("get_pipeline", **named)
@@ -102,6 +102,6 @@ async def test_the_merge_request_of_a_fork_whose_branch_has_the_same_name_is_not
     of_merge_request(fresh_sandbox, "refs/merge-requests/1/head", newest)
     rows = get(fresh_sandbox, "/merge_requests?state=opened")
     forked = [{**row, "source_project_id": 99} for row in rows if row["iid"] == 1]
-    fresh_sandbox.knobs.fail("GET", "/merge_requests$", 200, forked)
+    fresh_sandbox.faults.fail("GET", "/merge_requests$", 200, forked)
     async with connect(settings_for(fresh_sandbox)) as agent:
         assert (await agent.call("get_pipeline", ref=BRANCH)).startswith(f"# Pipeline {failed.id} of {BRANCH} (failed)")

@@ -56,9 +56,9 @@ async def test_variables_are_given_where_the_project_lets_them_be(fresh_sandbox:
         assert "Insufficient permissions to set pipeline variables" in told
         assert "inputs need no such leave" in told
         project.settings["ci_pipeline_variables_minimum_override_role"] = "developer"
-        fresh_sandbox.knobs.clear()
+        fresh_sandbox.faults.clear()
         await agent.call("run_pipeline", **given)
-    (sent,) = (each["body"] for each in fresh_sandbox.knobs.requests() if each["method"] == "POST")
+    (sent,) = (each["body"] for each in fresh_sandbox.faults.requests() if each["method"] == "POST")
     assert sent == {"ref": "main", "variables": [{"key": "RELEASE", "value": "1.4"}], "inputs": {"level": 3}}
 
 
@@ -122,7 +122,7 @@ async def test_two_runs_at_once_with_other_variables_are_two_pipelines(fresh_san
 
         for named, target in (("acme/app", "staging"), (str(fresh_sandbox.project_id), "production")):
             group.start_soon(run, named, target)
-    posted = [each for each in fresh_sandbox.knobs.requests() if each["method"] == "POST"]
+    posted = [each for each in fresh_sandbox.faults.requests() if each["method"] == "POST"]
     given = [each["body"]["variables"][0]["value"] for each in posted if each["status"]]
     started = [each["id"] for each in get(fresh_sandbox, "/pipelines?source=api&sort=asc")]
     assert {target: int(answer.split()[2]) for target, answer in answers.items()} == dict(

@@ -9,7 +9,7 @@ import pytest
 from gitlab_mcp.config.job_context import JobContext
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.sandbox.ci import Job, Pipeline
+from gitlab_mcp.sandbox.state.model import Job, Pipeline
 from tests.gitlab import get
 from tests.support import connect, job_settings, settings_for
 

@@ -18,7 +18,7 @@ def position(sandbox: Sandbox, number: int, line: int) -> dict[str, Any]:
 
 
 def notes_asked(sandbox: Sandbox) -> int:
-    return sum(each["path"].endswith("/notes") for each in sandbox.knobs.requests())
+    return sum(each["path"].endswith("/notes") for each in sandbox.faults.requests())
 
 
 async def test_the_same_review_again_is_found_behind_a_hundred_newer_notes(sandbox: Sandbox) -> None:
@@ -40,7 +40,7 @@ async def test_older_notes_are_not_asked_for_once_all_is_found(sandbox: Sandbox)
         send(sandbox, "POST", f"/merge_requests/{number}/notes", body=f"talk {count}")
     async with connect(settings_for(sandbox)) as agent:
         await agent.call("review_merge_request", iid=number, comments=ONCE)
-        sandbox.knobs.clear()
+        sandbox.faults.clear()
         assert "1 of them already there" in await agent.call("review_merge_request", iid=number, comments=ONCE)
     assert notes_asked(sandbox) == 1
 
@@ -65,10 +65,10 @@ async def test_what_another_run_made_meanwhile_is_not_published_beside_ours(sand
     notes, drafts = f"/merge_requests/{number}/discussions", f"/merge_requests/{number}/draft_notes"
     send(sandbox, "POST", notes, "maintainer", body="published", position=position(sandbox, number, 4))
     send(sandbox, "POST", drafts, "maintainer", note="drafted", position=position(sandbox, number, 5))
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     # What this run sees when it begins is from before the other one.
-    sandbox.knobs.fail("GET", "/draft_notes$", status=200, body=[])
-    sandbox.knobs.fail("GET", "/notes$", status=200, body=[])
+    sandbox.faults.fail("GET", "/draft_notes$", status=200, body=[])
+    sandbox.faults.fail("GET", "/notes$", status=200, body=[])
     texts = {"published": 4, "drafted": 5, "ours": 6}
     comments = [{"path": NEW, "line": line, "body": body} for body, line in texts.items()]
     async with connect(settings_for(sandbox)) as agent:
@@ -84,7 +84,7 @@ async def test_changes_that_are_requested_already_are_not_requested_again(sandbo
     whole = {"iid": number, "comments": ONCE, "verdict": "request_changes"}
     async with connect(settings_for(sandbox)) as agent:
         await agent.call("review_merge_request", **whole)
-        sandbox.knobs.clear()
+        sandbox.faults.clear()
         again = await agent.call("review_merge_request", **whole)
     assert "1 comment (1 of them already there), changes requested." in again
     assert writes(sandbox) == []
@@ -105,7 +105,7 @@ async def test_a_review_with_a_secret_is_refused_whole_and_leaves_no_draft(sandb
     number = open_for_review(sandbox, "secret")
     secret = "a-secret-of-this-review-42"
     comments = [{"path": NEW, "line": line, "body": body} for line, body in ((4, "first"), (5, f"look: {secret}"))]
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     async with connect(settings_for(sandbox, secrets=(secret,))) as agent:
         told = await agent.refused("review_merge_request", iid=number, comments=comments)
         summary = await agent.refused("review_merge_request", iid=number, comments=comments[:1], summary=secret)

@@ -27,7 +27,7 @@ def bodies(sandbox: Sandbox, number: int) -> list[str]:
 async def test_comments_land_on_their_lines_with_a_summary_in_one_go(sandbox: Sandbox) -> None:
     number = open_for_review(sandbox, "whole")
     head = get(sandbox, f"/merge_requests/{number}")["sha"]
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     comments = [
         {"path": NEW, "line": 5, "start_line": 4, "body": "One line will do.", "suggestion": "line 4, both\n"},
         {"path": OLD, "line": 33, "side": "old", "body": "Why is it gone?"},
@@ -113,13 +113,13 @@ async def test_the_same_review_again_or_twice_at_once_posts_nothing_twice(sandbo
 @pytest.mark.parametrize("kind", CONFIRMING)
 async def test_a_review_that_meets_a_fault_is_posted_once_and_whole(sandbox: Sandbox, kind: str, path: str) -> None:
     number = open_for_review(sandbox, f"fault-{kind}{path}".replace(" ", "-").replace("$", "").replace("/", "-"))
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     if kind.startswith("drop"):
-        sandbox.knobs.drop("POST", path, when=kind.removeprefix("drop "))
+        sandbox.faults.drop("POST", path, when=kind.removeprefix("drop "))
     elif kind == "429":
-        sandbox.knobs.rate_limit("POST", path)
+        sandbox.faults.rate_limit("POST", path)
     else:
-        sandbox.knobs.fail("POST", path, status=int(kind))
+        sandbox.faults.fail("POST", path, status=int(kind))
     comments = [{"path": NEW, "line": 4, "body": "one"}, {"path": NEW, "line": 5, "body": "two"}]
     async with connect(settings_for(sandbox)) as agent:
         whole = {"iid": number, "summary": "all", "comments": comments, "verdict": "approve"}
@@ -131,12 +131,12 @@ async def test_a_review_that_meets_a_fault_is_posted_once_and_whole(sandbox: San
 async def test_a_review_whose_end_is_not_known_is_finished_by_the_same_call(sandbox: Sandbox) -> None:
     number = open_for_review(sandbox, "unknown")
     whole: dict[str, Any] = {"iid": number, "comments": [{"path": NEW, "line": 4, "body": "kept"}]}
-    sandbox.knobs.clear()
-    sandbox.knobs.fail("POST", "/bulk_publish$", status=500)
+    sandbox.faults.clear()
+    sandbox.faults.fail("POST", "/bulk_publish$", status=500)
     async with connect(settings_for(sandbox)) as agent:
         assert "500" in await agent.refused("review_merge_request", **whole)
         assert bodies(sandbox, number) == []
-        sandbox.knobs.clear()
+        sandbox.faults.clear()
         await agent.call("review_merge_request", **whole)
     assert [each.rsplit("/", 1)[1] for each in writes(sandbox)] == ["bulk_publish"]
     assert bodies(sandbox, number) == ["kept"]
@@ -161,8 +161,8 @@ async def test_an_approval_is_of_the_head_that_was_read_and_of_nobodys_own(sandb
 
 async def test_an_approval_that_fails_after_the_comments_says_that_they_are_posted(sandbox: Sandbox) -> None:
     number = open_for_review(sandbox, "partial")
-    sandbox.knobs.clear()
-    sandbox.knobs.fail("POST", "/approve$", status=409, body={"message": "SHA does not match HEAD of source branch"})
+    sandbox.faults.clear()
+    sandbox.faults.fail("POST", "/approve$", status=409, body={"message": "SHA does not match HEAD of source branch"})
     whole: dict[str, Any] = {"iid": number, "comments": [{"path": NEW, "line": 4, "body": "x"}], "verdict": "approve"}
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("review_merge_request", **whole)
@@ -221,8 +221,8 @@ async def test_a_draft_whose_line_gitlab_does_not_find_is_taken_back_and_named(s
     stale = get(sandbox, f"/merge_requests/{number}/diffs")
     changed = {"action": "update", "file_path": NEW, "content": "all new\n"}
     commit(sandbox, "moved", "", changed)
-    sandbox.knobs.clear()
-    sandbox.knobs.fail("GET", "/diffs$", status=200, body=stale)
+    sandbox.faults.clear()
+    sandbox.faults.fail("GET", "/diffs$", status=200, body=stale)
     comments = [{"path": NEW, "line": 5, "body": "on what was"}, {"path": ADDED, "line": 1, "body": "still there"}]
     async with connect(settings_for(sandbox)) as agent:
         answer = await agent.call("review_merge_request", iid=number, comments=comments)
@@ -234,13 +234,13 @@ async def test_a_draft_whose_line_gitlab_does_not_find_is_taken_back_and_named(s
 async def test_a_review_that_is_posted_is_never_told_as_failed(sandbox: Sandbox) -> None:
     number = open_for_review(sandbox, "blind")
     comments = [{"path": NEW, "line": 4, "body": "one"}, {"path": NEW, "line": 4, "body": "two"}]
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         first = await agent.call("review_merge_request", iid=number, comments=comments)
-        sandbox.knobs.fail("GET", f"/merge_requests/{number}/reviewers$", status=500, times=50)
+        sandbox.faults.fail("GET", f"/merge_requests/{number}/reviewers$", status=500, times=50)
         whole = {"iid": number, "summary": "No.", "verdict": "request_changes"}
         blind = await agent.call("review_merge_request", **whole)
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     assert "2 comments." in first
     assert bodies(sandbox, number) == ["No.", "one", "two"]
     assert "Whether changes are formally requested could not be read" in blind

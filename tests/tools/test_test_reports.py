@@ -3,7 +3,7 @@
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from gitlab_mcp.sandbox.ci import Job, Pipeline, ReportedTest
+from gitlab_mcp.sandbox.state.model import Job, Pipeline, ReportedTest
 from tests.support import connect, settings_for
 
 BRANCH = "feature/verbose-flag"
@@ -99,7 +99,7 @@ async def test_a_page_after_the_last_says_which_that_is(sandbox: Sandbox, failed
 async def test_a_report_that_could_not_be_read_is_not_called_one_without_failures(fresh_sandbox: Sandbox) -> None:
     failed = fresh_sandbox.fail_pipeline(BRANCH)
     suite = {"name": "unit", "total_count": 0, "suite_error": "JUnit XML parsing failed", "test_cases": []}
-    fresh_sandbox.knobs.fail("GET", "/test_report$", 200, {"total_count": 0, "test_suites": [suite]})
+    fresh_sandbox.faults.fail("GET", "/test_report$", 200, {"total_count": 0, "test_suites": [suite]})
     async with connect(settings_for(fresh_sandbox)) as agent:
         answer = await agent.call("get_test_report", pipeline_id=failed.id)
     assert answer.splitlines()[1:] == [

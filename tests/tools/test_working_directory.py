@@ -111,7 +111,7 @@ async def test_what_changed_on_both_sides_is_named_and_nothing_is_sent(sandbox: 
         theirs = [{"path": "README.md", "content": "theirs\n"}]
         await agent.call("commit_files", branch="both", ref="main", message="theirs", actions=theirs)
     (work / "README.md").write_text("mine\n")
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     async with connect(settings(sandbox, work)) as agent:  # another run, which did not make that commit
         told = await agent.refused("commit_files", branch="both", message="mine", paths=["**"])
         assert writes(sandbox) == []
@@ -178,7 +178,7 @@ async def test_a_link_out_of_the_working_directory_is_refused(sandbox: Sandbox, 
     (work / "out.txt").symlink_to(secret)
     (work / "folder").symlink_to(tmp_path)
     (work / "inside.txt").symlink_to("README.md")
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     async with connect(settings(sandbox, work)) as agent:
         for path, told in (
             ("out.txt", "a symbolic link out of the working directory"),
@@ -369,8 +369,8 @@ async def test_others_work_is_kept_where_no_remote_branch_is_known_as_in_a_merge
 async def test_of_two_commits_to_the_same_file_at_once_one_lands_and_the_other_is_told(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
         await agent.call("create_branch", branch="race")
-        sandbox.knobs.clear()
-        sandbox.knobs.delay("POST", "/repository/commits$", seconds=2.0, times=2)  # both have looked before one lands
+        sandbox.faults.clear()
+        sandbox.faults.delay("POST", "/repository/commits$", seconds=2.0, times=2)  # both have looked before one lands
         one, other = [{"path": "README.md", "content": "one"}], [{"path": "README.md", "content": "other"}]
         calls = [
             agent.client.call_tool("commit_files", {"branch": "race", "message": "m", "actions": actions})
@@ -418,7 +418,7 @@ async def test_a_merge_request_that_cannot_be_is_refused_before_anything_is_comm
     sandbox: Sandbox,
 ) -> None:
     one = {"message": "m", "actions": [{"path": "x", "content": "x"}]}
-    sandbox.knobs.clear()
+    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("commit_files", branch="main", merge_request={"title": "T"}, **one)
         assert "cannot be merged into itself" in told

@@ -1,1 +1,1 @@
-"""How GitLab writes the sandbox's things as JSON: one function per entity of the REST API."""
+"""The entities of the REST API: one function for each, which returns the JSON object that GitLab would send."""

@@ -1,86 +1,87 @@
-"""Notes, threads, drafts and reactions."""
+"""Notes, discussions, draft notes and emoji reactions."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from gitlab_mcp.sandbox.entities.users import maybe_user, stamp, user_basic
-from gitlab_mcp.sandbox.model import AwardEmoji, DraftNote, Issuable, MergeRequest, Note
-from gitlab_mcp.sandbox.suggestions import suggestions
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.state.model import Issuable, MergeRequest
+from gitlab_mcp.sandbox.state.notes import AwardEmoji, DraftNote, Note
+from gitlab_mcp.sandbox.state.world import World
+from gitlab_mcp.sandbox.text.suggestions import suggestions
 
 
-def note(world: World, noteable: Issuable, one: Note) -> dict[str, Any]:
+def note(world: World, noteable: Issuable, note: Note) -> dict[str, Any]:
     """Note."""
-    shown: dict[str, Any] = {
-        "id": one.id,
-        "type": one.type,
-        "body": one.body,
-        "author": user_basic(world, one.author),
-        "created_at": stamp(one.created_at),
-        "updated_at": stamp(one.updated_at),
-        "system": one.system,
+    entity: dict[str, Any] = {
+        "id": note.id,
+        "type": note.type,
+        "body": note.body,
+        "author": user_basic(world, note.author),
+        "created_at": stamp(note.created_at),
+        "updated_at": stamp(note.updated_at),
+        "system": note.system,
         "noteable_id": noteable.id,
         "noteable_type": noteable.kind,
         "project_id": noteable.project.id,
-        "resolvable": one.resolvable,
-        "confidential": one.internal,
-        "internal": one.internal,
+        "resolvable": note.resolvable,
+        "confidential": note.internal,
+        "internal": note.internal,
         "imported": False,
         "imported_from": "none",
         "noteable_iid": noteable.iid,
         "commands_changes": {},
     }
-    if one.position is not None:
-        shown |= {"commit_id": None, "position": one.position, "suggestions": suggestions(noteable, one)}
-    if one.resolvable:
-        shown |= {
-            "resolved": one.resolved,
-            "resolved_by": maybe_user(world, one.resolved_by),
-            "resolved_at": stamp(one.resolved_at),
+    if note.position is not None:
+        entity |= {"commit_id": None, "position": note.position, "suggestions": suggestions(noteable, note)}
+    if note.resolvable:
+        entity |= {
+            "resolved": note.resolved,
+            "resolved_by": maybe_user(world, note.resolved_by),
+            "resolved_at": stamp(note.resolved_at),
         }
-    return shown
+    return entity
 
 
 def discussion(world: World, noteable: Issuable, notes: list[Note]) -> dict[str, Any]:
     """Discussion."""
     resolvable = [one for one in notes if one.resolvable]
-    shown: dict[str, Any] = {
+    entity: dict[str, Any] = {
         "id": notes[0].discussion_id,
         "individual_note": notes[0].type is None,
         "resolvable": bool(resolvable),
         "notes": [note(world, noteable, one) for one in notes],
     }
     if resolvable:
-        shown["resolved"] = all(one.resolved for one in resolvable)
-    return shown
+        entity["resolved"] = all(one.resolved for one in resolvable)
+    return entity
 
 
-def draft_note(merge_request: MergeRequest, one: DraftNote) -> dict[str, Any]:
+def draft_note(merge_request: MergeRequest, draft: DraftNote) -> dict[str, Any]:
     """DraftNote."""
     empty: dict[str, Any] = {"base_sha": None, "start_sha": None, "head_sha": None, "old_path": None, "new_path": None}
     empty |= {"position_type": "text", "old_line": None, "new_line": None, "line_range": None}
     return {
-        "id": one.id,
-        "author_id": one.author.id,
+        "id": draft.id,
+        "author_id": draft.author.id,
         "merge_request_id": merge_request.id,
-        "resolve_discussion": one.resolve_discussion,
-        "discussion_id": one.discussion_id,
-        "note": one.note,
+        "resolve_discussion": draft.resolve_discussion,
+        "discussion_id": draft.discussion_id,
+        "note": draft.note,
         "commit_id": None,
-        "line_code": one.line_code,
-        "position": one.position or empty,
+        "line_code": draft.line_code,
+        "position": draft.position or empty,
     }
 
 
-def award_emoji(world: World, noteable: Issuable, one: AwardEmoji, on: Note | None) -> dict[str, Any]:
+def award_emoji(world: World, noteable: Issuable, emoji: AwardEmoji, on: Note | None) -> dict[str, Any]:
     """AwardEmoji."""
     return {
-        "id": one.id,
-        "name": one.name,
-        "user": user_basic(world, one.user),
-        "created_at": stamp(one.created_at),
-        "updated_at": stamp(one.created_at),
+        "id": emoji.id,
+        "name": emoji.name,
+        "user": user_basic(world, emoji.user),
+        "created_at": stamp(emoji.created_at),
+        "updated_at": stamp(emoji.created_at),
         "awardable_id": on.id if on else noteable.id,
         "awardable_type": "Note" if on else noteable.kind,
         "url": None,

@@ -1,14 +1,14 @@
-"""Pipelines and jobs."""
+"""Pipelines, jobs and test reports."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox.ci import Job, Pipeline, ReportedTest
 from gitlab_mcp.sandbox.entities import repository
 from gitlab_mcp.sandbox.entities.projects import web_url
 from gitlab_mcp.sandbox.entities.users import stamp, user_basic, user_full
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.state.model import Job, Pipeline, ReportedTest
+from gitlab_mcp.sandbox.state.world import World
 
 _ENDS = ("success", "failed", "skipped", "error")
 _RUNNER = {
@@ -28,19 +28,19 @@ _RUNNER = {
 }
 
 
-def pipeline_basic(world: World, one: Pipeline) -> dict[str, Any]:
+def pipeline_basic(world: World, pipeline: Pipeline) -> dict[str, Any]:
     """Ci::PipelineBasic."""
     return {
-        "id": one.id,
-        "iid": one.iid,
-        "project_id": one.project.id,
-        "sha": one.sha,
-        "ref": one.ref,
-        "status": one.status,
-        "source": one.source,
-        "created_at": stamp(one.created_at),
-        "updated_at": stamp(one.finished_at or one.created_at),
-        "web_url": f"{web_url(world, one.project)}/-/pipelines/{one.id}",
+        "id": pipeline.id,
+        "iid": pipeline.iid,
+        "project_id": pipeline.project.id,
+        "sha": pipeline.sha,
+        "ref": pipeline.ref,
+        "status": pipeline.status,
+        "source": pipeline.source,
+        "created_at": stamp(pipeline.created_at),
+        "updated_at": stamp(pipeline.finished_at or pipeline.created_at),
+        "web_url": f"{web_url(world, pipeline.project)}/-/pipelines/{pipeline.id}",
     }
 
 
@@ -49,18 +49,18 @@ def pipeline_with_metadata(world: World, one: Pipeline) -> dict[str, Any]:
     return {**pipeline(world, one), "name": None}
 
 
-def pipeline(world: World, one: Pipeline) -> dict[str, Any]:
+def pipeline(world: World, pipeline: Pipeline) -> dict[str, Any]:
     """Ci::Pipeline."""
     return {
-        **pipeline_basic(world, one),
+        **pipeline_basic(world, pipeline),
         "before_sha": "0" * 40,
         "tag": False,
         "yaml_errors": None,
-        "user": user_basic(world, one.user),
-        "started_at": stamp(one.created_at) if one.status == "running" or one.finished_at else None,
-        "finished_at": stamp(one.finished_at),
+        "user": user_basic(world, pipeline.user),
+        "started_at": stamp(pipeline.created_at) if pipeline.status == "running" or pipeline.finished_at else None,
+        "finished_at": stamp(pipeline.finished_at),
         "committed_at": None,
-        "duration": int((one.finished_at - one.created_at).total_seconds()) if one.finished_at else None,
+        "duration": int((pipeline.finished_at - pipeline.created_at).total_seconds()) if pipeline.finished_at else None,
         "queued_duration": 1,
         "coverage": None,
         "detailed_status": None,
@@ -68,31 +68,31 @@ def pipeline(world: World, one: Pipeline) -> dict[str, Any]:
     }
 
 
-def job(world: World, one: Job) -> dict[str, Any]:
+def job(world: World, job: Job) -> dict[str, Any]:
     """Ci::Job."""
-    project = one.project
-    sha = project.repository.resolve(one.pipeline.sha)
-    seconds = (one.finished_at or world.now()) - one.started_at if one.started_at else None
-    created = stamp(one.started_at or one.pipeline.created_at)
-    shown = {
-        "id": one.id,
-        "status": one.status,
-        "stage": one.stage,
-        "name": one.name,
-        "ref": one.pipeline.ref,
+    project = job.project
+    sha = project.repository.resolve(job.pipeline.sha)
+    seconds = (job.finished_at or world.now()) - job.started_at if job.started_at else None
+    created = stamp(job.started_at or job.pipeline.created_at)
+    entity = {
+        "id": job.id,
+        "status": job.status,
+        "stage": job.stage,
+        "name": job.name,
+        "ref": job.pipeline.ref,
         "tag": False,
         "coverage": None,
-        "allow_failure": one.allow_failure,
+        "allow_failure": job.allow_failure,
         "created_at": created,
-        "started_at": stamp(one.started_at),
-        "finished_at": stamp(one.finished_at),
+        "started_at": stamp(job.started_at),
+        "finished_at": stamp(job.finished_at),
         "erased_at": None,
         "duration": seconds.total_seconds() if seconds is not None else None,
         "queued_duration": 0.5,
-        "user": user_full(world, one.pipeline.user),
+        "user": user_full(world, job.pipeline.user),
         "commit": repository.commit(world, project, project.repository.commit(sha)) if sha else None,
-        "pipeline": pipeline_basic(world, one.pipeline),
-        "web_url": f"{web_url(world, project)}/-/jobs/{one.id}",
+        "pipeline": pipeline_basic(world, job.pipeline),
+        "web_url": f"{web_url(world, project)}/-/jobs/{job.id}",
         "project": {"ci_job_token_scope_enabled": bool(project.settings.get("ci_job_token_scope_enabled", False))},
         "artifacts": [],
         "runner": _RUNNER,
@@ -101,20 +101,20 @@ def job(world: World, one: Job) -> dict[str, Any]:
         "archived": False,
         "tag_list": [],
     }
-    if one.status == "failed":
-        shown["failure_reason"] = one.failure_reason or "script_failure"
-    return shown
+    if job.status == "failed":
+        entity["failure_reason"] = job.failure_reason or "script_failure"
+    return entity
 
 
-def test_report(one: Pipeline) -> dict[str, Any]:
-    """TestReport: a suite for each job that reported; retried ones do not count."""
-    suites = [_suite(job) for job in one.jobs if job.tests and not job.retried]
-    return {**_counts([job for job in one.jobs if not job.retried]), "test_suites": suites}
+def test_report(pipeline: Pipeline) -> dict[str, Any]:
+    """TestReport: a suite for each job with a report; jobs that were retried are left out."""
+    suites = [_suite(job) for job in pipeline.jobs if job.tests and not job.retried]
+    return {**_counts([job for job in pipeline.jobs if not job.retried]), "test_suites": suites}
 
 
-def test_report_summary(one: Pipeline) -> dict[str, Any]:
-    """TestReportSummary: the counts of the same without the cases."""
-    reporting = [job for job in one.jobs if job.tests and not job.retried]
+def test_report_summary(pipeline: Pipeline) -> dict[str, Any]:
+    """TestReportSummary: the counts of a TestReport, without its test cases."""
+    reporting = [job for job in pipeline.jobs if job.tests and not job.retried]
     total = {name.removeprefix("total_").removesuffix("_count"): count for name, count in _counts(reporting).items()}
     suites = [{**_suite(job), "build_ids": [job.id]} for job in reporting]
     for suite in suites:
@@ -136,14 +136,14 @@ def _counts(jobs: list[Job]) -> dict[str, Any]:
     }
 
 
-def _case(one: ReportedTest) -> dict[str, Any]:
+def _case(test: ReportedTest) -> dict[str, Any]:
     return {
-        "status": one.status,
-        "name": one.name,
-        "classname": one.classname,
-        "file": one.file,
-        "execution_time": one.seconds,
-        "system_output": one.output,
+        "status": test.status,
+        "name": test.name,
+        "classname": test.classname,
+        "file": test.file,
+        "execution_time": test.seconds,
+        "system_output": test.output,
         "stack_trace": None,
         "recent_failures": None,
         "attachment_url": None,

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from gitlab_mcp.sandbox import access
 from gitlab_mcp.sandbox.entities.users import day, stamp
-from gitlab_mcp.sandbox.model import MAINTAINER, OWNER, Label, Milestone, Project, User
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.state import permissions
+from gitlab_mcp.sandbox.state.model import Label, Milestone, Project
+from gitlab_mcp.sandbox.state.users import MAINTAINER, OWNER, User
+from gitlab_mcp.sandbox.state.world import World
 
-# What a new project on GitLab has, where the sandbox has nothing of its own to say.
+# The defaults of a new project on GitLab, for settings that the sandbox does not model.
 _SETTINGS: dict[str, Any] = {
     "packages_enabled": False,
     "resolve_outdated_diff_discussions": False,
@@ -96,16 +97,16 @@ EDITABLE = {**_SETTINGS, **_ADMIN_SETTINGS}
 
 
 def web_url(world: World, project: Project) -> str:
-    """The page of a project."""
+    """The web URL of a project."""
     return f"{world.url}/{project.full_path}"
 
 
 def project_basic(world: World, project: Project, user: User | None) -> dict[str, Any]:
-    """BasicProjectDetails, what lists and simple=true show."""
+    """BasicProjectDetails, for lists and simple=true."""
     url = web_url(world, project)
-    code = access.may_read_code(user, project)
+    code = permissions.may_read_code(user, project)
     files = project.repository.branches() if code else {}
-    # Of an empty repository GitLab names the branch that is to be its default.
+    # For an empty repository GitLab sends the branch that will become its default.
     branch = project.repository.default_branch
     readme = f"{url}/-/blob/{quote(branch)}/README.md" if files else None
     return {
@@ -141,16 +142,16 @@ def project_basic(world: World, project: Project, user: User | None) -> dict[str
 
 
 def last_activity(project: Project) -> datetime:
-    """When something was written in a project last."""
+    """The time of the last update in a project."""
     times = [issue.updated_at for issue in list(project.issues.values())]
     times += [merge_request.updated_at for merge_request in list(project.merge_requests.values())]
     return max([project.created_at, *times])
 
 
 def project_full(world: World, project: Project, user: User | None) -> dict[str, Any]:
-    """Projects::WithAccessAndCatalogSetting, what GET /projects/:id shows."""
+    """Projects::WithAccessAndCatalogSetting, for GET /projects/:id."""
     api = f"{world.url}/api/v4/projects/{project.id}"
-    level = access.role(user, project)
+    level = permissions.role(user, project)
     links = ("issues", "merge_requests", "repo_branches", "labels", "events", "members", "cluster_agents")
     settings = {name: project.settings.get(name, value) for name, value in _SETTINGS.items()}
     if level >= MAINTAINER:
@@ -163,7 +164,7 @@ def project_full(world: World, project: Project, user: User | None) -> dict[str,
         "marked_for_deletion_on": None,
         "empty_repo": project.repository.is_empty(),
         "archived": project.archived,
-        "can_create_merge_request_in": user is not None and access.may_read_code(user, project),
+        "can_create_merge_request_in": user is not None and permissions.may_read_code(user, project),
         "creator_id": project.creator.id,
         "open_issues_count": sum(1 for issue in list(project.issues.values()) if issue.state == "opened"),
         "description_html": f"<p>{project.description}</p>" if project.description else "",
@@ -176,44 +177,44 @@ def project_full(world: World, project: Project, user: User | None) -> dict[str,
     }
 
 
-def label(project: Project, one: Label, *, counts: bool = False) -> dict[str, Any]:
+def label(project: Project, label: Label, *, counts: bool = False) -> dict[str, Any]:
     """ProjectLabel."""
-    shown: dict[str, Any] = {
-        "id": one.id,
-        "name": one.name,
-        "description": one.description,
-        "description_html": one.description or "",
+    entity: dict[str, Any] = {
+        "id": label.id,
+        "name": label.name,
+        "description": label.description,
+        "description_html": label.description or "",
         "text_color": "#FFFFFF",
-        "color": one.color,
+        "color": label.color,
         "archived": False,
         "subscribed": False,
         "priority": None,
         "is_project_label": True,
     }
     if counts:
-        issues = [issue for issue in list(project.issues.values()) if one in issue.labels]
-        requests = [found for found in list(project.merge_requests.values()) if one in found.labels]
-        shown["open_issues_count"] = sum(1 for issue in issues if issue.state == "opened")
-        shown["closed_issues_count"] = sum(1 for issue in issues if issue.state == "closed")
-        shown["open_merge_requests_count"] = sum(1 for found in requests if found.state == "opened")
-    return shown
+        issues = [issue for issue in list(project.issues.values()) if label in issue.labels]
+        requests = [found for found in list(project.merge_requests.values()) if label in found.labels]
+        entity["open_issues_count"] = sum(1 for issue in issues if issue.state == "opened")
+        entity["closed_issues_count"] = sum(1 for issue in issues if issue.state == "closed")
+        entity["open_merge_requests_count"] = sum(1 for found in requests if found.state == "opened")
+    return entity
 
 
-def milestone(world: World, project: Project, one: Milestone | None) -> dict[str, Any] | None:
+def milestone(world: World, project: Project, milestone: Milestone | None) -> dict[str, Any] | None:
     """Milestone, or null."""
-    if one is None:
+    if milestone is None:
         return None
     return {
-        "id": one.id,
-        "iid": one.iid,
+        "id": milestone.id,
+        "iid": milestone.iid,
         "project_id": project.id,
-        "title": one.title,
-        "description": one.description,
-        "state": one.state,
-        "created_at": stamp(one.created_at),
-        "updated_at": stamp(one.updated_at),
-        "due_date": day(one.due_date),
-        "start_date": day(one.start_date),
-        "expired": one.due_date is not None and one.due_date < world.now().date(),
-        "web_url": f"{web_url(world, project)}/-/milestones/{one.iid}",
+        "title": milestone.title,
+        "description": milestone.description,
+        "state": milestone.state,
+        "created_at": stamp(milestone.created_at),
+        "updated_at": stamp(milestone.updated_at),
+        "due_date": day(milestone.due_date),
+        "start_date": day(milestone.start_date),
+        "expired": milestone.due_date is not None and milestone.due_date < world.now().date(),
+        "web_url": f"{web_url(world, project)}/-/milestones/{milestone.iid}",
     }

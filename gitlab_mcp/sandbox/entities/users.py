@@ -1,12 +1,13 @@
-"""People, their tokens and memberships."""
+"""Users, personal access tokens and project members."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 from typing import Any
 
-from gitlab_mcp.sandbox.model import Project, Token, User
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.state.model import Project, Token
+from gitlab_mcp.sandbox.state.users import User
+from gitlab_mcp.sandbox.state.world import World
 
 
 def stamp(moment: datetime | None) -> str | None:
@@ -39,7 +40,7 @@ def maybe_user(world: World, user: User | None) -> dict[str, Any] | None:
 
 
 def user_full(world: World, user: User) -> dict[str, Any]:
-    """User, what GET /users/:id shows to anyone."""
+    """User, for GET /users/:id."""
     return {
         **user_basic(world, user),
         "created_at": stamp(user.created_at),
@@ -61,7 +62,7 @@ def user_full(world: World, user: User) -> dict[str, Any]:
 
 
 def user_public(world: World, user: User) -> dict[str, Any]:
-    """UserPublic, what GET /user shows to oneself."""
+    """UserPublic, for GET /user."""
     whole = user_full(world, user)
     del whole["is_followed"]
     return {

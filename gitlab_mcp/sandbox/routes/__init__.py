@@ -1,4 +1,4 @@
-"""The REST routes, one module per GitLab noun; importing them registers them."""
+"""The REST routes, a module per GitLab noun; importing a module registers its routes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MODULES = (
     "pipelines",
     "pipeline_runs",
     "search",
-    "everywhere",
+    "all_projects",
     "releases",
     "wikis",
 )

@@ -5,24 +5,24 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gitlab_mcp.sandbox import access, activity
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import repository
-from gitlab_mcp.sandbox.errors import bad_request, forbidden, invalid_parameter, not_found
-from gitlab_mcp.sandbox.model import DEVELOPER
-from gitlab_mcp.sandbox.paging import page_of, paginate
-from gitlab_mcp.sandbox.repositories.repository import RefMoved, valid_branch_name
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.git.repository import RefMoved, valid_branch_name
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.errors import bad_request, forbidden, invalid_parameter, not_found
+from gitlab_mcp.sandbox.http.pagination import page_of, paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state.users import DEVELOPER
 
 _ALL = "/projects/:id/repository/branches"
 
 
-def _shown(call: Call, name: str, sha: str, merged: set[str] | None = None) -> dict[str, Any]:
+def _entity(call: Call, name: str, sha: str, merged: set[str] | None = None) -> dict[str, Any]:
     repo = call.project.repository
     if merged is None:
         tip = repo.branch(repo.default_branch)
         merged = {name} if tip and repo.is_ancestor(sha, tip) else set()
-    # GitLab does not call the default branch merged into itself.
+    # GitLab does not report the default branch as merged.
     return repository.branch(
         call.world,
         call.project,
@@ -34,7 +34,7 @@ def _shown(call: Call, name: str, sha: str, merged: set[str] | None = None) -> d
 
 
 @route("GET", _ALL, "search regex sort:enum(name_asc|updated_asc|updated_desc) page_token", job_token=True)
-def list_branches(call: Call) -> Reply:
+def list_branches(call: Call) -> Response:
     call.require_code()
     repo = call.project.repository
     found = repo.branches()
@@ -51,11 +51,11 @@ def list_branches(call: Call) -> Reply:
         names.sort(key=lambda name: commits[found[name]].committed_at, reverse=call.get("sort") == "updated_desc")
     page_of(call)
     merged = repo.merged_branches(repo.default_branch) if repo.branch(repo.default_branch) else set()
-    return paginate(call, names, lambda name: _shown(call, name, found[name], merged))
+    return paginate(call, names, lambda name: _entity(call, name, found[name], merged))
 
 
 def _matches(name: str, search: str) -> bool:
-    # GitLab docs: ^term is the beginning, term$ the end, a * in between anything.
+    # GitLab docs: ^term matches the beginning of a name, term$ its end, and * any characters.
     start, end = search.startswith("^"), search.endswith("$")
     term = search.lstrip("^").rstrip("$")
     pattern = ".*".join(re.escape(part) for part in term.split("*"))
@@ -75,7 +75,7 @@ def _tip(call: Call) -> str:
 @route("GET", f"{_ALL}/:branch")
 def get_branch(call: Call) -> Any:
     call.require_code()
-    return _shown(call, call.path["branch"], _tip(call))
+    return _entity(call, call.path["branch"], _tip(call))
 
 
 @route("POST", _ALL, "branch* ref*")
@@ -86,18 +86,18 @@ def create_branch(call: Call) -> Any:
         raise bad_request("Branch name is invalid")
     if repo.branch(name) is not None:
         raise bad_request("Branch already exists")
-    if not access.may_push(call.user, call.project, name):
+    if not permissions.may_push(call.user, call.project, name):
         raise forbidden("You are not allowed to create protected branches on this project.")
     sha = repo.resolve(ref)
     if sha is None:
         raise bad_request(f"Invalid reference name: {ref}")
     create_ref(call, name, sha)
     activity.branch_moved(call.world, call.project, call.me, name, None, sha)
-    return _shown(call, name, sha)
+    return _entity(call, name, sha)
 
 
 def create_ref(call: Call, name: str, sha: str) -> None:
-    """Make a branch; raises GitLab's 400 if one of that name, or below or above that name, is there."""
+    """Create a branch; raises GitLab's 400 if the name is taken, or is a prefix of another (a and a/b)."""
     try:
         call.project.repository.update_ref(f"refs/heads/{name}", sha, None)
     except RefMoved as error:
@@ -113,7 +113,7 @@ def delete_branch(call: Call) -> Any:
     call.require(DEVELOPER)
     if name == call.project.repository.default_branch:
         raise forbidden("Cannot remove HEAD branch")
-    if not access.may_delete_branch(call.user, call.project, name):
+    if not permissions.may_delete_branch(call.user, call.project, name):
         raise forbidden("Protected branch cannot be removed")
     call.project.repository.update_ref(f"refs/heads/{name}", None, sha)
     return None
@@ -125,6 +125,6 @@ def delete_merged(call: Call) -> Any:
     repo = call.project.repository
     if repo.branch(repo.default_branch):
         for name in repo.merged_branches(repo.default_branch):
-            if name != repo.default_branch and access.protection(call.project, name) is None:
+            if name != repo.default_branch and permissions.protection(call.project, name) is None:
                 repo.update_ref(f"refs/heads/{name}", None, repo.branch(name))
-    return Reply({"message": "202 Accepted"}, 202)
+    return Response({"message": "202 Accepted"}, 202)

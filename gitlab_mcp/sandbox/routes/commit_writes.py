@@ -1,4 +1,4 @@
-"""Writing commits: many files at once, cherry-picks and reverts."""
+"""Creating commits: from file actions, and as cherry-picks and reverts."""
 
 from __future__ import annotations
 
@@ -8,29 +8,23 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from gitlab_mcp.sandbox import access, activity
-from gitlab_mcp.sandbox.call import Call
 from gitlab_mcp.sandbox.entities import repository
-from gitlab_mcp.sandbox.errors import bad_request, forbidden, invalid_parameter
-from gitlab_mcp.sandbox.params import check as check_params
-from gitlab_mcp.sandbox.params import declare
-from gitlab_mcp.sandbox.repositories.commit_files import (
-    Action,
-    IndexFault,
-    Signature,
-    build_commit,
-    check_unchanged,
-)
-from gitlab_mcp.sandbox.repositories.merging import Conflict, identity, pick
-from gitlab_mcp.sandbox.repositories.repository import RefMoved, valid_branch_name
+from gitlab_mcp.sandbox.git.commit_files import Action, InvalidAction, Signature, build_commit, check_unchanged
+from gitlab_mcp.sandbox.git.merges import Conflict, identity, pick
+from gitlab_mcp.sandbox.git.repository import RefMoved, valid_branch_name
+from gitlab_mcp.sandbox.http.call import Call
+from gitlab_mcp.sandbox.http.errors import bad_request, forbidden, invalid_parameter
+from gitlab_mcp.sandbox.http.parameters import check as check_params
+from gitlab_mcp.sandbox.http.parameters import declare
+from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.routes.commits import commit_of_path
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.state import activity, permissions
 
 _ACTION = declare(
     "action*:enum(create|update|delete|move|chmod) file_path* previous_path content:any "
     "encoding:enum(text|base64)=text last_commit_id execute_filemode:bool"
 )
-# A push may move the branch while a commit is made; Gitaly's callers try again too, but not for ever.
+# A push may move the branch while a commit is built. Gitaly's callers retry too, a limited number of times.
 _ATTEMPTS = 20
 
 
@@ -45,14 +39,14 @@ def create_commit(call: Call) -> Any:
         raise invalid_parameter("start_branch, start_sha are mutually exclusive")
     actions = read_actions(call.params["actions"])
     sha = commit(call, actions)
-    one = call.project.repository.commit(sha)
-    return repository.commit_detail(call.world, call.project, one, stats=call.params["stats"])
+    created = call.project.repository.commit(sha)
+    return repository.commit_detail(call.world, call.project, created, stats=call.params["stats"])
 
 
-def read_actions(given: list[Any]) -> list[Action]:
-    """The actions of a commit, checked as Grape checks them: all faults in one message, by index."""
-    faults, actions = [], []
-    for index, raw in enumerate(given):
+def read_actions(raw_actions: list[Any]) -> list[Action]:
+    """The actions of a commit, validated as Grape does; raises 400 with all errors in one message, by index."""
+    errors, actions = [], []
+    for index, raw in enumerate(raw_actions):
         if not isinstance(raw, dict):
             raise invalid_parameter("actions is invalid")
         try:
@@ -61,19 +55,19 @@ def read_actions(given: list[Any]) -> list[Action]:
             body = getattr(error, "body", None)
             if not isinstance(body, dict):
                 raise
-            faults += [f"actions[{index}][{fault.replace(' ', '] ', 1)}" for fault in body["error"].split(", ")]
+            errors += [f"actions[{index}][{message.replace(' ', '] ', 1)}" for message in body["error"].split(", ")]
             continue
         kind = checked["action"]
         if kind == "update" and checked.get("content") is None:
-            faults.append(f"actions[{index}][content] is missing")
+            errors.append(f"actions[{index}][content] is missing")
         if kind == "move" and not checked.get("previous_path"):
-            faults.append(f"actions[{index}][previous_path] is missing")
+            errors.append(f"actions[{index}][previous_path] is missing")
         if kind == "chmod" and "execute_filemode" not in checked:
-            faults.append(f"actions[{index}][execute_filemode] is missing")
-        if not faults:
+            errors.append(f"actions[{index}][execute_filemode] is missing")
+        if not errors:
             actions.append(_action(checked))
-    if faults:
-        raise invalid_parameter(", ".join(faults))
+    if errors:
+        raise invalid_parameter(", ".join(errors))
     return actions
 
 
@@ -89,7 +83,7 @@ def _action(checked: dict[str, Any]) -> Action:
 
 
 def decode(content: Any, encoding: str) -> bytes | None:
-    """The bytes of a file's content; raises GitLab's 400 for what is no base64."""
+    """The bytes of a file's content; raises GitLab's 400 for invalid base64."""
     if content is None:
         return None
     if not isinstance(content, str):
@@ -103,12 +97,12 @@ def decode(content: Any, encoding: str) -> bytes | None:
 
 
 def commit(call: Call, actions: list[Action], *, start_branch: str | None = None) -> str:
-    """Commit to the branch of the call and return the new sha; everything or nothing."""
+    """Commit all actions to the branch of the call, or none, and return the new sha."""
     project, params = call.project, call.params
     branch, message = params["branch"], params["commit_message"]
     start_branch = start_branch or params.get("start_branch") or None
     start_sha = params.get("start_sha") or None
-    if not access.may_push(call.user, project, branch):
+    if not permissions.may_push(call.user, project, branch):
         raise forbidden("You are not allowed to push into this branch")
     if params.get("force") and not (start_branch or start_sha):
         raise invalid_parameter("force should be used with start_branch or start_sha")
@@ -119,7 +113,7 @@ def commit(call: Call, actions: list[Action], *, start_branch: str | None = None
         try:
             check_unchanged(project.repository, parent, actions)
             return build_commit(project.repository, parent, actions, message, author, committer, call.world.now())
-        except IndexFault as fault:
+        except InvalidAction as fault:
             raise bad_request(str(fault)) from fault
 
     return move_branch(
@@ -136,7 +130,10 @@ def move_branch(
     start_sha: str | None = None,
     force: bool = False,
 ) -> str:
-    """Put a new commit on a branch, building it again if the branch moved meanwhile; returns the commit's sha."""
+    """Add the commit that `build` makes for a parent to a branch, and return its sha.
+
+    If the branch moved meanwhile, the commit is built again.
+    """
     repo = call.project.repository
     for _ in range(_ATTEMPTS):
         tip = repo.branch(branch)
@@ -190,19 +187,19 @@ def revert(call: Call) -> Any:
 
 
 def _apply(call: Call, *, revert: bool) -> Any:
-    one = commit_of_path(call)
+    commit = commit_of_path(call)
     branch, repo = call.params["branch"], call.project.repository
-    if not access.may_push(call.user, call.project, branch):
+    if not permissions.may_push(call.user, call.project, branch):
         raise forbidden("You are not allowed to push into this branch")
     word = "revert" if revert else "cherry-pick"
-    message = f'Revert "{one.title}"\n\nThis reverts commit {one.sha}' if revert else call.get("message") or ""
+    message = f'Revert "{commit.title}"\n\nThis reverts commit {commit.sha}' if revert else call.get("message") or ""
 
     def build(parent: str | None) -> str:
         if parent is None:
             raise bad_request("You can only create or edit files when you are on a branch")
         who = identity(call.me.name, call.me.email, call.world.now(), "COMMITTER")
         try:
-            return pick(repo, parent, one.sha, who, message=message, revert=revert)
+            return pick(repo, parent, commit.sha, who, message=message, revert=revert)
         except Conflict as error:
             raise bad_request(
                 f"Sorry, we cannot {word} this commit automatically. This commit may already have been {word}ed, "

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import repository
 from gitlab_mcp.sandbox.entities.merge_requests import merge_request_basic
-from gitlab_mcp.sandbox.errors import not_found
-from gitlab_mcp.sandbox.paging import page_of, paginate
-from gitlab_mcp.sandbox.repositories.diffs import of_commit
-from gitlab_mcp.sandbox.repositories.repository import Commit
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.git.diffs import of_commit
+from gitlab_mcp.sandbox.git.repository import Commit
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.errors import not_found
+from gitlab_mcp.sandbox.http.pagination import page_of, paginate
+from gitlab_mcp.sandbox.http.routing import route
 
 _ALL = "/projects/:id/repository/commits"
 
@@ -32,7 +32,7 @@ def commit_of_path(call: Call) -> Commit:
     "ref_name path since:dt until:dt author all:bool with_stats:bool first_parent:bool follow:bool "
     "order:enum(default|topo)=default trailers:bool",
 )
-def list_commits(call: Call) -> Reply:
+def list_commits(call: Call) -> Response:
     call.require_code()
     repo = call.project.repository
     options = ["--topo-order"] if call.get("order") == "topo" else []
@@ -52,17 +52,17 @@ def list_commits(call: Call) -> Reply:
     options += ["--follow"] if call.get("follow") and path else []
     found = repo.log([*options, *start, "--", *([f":(literal){path}"] if path else [])])
 
-    def shown(one: Commit) -> dict[str, Any]:
-        entity = repository.commit(call.world, call.project, one)
+    def present(commit: Commit) -> dict[str, Any]:
+        entity = repository.commit(call.world, call.project, commit)
         if call.get("with_stats"):
-            entity["stats"] = repository.commit_stats(call.project, one)
+            entity["stats"] = repository.commit_stats(call.project, commit)
         return entity
 
-    return paginate(call, found, shown, total=False)
+    return paginate(call, found, present, total=False)
 
 
 def _start(call: Call) -> list[str]:
-    """The revisions to list from: GitLab's ref_name is a branch, a tag, a commit or a range such as main..topic."""
+    """The revisions for git log; GitLab's ref_name is a branch, a tag, a commit or a range such as main..topic."""
     repo = call.project.repository
     ref = call.get("ref_name") or repo.default_branch
     excluded, dots, included = ref.partition("..")
@@ -76,26 +76,26 @@ def _start(call: Call) -> list[str]:
 
 @route("GET", f"{_ALL}/:sha", "stats:bool=true", job_token=True)
 def get_commit(call: Call) -> Any:
-    one = commit_of_path(call)
-    return repository.commit_detail(call.world, call.project, one, stats=call.params["stats"])
+    commit = commit_of_path(call)
+    return repository.commit_detail(call.world, call.project, commit, stats=call.params["stats"])
 
 
 @route("GET", f"{_ALL}/:sha/diff", "unidiff:bool")
-def get_diff(call: Call) -> Reply:
-    one = commit_of_path(call)
-    found = of_commit(call.project.repository, one.sha, one.parents)
+def get_diff(call: Call) -> Response:
+    commit = commit_of_path(call)
+    found = of_commit(call.project.repository, commit.sha, commit.parents)
     return paginate(call, found, lambda each: repository.diff(each, unidiff=bool(call.get("unidiff"))))
 
 
 @route("GET", f"{_ALL}/:sha/merge_requests", "state:enum(opened|closed|locked|merged|all)", job_token=True)
-def get_merge_requests(call: Call) -> Reply:
-    one = commit_of_path(call)
+def get_merge_requests(call: Call) -> Response:
+    commit = commit_of_path(call)
     repo = call.project.repository
     found = []
     for merge_request in list(call.project.merge_requests.values()):
         version = merge_request.version
-        inside = one.sha in repo.run("rev-list", f"{version.base}..{version.head}").split()
-        if inside or one.sha in (merge_request.merge_commit_sha, merge_request.squash_commit_sha):
+        inside = commit.sha in repo.run("rev-list", f"{version.base}..{version.head}").split()
+        if inside or commit.sha in (merge_request.merge_commit_sha, merge_request.squash_commit_sha):
             found.append(merge_request)
     if call.get("state") not in (None, "all"):
         found = [each for each in found if each.state == call.params["state"]]
@@ -103,11 +103,11 @@ def get_merge_requests(call: Call) -> Reply:
 
 
 @route("GET", f"{_ALL}/:sha/refs", "type:enum(branch|tag|all)=all")
-def get_refs(call: Call) -> Reply:
-    one = commit_of_path(call)
+def get_refs(call: Call) -> Response:
+    commit = commit_of_path(call)
     repo = call.project.repository
     found = []
     for kind, prefix in (("branch", "refs/heads/"), ("tag", "refs/tags/")):
         if call.get("type") in (kind, "all"):
-            found += [{"type": kind, "name": name} for name in repo.refs(prefix, f"--contains={one.sha}")]
+            found += [{"type": kind, "name": name} for name in repo.refs(prefix, f"--contains={commit.sha}")]
     return paginate(call, found, lambda each: each)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from gitlab_mcp.sandbox.call import Call
 from gitlab_mcp.sandbox.entities import repository
 from gitlab_mcp.sandbox.entities.projects import web_url
-from gitlab_mcp.sandbox.errors import bad_request, invalid_parameter, not_found
-from gitlab_mcp.sandbox.repositories import diffs
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.git import diffs
+from gitlab_mcp.sandbox.http.call import Call
+from gitlab_mcp.sandbox.http.errors import bad_request, invalid_parameter, not_found
+from gitlab_mcp.sandbox.http.routing import route
 
 
 @route("GET", "/projects/:id/repository/compare", "from* to* from_project_id:int straight:bool=false unidiff:bool")
@@ -23,14 +23,14 @@ def compare(call: Call) -> Any:
         raise not_found("Ref")
     base = start if call.params["straight"] else repo.merge_base(start, end)
     commits = repo.log(["--reverse", f"{start}..{end}"])
-    found = diffs.compare(repo, base, end) if base else []
-    shown = [repository.commit(call.world, call.project, one) for one in commits]
+    file_diffs = diffs.compare(repo, base, end) if base else []
+    rendered = [repository.commit(call.world, call.project, one) for one in commits]
     dots = ".." if call.params["straight"] else "..."
     return {
-        "commit": shown[-1] if shown else None,
-        "commits": shown,
-        "diffs": [repository.diff(one, unidiff=bool(call.get("unidiff"))) for one in found[: diffs.MAX_FILES]],
-        "compare_timeout": len(found) > diffs.MAX_FILES,
+        "commit": rendered[-1] if rendered else None,
+        "commits": rendered,
+        "diffs": [repository.diff(one, unidiff=bool(call.get("unidiff"))) for one in file_diffs[: diffs.MAX_FILES]],
+        "compare_timeout": len(file_diffs) > diffs.MAX_FILES,
         "compare_same_ref": start == end,
         "web_url": f"{web_url(call.world, call.project)}/-/compare/{quote(old)}{dots}{quote(new)}",
     }
@@ -49,7 +49,7 @@ def merge_base(call: Call) -> Any:
     unknown = [ref for ref, sha in shas.items() if sha is None]
     if unknown:
         raise bad_request(f"Could not find ref{'s' if len(unknown) > 1 else ''}: {', '.join(unknown)}")
-    found = repo.merge_base(*[sha for sha in shas.values() if sha])
-    if found is None:
+    base = repo.merge_base(*[sha for sha in shas.values() if sha])
+    if base is None:
         raise not_found("Merge Base")
-    return repository.commit(call.world, call.project, repo.commit(found))
+    return repository.commit(call.world, call.project, repo.commit(base))

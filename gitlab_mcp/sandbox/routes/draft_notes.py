@@ -1,67 +1,70 @@
-"""Comments of a review that are not published yet."""
+"""Draft notes: the comments of a review before it is published."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox import activity, reviewing
-from gitlab_mcp.sandbox.call import Call, Reply
-from gitlab_mcp.sandbox.diff_position import kept_position, line_code
 from gitlab_mcp.sandbox.entities.notes import draft_note
-from gitlab_mcp.sandbox.errors import bad_request, not_found
-from gitlab_mcp.sandbox.interpretation import interpret
-from gitlab_mcp.sandbox.issuables import check_note
-from gitlab_mcp.sandbox.mentions import note_mentions
-from gitlab_mcp.sandbox.model import DraftNote, MergeRequest, Note
-from gitlab_mcp.sandbox.paging import paginate
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.errors import bad_request, not_found
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.routes.discussions import reply, resolve
+from gitlab_mcp.sandbox.routes.issuables import check_note
 from gitlab_mcp.sandbox.routes.noteables import readable_notes
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.state import activity, merge_requests
+from gitlab_mcp.sandbox.state.diff_position import line_code, stored_position
+from gitlab_mcp.sandbox.state.model import MergeRequest
+from gitlab_mcp.sandbox.state.notes import DraftNote, Note
+from gitlab_mcp.sandbox.text.mentions import record_mentions
+from gitlab_mcp.sandbox.text.quick_action_interpreter import interpret
 
 _ALL = "/projects/:id/merge_requests/:merge_request_iid/draft_notes"
 _FIELDS = "in_reply_to_discussion_id commit_id resolve_discussion:bool position:obj"
 
 
-def _mine(call: Call, one: MergeRequest) -> list[DraftNote]:
-    return [draft for draft in one.drafts if draft.author is call.me]
+def _mine(call: Call, merge_request: MergeRequest) -> list[DraftNote]:
+    return [draft for draft in merge_request.drafts if draft.author is call.me]
 
 
-def _draft(call: Call, one: MergeRequest) -> DraftNote:
+def _draft(call: Call, merge_request: MergeRequest) -> DraftNote:
     number = call.number("draft_note_id", "")
-    found = next((draft for draft in _mine(call, one) if draft.id == number), None)
+    found = next((draft for draft in _mine(call, merge_request) if draft.id == number), None)
     if found is None:
         raise not_found()
     return found
 
 
-def _thread(call: Call, one: MergeRequest, thread: str) -> list[Note]:
-    return [each for each in readable_notes(call, one) if each.discussion_id == thread]
+def _thread(call: Call, merge_request: MergeRequest, thread: str) -> list[Note]:
+    return [each for each in readable_notes(call, merge_request) if each.discussion_id == thread]
 
 
-def _place(one: MergeRequest, given: dict[str, Any] | None) -> tuple[dict[str, Any] | None, str | None]:
-    """The position of a draft and the name of its line: GitLab keeps a draft whose line is not in the diff."""
-    position = kept_position(one, given) if given else None
-    return position, line_code(one, position) if position else None
+def _place(
+    merge_request: MergeRequest, raw_position: dict[str, Any] | None
+) -> tuple[dict[str, Any] | None, str | None]:
+    """The position of a draft and its line code, which is None if its line is not in the diff (GitLab allows that)."""
+    position = stored_position(merge_request, raw_position) if raw_position else None
+    return position, line_code(merge_request, position) if position else None
 
 
 @route("GET", _ALL, user_needed=True)
-def list_drafts(call: Call) -> Reply:
-    one = call.merge_request()
-    return paginate(call, _mine(call, one), lambda draft: draft_note(one, draft))
+def list_drafts(call: Call) -> Response:
+    merge_request = call.merge_request()
+    return paginate(call, _mine(call, merge_request), lambda draft: draft_note(merge_request, draft))
 
 
 @route("GET", f"{_ALL}/:draft_note_id", user_needed=True)
 def get_draft(call: Call) -> Any:
-    one = call.merge_request()
-    return draft_note(one, _draft(call, one))
+    merge_request = call.merge_request()
+    return draft_note(merge_request, _draft(call, merge_request))
 
 
 @route("POST", _ALL, f"note* {_FIELDS}", user_needed=True)
 def create_draft(call: Call) -> Any:
-    one = call.merge_request()
+    merge_request = call.merge_request()
     check_note(call.params["note"])
     thread = call.get("in_reply_to_discussion_id") or None
-    if thread and not _thread(call, one, thread):
+    if thread and not _thread(call, merge_request, thread):
         raise bad_request({"base": ["Thread to reply to cannot be found"]})
     position = call.get("position")
     draft = DraftNote(
@@ -70,38 +73,38 @@ def create_draft(call: Call) -> Any:
         call.params["note"],
         thread,
         bool(call.get("resolve_discussion")),
-        *_place(one, position),
+        *_place(merge_request, position),
     )
-    one.drafts.append(draft)
-    if len(_mine(call, one)) == 1:
-        reviewing.set_state(call.world, one, call.me, "review_started")
-    return draft_note(one, draft)
+    merge_request.drafts.append(draft)
+    if len(_mine(call, merge_request)) == 1:
+        merge_requests.set_reviewer_state(call.world, merge_request, call.me, "review_started")
+    return draft_note(merge_request, draft)
 
 
 @route("PUT", f"{_ALL}/:draft_note_id", "note position:obj", user_needed=True)
 def update_draft(call: Call) -> Any:
-    one = call.merge_request()
-    draft = _draft(call, one)
-    if call.given("note"):
+    merge_request = call.merge_request()
+    draft = _draft(call, merge_request)
+    if call.has("note"):
         check_note(call.params["note"])
         draft.note = call.params["note"]
     if call.get("position"):
-        draft.position, draft.line_code = _place(one, call.params["position"])
-    return draft_note(one, draft)
+        draft.position, draft.line_code = _place(merge_request, call.params["position"])
+    return draft_note(merge_request, draft)
 
 
 @route("DELETE", f"{_ALL}/:draft_note_id", user_needed=True)
 def delete_draft(call: Call) -> Any:
-    one = call.merge_request()
-    one.drafts.remove(_draft(call, one))
+    merge_request = call.merge_request()
+    merge_request.drafts.remove(_draft(call, merge_request))
     return None
 
 
 @route("PUT", f"{_ALL}/:draft_note_id/publish", user_needed=True)
-def publish_draft(call: Call) -> Reply:
-    one = call.merge_request()
-    _publish(call, one, _draft(call, one))
-    return Reply(None, 204)
+def publish_draft(call: Call) -> Response:
+    merge_request = call.merge_request()
+    _publish(call, merge_request, _draft(call, merge_request))
+    return Response(None, 204)
 
 
 @route(
@@ -110,40 +113,42 @@ def publish_draft(call: Call) -> Reply:
     "note internal:bool reviewer_state:enum(requested_changes|reviewed)",
     user_needed=True,
 )
-def publish_drafts(call: Call) -> Reply:
-    one = call.merge_request()
+def publish_drafts(call: Call) -> Response:
+    merge_request = call.merge_request()
     if call.get("note"):
         check_note(call.params["note"])
-    for draft in _mine(call, one):
-        _publish(call, one, draft)
+    for draft in _mine(call, merge_request):
+        _publish(call, merge_request, draft)
     if text := call.get("note"):
-        interpreted = interpret(call, one, text, "note")
+        interpreted = interpret(call, merge_request, text, "note")
         if not interpreted.only_commands:
-            note_mentions(call.world, interpreted.content, interpreted.where)
-            activity.comment(call.world, one, call.me, interpreted.content, internal=bool(call.get("internal")))
+            record_mentions(call.world, interpreted.content, interpreted.where)
+            activity.comment(
+                call.world, merge_request, call.me, interpreted.content, internal=bool(call.get("internal"))
+            )
         interpreted.apply()
     if state := call.get("reviewer_state"):
-        reviewing.set_state(call.world, one, call.me, state)
-    return Reply(None, 204)
+        merge_requests.set_reviewer_state(call.world, merge_request, call.me, state)
+    return Response(None, 204)
 
 
-def _publish(call: Call, one: MergeRequest, draft: DraftNote) -> None:
-    interpreted = interpret(call, one, draft.note, "draft note")
-    one.drafts.remove(draft)
+def _publish(call: Call, merge_request: MergeRequest, draft: DraftNote) -> None:
+    interpreted = interpret(call, merge_request, draft.note, "draft note")
+    merge_request.drafts.remove(draft)
     if draft.position and draft.line_code is None:
-        return  # DraftNotes::PublishService deletes it, although no note can be made of it
+        return  # DraftNotes::PublishService deletes the draft even if its note is not valid
     if not interpreted.only_commands:
-        note_mentions(call.world, interpreted.content, interpreted.where)
-        _comment(call, one, draft, interpreted.content)
+        record_mentions(call.world, interpreted.content, interpreted.where)
+        _comment(call, merge_request, draft, interpreted.content)
     interpreted.apply()
 
 
-def _comment(call: Call, one: MergeRequest, draft: DraftNote, text: str) -> None:
-    found = _thread(call, one, draft.discussion_id) if draft.discussion_id else []
-    if not found:
+def _comment(call: Call, merge_request: MergeRequest, draft: DraftNote, text: str) -> None:
+    thread = _thread(call, merge_request, draft.discussion_id) if draft.discussion_id else []
+    if not thread:
         kind = "DiffNote" if draft.position else "DiscussionNote"
-        activity.comment(call.world, one, call.me, text, type=kind, position=draft.position)
+        activity.comment(call.world, merge_request, call.me, text, type=kind, position=draft.position)
         return
-    made = reply(call, one, found, text)
+    answer = reply(call, merge_request, thread, text)
     if draft.resolve_discussion:
-        resolve(call, one, [*found, made], True)
+        resolve(call, merge_request, [*thread, answer], True)

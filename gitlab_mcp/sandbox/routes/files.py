@@ -6,13 +6,13 @@ import base64
 import hashlib
 from typing import Any
 
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities.repository import commit as commit_entity
-from gitlab_mcp.sandbox.errors import invalid_parameter, not_found
-from gitlab_mcp.sandbox.repositories.commit_files import Action
-from gitlab_mcp.sandbox.repositories.trees import EXECUTABLE, Entry, blame, find, last_commit, read_blob
+from gitlab_mcp.sandbox.git.commit_files import Action
+from gitlab_mcp.sandbox.git.trees import EXECUTABLE, Entry, blame, find, last_commit, read_blob
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.errors import invalid_parameter, not_found
+from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.routes.commit_writes import commit, decode
-from gitlab_mcp.sandbox.routing import route
 
 _ONE = "/projects/:id/repository/files/:file_path"
 _WRITE = "branch* commit_message* start_branch author_email author_name"
@@ -42,7 +42,7 @@ def _find(call: Call, ref: str | None) -> tuple[str, Entry]:
     return sha, entry
 
 
-def _facts(call: Call, sha: str, entry: Entry, content: bytes) -> dict[str, Any]:
+def _metadata(call: Call, sha: str, entry: Entry, content: bytes) -> dict[str, Any]:
     return {
         "file_name": entry.name,
         "file_path": entry.path,
@@ -57,27 +57,27 @@ def _facts(call: Call, sha: str, entry: Entry, content: bytes) -> dict[str, Any]
     }
 
 
-def _headers(facts: dict[str, Any]) -> dict[str, str]:
-    # Header values are bytes: GitLab sends UTF-8 there.
-    shown = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in facts.items()}
-    return {f"x-gitlab-{name.replace('_', '-')}": value for name, value in shown.items()}
+def _headers(metadata: dict[str, Any]) -> dict[str, str]:
+    # GitLab sends header values as UTF-8; http.app encodes them.
+    texts = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in metadata.items()}
+    return {f"x-gitlab-{name.replace('_', '-')}": value for name, value in texts.items()}
 
 
 @route("GET", _ONE, "ref*")
-def get_file(call: Call) -> Reply:
+def get_file(call: Call) -> Response:
     sha, entry = _find(call, call.params["ref"])
     content = read_blob(call.project.repository, entry.sha)
-    facts = _facts(call, sha, entry, content)
-    return Reply({**facts, "content": base64.b64encode(content).decode()}, headers=_headers(facts))
+    metadata = _metadata(call, sha, entry, content)
+    return Response({**metadata, "content": base64.b64encode(content).decode()}, headers=_headers(metadata))
 
 
 @route("GET", f"{_ONE}/raw", "ref lfs:bool", job_token=True)
-def get_raw_file(call: Call) -> Reply:
+def get_raw_file(call: Call) -> Response:
     sha, entry = _find(call, call.get("ref"))
     content = read_blob(call.project.repository, entry.sha)
-    headers = _headers(_facts(call, sha, entry, content))
+    headers = _headers(_metadata(call, sha, entry, content))
     kind = "application/octet-stream" if b"\x00" in content[:8000] else "text/plain; charset=utf-8"
-    return Reply(content, headers=headers, media_type=kind)
+    return Response(content, headers=headers, media_type=kind)
 
 
 @route("GET", f"{_ONE}/blame", "ref* range:obj")
@@ -91,14 +91,14 @@ def get_blame(call: Call) -> Any:
         first, last = int(lines["start"]), int(lines["end"])
         if not 0 < first <= last:
             raise invalid_parameter("range[end] is invalid")
-    shown = []
-    for one, lines_of_one in blame(call.project.repository, sha, entry.path, first, last):
-        entity = commit_entity(call.world, call.project, one)
-        shown.append({"commit": {name: entity[name] for name in _BLAMED}, "lines": lines_of_one})
-    return shown
+    groups = []
+    for commit_of_lines, lines_of_one in blame(call.project.repository, sha, entry.path, first, last):
+        entity = commit_entity(call.world, call.project, commit_of_lines)
+        groups.append({"commit": {name: entity[name] for name in _BLAMED}, "lines": lines_of_one})
+    return groups
 
 
-def _answer(call: Call) -> dict[str, str]:
+def _file_info(call: Call) -> dict[str, str]:
     return {"file_path": call.path["file_path"], "branch": call.params["branch"]}
 
 
@@ -114,13 +114,13 @@ def _write(call: Call, kind: str) -> None:
 @route("POST", _ONE, f"{_WRITE} {_CONTENT}")
 def create_file(call: Call) -> Any:
     _write(call, "create")
-    return _answer(call)
+    return _file_info(call)
 
 
 @route("PUT", _ONE, f"{_WRITE} {_CONTENT} last_commit_id")
 def update_file(call: Call) -> Any:
     _write(call, "update")
-    return _answer(call)
+    return _file_info(call)
 
 
 @route("DELETE", _ONE, f"{_WRITE} last_commit_id")

@@ -1,29 +1,31 @@
-"""What an issue is tied to: other issues, and the merge requests that mention or close it."""
+"""Links of an issue: related issues, merge requests that mention or close it, and its participants."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox import access, activity, references
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import issues
 from gitlab_mcp.sandbox.entities.merge_requests import merge_request_basic
 from gitlab_mcp.sandbox.entities.users import user_basic
-from gitlab_mcp.sandbox.errors import conflict, forbidden, not_found
-from gitlab_mcp.sandbox.model import PLANNER, Issue, IssueLink
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.errors import conflict, forbidden, not_found
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state.model import Issue, IssueLink
+from gitlab_mcp.sandbox.state.users import PLANNER
+from gitlab_mcp.sandbox.text import references
 
 
 @route("GET", "/projects/:id/issues/:issue_iid/related_merge_requests")
-def related_merge_requests(call: Call) -> Reply:
+def related_merge_requests(call: Call) -> Response:
     numbers = issues.mentioning(call.issue())
     found = [call.project.merge_requests[number] for number in numbers]
     return paginate(call, found, lambda one: merge_request_basic(call.world, one))
 
 
 @route("GET", "/projects/:id/issues/:issue_iid/closed_by")
-def closed_by(call: Call) -> Reply:
+def closed_by(call: Call) -> Response:
     issue = call.issue()
     found = [one for one in list(call.project.merge_requests.values()) if issue in references.closes(one)]
     return paginate(call, found, lambda one: merge_request_basic(call.world, one))
@@ -36,7 +38,7 @@ def list_links(call: Call) -> Any:
 
 
 def _readable(call: Call, link: IssueLink) -> bool:
-    return access.may_read_issue(call.user, link.source) and access.may_read_issue(call.user, link.target)
+    return permissions.may_read_issue(call.user, link.source) and permissions.may_read_issue(call.user, link.target)
 
 
 @route(
@@ -72,9 +74,9 @@ def _target(call: Call) -> Issue:
     project = call.world.find_project(key, "GET", f"/projects/{key}")
     number = call.params["target_issue_iid"]
     issue = project.issues.get(int(number)) if number.isdecimal() else None
-    if not access.may_see(call.user, project):
+    if not permissions.may_see(call.user, project):
         raise not_found("Project")
-    if issue is None or not access.may_read_issue(call.user, issue):
+    if issue is None or not permissions.may_read_issue(call.user, issue):
         raise not_found()
     return issue
 
@@ -86,11 +88,11 @@ def delete_link(call: Call) -> Any:
         raise forbidden()
     for side in (link.source, link.target):
         side.links.remove(link)
-    return Reply(issues.issue_link(call.world, link))
+    return Response(issues.issue_link(call.world, link))
 
 
 @route("GET", "/projects/:id/issues/:issue_iid/participants")
-def participants(call: Call) -> Reply:
+def participants(call: Call) -> Response:
     issue = call.issue()
     people = dict.fromkeys([issue.author, *issue.assignees, *(note.author for note in issue.notes if not note.system)])
     return paginate(call, list(people), lambda user: user_basic(call.world, user))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox import access, activity
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import issues
-from gitlab_mcp.sandbox.errors import conflict, forbidden, invalid_parameter
-from gitlab_mcp.sandbox.interpretation import describe, describe_new
-from gitlab_mcp.sandbox.issuables import (
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.errors import conflict, forbidden, invalid_parameter
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.routes.issuables import (
     FIELDS,
     FILTERS,
     check_exclusive,
@@ -18,9 +18,10 @@ from gitlab_mcp.sandbox.issuables import (
     initial_fields,
     set_fields,
 )
-from gitlab_mcp.sandbox.model import OWNER, PLANNER, Issue
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state.model import Issue
+from gitlab_mcp.sandbox.state.users import OWNER, PLANNER
+from gitlab_mcp.sandbox.text.quick_action_interpreter import apply_new_description, interpret_description
 
 _TYPE = "issue_type:enum(issue|incident|test_case|requirement|task|ticket)"
 _FIELDS = f"{FIELDS} due_date:date confidential:bool {_TYPE} created_at:dt updated_at:dt weight:int start_date:date"
@@ -34,11 +35,11 @@ _FIELDS = f"{FIELDS} due_date:date confidential:bool {_TYPE} created_at:dt updat
     "updated_at|weight)=created_at",
     job_token=True,
 )
-def list_issues(call: Call) -> Reply:
-    found = [one for one in list(call.project.issues.values()) if access.may_read_issue(call.user, one)]
-    if call.given("confidential"):
+def list_issues(call: Call) -> Response:
+    found = [one for one in list(call.project.issues.values()) if permissions.may_read_issue(call.user, one)]
+    if call.has("confidential"):
         found = [one for one in found if one.confidential == call.params["confidential"]]
-    if call.given("issue_type"):
+    if call.has("issue_type"):
         found = [one for one in found if one.issue_type == call.params["issue_type"]]
     if call.get("due_date") == "0":
         found = [one for one in found if one.due_date is None]
@@ -59,12 +60,12 @@ def create_issue(call: Call) -> Any:
     check_texts(call.params["title"], call.get("description"))
     project, world = call.project, call.world
     number = max(project.issues, default=0) + 1
-    if call.given("iid") and call.role >= OWNER:
+    if call.has("iid") and call.role >= OWNER:
         number = call.params["iid"]
         if number in project.issues:
             raise conflict("Duplicated issue")
-    given = call.get("description")
-    describe(call)
+    raw_description = call.get("description")
+    interpret_description(call)
     now = call.world.now()
     if call.role >= OWNER and call.get("created_at"):
         now = call.params["created_at"]
@@ -82,7 +83,7 @@ def create_issue(call: Call) -> Any:
         due_date=call.get("due_date"),
     )
     initial_fields(call, issue)
-    describe_new(call, issue, given)
+    apply_new_description(call, issue, raw_description)
     project.issues[number] = issue
     activity.mention(world, issue, call.me, f"{issue.title}\n{issue.description or ''}")
     return issues.issue(world, issue)
@@ -98,11 +99,11 @@ def update_issue(call: Call) -> Any:
             "issue_type are missing, at least one parameter must be provided"
         )
     issue = call.issue()
-    if not access.may_edit(call.user, issue):
+    if not permissions.may_edit(call.user, issue):
         raise forbidden()
     check_texts(call.get("title"), call.get("description"))
-    described = describe(call, issue)
-    if access.may_set_metadata(call.user, issue):
+    described = interpret_description(call, issue)
+    if permissions.may_set_metadata(call.user, issue):
         issue.due_date = call.get("due_date", issue.due_date)
         issue.issue_type = call.get("issue_type") or issue.issue_type
         activity.set_confidential(call.world, issue, call.me, call.get("confidential", issue.confidential))

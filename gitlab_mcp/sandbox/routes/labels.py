@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import projects
-from gitlab_mcp.sandbox.errors import bad_request, conflict, invalid_parameter, not_found
-from gitlab_mcp.sandbox.model import REPORTER, Label, Project
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.routing import route
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.errors import bad_request, conflict, invalid_parameter, not_found
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.state.model import Label, Project
+from gitlab_mcp.sandbox.state.users import REPORTER
+from gitlab_mcp.sandbox.state.world import World
 
 
 def labels_named(world: World, project: Project, names: list[str], *, create: bool = True) -> list[Label]:
-    """The labels of these names; GitLab docs: unknown ones are created."""
+    """The labels with these names; GitLab docs: labels that do not exist are created."""
     found = []
     for name in names:
         label = next((one for one in list(project.labels.values()) if one.name.lower() == name.lower()), None)
@@ -35,7 +36,7 @@ def _label(call: Call) -> Label:
 
 
 @route("GET", "/projects/:id/labels", "with_counts:bool search include_ancestor_groups:bool archived:bool")
-def list_labels(call: Call) -> Reply:
+def list_labels(call: Call) -> Response:
     found = sorted(call.project.labels.values(), key=lambda one: one.name.lower())
     if search := call.get("search"):
         found = [one for one in found if search.lower() in f"{one.name} {one.description or ''}".lower()]

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import users
-from gitlab_mcp.sandbox.errors import bad_request, conflict, not_found, unauthorized
-from gitlab_mcp.sandbox.model import GUEST, MAINTAINER, OWNER, User
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.errors import bad_request, conflict, not_found, unauthorized
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.state.users import GUEST, MAINTAINER, OWNER, User
 
 _LEVELS = (5, 10, 15, 20, 25, 30, 40, 50)
 
 
 @route("GET", "/projects/:id/members", "query user_ids:ints")
 @route("GET", "/projects/:id/members/all", "query user_ids:ints")
-def list_members(call: Call) -> Reply:
+def list_members(call: Call) -> Response:
     found = list(call.project.members)
     if query := call.get("query"):
         found = [user for user in found if query.lower() in f"{user.username} {user.name}".lower()]
-    if call.given("user_ids"):
+    if call.has("user_ids"):
         found = [user for user in found if user.id in call.params["user_ids"]]
     return paginate(call, found, lambda user: users.member(call.world, call.project, user))
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox import access, activity, merge_request_creation, references
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import merge_requests, pipelines
 from gitlab_mcp.sandbox.entities.issues import issue
 from gitlab_mcp.sandbox.entities.users import user_basic
-from gitlab_mcp.sandbox.errors import forbidden, invalid_parameter, unprocessable
-from gitlab_mcp.sandbox.interpretation import describe, describe_new
-from gitlab_mcp.sandbox.issuables import (
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.errors import forbidden, invalid_parameter, unprocessable
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.routes.issuables import (
     FIELDS,
     FILTERS,
     check_exclusive,
@@ -21,10 +21,13 @@ from gitlab_mcp.sandbox.issuables import (
     people,
     set_fields,
 )
-from gitlab_mcp.sandbox.model import DEVELOPER, OWNER, MergeRequest
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.pipeline_creation import pipelines_of
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state.merge_requests import create, refuse_duplicate, set_target
+from gitlab_mcp.sandbox.state.model import MergeRequest
+from gitlab_mcp.sandbox.state.pipelines import pipelines_of
+from gitlab_mcp.sandbox.state.users import DEVELOPER, OWNER
+from gitlab_mcp.sandbox.text import references
+from gitlab_mcp.sandbox.text.quick_action_interpreter import apply_new_description, interpret_description
 
 _FIELDS = f"{FIELDS} reviewer_ids:ints remove_source_branch:bool allow_collaboration:bool squash:bool merge_after"
 
@@ -38,14 +41,14 @@ _FIELDS = f"{FIELDS} reviewer_ids:ints remove_source_branch:bool allow_collabora
     "order_by:enum(created_at|label_priority|milestone_due|popularity|priority|title|updated_at|merged_at)=created_at",
     job_token=True,
 )
-def list_merge_requests(call: Call) -> Reply:
+def list_merge_requests(call: Call) -> Response:
     call.require_code()
     check_exclusive(call, ("wip", "draft"), ("reviewer_id", "reviewer_username"))
     found = list(call.project.merge_requests.values())
     for field in ("source_branch", "target_branch"):
         if call.get(field):
             found = [one for one in found if getattr(one, field) == call.params[field]]
-    draft = call.get("draft") if call.given("draft") else {"yes": True, "no": False}.get(call.get("wip"))
+    draft = call.get("draft") if call.has("draft") else {"yes": True, "no": False}.get(call.get("wip"))
     if draft is not None:
         found = [one for one in found if one.draft == draft]
     if name := call.get("reviewer_username"):
@@ -62,10 +65,10 @@ def list_merge_requests(call: Call) -> Reply:
     )
 
 
-def _reviewed_by(one: MergeRequest, wanted: str) -> bool:
+def _reviewed_by(merge_request: MergeRequest, wanted: str) -> bool:
     if wanted in ("None", "Any"):
-        return bool(one.reviewers) == (wanted == "Any")
-    return wanted in [str(user.id) for user in one.reviewers]
+        return bool(merge_request.reviewers) == (wanted == "Any")
+    return wanted in [str(user.id) for user in merge_request.reviewers]
 
 
 @route(
@@ -96,9 +99,9 @@ def create_merge_request(call: Call) -> Any:
     if target is not None and target != call.project.id:
         raise unprocessable(["Source project is not a fork of the target project"])
     check_texts(call.params["title"], call.get("description"))
-    given = call.get("description")
-    describe(call)
-    made = merge_request_creation.create(
+    raw_description = call.get("description")
+    interpret_description(call)
+    merge_request = create(
         call.world,
         call.project,
         call.me,
@@ -107,12 +110,12 @@ def create_merge_request(call: Call) -> Any:
         call.params["target_branch"],
         call.get("description"),
     )
-    made.squash = bool(call.get("squash"))
-    made.remove_source_branch = bool(call.get("remove_source_branch"))
-    made.reviewers = people(call, call.get("reviewer_ids", []))
-    initial_fields(call, made)
-    describe_new(call, made, given)
-    return merge_requests.merge_request(call.world, made, call.user)
+    merge_request.squash = bool(call.get("squash"))
+    merge_request.remove_source_branch = bool(call.get("remove_source_branch"))
+    merge_request.reviewers = people(call, call.get("reviewer_ids", []))
+    initial_fields(call, merge_request)
+    apply_new_description(call, merge_request, raw_description)
+    return merge_requests.merge_request(call.world, merge_request, call.user)
 
 
 @route(
@@ -128,49 +131,55 @@ def update_merge_request(call: Call) -> Any:
             "milestone, remove_source_branch, allow_collaboration, allow_maintainer_to_push, squash, target_branch, "
             "title, state_event, discussion_locked are missing, at least one parameter must be provided"
         )
-    one = call.merge_request()
-    if not access.may_edit(call.user, one):
+    merge_request = call.merge_request()
+    if not permissions.may_edit(call.user, merge_request):
         raise forbidden()
     check_texts(call.get("title"), call.get("description"))
-    described = describe(call, one)
+    described = interpret_description(call, merge_request)
     if call.get("target_branch"):
-        merge_request_creation.set_target(call.world, one, call.me, call.params["target_branch"])
-    if call.get("state_event") == "reopen" and one.state == "closed":
-        merge_request_creation.refuse_duplicate(one.project, one.source_branch, one.target_branch)
-    one.squash = call.get("squash", one.squash)
-    one.remove_source_branch = call.get("remove_source_branch", one.remove_source_branch)
-    if call.given("reviewer_ids"):
-        activity.set_reviewers(call.world, one, call.me, people(call, call.params["reviewer_ids"]))
-    set_fields(call, one)
+        set_target(call.world, merge_request, call.me, call.params["target_branch"])
+    if call.get("state_event") == "reopen" and merge_request.state == "closed":
+        refuse_duplicate(merge_request.project, merge_request.source_branch, merge_request.target_branch)
+    merge_request.squash = call.get("squash", merge_request.squash)
+    merge_request.remove_source_branch = call.get("remove_source_branch", merge_request.remove_source_branch)
+    if call.has("reviewer_ids"):
+        activity.set_reviewers(call.world, merge_request, call.me, people(call, call.params["reviewer_ids"]))
+    set_fields(call, merge_request)
     if described:
         described.apply()
-    if one.state == "opened":
-        activity.add_version(call.world, one, None)
-    return merge_requests.merge_request(call.world, one, call.user)
+    if merge_request.state == "opened":
+        activity.add_version(call.world, merge_request, None)
+    return merge_requests.merge_request(call.world, merge_request, call.user)
 
 
 @route("DELETE", "/projects/:id/merge_requests/:merge_request_iid")
 def delete_merge_request(call: Call) -> Any:
-    one = call.merge_request()
+    merge_request = call.merge_request()
     call.require(OWNER)
-    del call.project.merge_requests[one.iid]
+    del call.project.merge_requests[merge_request.iid]
     return None
 
 
 @route("GET", "/projects/:id/merge_requests/:merge_request_iid/closes_issues")
-def closes_issues(call: Call) -> Reply:
-    found = [one for one in references.closes(call.merge_request()) if access.may_read_issue(call.user, one)]
+def closes_issues(call: Call) -> Response:
+    found = [one for one in references.closes(call.merge_request()) if permissions.may_read_issue(call.user, one)]
     return paginate(call, found, lambda one: issue(call.world, one, subscribed=False))
 
 
 @route("GET", "/projects/:id/merge_requests/:merge_request_iid/participants")
-def participants(call: Call) -> Reply:
-    one = call.merge_request()
-    found = dict.fromkeys([one.author, *one.assignees, *(note.author for note in one.notes if not note.system)])
+def participants(call: Call) -> Response:
+    merge_request = call.merge_request()
+    found = dict.fromkeys(
+        [
+            merge_request.author,
+            *merge_request.assignees,
+            *(note.author for note in merge_request.notes if not note.system),
+        ]
+    )
     return paginate(call, list(found), lambda user: user_basic(call.world, user))
 
 
 @route("GET", "/projects/:id/merge_requests/:merge_request_iid/pipelines")
-def list_pipelines(call: Call) -> Reply:
-    one = call.merge_request()
-    return paginate(call, pipelines_of(one), lambda each: pipelines.pipeline_basic(call.world, each))
+def list_pipelines(call: Call) -> Response:
+    merge_request = call.merge_request()
+    return paginate(call, pipelines_of(merge_request), lambda each: pipelines.pipeline_basic(call.world, each))

@@ -4,31 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox import access
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import projects
 from gitlab_mcp.sandbox.entities.issues import issue_basic
 from gitlab_mcp.sandbox.entities.merge_requests import merge_request_basic
-from gitlab_mcp.sandbox.errors import bad_request, not_found
-from gitlab_mcp.sandbox.model import REPORTER, Milestone
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.errors import bad_request, not_found
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.state import permissions
+from gitlab_mcp.sandbox.state.model import Milestone
+from gitlab_mcp.sandbox.state.users import REPORTER
 
 
 def _milestone(call: Call) -> Milestone:
     number = call.number("milestone_id", "")
-    found = next((one for one in call.project.milestones if one.id == number), None)
-    if found is None:
+    milestone = next((one for one in call.project.milestones if one.id == number), None)
+    if milestone is None:
         raise not_found()
-    return found
+    return milestone
 
 
 @route("GET", "/projects/:id/milestones", "state:enum(active|closed|all)=all iids:ints title search")
-def list_milestones(call: Call) -> Reply:
+def list_milestones(call: Call) -> Response:
     found = list(call.project.milestones)[::-1]
     if call.get("state") != "all":
         found = [one for one in found if one.state == call.get("state")]
-    if call.given("iids"):
+    if call.has("iids"):
         found = [one for one in found if one.iid in call.params["iids"]]
     if title := call.get("title"):
         found = [one for one in found if one.title == title]
@@ -45,10 +46,10 @@ def create_milestone(call: Call) -> Any:
         raise bad_request({"title": ["already being used for another group or project milestone."]})
     now = call.world.now()
     number = max((one.iid for one in project.milestones), default=0) + 1
-    found = Milestone(call.world.next_id("milestone"), number, title, now, now, call.get("description") or "")
-    found.due_date, found.start_date = call.get("due_date"), call.get("start_date")
-    project.milestones.append(found)
-    return projects.milestone(call.world, project, found)
+    milestone = Milestone(call.world.next_id("milestone"), number, title, now, now, call.get("description") or "")
+    milestone.due_date, milestone.start_date = call.get("due_date"), call.get("start_date")
+    project.milestones.append(milestone)
+    return projects.milestone(call.world, project, milestone)
 
 
 @route("GET", "/projects/:id/milestones/:milestone_id")
@@ -63,36 +64,36 @@ def get_milestone(call: Call) -> Any:
 )
 def update_milestone(call: Call) -> Any:
     call.require(REPORTER)
-    found = _milestone(call)
-    found.title = call.get("title") or found.title
-    found.description = call.get("description", found.description) or ""
-    found.due_date = call.get("due_date", found.due_date)
-    found.start_date = call.get("start_date", found.start_date)
-    found.state = {"close": "closed", "activate": "active"}.get(call.get("state_event"), found.state)
-    found.updated_at = call.world.now()
-    return projects.milestone(call.world, call.project, found)
+    milestone = _milestone(call)
+    milestone.title = call.get("title") or milestone.title
+    milestone.description = call.get("description", milestone.description) or ""
+    milestone.due_date = call.get("due_date", milestone.due_date)
+    milestone.start_date = call.get("start_date", milestone.start_date)
+    milestone.state = {"close": "closed", "activate": "active"}.get(call.get("state_event"), milestone.state)
+    milestone.updated_at = call.world.now()
+    return projects.milestone(call.world, call.project, milestone)
 
 
 @route("DELETE", "/projects/:id/milestones/:milestone_id")
 def delete_milestone(call: Call) -> Any:
     call.require(REPORTER)
-    found = _milestone(call)
-    call.project.milestones.remove(found)
+    milestone = _milestone(call)
+    call.project.milestones.remove(milestone)
     for one in [*call.project.issues.values(), *call.project.merge_requests.values()]:
-        one.milestone = None if one.milestone is found else one.milestone
+        one.milestone = None if one.milestone is milestone else one.milestone
     return None
 
 
 @route("GET", "/projects/:id/milestones/:milestone_id/issues")
-def list_issues(call: Call) -> Reply:
+def list_issues(call: Call) -> Response:
     milestone = _milestone(call)
     found = [one for one in list(call.project.issues.values()) if one.milestone is milestone]
-    readable = [one for one in found if access.may_read_issue(call.user, one)]
+    readable = [one for one in found if permissions.may_read_issue(call.user, one)]
     return paginate(call, readable, lambda one: issue_basic(call.world, one))
 
 
 @route("GET", "/projects/:id/milestones/:milestone_id/merge_requests")
-def list_merge_requests(call: Call) -> Reply:
+def list_merge_requests(call: Call) -> Response:
     milestone = _milestone(call)
     call.require_code()
     found = [one for one in list(call.project.merge_requests.values()) if one.milestone is milestone]

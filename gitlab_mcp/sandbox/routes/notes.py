@@ -1,100 +1,105 @@
-"""Comments on issues and merge requests, one by one."""
+"""Notes: single comments on issues and merge requests."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox import access, activity
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import notes
-from gitlab_mcp.sandbox.errors import bad_request, forbidden
-from gitlab_mcp.sandbox.interpretation import interpret
-from gitlab_mcp.sandbox.issuables import check_note
-from gitlab_mcp.sandbox.mentions import note_mentions
-from gitlab_mcp.sandbox.model import MAINTAINER, OWNER, Issuable, Note
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.routes.noteables import both, note, noteable, readable_notes, require_comment
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.errors import bad_request, forbidden
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.routes.issuables import check_note
+from gitlab_mcp.sandbox.routes.noteables import note_of, noteable_of, noteable_route, readable_notes, require_comment
+from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state.model import Issuable
+from gitlab_mcp.sandbox.state.notes import Note
+from gitlab_mcp.sandbox.state.users import MAINTAINER, OWNER
+from gitlab_mcp.sandbox.text.mentions import record_mentions
+from gitlab_mcp.sandbox.text.quick_action_interpreter import interpret
 
-_READ = ("merge_requests",)  # GitLab docs: a job token may read merge requests' notes, no others
+_READ = ("merge_requests",)  # GitLab docs: a job token may read the notes of merge requests only
 
 
-@both(
+@noteable_route(
     "GET",
     "notes",
     "sort:enum(asc|desc)=desc order_by:enum(created_at|updated_at)=created_at "
     "activity_filter:enum(all_notes|only_comments|only_activity)=all_notes",
     job_token_kinds=_READ,
 )
-def list_notes(call: Call) -> Reply:
-    one = noteable(call)
-    found = readable_notes(call, one)
+def list_notes(call: Call) -> Response:
+    noteable = noteable_of(call)
+    listed = readable_notes(call, noteable)
     if call.get("activity_filter") != "all_notes":
-        found = [each for each in found if each.system == (call.get("activity_filter") == "only_activity")]
-    found.sort(key=lambda each: (getattr(each, call.get("order_by")), each.id), reverse=call.get("sort") == "desc")
-    return paginate(call, found, lambda each: notes.note(call.world, one, each))
+        listed = [each for each in listed if each.system == (call.get("activity_filter") == "only_activity")]
+    listed.sort(key=lambda each: (getattr(each, call.get("order_by")), each.id), reverse=call.get("sort") == "desc")
+    return paginate(call, listed, lambda each: notes.note(call.world, noteable, each))
 
 
-@both("GET", "notes/:note_id", job_token_kinds=_READ)
+@noteable_route("GET", "notes/:note_id", job_token_kinds=_READ)
 def get_note(call: Call) -> Any:
-    one = noteable(call)
-    return notes.note(call.world, one, note(call, one))
+    noteable = noteable_of(call)
+    return notes.note(call.world, noteable, note_of(call, noteable))
 
 
-@both("POST", "notes", "body* internal:bool confidential:bool created_at:dt merge_request_diff_head_sha")
+@noteable_route("POST", "notes", "body* internal:bool confidential:bool created_at:dt merge_request_diff_head_sha")
 def create_note(call: Call) -> Any:
-    one = noteable(call)
-    require_comment(call, one)
+    noteable = noteable_of(call)
+    require_comment(call, noteable)
     body = call.params["body"]
-    check_note(body, one.notes)
+    check_note(body, noteable.notes)
     internal = bool(call.get("internal") or call.get("confidential"))
-    if internal and not access.may_read_internal(call.user, call.project):
+    if internal and not permissions.may_read_internal(call.user, call.project):
         raise forbidden()
     when = call.get("created_at") if call.role >= OWNER else None
-    found = interpret(call, one, body, "note")
-    return found.save(
+    interpreted = interpret(call, noteable, body, "note")
+    return interpreted.save(
         lambda text: notes.note(
             call.world,
-            one,
-            activity.comment(call.world, one, call.me, text, internal=internal, created_at=when),
+            noteable,
+            activity.comment(call.world, noteable, call.me, text, internal=internal, created_at=when),
         )
     )
 
 
-def change(call: Call, one: Issuable, found: Note, body: str | None) -> None:
-    """Change a note's text, as its author or a Maintainer may; one that now holds only commands is deleted."""
-    require_own(call, found)
+def change(call: Call, issuable: Issuable, note: Note, body: str | None) -> None:
+    """Change the text of a note; a note whose new text is only commands is deleted.
+
+    Raises 403 unless the caller is its author or a Maintainer.
+    """
+    require_own(call, note)
     if body is None or not body.strip():
         raise bad_request({"note": ["can't be blank"]})
     check_note(body)
-    interpreted = interpret(call, one, body, "note", before=found.body)
+    interpreted = interpret(call, issuable, body, "note", before=note.body)
     if interpreted.only_commands:
-        one.notes.remove(found)
+        issuable.notes.remove(note)
     else:
-        note_mentions(call.world, interpreted.content, interpreted.where)
-        found.body = interpreted.content
+        record_mentions(call.world, interpreted.content, interpreted.where)
+        note.body = interpreted.content
     interpreted.apply()
-    found.updated_at = call.world.now()
-    one.updated_at = found.updated_at
+    note.updated_at = call.world.now()
+    issuable.updated_at = note.updated_at
 
 
-def require_own(call: Call, found: Note) -> None:
-    """Raise unless the caller may change this note; nobody changes what the system wrote."""
-    if found.system or (found.author is not call.user and call.role < MAINTAINER):
+def require_own(call: Call, note: Note) -> None:
+    """Raise 403 unless the caller may change the note; nobody may change a system note."""
+    if note.system or (note.author is not call.user and call.role < MAINTAINER):
         raise forbidden()
 
 
-@both("PUT", "notes/:note_id", "body confidential:bool")
+@noteable_route("PUT", "notes/:note_id", "body confidential:bool")
 def update_note(call: Call) -> Any:
-    one = noteable(call)
-    found = note(call, one)
-    change(call, one, found, call.get("body"))
-    return notes.note(call.world, one, found)
+    noteable = noteable_of(call)
+    note = note_of(call, noteable)
+    change(call, noteable, note, call.get("body"))
+    return notes.note(call.world, noteable, note)
 
 
-@both("DELETE", "notes/:note_id")
+@noteable_route("DELETE", "notes/:note_id")
 def delete_note(call: Call) -> Any:
-    one = noteable(call)
-    found = note(call, one)
-    require_own(call, found)
-    one.notes.remove(found)
+    noteable = noteable_of(call)
+    note = note_of(call, noteable)
+    require_own(call, note)
+    noteable.notes.remove(note)
     return None

@@ -1,19 +1,19 @@
-"""Starting, repeating and ending pipelines and jobs, and looking over what configures them."""
+"""Creating and canceling pipelines, retrying jobs, and validating .gitlab-ci.yml (CI lint)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox import access
-from gitlab_mcp.sandbox.call import Call, Reply
-from gitlab_mcp.sandbox.ci import WAITING, Job
-from gitlab_mcp.sandbox.ci_configuration import read_configuration
 from gitlab_mcp.sandbox.entities import pipelines
-from gitlab_mcp.sandbox.errors import bad_request, forbidden, not_found
-from gitlab_mcp.sandbox.model import DEVELOPER, MAINTAINER, OWNER
-from gitlab_mcp.sandbox.pipeline_creation import begin_asked_for, read_ci_file
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.errors import bad_request, forbidden, not_found
+from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.routes.pipelines import job_of, pipeline_of
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.state import permissions
+from gitlab_mcp.sandbox.state.model import WAITING, Job
+from gitlab_mcp.sandbox.state.pipelines import begin_requested, read_ci_file
+from gitlab_mcp.sandbox.state.users import DEVELOPER, MAINTAINER, OWNER
+from gitlab_mcp.sandbox.text.ci_configuration import read_configuration
 
 _OVERRIDING = {"developer": DEVELOPER, "maintainer": MAINTAINER, "owner": OWNER}
 _NO_VARIABLES = "Insufficient permissions to set pipeline variables"
@@ -26,27 +26,27 @@ def create_pipeline(call: Call) -> Any:
     sha = project.repository.resolve(ref)
     if sha is None:
         raise bad_request({"base": ["Reference not found"]})
-    if access.protection(project, ref) and not access.may_push(call.user, project, ref):
+    if permissions.protection(project, ref) and not permissions.may_push(call.user, project, ref):
         raise bad_request({"base": ["You do not have sufficient permission to run a pipeline on this branch"]})
-    # GitLab docs, CI/CD variables: who may give some is a setting of the project, nobody at first.
+    # GitLab docs, CI/CD variables: a project setting decides which role may pass variables; the default is nobody.
     least = _OVERRIDING.get(str(project.settings.get("ci_pipeline_variables_minimum_override_role")))
     if call.get("variables") and (least is None or call.role < least):
         raise bad_request({"base": [_NO_VARIABLES]})
-    return pipelines.pipeline(call.world, begin_asked_for(call.world, project, call.me, ref, sha))
+    return pipelines.pipeline(call.world, begin_requested(call.world, project, call.me, ref, sha))
 
 
 @route("POST", "/projects/:id/pipelines/:pipeline_id/cancel")
-def cancel_pipeline(call: Call) -> Reply:
+def cancel_pipeline(call: Call) -> Response:
     call.require(DEVELOPER)
-    one = pipeline_of(call)
+    pipeline = pipeline_of(call)
     now = call.world.now()
-    if one.status in WAITING:
-        for job in one.jobs:
+    if pipeline.status in WAITING:
+        for job in pipeline.jobs:
             if job.status in WAITING:
                 job.state, job.finished_at = "canceled", now
-        one.status, one.finished_at = "canceled", now
-    # GitLab answers the same where there is nothing left to cancel.
-    return Reply(pipelines.pipeline(call.world, one), 200)
+        pipeline.status, pipeline.finished_at = "canceled", now
+    # GitLab sends the same response if the pipeline has already finished.
+    return Response(pipelines.pipeline(call.world, pipeline), 200)
 
 
 @route("POST", "/projects/:id/jobs/:job_id/retry", "inputs:obj", user_needed=True)
@@ -55,7 +55,7 @@ def retry_job(call: Call) -> Any:
     old = job_of(call)
     if old.retried or old.status not in ("success", "failed", "canceled"):
         raise forbidden("Job is not retryable")
-    made = Job(
+    new = Job(
         call.world.next_id("job"),
         old.name,
         old.stage,
@@ -64,9 +64,9 @@ def retry_job(call: Call) -> Any:
         allow_failure=old.allow_failure,
     )
     old.retried = True
-    old.pipeline.jobs.append(made)
+    old.pipeline.jobs.append(new)
     old.pipeline.status, old.pipeline.finished_at = "running", None
-    return pipelines.job(call.world, made)
+    return pipelines.job(call.world, new)
 
 
 @route(
@@ -79,20 +79,20 @@ def lint_file(call: Call) -> Any:
         raise not_found("Commit")
     text = read_ci_file(call.project, ref)
     if text is None:
-        return _result("", ["Please provide content of .gitlab-ci.yml"], call)
-    return _result(text, read_configuration(text).errors, call)
+        return _lint_result("", ["Please provide content of .gitlab-ci.yml"], call)
+    return _lint_result(text, read_configuration(text).errors, call)
 
 
 @route("POST", "/projects/:id/ci/lint", "content*:str dry_run:bool include_jobs:bool ref", user_needed=True)
-def lint_content(call: Call) -> Reply:
+def lint_content(call: Call) -> Response:
     call.require(DEVELOPER)
     text = call.params["content"]
-    return Reply(_result(text, read_configuration(text).errors, call), 200)
+    return Response(_lint_result(text, read_configuration(text).errors, call), 200)
 
 
-def _result(text: str, errors: list[str], call: Call) -> dict[str, Any]:
+def _lint_result(text: str, errors: list[str], call: Call) -> dict[str, Any]:
     jobs = read_configuration(text).jobs if call.get("include_jobs") and not errors else None
-    shown: dict[str, Any] = {
+    result: dict[str, Any] = {
         "valid": not errors,
         "errors": errors,
         "warnings": [],
@@ -100,5 +100,5 @@ def _result(text: str, errors: list[str], call: Call) -> dict[str, Any]:
         "includes": [],
     }
     if jobs is not None:
-        shown["jobs"] = [{"name": job.name, "stage": job.stage} for job in jobs]
-    return shown
+        result["jobs"] = [{"name": job.name, "stage": job.stage} for job in jobs]
+    return result

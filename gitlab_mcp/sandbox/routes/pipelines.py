@@ -1,16 +1,16 @@
-"""Pipelines and jobs, as far as a job reads them, and the job that a job token belongs to."""
+"""Reading pipelines, jobs, job logs and test reports, and the job that a job token belongs to."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from gitlab_mcp.sandbox.call import Call, Reply
-from gitlab_mcp.sandbox.ci import Job, Pipeline
 from gitlab_mcp.sandbox.entities import pipelines
-from gitlab_mcp.sandbox.errors import not_found
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.errors import not_found
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.state.model import Job, Pipeline
 
 _STATES = (
     "created|waiting_for_resource|preparing|waiting_for_callback|pending|running|success|failed|canceling|canceled|"
@@ -40,7 +40,7 @@ def get_own_job(call: Call) -> Any:
     "order_by:enum(id|status|ref|updated_at|user_id)=id sort:enum(asc|desc)=desc",
     job_token=True,
 )
-def list_pipelines(call: Call) -> Reply:
+def list_pipelines(call: Call) -> Response:
     call.require_code()
     found = list(call.project.pipelines.values())
     if scope := call.get("scope"):
@@ -68,7 +68,7 @@ def get_pipeline(call: Call) -> Any:
     return pipelines.pipeline_with_metadata(call.world, pipeline_of(call))
 
 
-def _shown(call: Call, found: list[Job]) -> Reply:
+def _job_list(call: Call, found: list[Job]) -> Response:
     if scope := call.get("scope"):
         found = [one for one in found if one.status in scope]
     return paginate(call, found[::-1], lambda one: pipelines.job(call.world, one))
@@ -81,15 +81,15 @@ def _shown(call: Call, found: list[Job]) -> Reply:
     user_needed=True,
     job_token=True,
 )
-def list_pipeline_jobs(call: Call) -> Reply:
+def list_pipeline_jobs(call: Call) -> Response:
     found = pipeline_of(call).jobs
-    return _shown(call, [job for job in found if not job.retried or call.get("include_retried")])
+    return _job_list(call, [job for job in found if not job.retried or call.get("include_retried")])
 
 
 @route("GET", "/projects/:id/jobs", "scope:list ref", user_needed=True, job_token=True)
-def list_jobs(call: Call) -> Reply:
+def list_jobs(call: Call) -> Response:
     call.require_code()
-    return _shown(call, [job for one in list(call.project.pipelines.values()) for job in one.jobs])
+    return _job_list(call, [job for one in list(call.project.pipelines.values()) for job in one.jobs])
 
 
 def job_of(call: Call) -> Job:
@@ -109,12 +109,12 @@ def get_job(call: Call) -> Any:
 
 
 @route("GET", "/projects/:id/jobs/:job_id/trace", "byte_offset:int byte_limit:int", user_needed=True)
-def get_trace(call: Call) -> Reply:
-    """The log as it came. GitLab before 19.3 knows neither parameter, and no version serves ranges."""
+def get_trace(call: Call) -> Response:
+    """The raw job log. GitLab before 19.3 has neither parameter, and no version supports range requests."""
     log = job_of(call).log
     begin = min(call.get("byte_offset") or 0, len(log))
     limit = call.get("byte_limit")
-    return Reply(log[begin : begin + limit if limit else None], media_type="text/plain")
+    return Response(log[begin : begin + limit if limit else None], media_type="text/plain")
 
 
 @route("GET", "/projects/:id/pipelines/:pipeline_id/test_report")

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gitlab_mcp.sandbox import access
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import projects
-from gitlab_mcp.sandbox.errors import bad_request, invalid_parameter
-from gitlab_mcp.sandbox.model import MAINTAINER, OWNER, Project
-from gitlab_mcp.sandbox.naming import slug
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.repositories.commit_files import Action, Signature, build_commit
-from gitlab_mcp.sandbox.repositories.repository import valid_branch_name
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.git.commit_files import Action, Signature, build_commit
+from gitlab_mcp.sandbox.git.repository import valid_branch_name
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.errors import bad_request, invalid_parameter
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.state import permissions
+from gitlab_mcp.sandbox.state.model import Project
+from gitlab_mcp.sandbox.state.project_paths import slug
+from gitlab_mcp.sandbox.state.users import MAINTAINER, OWNER
 
 _CREATE = (
     "name path namespace_id:int description visibility:enum(private|internal|public) default_branch "
@@ -34,20 +35,20 @@ _SETTINGS = " ".join(
     "visibility:enum(private|internal|public) min_access_level:int sort:enum(asc|desc)=desc "
     "order_by:enum(id|name|path|created_at|updated_at|last_activity_at|similarity|star_count)=created_at",
 )
-def list_projects(call: Call) -> Reply:
-    found = [one for one in list(call.world.projects.values()) if access.may_see(call.user, one)]
+def list_projects(call: Call) -> Response:
+    found = [one for one in list(call.world.projects.values()) if permissions.may_see(call.user, one)]
     if search := call.get("search"):
         where = "full_path" if call.get("search_namespaces") else "path"
         found = [one for one in found if search.lower() in f"{getattr(one, where)} {one.name}".lower()]
     if call.get("membership"):
-        found = [one for one in found if access.role(call.user, one)]
+        found = [one for one in found if permissions.role(call.user, one)]
     if call.get("owned"):
-        found = [one for one in found if access.role(call.user, one) >= OWNER]
-    if call.given("min_access_level"):
-        found = [one for one in found if access.role(call.user, one) >= call.params["min_access_level"]]
-    if call.given("archived"):
+        found = [one for one in found if permissions.role(call.user, one) >= OWNER]
+    if call.has("min_access_level"):
+        found = [one for one in found if permissions.role(call.user, one) >= call.params["min_access_level"]]
+    if call.has("archived"):
         found = [one for one in found if one.archived == call.params["archived"]]
-    if call.given("visibility"):
+    if call.has("visibility"):
         found = [one for one in found if one.visibility == call.params["visibility"]]
     key = call.get("order_by")
     found.sort(key=lambda one: (_order(one, key), one.id), reverse=call.get("sort") == "desc")
@@ -153,7 +154,7 @@ def delete_project(call: Call) -> Any:
     with call.world.lock:
         call.world.projects.pop(call.project.id, None)
     call.project.repository.remove()
-    return Reply({"message": "202 Accepted"}, 202)
+    return Response({"message": "202 Accepted"}, 202)
 
 
 @route("POST", "/projects/:id/archive", archived=True)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import repository
 from gitlab_mcp.sandbox.entities.projects import web_url
 from gitlab_mcp.sandbox.entities.users import stamp, user_basic
-from gitlab_mcp.sandbox.errors import bad_request, conflict, not_found
-from gitlab_mcp.sandbox.model import DEVELOPER, Release
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.errors import bad_request, conflict, not_found
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.state.model import Release
+from gitlab_mcp.sandbox.state.users import DEVELOPER
 
 _ALL = "/projects/:id/releases"
 
 
-def _shown(call: Call, one: Release) -> dict[str, Any]:
+def _entity(call: Call, one: Release) -> dict[str, Any]:
     repo, url = call.project.repository, web_url(call.world, call.project)
     sha = repo.resolve(one.tag_name)
     return {
@@ -37,9 +38,9 @@ def _shown(call: Call, one: Release) -> dict[str, Any]:
 
 
 @route("GET", _ALL, "order_by:enum(released_at|created_at)=released_at sort:enum(asc|desc)=desc", job_token=True)
-def list_releases(call: Call) -> Reply:
+def list_releases(call: Call) -> Response:
     found = sorted(call.project.releases, key=lambda one: one.released_at, reverse=call.get("sort") == "desc")
-    return paginate(call, found, lambda one: _shown(call, one))
+    return paginate(call, found, lambda one: _entity(call, one))
 
 
 @route("POST", _ALL, "tag_name* name description ref released_at:dt")
@@ -55,6 +56,6 @@ def create_release(call: Call) -> Any:
             raise not_found("Ref") if ref else bad_request("Ref is not specified")
         repo.update_ref(f"refs/tags/{tag}", sha, None)
     when = call.get("released_at") or call.world.now()
-    made = Release(tag, call.get("name") or tag, call.get("description") or "", call.me, when)
-    call.project.releases.append(made)
-    return _shown(call, made)
+    release = Release(tag, call.get("name") or tag, call.get("description") or "", call.me, when)
+    call.project.releases.append(release)
+    return _entity(call, release)

@@ -1,33 +1,33 @@
-"""Search in a project, as GitLab does it without advanced search: git grep over the files of a ref."""
+"""Basic code search in a project, without advanced search: git grep over the files of a ref."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox.call import Call, Reply
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.repositories.searching import Piece, search
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.git.search import Piece, search
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
 
 
 @route("GET", "/projects/:id/search", "scope*:enum(blobs) search* ref", user_needed=True)
-def search_blobs(call: Call) -> Reply:
+def search_blobs(call: Call) -> Response:
     call.require_code()
     repo = call.project.repository
     ref = call.get("ref") or repo.default_branch
     sha = repo.resolve(ref)
     found = search(repo, sha, call.params["search"]) if sha else []
 
-    def shown(one: Piece) -> dict[str, Any]:
+    def present(piece: Piece) -> dict[str, Any]:
         return {
-            "basename": one.path.rsplit(".", 1)[0],
-            "data": one.data,
-            "path": one.path,
-            "filename": one.path,
+            "basename": piece.path.rsplit(".", 1)[0],
+            "data": piece.data,
+            "path": piece.path,
+            "filename": piece.path,
             "id": None,
             "ref": ref,
-            "startline": one.first,
+            "startline": piece.first,
             "project_id": call.project.id,
         }
 
-    return paginate(call, found, shown)
+    return paginate(call, found, present)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import repository
-from gitlab_mcp.sandbox.errors import bad_request, not_found
-from gitlab_mcp.sandbox.model import DEVELOPER
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.repositories.merging import identity
-from gitlab_mcp.sandbox.repositories.repository import TagRef, valid_branch_name
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.git.merges import identity
+from gitlab_mcp.sandbox.git.repository import TagRef, valid_branch_name
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.errors import bad_request, not_found
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.state.users import DEVELOPER
 
 _ALL = "/projects/:id/repository/tags"
 
@@ -23,7 +23,7 @@ _ALL = "/projects/:id/repository/tags"
     "order_by:enum(name|updated|version)=updated sort:enum(asc|desc)=desc search page_token",
     job_token=True,
 )
-def list_tags(call: Call) -> Reply:
+def list_tags(call: Call) -> Response:
     call.require_code()
     repo = call.project.repository
     found = repo.tags()

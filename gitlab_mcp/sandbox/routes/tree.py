@@ -1,4 +1,4 @@
-"""Directories and blobs."""
+"""Directories, blobs and contributors of a repository."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import base64
 import hashlib
 from typing import Any
 
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities.repository import commit, tree_object
-from gitlab_mcp.sandbox.errors import not_found
-from gitlab_mcp.sandbox.paging import page_of, paginate
-from gitlab_mcp.sandbox.repositories.trees import Entry, is_blob, last_commit, list_tree, read_blob
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.git.trees import Entry, is_blob, last_commit, list_tree, read_blob
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.errors import not_found
+from gitlab_mcp.sandbox.http.pagination import page_of, paginate
+from gitlab_mcp.sandbox.http.routing import route
 
 
 @route(
@@ -19,7 +19,7 @@ from gitlab_mcp.sandbox.routing import route
     "/projects/:id/repository/tree",
     "ref path recursive:bool=false with_last_commit:bool pagination:enum(legacy|keyset|none)=legacy page_token",
 )
-def get_tree(call: Call) -> Reply:
+def get_tree(call: Call) -> Response:
     call.require_code()
     repo = call.project.repository
     sha = repo.resolve(call.get("ref") or repo.default_branch)
@@ -29,36 +29,36 @@ def get_tree(call: Call) -> Reply:
     if entries is None:
         raise not_found("invalid revision or path")
 
-    def shown(entry: Entry) -> dict[str, Any]:
+    def present(entry: Entry) -> dict[str, Any]:
         entity: dict[str, Any] = tree_object(entry)
         if call.get("with_last_commit"):
             entity["last_commit"] = commit(call.world, call.project, repo.commit(last_commit(repo, sha, entry.path)))
         return entity
 
     if call.params["pagination"] == "none":
-        return Reply([shown(entry) for entry in entries])
+        return Response([present(entry) for entry in entries])
     if call.params["pagination"] == "keyset":
         return _keyset(call, entries)
-    return paginate(call, entries, shown)
+    return paginate(call, entries, present)
 
 
-def _keyset(call: Call, entries: list[Entry]) -> Reply:
-    """GitLab docs, keyset pagination: the next page begins after the blob or tree that page_token names."""
+def _keyset(call: Call, entries: list[Entry]) -> Response:
+    """A page by keyset pagination (GitLab docs): it begins after the entry that page_token names."""
     _, per_page = page_of(call)
     names = [_token(entry) for entry in entries]
     start = names.index(call.get("page_token")) + 1 if call.get("page_token") in names else 0
-    shown = entries[start : start + per_page]
+    rows = entries[start : start + per_page]
     headers = {"x-per-page": str(per_page)}
     if start + per_page < len(entries):
         address = call.page_url(1, per_page).replace("page=1&", "", 1)
         base = "&".join(part for part in address.split("&") if not part.startswith("page_token="))
-        headers["link"] = f'<{base}&page_token={_token(shown[-1])}>; rel="next"'
-        headers["x-next-cursor"] = _token(shown[-1])
-    return Reply([tree_object(entry) for entry in shown], headers=headers)
+        headers["link"] = f'<{base}&page_token={_token(rows[-1])}>; rel="next"'
+        headers["x-next-cursor"] = _token(rows[-1])
+    return Response([tree_object(entry) for entry in rows], headers=headers)
 
 
 def _token(entry: Entry) -> str:
-    # A blob may be in the tree twice, so its sha alone does not say where a page ended.
+    # The same blob may be in the tree twice, so its sha alone does not tell where a page ended.
     return hashlib.sha1(f"{entry.path} {entry.sha}".encode(), usedforsecurity=False).hexdigest()
 
 
@@ -70,8 +70,8 @@ def get_blob(call: Call) -> Any:
 
 
 @route("GET", "/projects/:id/repository/blobs/:sha/raw")
-def get_raw_blob(call: Call) -> Reply:
-    return Reply(_blob(call), media_type="text/plain; charset=utf-8")
+def get_raw_blob(call: Call) -> Response:
+    return Response(_blob(call), media_type="text/plain; charset=utf-8")
 
 
 def _blob(call: Call) -> bytes:
@@ -82,7 +82,7 @@ def _blob(call: Call) -> bytes:
 
 
 @route("GET", "/projects/:id/repository/contributors", "ref order_by:enum(name|email|commits)=commits sort")
-def list_contributors(call: Call) -> Reply:
+def list_contributors(call: Call) -> Response:
     call.require_code()
     repo = call.project.repository
     sha = repo.resolve(call.get("ref") or repo.default_branch)

@@ -1,15 +1,15 @@
-"""Who is who, and what this GitLab is."""
+"""Users, the current user and token, and the version of the instance."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox.call import Call, Reply
 from gitlab_mcp.sandbox.entities import users
-from gitlab_mcp.sandbox.errors import not_found, unauthorized
-from gitlab_mcp.sandbox.paging import paginate
-from gitlab_mcp.sandbox.routing import route
-from gitlab_mcp.sandbox.world import VERSION
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.errors import not_found, unauthorized
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.state.world import VERSION
 
 
 @route("GET", "/version", user_needed=True)
@@ -29,7 +29,7 @@ def get_me(call: Call) -> Any:
 
 
 @route("GET", "/users", "username search")
-def list_users(call: Call) -> Reply:
+def list_users(call: Call) -> Response:
     found = list(call.world.users.values())
     if username := call.get("username"):
         found = [user for user in found if user.username == username.lower()]

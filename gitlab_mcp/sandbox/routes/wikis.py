@@ -1,13 +1,13 @@
-"""The wiki of a project, where it has one."""
+"""Wiki pages of a project; 403 if its wiki is disabled."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox.call import Call, Reply
-from gitlab_mcp.sandbox.errors import bad_request, forbidden, not_found
-from gitlab_mcp.sandbox.model import DEVELOPER
-from gitlab_mcp.sandbox.routing import route
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.errors import bad_request, forbidden, not_found
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.state.users import DEVELOPER
 
 _ALL = "/projects/:id/wikis"
 
@@ -18,17 +18,17 @@ def _pages(call: Call) -> dict[str, str]:
     return call.project.wiki
 
 
-def _shown(slug: str, content: str | None = None) -> dict[str, Any]:
+def _entity(slug: str, content: str | None = None) -> dict[str, Any]:
     title = slug.rsplit("/", 1)[-1].replace("-", " ")
     basic = {"format": "markdown", "slug": slug, "title": title, "wiki_page_meta_id": None}
     return basic if content is None else {**basic, "content": content, "encoding": "UTF-8", "front_matter": {}}
 
 
 @route("GET", _ALL, "with_content:bool")
-def list_pages(call: Call) -> Reply:
-    # GitLab does not cut this list into pages.
+def list_pages(call: Call) -> Response:
+    # GitLab does not paginate this list.
     whole = bool(call.get("with_content"))
-    return Reply([_shown(slug, text if whole else None) for slug, text in sorted(_pages(call).items())])
+    return Response([_entity(slug, text if whole else None) for slug, text in sorted(_pages(call).items())])
 
 
 @route("GET", f"{_ALL}/:slug", "render_html:bool version")
@@ -36,7 +36,7 @@ def get_page(call: Call) -> Any:
     slug, pages = call.path["slug"], _pages(call)
     if slug not in pages:
         raise not_found("Wiki Page")
-    return _shown(slug, pages[slug])
+    return _entity(slug, pages[slug])
 
 
 @route("POST", _ALL, "title* content* format:enum(markdown|rdoc|asciidoc|org)=markdown")
@@ -47,4 +47,4 @@ def create_page(call: Call) -> Any:
     if slug in pages:
         raise bad_request("Duplicate page: A page with that title already exists")
     pages[slug] = call.params["content"]
-    return _shown(slug, pages[slug])
+    return _entity(slug, pages[slug])

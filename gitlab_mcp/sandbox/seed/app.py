@@ -1,15 +1,15 @@
-"""The project acme/app: its issues, members and the merge request in review."""
+"""The project acme/app: its members, its issues and a merge request in review."""
 
 from __future__ import annotations
 
 from datetime import date
 
-from gitlab_mcp.sandbox.model import MAINTAINER as MAINTAINER_ROLE
-from gitlab_mcp.sandbox.model import DiffVersion, Issue, MergeRequest, Milestone, Project
-from gitlab_mcp.sandbox.seed import app_files, beside_code, hostile
+from gitlab_mcp.sandbox.seed import app_files, hostile_text, releases_and_wiki
+from gitlab_mcp.sandbox.seed.issues import add_issue, add_labels, at, close, minutes, say
 from gitlab_mcp.sandbox.seed.people import GROUP, add_members, person
-from gitlab_mcp.sandbox.seed.writing import add_issue, add_labels, at, close, minutes, say
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.state.model import DiffVersion, Issue, MergeRequest, Milestone, Project
+from gitlab_mcp.sandbox.state.users import MAINTAINER as MAINTAINER_ROLE
+from gitlab_mcp.sandbox.state.world import World
 
 _LABELS = {
     "bug": ("#d9534f", "Something is wrong"),
@@ -34,8 +34,8 @@ Expected: a message that says the file is empty.
 """
 
 
-def plant(world: World) -> Project:
-    """Make the project with all that is in it."""
+def populate(world: World) -> Project:
+    """Create the project with its content."""
     project = world.create_project(GROUP, "app", "app", person(world, "maintainer"), created_at=at(1, 12, 9))
     project.description = "A small command line program."
     project.protected["main"] = MAINTAINER_ROLE
@@ -50,7 +50,7 @@ def plant(world: World) -> Project:
     project.milestones.append(milestone)
     _issues(world, project)
     _merge_request(world, project)
-    beside_code.plant(world, project)
+    releases_and_wiki.populate(world, project)
     return project
 
 
@@ -94,8 +94,8 @@ def _issues(world: World, project: Project) -> None:
         ("needs discussion",),
     )
     _long_discussion(world, long_one)
-    slow = add_issue(world, project, "stranger", at(10, 20), hostile.TITLE, hostile.DESCRIPTION)
-    say(world, slow, "stranger", at(10, 20, 11), hostile.COMMENT)
+    slow = add_issue(world, project, "stranger", at(10, 20), hostile_text.TITLE, hostile_text.DESCRIPTION)
+    say(world, slow, "stranger", at(10, 20, 11), hostile_text.COMMENT)
     crash = add_issue(
         world,
         project,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from datetime import UTC, datetime
 
-from gitlab_mcp.sandbox.repositories.repository import Repository
+from gitlab_mcp.sandbox.git.repository import Repository
 from gitlab_mcp.sandbox.seed.history import EXECUTABLE, LINK, SUBMODULE, History
 
 _README = """# app

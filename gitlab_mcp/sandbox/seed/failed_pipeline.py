@@ -1,20 +1,19 @@
-"""A pipeline that failed, as a developer meets it: one job to repair, one that may fail, one that was tried twice."""
+"""A realistic failed pipeline: a job to fix, a job that is allowed to fail, and a job that was retried."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from gitlab_mcp.sandbox.ci import Job, Pipeline
-from gitlab_mcp.sandbox.model import Project
-from gitlab_mcp.sandbox.repositories.repository import ZERO
+from gitlab_mcp.sandbox.git.repository import ZERO
 from gitlab_mcp.sandbox.seed import job_logs
+from gitlab_mcp.sandbox.seed.issues import at, minutes
 from gitlab_mcp.sandbox.seed.people import person
-from gitlab_mcp.sandbox.seed.writing import at, minutes
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.state.model import Job, Pipeline, Project
+from gitlab_mcp.sandbox.state.world import World
 
 
-def plant(world: World, project: Project, branch: str) -> Pipeline:
-    """Let the newest commit of `branch` have failed its tests."""
+def create(world: World, project: Project, branch: str) -> Pipeline:
+    """Create a failed pipeline for the newest commit of `branch`."""
     begun = at(11, 23, 9)
     iid = max((one.iid for one in project.pipelines.values()), default=0) + 1
     sha = project.repository.branch(branch) or ZERO

@@ -1,17 +1,17 @@
-"""Writing a whole repository with one stream to git fast-import."""
+"""A git history that is written with one run of git fast-import."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
 
-from gitlab_mcp.sandbox.repositories.repository import Repository
+from gitlab_mcp.sandbox.git.repository import Repository
 
 EXECUTABLE, LINK, SUBMODULE = "100755", "120000", "160000"
 
 
 class History:
-    """Commits and tags in the order they are added; authors are usernames of the seeded people."""
+    """Commits and tags, in the order in which they are added; authors are usernames of the seed users."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -28,7 +28,7 @@ class History:
         start: str = "",
         merge: str = "",
     ) -> None:
-        """Add a commit: `files` are texts, bytes or (mode, content); `start` is the branch a new one begins at."""
+        """Add a commit. `files` maps paths to text, bytes or (mode, content); a new branch begins at `start`."""
         text = message.encode()
         who = f"{author.title()} <{author}@example.com> {int(when.timestamp())} +0000".encode()
         lines = [b"commit refs/heads/" + branch.encode(), b"author " + who, b"committer " + who]
@@ -47,7 +47,7 @@ class History:
                 self._parts.append(b"M " + mode.encode() + b" inline" + name + b"data %d\n" % len(data) + data + b"\n")
 
     def branch(self, name: str, start: str) -> None:
-        """Add a branch that points where another does."""
+        """Add a branch that points at the same commit as another."""
         self._parts.append(f"reset refs/heads/{name}\nfrom refs/heads/{start}\n\n".encode())
 
     def tag(self, name: str, author: str, when: datetime, message: str, branch: str) -> None:
@@ -58,6 +58,6 @@ class History:
         self._parts.append(head.encode() + text + b"\n")
 
     def write(self, repository: Repository) -> None:
-        """Write everything into a repository."""
+        """Write the history into a repository."""
         stream = b"".join([*self._parts, b"done\n"])
         repository.git.output(repository.path, "fast-import", "--quiet", "--done", stdin=stream)

@@ -1,10 +1,10 @@
-"""What a runner sends as the log of a job: sections, colours, the commands of the script, and how it ended."""
+"""Job logs as GitLab Runner writes them: sections, colors, the commands of the script, and the result."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from gitlab_mcp.sandbox.ci import ReportedTest
+from gitlab_mcp.sandbox.state.model import ReportedTest
 
 _GREEN, _CYAN, _RED, _RESET, _CLEAR = "\x1b[32;1m", "\x1b[0K\x1b[36;1m", "\x1b[31;1m", "\x1b[0;m", "\x1b[0K"
 _BEGUN = 1763888400
@@ -54,12 +54,12 @@ src/app/config.py:11: IndexError"""
 
 
 def job_log(commands: Sequence[tuple[str, Iterable[str]]], exit_code: int = 0) -> bytes:
-    """The log of a job that ran `commands`, each with its lines of output; with an exit code the last one failed."""
-    shown = [line for command, output in commands for line in (f"{_GREEN}$ {command}{_RESET}", *output)]
+    """The log of a job that ran `commands`, as (command, lines of output); with an exit code, the job failed."""
+    lines = [line for command, output in commands for line in (f"{_GREEN}$ {command}{_RESET}", *output)]
     sections = [
         _section("prepare_executor", 'Preparing the "docker" executor', ["Using docker image python:3.12-slim ..."]),
         _section("get_sources", "Getting source from Git repository", ["Fetching changes with git depth set to 20"]),
-        _section("step_script", 'Executing "step_script" stage of the job script', shown),
+        _section("step_script", 'Executing "step_script" stage of the job script', lines),
         _section("cleanup_file_variables", "Cleaning up project directory and file based variables", []),
     ]
     ended = f"{_RED}ERROR: Job failed: exit code {exit_code}" if exit_code else f"{_GREEN}Job succeeded"
@@ -67,26 +67,26 @@ def job_log(commands: Sequence[tuple[str, Iterable[str]]], exit_code: int = 0) -
 
 
 def _section(name: str, title: str, lines: Iterable[str]) -> str:
-    """A section; as the runner sends it, no line ends after its end."""
+    """A collapsible section; like GitLab Runner, it adds no newline after the end marker."""
     start = f"section_start:{_BEGUN}:{name}\r{_CLEAR}{_CYAN}{title}{_RESET}{_RESET}"
-    shown = "".join(f"{line}\n" for line in (start, *lines))
-    return f"{shown}section_end:{_BEGUN + 60}:{name}\r{_CLEAR}"
+    text = "".join(f"{line}\n" for line in (start, *lines))
+    return f"{text}section_end:{_BEGUN + 60}:{name}\r{_CLEAR}"
 
 
 def passed(commands: Sequence[str], output: Sequence[str]) -> bytes:
-    """A job that went well."""
+    """The log of a job that succeeded."""
     return job_log([(command, output) for command in commands])
 
 
 def unit() -> bytes:
-    """Tests of which one fails."""
+    """The log of a test job in which one test fails."""
     progress = "\r".join(f" {percent:3d}% |{'#' * (percent // 10):<10}|" for percent in range(0, 101, 10))
     install = ["Obtaining file:///builds/acme/app", progress, "Successfully installed app-1.3.0 pytest-8.3.4"]
     return job_log([("pip install -e . pytest", install), ("pytest", _FAILURE.splitlines())], exit_code=1)
 
 
 def unit_tests() -> list[ReportedTest]:
-    """What those tests reported."""
+    """The test cases that the job of `unit` reports."""
     at = "tests.test_config"
     return [
         ReportedTest("test_names_and_values", at, file="tests/test_config.py"),
@@ -97,14 +97,14 @@ def unit_tests() -> list[ReportedTest]:
 
 
 def lint() -> bytes:
-    """A linter that has something to say."""
-    said = ["src/app/config.py:3:8: F401 `os` imported but unused", "Found 1 error."]
-    return job_log([("ruff check src", said)], exit_code=1)
+    """The log of a lint job that fails."""
+    output = ["src/app/config.py:3:8: F401 `os` imported but unused", "Found 1 error."]
+    return job_log([("ruff check src", output)], exit_code=1)
 
 
 def unavailable() -> bytes:
-    """A runner that could not begin."""
-    said = ["Pulling docker image python:3.12-slim ..."]
-    section = _section("prepare_executor", 'Preparing the "docker" executor', said)
+    """The log of a job that failed with a system failure before it started."""
+    output = ["Pulling docker image python:3.12-slim ..."]
+    section = _section("prepare_executor", 'Preparing the "docker" executor', output)
     reason = "prepare environment: Cannot connect to the Docker daemon"
     return f"{_HEAD}{section}{_RED}ERROR: Job failed (system failure): {reason}\n{_RESET}".encode()

@@ -1,19 +1,18 @@
-"""A pipeline that a developer's push began: one of its jobs is over, the other runs for as long as the sandbox does."""
+"""The pipeline of a developer's push: one job has finished, the other runs for as long as the sandbox."""
 
 from __future__ import annotations
 
 import secrets
 
-from gitlab_mcp.sandbox.ci import Job, Pipeline
-from gitlab_mcp.sandbox.model import Project
-from gitlab_mcp.sandbox.repositories.repository import ZERO
+from gitlab_mcp.sandbox.git.repository import ZERO
+from gitlab_mcp.sandbox.seed.issues import at, minutes
 from gitlab_mcp.sandbox.seed.people import person
-from gitlab_mcp.sandbox.seed.writing import at, minutes
-from gitlab_mcp.sandbox.world import World
+from gitlab_mcp.sandbox.state.model import Job, Pipeline, Project
+from gitlab_mcp.sandbox.state.world import World
 
 
-def plant(world: World, project: Project) -> tuple[Job, dict[str, str]]:
-    """Make them; returns the job that runs, and the tokens of both by name."""
+def populate(world: World, project: Project) -> tuple[Job, dict[str, str]]:
+    """Create the pipeline; returns the running job, and the tokens of both jobs by name."""
     branch = project.repository.default_branch
     begun, user = at(11, 22, 9), person(world, "developer")
     pipeline = Pipeline(

@@ -1,0 +1,131 @@
+"""Pushes: the hooks that protect branches, and what follows a push that was accepted."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from urllib.parse import quote
+
+from gitlab_mcp.sandbox.entities.merge_requests import merge_request_url
+from gitlab_mcp.sandbox.entities.projects import web_url
+from gitlab_mcp.sandbox.git import push_options
+from gitlab_mcp.sandbox.git.repository import ZERO
+from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state.merge_requests import open_for
+from gitlab_mcp.sandbox.state.model import Project, Token
+from gitlab_mcp.sandbox.state.users import User
+from gitlab_mcp.sandbox.state.world import World
+
+# git runs these hooks with the spool directory in the environment. As in GitLab, one refused ref rejects the push.
+_PRE_RECEIVE = """#!/bin/sh
+while read -r old new ref; do
+  case "$ref" in
+    refs/heads/*) branch=${ref#refs/heads/} ;;
+    refs/tags/*) continue ;;
+    *) echo "GitLab: You can only push branches and tags." >&2; exit 1 ;;
+  esac
+  while read -r pattern; do
+    case "$branch" in
+      $pattern)
+        if [ "$new" = 0000000000000000000000000000000000000000 ]; then
+          echo "GitLab: You can only delete protected branches using the web interface." >&2; exit 1
+        fi
+        if [ "$old" != 0000000000000000000000000000000000000000 ] && ! git merge-base --is-ancestor "$old" "$new"; then
+          echo "GitLab: You are not allowed to force push code to a protected branch on this project." >&2; exit 1
+        fi
+        if [ "$SANDBOX_MAY_PUSH_PROTECTED" != yes ]; then
+          echo "GitLab: You are not allowed to push code to protected branches on this project." >&2; exit 1
+        fi ;;
+    esac
+  done < "$SANDBOX_SPOOL/protected"
+  if [ "$new" = 0000000000000000000000000000000000000000 ] && [ "$branch" = "$SANDBOX_DEFAULT_BRANCH" ]; then
+    echo "GitLab: The default branch of a project cannot be deleted." >&2; exit 1
+  fi
+done
+"""
+# The options are written first, because after_push looks for `updates`. No option value is evaluated as shell code.
+_POST_RECEIVE = r"""#!/bin/sh
+number=0
+while [ "$number" -lt "${GIT_PUSH_OPTION_COUNT:-0}" ]; do
+  eval "printf '%s\000' \"\$GIT_PUSH_OPTION_$number\""
+  number=$((number + 1))
+done > "$SANDBOX_SPOOL/options"
+cat > "$SANDBOX_SPOOL/updates"
+"""
+
+
+def write_hooks(project: Project, user: User | None, spool: Path) -> dict[str, str]:
+    """Write the hooks and the protected branches of one push; returns the environment that makes git run the hooks."""
+    hooks = spool / "hooks"
+    hooks.mkdir()
+    for name, text in (("pre-receive", _PRE_RECEIVE), ("post-receive", _POST_RECEIVE)):
+        (hooks / name).write_text(text, encoding="utf-8")
+        (hooks / name).chmod(0o755)
+    patterns = sorted(project.protected)
+    (spool / "protected").write_text("".join(f"{pattern}\n" for pattern in patterns), encoding="utf-8")
+    allowed = all(permissions.role(user, project) >= level for level in project.protected.values())
+    return {
+        "SANDBOX_SPOOL": str(spool),
+        "SANDBOX_MAY_PUSH_PROTECTED": "yes" if allowed else "no",
+        "SANDBOX_DEFAULT_BRANCH": project.repository.default_branch,
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "core.hooksPath",
+        "GIT_CONFIG_VALUE_0": str(hooks),
+    }
+
+
+def after_push(world: World, project: Project, token: Token, spool: Path) -> list[str]:
+    """Update pipelines, merge requests and issues after an accepted push, and apply its push options.
+
+    Returns the lines that git prints after `remote:`. In GitLab's Ci::Pipeline::Chain a push with a job token creates
+    no pipeline (Validate::Abilities), and a push with ci.skip creates a skipped one (Skip).
+    """
+    updates = spool / "updates"
+    if not updates.exists():
+        return []
+    given_options = [option.decode("utf-8", "replace") for option in (spool / "options").read_bytes().split(b"\0")[:-1]]
+    options = push_options.read(given_options)
+    pipeline = "" if token.job else "skipped" if push_options.CI_SKIP in options else "created"
+    pushed: dict[str, str] = {}
+    with project.lock:
+        for update in updates.read_text(encoding="utf-8", errors="replace").splitlines():
+            old, new, ref = update.split(" ", 2)
+            if not ref.startswith("refs/heads/"):
+                continue
+            branch = ref.removeprefix("refs/heads/")
+            before, after = (None if sha == ZERO else sha for sha in (old, new))
+            activity.branch_moved(world, project, token.user, branch, before, after, pipeline=pipeline)
+            if after and branch != project.repository.default_branch:
+                pushed[branch] = after
+        errors = push_options.apply(world, project, token.user, options, pushed)
+        lines = _warnings(given_options, errors) if errors else []
+        for branch in pushed:
+            lines += _advice(world, project, branch)
+    return lines
+
+
+def _warnings(given: list[str], errors: list[str]) -> list[str]:
+    options = " ".join(f"'{option}'" for option in given)
+    text = " ".join(f"WARNINGS: Error encountered with push options {options}: {' '.join(errors)}".split())
+    # Gitaly, hook/postreceive.go: the text is wrapped at 68 columns and centered between two rules of 72.
+    rule = "=" * 72
+    return [
+        "",
+        rule,
+        "",
+        *(line.center(72).rstrip() for line in textwrap.wrap(text, 68, break_long_words=False, break_on_hyphens=False)),
+        "",
+        rule,
+        "",
+    ]
+
+
+def _advice(world: World, project: Project, branch: str) -> list[str]:
+    existing = open_for(project, branch)
+    if existing is not None:
+        head, address = f"View merge request for {branch}:", merge_request_url(world, existing)
+    else:
+        head = f"To create a merge request for {branch}, visit:"
+        query = f"merge_request%5Bsource_branch%5D={quote(branch, safe='')}"
+        address = f"{web_url(world, project)}/-/merge_requests/new?{query}"
+    return ["", head, f"  {address}", ""]

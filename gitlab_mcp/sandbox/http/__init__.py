@@ -1,0 +1,1 @@
+"""Serving REST requests: the web server, routing, authentication, parameters, pagination and errors."""

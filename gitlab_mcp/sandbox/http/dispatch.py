@@ -1,0 +1,102 @@
+"""Dispatching a REST request: find the route, authenticate, check parameters and project, then call the handler."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gitlab_mcp.sandbox import routes
+from gitlab_mcp.sandbox.http import authentication, parameters, routing
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.errors import ApiError, forbidden, not_found, unauthorized
+from gitlab_mcp.sandbox.http.routing import Route
+from gitlab_mcp.sandbox.state import permissions
+from gitlab_mcp.sandbox.state.model import Project
+from gitlab_mcp.sandbox.state.world import World
+
+routes.load()
+
+
+@dataclass(frozen=True)
+class EncodedResponse:
+    """A response with its body as bytes, ready to be sent."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def respond(
+    world: World, method: str, raw_path: str, query: str, headers: Mapping[str, str], body: bytes
+) -> EncodedResponse:
+    """The response to a REST request.
+
+    `raw_path` is the percent-encoded path after /api/v4; the names in `headers` are in lower case. Errors that GitLab
+    would send become responses; anything else that is raised is an error of the sandbox.
+    """
+    try:
+        response = _dispatch(world, method, raw_path, query, headers, body)
+    except ApiError as error:
+        response = Response(error.body, error.status, error.headers)
+    return _encode(response, method)
+
+
+def _dispatch(
+    world: World, method: str, raw_path: str, query: str, headers: Mapping[str, str], body: bytes
+) -> Response:
+    match = routing.match(method, raw_path) or (routing.match("GET", raw_path) if method == "HEAD" else None)
+    if match is None:
+        name = f"{method} {routing.template_of(raw_path)}"
+        raise ApiError(501, {"message": f"501 Not Implemented: {name} is not part of the sandbox"})
+    route, path = match
+    query_params = parameters.nest(query)
+    raw_params = parameters.read(query, body, headers.get("content-type", ""))
+    token = authentication.token_of(world, headers, raw_params, job_token=route.job_token)
+    if token is None and (route.user_needed or (method not in ("GET", "HEAD") and "/repository/" not in raw_path)):
+        raise unauthorized()
+    if token is not None:
+        permissions.require_scope(token, method, route.template)
+    params = parameters.check(route.parameters, raw_params)
+    user = token.user if token else None
+    call = Call(world, method, raw_path, query_params, path, params, token, user)
+    if route.in_project:
+        call.maybe_project = _project(call, route)
+    # Writes in a project are serialized, so that what a handler checked still holds when it acts.
+    writes = method not in ("GET", "HEAD") and call.maybe_project is not None
+    with call.project.lock if writes else contextlib.nullcontext():
+        result = route.handler(call)
+    if isinstance(result, Response):
+        return result
+    return Response(result, {"POST": 201, "DELETE": 204}.get(method, 200))
+
+
+def _project(call: Call, route: Route) -> Project:
+    key = call.path["id"]
+    project = call.world.find_project(key, call.method, call.address_with("{id}"))
+    if call.token is not None and call.token.job is not None:
+        refusal = permissions.job_project_refusal(call.token.job, project)
+        if refusal:
+            raise forbidden(refusal)
+    if not permissions.may_see(call.user, project):
+        raise not_found("Project")
+    if call.method not in ("GET", "HEAD"):
+        if call.user is None:
+            raise forbidden()
+        if project.archived and not route.archived:
+            raise forbidden()
+    return project
+
+
+def _encode(response: Response, method: str) -> EncodedResponse:
+    headers = dict(response.headers)
+    if response.status == 204:
+        return EncodedResponse(204, headers, b"")
+    body: Any = response.body
+    if not isinstance(body, bytes):
+        body = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    headers["content-type"] = response.media_type
+    headers["content-length"] = str(len(body))
+    return EncodedResponse(response.status, headers, b"" if method == "HEAD" else body)

@@ -1,1 +1,0 @@
-"""The bare git repositories behind the projects."""

@@ -1,0 +1,40 @@
+"""Lists across all projects that the caller may see."""
+
+from __future__ import annotations
+
+from gitlab_mcp.sandbox.entities import issues, merge_requests
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.routes.issuables import FILTERS, filtered
+from gitlab_mcp.sandbox.state import permissions
+from gitlab_mcp.sandbox.state.model import Project
+
+_ORDER = "order_by:enum(created_at|updated_at|title|popularity|priority|label_priority|milestone_due)=created_at"
+
+
+def _projects(call: Call) -> list[Project]:
+    # GitLab docs: the default scope is created_by_me.
+    call.params.setdefault("scope", "created_by_me")
+    return [project for project in list(call.world.projects.values()) if permissions.may_see(call.user, project)]
+
+
+@route("GET", "/issues", f"{FILTERS} state:enum(opened|closed|all)=all {_ORDER}", user_needed=True)
+def list_issues(call: Call) -> Response:
+    everything = [issue for project in _projects(call) for issue in list(project.issues.values())]
+    found = [one for one in everything if permissions.may_read_issue(call.user, one)]
+    return paginate(call, filtered(call, found), lambda one: issues.issue(call.world, one, subscribed=False))
+
+
+@route(
+    "GET",
+    "/merge_requests",
+    f"{FILTERS} state:enum(opened|closed|locked|merged|all)=all reviewer_username {_ORDER}",
+    user_needed=True,
+)
+def list_merge_requests(call: Call) -> Response:
+    readable = [project for project in _projects(call) if permissions.may_read_code(call.user, project)]
+    found = [one for project in readable for one in list(project.merge_requests.values())]
+    if name := call.get("reviewer_username"):
+        found = [one for one in found if any(user.username == name for user in one.reviewers)]
+    return paginate(call, filtered(call, found), lambda one: merge_requests.merge_request_basic(call.world, one))

@@ -1,0 +1,1 @@
+"""The state of one GitLab instance, from users to pipelines, and the rules by which it changes."""

@@ -1,0 +1,84 @@
+"""The position of a comment in a diff, validated against the real diff."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from gitlab_mcp.sandbox.git.diffs import FileDiff, compare
+from gitlab_mcp.sandbox.http.errors import bad_request_reason, invalid_parameter
+from gitlab_mcp.sandbox.state.model import MergeRequest
+
+_SHAS = ("base_sha", "start_sha", "head_sha")
+_TYPES = ("text", "image", "file")
+_NO_SUCH_LINE = 'Note {:line_code=>["can\'t be blank", "must be a valid line code"]}'
+
+
+def validated_position(merge_request: MergeRequest, params: dict[str, Any]) -> dict[str, Any]:
+    """The position as GitLab stores it; raises 400 if it is incomplete or its line is not in the diff."""
+    position = stored_position(merge_request, params)
+    file_diff = file_diff_of(merge_request, position)
+    if file_diff is None or (position["position_type"] == "text" and line_code(merge_request, position) is None):
+        raise bad_request_reason(_NO_SUCH_LINE)
+    return position
+
+
+def stored_position(merge_request: MergeRequest, params: dict[str, Any]) -> dict[str, Any]:
+    """The position of a draft note as GitLab stores it; raises 400 if it is incomplete.
+
+    GitLab checks whether the line is in the diff only when the draft is published.
+    """
+    missing = [f"position[{name}] is missing" for name in (*_SHAS, "position_type") if name not in params]
+    if missing:
+        raise invalid_parameter(", ".join(missing))
+    if params["position_type"] not in _TYPES:
+        raise invalid_parameter("position[position_type] does not have a valid value")
+    shas = tuple(str(params[name]) for name in _SHAS)
+    known = [(one.base, one.start, one.head) for one in merge_request.versions]
+    if shas not in known:
+        raise bad_request_reason("The diff position is not valid for this merge request")
+    new_path = params.get("new_path") or params.get("old_path")
+    return {
+        "base_sha": shas[0],
+        "start_sha": shas[1],
+        "head_sha": shas[2],
+        "old_path": params.get("old_path") or new_path,
+        "new_path": new_path,
+        "position_type": params["position_type"],
+        "old_line": _line(params, "old_line"),
+        "new_line": _line(params, "new_line"),
+        "line_range": params.get("line_range"),
+    }
+
+
+def file_diff_of(merge_request: MergeRequest, position: dict[str, Any]) -> FileDiff | None:
+    """The file of the diff that a position is in, or None; both paths must match, also for a renamed file."""
+    diffs = compare(merge_request.project.repository, position["base_sha"], position["head_sha"])
+    paths = (position["old_path"], position["new_path"])
+    return next((each for each in diffs if (each.old_path, each.new_path) == paths), None)
+
+
+def line_code(merge_request: MergeRequest, position: dict[str, Any]) -> str | None:
+    """GitLab's line code for a position, or None if the diff has no such line.
+
+    GitLab accepts a wrong line range and displays it wrongly. Here a wrong range has no line code, so that clients do
+    not come to depend on it.
+    """
+    file_diff = file_diff_of(merge_request, position)
+    if file_diff is None or (position["old_line"] is None and position["new_line"] is None):
+        return None
+    for end in (position["line_range"] or {}).values():
+        if isinstance(end, dict) and end.get("line_code") != file_diff.line_code(
+            end.get("old_line"), end.get("new_line")
+        ):
+            return None
+    return file_diff.line_code(position["old_line"], position["new_line"])
+
+
+def _line(params: dict[str, Any], name: str) -> int | None:
+    value = params.get(name)
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not re.fullmatch(r"\d{1,9}", str(value)):
+        raise invalid_parameter(f"position[{name}] is invalid")
+    return int(value)

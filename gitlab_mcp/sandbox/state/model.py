@@ -1,0 +1,270 @@
+"""The data model: tokens, projects, and the issues, merge requests and pipelines in them. Repositories are on disk.
+
+Pipelines and jobs are only stored. No job is ever run, so whoever creates one sets its log and its result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from threading import RLock
+from typing import Any
+
+from gitlab_mcp.sandbox.git.repository import Repository
+from gitlab_mcp.sandbox.state.notes import AwardEmoji, DraftNote, Note
+from gitlab_mcp.sandbox.state.users import User
+
+# The statuses of a job that has not finished, which can be canceled.
+WAITING = ("created", "pending", "running", "manual")
+
+
+@dataclass(eq=False)
+class Token:
+    """A credential: `kind` is pat (personal access token), job (CI_JOB_TOKEN, with its job) or oauth."""
+
+    id: int
+    value: str
+    name: str
+    user: User
+    scopes: tuple[str, ...]
+    created_at: datetime
+    kind: str = "pat"
+    expires_at: date | None = None
+    revoked: bool = False
+    last_used_at: datetime | None = None
+    job: Job | None = None
+
+
+@dataclass(eq=False)
+class Label:
+    """A project label."""
+
+    id: int
+    name: str
+    color: str = "#6699cc"
+    description: str | None = None
+
+
+@dataclass(eq=False)
+class Milestone:
+    """A project milestone."""
+
+    id: int
+    iid: int
+    title: str
+    created_at: datetime
+    updated_at: datetime
+    description: str = ""
+    due_date: date | None = None
+    start_date: date | None = None
+    state: str = "active"
+
+
+@dataclass(eq=False, kw_only=True)
+class Issuable:
+    """What issues and merge requests have in common."""
+
+    id: int
+    iid: int
+    project: Project
+    title: str
+    author: User
+    created_at: datetime
+    updated_at: datetime
+    description: str | None = None
+    state: str = "opened"
+    labels: list[Label] = field(default_factory=list)
+    milestone: Milestone | None = None
+    assignees: list[User] = field(default_factory=list)
+    discussion_locked: bool | None = None
+    closed_at: datetime | None = None
+    closed_by: User | None = None
+    notes: list[Note] = field(default_factory=list)
+    award_emoji: list[AwardEmoji] = field(default_factory=list)
+    time_estimate: int = 0  # seconds, as the time spent
+    time_spent: int = 0
+
+    kind = ""  # GitLab's name of the type: Issue or MergeRequest
+    symbol = ""  # the character before the number in a reference
+
+    @property
+    def reference(self) -> str:
+        return f"{self.symbol}{self.iid}"
+
+
+@dataclass(eq=False, kw_only=True)
+class Issue(Issuable):
+    """An issue."""
+
+    confidential: bool = False
+    due_date: date | None = None
+    issue_type: str = "issue"
+    links: list[IssueLink] = field(default_factory=list)
+
+    kind = "Issue"
+    symbol = "#"
+
+
+@dataclass(eq=False)
+class IssueLink:
+    """A link between two issues; `link_type` is as seen from the source."""
+
+    id: int
+    source: Issue
+    target: Issue
+    link_type: str
+    created_at: datetime
+
+
+@dataclass(eq=False)
+class DiffVersion:
+    """A version of a merge request's diff, identified by three commits."""
+
+    id: int
+    base: str
+    start: str
+    head: str
+    created_at: datetime
+
+
+def is_draft(title: str) -> bool:
+    """GitLab docs: a title that begins with Draft:, [Draft] or (Draft) makes a merge request a draft."""
+    return title.lower().startswith(("draft:", "[draft]", "(draft)"))
+
+
+@dataclass(eq=False, kw_only=True)
+class MergeRequest(Issuable):
+    """A merge request between two branches of one project."""
+
+    source_branch: str
+    target_branch: str
+    reviewers: list[User] = field(default_factory=list)
+    review_states: dict[User, str] = field(default_factory=dict)
+    squash: bool = False
+    remove_source_branch: bool = False
+    versions: list[DiffVersion] = field(default_factory=list)
+    approvals: dict[User, datetime] = field(default_factory=dict)
+    drafts: list[DraftNote] = field(default_factory=list)
+    merged_at: datetime | None = None
+    merged_by: User | None = None
+    merge_commit_sha: str | None = None
+    squash_commit_sha: str | None = None
+    merge_error: str | None = None
+    auto_merge: bool = False
+    rebasing_until: datetime | None = None
+
+    kind = "MergeRequest"
+    symbol = "!"
+
+    @property
+    def draft(self) -> bool:
+        return is_draft(self.title)
+
+    @property
+    def version(self) -> DiffVersion:
+        return self.versions[-1]
+
+
+@dataclass(eq=False)
+class Pipeline:
+    """A pipeline of a branch or a merge request."""
+
+    id: int
+    iid: int
+    project: Project
+    ref: str
+    sha: str
+    user: User
+    created_at: datetime
+    status: str = "running"
+    source: str = "push"
+    jobs: list[Job] = field(default_factory=list)
+    finished_at: datetime | None = None
+
+
+@dataclass(eq=False)
+class Job:
+    """A job of a pipeline; its CI_JOB_TOKEN is valid while it runs.
+
+    `state` is its status, or "" to derive that from its times. `log` is what the runner sent, with ANSI escape codes.
+    """
+
+    id: int
+    name: str
+    stage: str
+    pipeline: Pipeline
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    state: str = ""
+    allow_failure: bool = False
+    failure_reason: str = ""
+    retried: bool = False
+    log: bytes = b""
+    tests: list[ReportedTest] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        return self.state or ("success" if self.finished_at else "running" if self.started_at else "created")
+
+    @property
+    def running(self) -> bool:
+        return self.status == "running"
+
+    @property
+    def project(self) -> Project:
+        return self.pipeline.project
+
+
+@dataclass(frozen=True)
+class ReportedTest:
+    """A test case in the JUnit report of a job; `status` is success, failed, error or skipped."""
+
+    name: str
+    classname: str
+    status: str = "success"
+    seconds: float = 0.01
+    output: str | None = None
+    file: str | None = None
+
+
+@dataclass(eq=False)
+class Release:
+    """A release, which belongs to a tag."""
+
+    tag_name: str
+    name: str
+    description: str
+    author: User
+    released_at: datetime
+
+
+@dataclass(eq=False)
+class Project:
+    """A project with its repository and all its content."""
+
+    id: int
+    name: str
+    path: str
+    group: str
+    group_id: int
+    created_at: datetime
+    repository: Repository
+    creator: User
+    description: str = ""
+    visibility: str = "public"
+    archived: bool = False
+    members: dict[User, int] = field(default_factory=dict)
+    protected: dict[str, int] = field(default_factory=dict)  # branch name or wildcard -> least role that may push
+    labels: dict[str, Label] = field(default_factory=dict)
+    milestones: list[Milestone] = field(default_factory=list)
+    issues: dict[int, Issue] = field(default_factory=dict)
+    merge_requests: dict[int, MergeRequest] = field(default_factory=dict)
+    pipelines: dict[int, Pipeline] = field(default_factory=dict)
+    releases: list[Release] = field(default_factory=list)
+    wiki: dict[str, str] = field(default_factory=dict)  # slug -> Markdown
+    settings: dict[str, Any] = field(default_factory=dict)
+    lock: RLock = field(default_factory=RLock)
+
+    @property
+    def full_path(self) -> str:
+        return f"{self.group}/{self.path}"
