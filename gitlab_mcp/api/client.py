@@ -246,7 +246,7 @@ class GitLab:
         except (exceptions.GitlabHttpError, exceptions.GitlabAuthenticationError) as error:
             headers = self._session.last_headers
             failure = refusal(method, error.response_code or 0, error.response_body, headers, self.settings)
-            raise explained(self, failure, method, path) from error
+            raise explained(self, self.identity, failure, method, path) from error
         except (requests.RequestException, ValueError) as error:  # a redirect to what is no URL is a ValueError
             raise unreachable(method, error, self.settings.url) from error
 

@@ -11,7 +11,7 @@ from gitlab_mcp.api.idempotency import WriteResult, write_once
 from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.errors import Failure, GitLabRefusal, InvalidArgument, JobTokenNotAccepted, Refused
 
-PER_PAGE = 20
+COMMENTS_PER_PAGE = 20
 DISCUSSION_ID = re.compile(r"[0-9a-f]{40}")
 NOTE_ID = re.compile(r"n?(\d{1,18})")
 
@@ -55,7 +55,7 @@ def newest(gitlab: GitLab, noteable: str, page: int, *, system: bool) -> Comment
     activity = "all_notes" if system else "only_comments"
     query = {"sort": "desc", "order_by": "created_at", "activity_filter": activity}
     try:
-        listed = gitlab.page(f"{noteable}/notes", page, PER_PAGE, **query)
+        listed = gitlab.page(f"{noteable}/notes", page, COMMENTS_PER_PAGE, **query)
     except JobTokenNotAccepted as refused:
         return Comments([], page, None, None, unreadable=str(refused))
     rows = [Comment(note) for note in reversed(listed.rows) if system or not note.flag("system")]
@@ -79,8 +79,8 @@ def _page(discussions: Iterable[Entity], page: int, *, system: bool) -> Comments
     """A page of the comments in all the discussions that there are."""
     kept = [comment for comment in _placed(discussions) if system or not comment.note.flag("system")]
     kept.sort(key=lambda comment: (comment.note.text("created_at"), comment.id), reverse=True)
-    end = page * PER_PAGE
-    rows = list(reversed(kept[end - PER_PAGE : end]))
+    end = page * COMMENTS_PER_PAGE
+    rows = list(reversed(kept[end - COMMENTS_PER_PAGE : end]))
     return Comments(_threaded(rows), page, page + 1 if len(kept) > end else None, len(kept))
 
 

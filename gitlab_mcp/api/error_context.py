@@ -1,28 +1,24 @@
 """What stands behind a refusal of GitLab's: the project moved, the token lacks a scope, the user has no such role."""
 
-from typing import TYPE_CHECKING
-
 from gitlab_mcp.api import job_token
+from gitlab_mcp.api.identity import Identity, Reader
 from gitlab_mcp.errors import Failure, GitLabRefusal, Moved
 from gitlab_mcp.safety.sanitize import one_line
 
-if TYPE_CHECKING:
-    from gitlab_mcp.api.client import GitLab
 
-
-def explained(gitlab: "GitLab", failure: GitLabRefusal, method: str, path: str) -> GitLabRefusal:
+def explained(gitlab: Reader, identity: Identity, failure: GitLabRefusal, method: str, path: str) -> GitLabRefusal:
     """The same failure with what GitLab says of the project, the token or its user, where that explains it."""
     project = "/".join(path.split("/")[:3]) if path.startswith("/projects/") else ""
     if gitlab.settings.credential.kind == "job token":
-        return _of_job_token(gitlab, failure, path)
+        return _of_job_token(identity, failure, path)
     if method == "get":
         return failure
     if isinstance(failure, Moved) or failure.status == 403:
         failure = _of_project(gitlab, failure, project) if project else failure
-    return _of_access_token(gitlab, failure, project) if failure.status == 403 else failure
+    return _of_access_token(identity, failure, project) if failure.status == 403 else failure
 
 
-def _of_project(gitlab: "GitLab", failure: GitLabRefusal, path: str) -> GitLabRefusal:
+def _of_project(gitlab: Reader, failure: GitLabRefusal, path: str) -> GitLabRefusal:
     """Where the project is now, or that it is archived."""
     try:
         project = gitlab.get(path)  # a GET follows GitLab's redirect of a moved project
@@ -37,9 +33,8 @@ def _of_project(gitlab: "GitLab", failure: GitLabRefusal, path: str) -> GitLabRe
     return failure
 
 
-def _of_access_token(gitlab: "GitLab", failure: GitLabRefusal, project: str) -> GitLabRefusal:
+def _of_access_token(identity: Identity, failure: GitLabRefusal, project: str) -> GitLabRefusal:
     """The scopes that the token has, or the role of its user in the project."""
-    identity = gitlab.identity
     more = ""
     if "privileges" in failure.reason or "scope" in failure.reason:
         more = f" It has {', '.join(one_line(scope, 40) for scope in identity.scopes)}." if identity.scopes else ""
@@ -51,12 +46,12 @@ def _of_access_token(gitlab: "GitLab", failure: GitLabRefusal, project: str) -> 
     return failure
 
 
-def _of_job_token(gitlab: "GitLab", failure: GitLabRefusal, path: str) -> GitLabRefusal:
+def _of_job_token(identity: Identity, failure: GitLabRefusal, path: str) -> GitLabRefusal:
     """Whether the token is no longer good, or GitLab did not look at it: then it answers as it answers nobody."""
     ignored = failure.status == 401 or (failure.status == 404 and "Project Not Found" in failure.reason)
     if not ignored or path == "/job":
         return failure
-    if gitlab.identity.job.number("id"):
+    if identity.job.number("id"):
         more = f" The token is good: this GitLab may not let job tokens read this ({job_token.FLOOR} and newer do)."
     else:
         more = " GitLab does not know this token: the job has ended, or it is another GitLab's."

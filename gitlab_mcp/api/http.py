@@ -23,7 +23,7 @@ from gitlab_mcp.config.settings import READS, SettingsError
 
 CONNECTIONS = 16
 CONNECT_SECONDS = 10.0
-SILENCE_SECONDS = 30.0
+READ_TIMEOUT_SECONDS = 30.0
 BODY_BYTES = 12 * 1024 * 1024  # a file of 9 MB, as GitLab sends it in base64
 # What is asked for as a stream, such as a job's log: on disk from MEMORY_BYTES on. GitLab ends a log at 100 MB unless
 # an administrator lets it grow: https://docs.gitlab.com/administration/instance_limits/#maximum-size-of-the-job-log
@@ -69,7 +69,7 @@ class LimitedAdapter(HTTPAdapter):
         """Nothing: our own context verifies, with all roots loaded once."""
 
     def send(  # type: ignore[override]  # the stubs list the parameters one by one
-        self, request: requests.PreparedRequest, *, timeout: float = SILENCE_SECONDS, **kwargs: Any
+        self, request: requests.PreparedRequest, *, timeout: float = READ_TIMEOUT_SECONDS, **kwargs: Any
     ) -> requests.Response:
         call = current_call.get(None)
         # The pool itself would wait without a limit, and then send what nobody waits for any more.
@@ -85,7 +85,7 @@ class LimitedAdapter(HTTPAdapter):
         ends = time.monotonic() + timeout
         limit = STREAM_BYTES if kwargs.get("stream") else BODY_BYTES
         kwargs["stream"] = True  # by requests' own lights; it is read here
-        silence = min(timeout, SILENCE_SECONDS)
+        silence = min(timeout, READ_TIMEOUT_SECONDS)
         answer = super().send(request, timeout=(min(timeout, CONNECT_SECONDS), silence), **kwargs)
         try:
             body = _read(answer, ends, limit if answer.status_code == 200 else BODY_BYTES)

@@ -2,13 +2,11 @@
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import Failure, GitLabRefusal
-
-if TYPE_CHECKING:
-    from gitlab_mcp.api.client import GitLab
 
 # https://docs.gitlab.com/api/access_requests/#valid-access-levels
 ROLES = {
@@ -25,10 +23,25 @@ ROLES = {
 WRITING_SCOPES = {"api", "granular"}
 
 
+class Reader(Protocol):
+    """What can read from GitLab: the client, as far as the identity and the explanations of errors need it."""
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration of the run."""
+
+    @property
+    def user(self) -> Entity:
+        """The user to whom the credential belongs."""
+
+    def get(self, path: str, /, **query: object) -> Entity:
+        """GET one object."""
+
+
 class Identity:
     """Who this run is to GitLab. What GitLab does not tell is empty, and never a failure."""
 
-    def __init__(self, gitlab: "GitLab") -> None:
+    def __init__(self, gitlab: Reader) -> None:
         self._gitlab = gitlab
         self._known: dict[str, Entity] = {}
         self._lock = threading.Lock()

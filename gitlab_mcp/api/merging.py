@@ -15,7 +15,7 @@ from gitlab_mcp.api.reviews.diff import lists_all
 from gitlab_mcp.errors import Conflict, GitLabRefusal, Refused, Unreachable
 from gitlab_mcp.safety.sanitize import one_line
 
-CHECK = "Look with get_merge_request."
+HOW_TO_CHECK_MERGE = "Look with get_merge_request."
 
 # GitLab has not made up its mind yet: asking again, it says something else in a moment.
 UNDECIDED = (
@@ -26,11 +26,11 @@ UNDECIDED = (
     "cannot_be_merged_recheck",
     "cannot_be_merged_rechecking",
 )
-LOOKS = 8
+STATUS_LOOK_UPS = 8
 PAUSE = 0.25  # seconds; longer each time
 
 AUTO = "auto_merge: true merges it by itself as soon as it can be."
-ADVICE = {
+STATUS_ADVICE = {
     "approvals_syncing": "Its approvals are being counted: try again in a moment.",
     "broken_status": "Its source or target branch is gone.",
     "checking": "GitLab still checks it: try again in a moment.",
@@ -85,7 +85,7 @@ def merge(target: Noteable, wanted: Merge) -> WriteResult[Entity]:
         return found if done else None
 
     try:
-        return write_once(partial(gitlab.put, f"{target.path}/merge", given), find, CHECK)
+        return write_once(partial(gitlab.put, f"{target.path}/merge", given), find, HOW_TO_CHECK_MERGE)
     except GitLabRefusal as refused:
         if refused.status in (405, 406, 422):
             raise Refused(f"GitLab does not merge {target.sign}: {_reason(_decided(gitlab, target.path))}") from refused
@@ -111,22 +111,22 @@ def _check(now: Entity, target: Noteable, wanted: Merge) -> None:
             f"The head of {target.sign} is {head[:12]} now, not {wanted.sha[:12]}: review what is new first."
         )
     waits = wanted.auto and status in WAITED_FOR
-    if now.flag("has_conflicts") or (status in ADVICE and not waits):
+    if now.flag("has_conflicts") or (status in STATUS_ADVICE and not waits):
         raise Refused(f"{target.sign} cannot be merged: {_reason(now)}")
 
 
 def _reason(now: Entity) -> str:
     status = "conflict" if now.flag("has_conflicts") else now.text("detailed_merge_status")
-    return ADVICE.get(status, f"GitLab says {one_line(status.replace('_', ' '), 60) or 'nothing more'}.")
+    return STATUS_ADVICE.get(status, f"GitLab says {one_line(status.replace('_', ' '), 60) or 'nothing more'}.")
 
 
 def _decided(gitlab: GitLab, path: str) -> Entity:
     """The merge request, as soon as GitLab knows whether it can be merged; reading it makes GitLab find out."""
-    for look in range(LOOKS):
+    for look in range(STATUS_LOOK_UPS):
         now = gitlab.get(path)
         if now.text("detailed_merge_status") not in UNDECIDED:
             break
-        current_call.get().wait(PAUSE * (look + 1), Refused(f"{ADVICE['checking']}"))
+        current_call.get().wait(PAUSE * (look + 1), Refused(f"{STATUS_ADVICE['checking']}"))
     return now
 
 
@@ -146,7 +146,7 @@ def rebase(target: Noteable) -> Rebased:
     if before.text("state") != "opened":
         raise Refused(f"{target.sign} is {one_line(before.text('state'), 20)}: only an open one is rebased.")
     if before.text("detailed_merge_status") == "broken_status":
-        raise Refused(f"{target.sign} cannot be rebased: {ADVICE['broken_status']}")
+        raise Refused(f"{target.sign} cannot be rebased: {STATUS_ADVICE['broken_status']}")
     if before.number("source_project_id") == before.number("target_project_id"):
         gitlab.policy.check_rebase(before.text("source_branch"), lambda: target.project.default_branch)
     if not before.number("diverged_commits_count") and before.text("sha"):
@@ -161,7 +161,7 @@ def rebase(target: Noteable) -> Rebased:
         gitlab.send("put", f"{target.path}/rebase", {})
         return before
 
-    began = write_once(send, find, CHECK)
+    began = write_once(send, find, HOW_TO_CHECK_MERGE)
     after = _rebased(gitlab, target, query)
     if told := one_line(after.text("merge_error"), 300):
         raise Refused(f"{target.sign} was not rebased: {told}")

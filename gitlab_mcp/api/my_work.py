@@ -9,9 +9,9 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.errors import Failure, GitLabRefusal
 from gitlab_mcp.safety.sanitize import one_line
 
-ROWS = 20  # of each kind
+ITEMS_PER_LIST = 20  # of each kind
 PROJECTS = 12  # whose pipelines are looked at, at most
-NAMED = 5
+SUGGESTED_PROJECTS = 5
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ def my_work(gitlab: GitLab) -> Work:
     """The open work of the credential's user, the latest first."""
     query = {"state": "opened", "order_by": "updated_at"}
     merge_requests, issues = "/merge_requests", "/issues"
-    own = gitlab.start(gitlab.page, merge_requests, 1, ROWS, scope="created_by_me", **query)
-    assigned = gitlab.start(gitlab.page, issues, 1, ROWS, scope="assigned_to_me", **query)
+    own = gitlab.start(gitlab.page, merge_requests, 1, ITEMS_PER_LIST, scope="created_by_me", **query)
+    assigned = gitlab.start(gitlab.page, issues, 1, ITEMS_PER_LIST, scope="assigned_to_me", **query)
     recent = gitlab.start(projects, gitlab, "", 1, PROJECTS, mine=True)
     me = gitlab.user.text("username")
-    reviews = gitlab.start(gitlab.page, merge_requests, 1, ROWS, scope="all", reviewer_username=me, **query)
+    reviews = gitlab.start(gitlab.page, merge_requests, 1, ITEMS_PER_LIST, scope="all", reviewer_username=me, **query)
     paths = _projects(gitlab, own.result().rows, recent.result().rows)
     failed = gitlab.together(partial(_failed, gitlab, number, me) for number in paths)
     asked = zip(paths.values(), failed, strict=True)
@@ -88,7 +88,7 @@ def no_project(gitlab: GitLab) -> str:
     """What to say where a call names no project and the run has none: at a desk, which ones there are."""
     said = "This run has no project of its own: give project, such as"
     try:
-        recent = projects(gitlab, "", 1, NAMED, mine=True).rows
+        recent = projects(gitlab, "", 1, SUGGESTED_PROJECTS, mine=True).rows
     except Failure:  # in a job, or GitLab does not answer: then nothing is named
         recent = []
     names = [one_line(project.text("path_with_namespace"), 100) for project in recent]

@@ -8,7 +8,7 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import Deduplicator, WriteResult, is_made_since, is_same_text, write_once
 from gitlab_mcp.errors import InvalidArgument, Partial, Refused
 
-CHECK = "Look with get_issue or get_merge_request whether it is there before posting it again."
+HOW_TO_CHECK_NOTE = "Look with get_issue or get_merge_request whether it is there before posting it again."
 
 
 class Notes:
@@ -27,7 +27,7 @@ class Notes:
         """
         send = partial(self._send, noteable, body, thread, internal)
         find = partial(self._find, noteable, body, thread)
-        written, again = self._deduplicator.create_once((noteable, thread, body), send, find, CHECK)
+        written, again = self._deduplicator.create_once((noteable, thread, body), send, find, HOW_TO_CHECK_NOTE)
         if not again:
             alarm(written.result)
         return written, again

@@ -9,7 +9,7 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.config.job_context import Noun
 from gitlab_mcp.errors import InvalidArgument, JobTokenNotAccepted
 
-BRANCH = re.compile(r"[^\x00-\x20\x7f-\x9f~^:?*\[\\]{1,255}")  # what git takes for the name of a branch, roughly
+BRANCH_NAME = re.compile(r"[^\x00-\x20\x7f-\x9f~^:?*\[\\]{1,255}")  # what git takes for the name of a branch, roughly
 PROJECT_SECONDS = 300.0
 
 PATH_OF: dict[Noun, str] = {"issue": "issues", "merge request": "merge_requests"}
@@ -66,7 +66,7 @@ class Project:
     def default_branch(self) -> str:
         """The default branch, also of an empty repository; "main" where GitLab does not say."""
         name = self.entity.text("default_branch")
-        return name if BRANCH.fullmatch(name) else "main"
+        return name if BRANCH_NAME.fullmatch(name) else "main"
 
     def is_called(self, name: str) -> bool:
         """Whether `name`, a path or an id, names this project."""

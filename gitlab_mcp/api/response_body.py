@@ -11,7 +11,7 @@ from gitlab_mcp.api.error_mapping import unreachable
 from gitlab_mcp.api.http import CHUNK_BYTES, BodyTooLarge
 
 PARTS = 300_000  # commas and brackets outside the texts of an answer: each can become an object of a hundred bytes
-MARKS = (b",", b"[", b"{")
+NESTING_MARKS = (b",", b"[", b"{")
 TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # with or without its end, so that it is looked at once
 
 
@@ -31,7 +31,7 @@ def parsed(response: requests.Response, method: str, path: str) -> object:
 
 
 def _marks(body: bytes) -> int:
-    return sum(map(body.count, MARKS))
+    return sum(map(body.count, NESTING_MARKS))
 
 
 def pieces(response: requests.Response) -> Iterator[bytes]:

@@ -26,8 +26,8 @@ from gitlab_mcp.safety.sanitize import one_line
 from gitlab_mcp.server import startup
 
 # A client that is slow to begin is served, and no line of a job hangs for longer.
-SILENCE_SECONDS = 30.0
-LINE_CHARACTERS = 1_000
+CLIENT_WAIT_SECONDS = 30.0
+LOG_LINE_CHARACTERS = 1_000
 
 
 def bare_start(flags: Flags, environ: Mapping[str, str], *, trust_project: bool) -> None:
@@ -45,7 +45,7 @@ def bare_start(flags: Flags, environ: Mapping[str, str], *, trust_project: bool)
         startup.serve(flags)
     try:
         registered = register(flags, environ, trust_project=trust_project)
-        if stdin_probe.look() is Input.SILENT and stdin_probe.wait(SILENCE_SECONDS) is Input.CLIENT:
+        if stdin_probe.look() is Input.SILENT and stdin_probe.wait(CLIENT_WAIT_SECONDS) is Input.CLIENT:
             startup.serve(flags)
         with suppress(OSError):  # nobody reads the log any more
             for line in log_lines([*report(flags, environ), *registered], environ):
@@ -133,7 +133,7 @@ def report(flags: Flags, environ: Mapping[str, str]) -> Iterator[str]:
 def log_lines(lines: Iterable[str], environ: Mapping[str, str]) -> Iterator[str]:
     """The lines as a job's log gets them: each on one line, without secrets."""
     secrets = secrets_of(environ)
-    return (one_line(redact(line, secrets), LINE_CHARACTERS) for line in lines)
+    return (one_line(redact(line, secrets), LOG_LINE_CHARACTERS) for line in lines)
 
 
 def folders(environ: Mapping[str, str]) -> list[Path]:

@@ -20,8 +20,8 @@ from gitlab_mcp.safety.sanitize import one_line
 
 T = TypeVar("T")
 
-SECONDS = 3.0  # for all that GitLab is asked, together
-SILENT = f"GitLab did not answer within {SECONDS:.0f} s"
+PREFLIGHT_SECONDS = 3.0  # for all that GitLab is asked, together
+SILENT = f"GitLab did not answer within {PREFLIGHT_SECONDS:.0f} s"
 BUTTON = "Settings > CI/CD > Job token permissions > Allow Git push requests to the repository"
 COMPARED_BYTES = 2_000_000
 
@@ -43,7 +43,7 @@ class Asked:
     """Questions that are asked at the same time, none of which anybody waits for beyond the time."""
 
     def __init__(self) -> None:
-        self._call = Call(SECONDS, lambda _message: None)
+        self._call = Call(PREFLIGHT_SECONDS, lambda _message: None)
         current_call.set(self._call)
 
     def ask(self, question: Callable[[], T]) -> Callable[[], Answer[T]]:

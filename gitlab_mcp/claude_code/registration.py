@@ -15,7 +15,7 @@ from gitlab_mcp.safety.redact import redact
 
 Scope = Literal["user", "project", "local"]
 
-NAME = "gitlab"
+SERVER_NAME = "gitlab"
 SHARED = 0o644  # a project's file is committed, so there is nothing to hide in it
 # Claude runs the server in the checkout: without -P Python would import what lies there.
 MODULE = ("-P", "-m", "gitlab_mcp")
@@ -92,8 +92,8 @@ def register(registration: Registration, scope: Scope, environ: Mapping[str, str
 
     def enter(document: Document) -> bool:
         servers = object_at(path, document, *keys)
-        changed = servers.get(NAME) != entry
-        servers[NAME] = entry
+        changed = servers.get(SERVER_NAME) != entry
+        servers[SERVER_NAME] = entry
         return changed
 
     change(path, enter, SHARED if scope == "project" else PRIVATE)
@@ -105,7 +105,7 @@ def unregister(scope: Scope, environ: Mapping[str, str], directory: Path) -> boo
     path, keys = _place(scope, environ, directory)
 
     def remove(document: Document) -> bool:
-        return object_at(path, document, *keys).pop(NAME, None) is not None
+        return object_at(path, document, *keys).pop(SERVER_NAME, None) is not None
 
     return change(path, remove)
 

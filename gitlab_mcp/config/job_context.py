@@ -18,7 +18,7 @@ from gitlab_mcp.config.environment import is_ci, variable
 Noun = Literal["issue", "merge request"]
 
 # GitLab gives at most 100,000 characters of context; a webhook's body may hold a description of a million.
-LONGEST = 4_000_000
+LONGEST_VARIABLE = 4_000_000
 
 USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 PLAIN_BRANCH_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,99}")
@@ -79,7 +79,7 @@ def read_job(environ: Mapping[str, str]) -> JobContext:
     job = _pipeline(environ)
     guessed = job.noun and not variable(environ, "CI_MERGE_REQUEST_IID")
     told = _of_payload(job, _payload(environ), environ)
-    told = _of_flow_context(told, variable(environ, "AI_FLOW_CONTEXT")[:LONGEST], environ)
+    told = _of_flow_context(told, variable(environ, "AI_FLOW_CONTEXT")[:LONGEST_VARIABLE], environ)
     event = variable(environ, "AI_FLOW_EVENT").lower()
     discussion = _fitting(DISCUSSION, variable(environ, "AI_FLOW_DISCUSSION_ID").rpartition("/")[2])
     if told.noun is None or (guessed and told is job):
@@ -89,7 +89,7 @@ def read_job(environ: Mapping[str, str]) -> JobContext:
         event=event if event in EVENTS else told.event,
         discussion=discussion or told.discussion,
         asked_by=told.asked_by or _fitting(USERNAME, variable(environ, "GITLAB_USER_LOGIN")),
-        input=environ.get("AI_FLOW_INPUT", "")[:LONGEST] or told.input,
+        input=environ.get("AI_FLOW_INPUT", "")[:LONGEST_VARIABLE] or told.input,
     )
 
 
@@ -132,10 +132,10 @@ def _payload(environ: Mapping[str, str]) -> object:
             if not Path(given).is_file():  # a pipe would be waited for
                 return None
             with Path(given).open(encoding="utf-8", errors="replace") as file:
-                given = file.read(LONGEST)
+                given = file.read(LONGEST_VARIABLE)
         except (OSError, ValueError):
             return None
-    return _parsed(given[:LONGEST])
+    return _parsed(given[:LONGEST_VARIABLE])
 
 
 def _of_payload(job: JobContext, payload: object, environ: Mapping[str, str]) -> JobContext:
@@ -237,7 +237,7 @@ def _inside(value: object, key: str) -> Mapping[str, Any]:
 
 
 def _text(value: object) -> str:
-    return value[:LONGEST] if isinstance(value, str) else ""
+    return value[:LONGEST_VARIABLE] if isinstance(value, str) else ""
 
 
 def _words(value: object) -> str:

@@ -1,8 +1,10 @@
 """The server's configuration: one frozen object, read once from flags and environment."""
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -12,6 +14,8 @@ from gitlab_mcp.config.environment import SettingsError as SettingsError
 from gitlab_mcp.config.environment import flag, is_ci, is_file, is_folder, listed, secret, variable
 from gitlab_mcp.config.job_context import JobContext, read_job
 from gitlab_mcp.git.change import Author
+
+logger = logging.getLogger(__name__)
 
 READS = ("get", "head")  # the HTTP methods that change nothing
 DEFAULT_URL = "https://gitlab.com"
@@ -100,6 +104,8 @@ class Flags:
     deadline: float = 0.0
 
 
+RENAMED_TOOLSETS = {"desk": "my_work"}
+
 ACCESS_TOKEN_VARIABLES = ("GITLAB_ACCESS_TOKEN", "GITLAB_TOKEN", "GITLAB_PERSONAL_ACCESS_TOKEN")
 SECRET_VARIABLE = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|API_KEY|ACCESS_KEY|PRIVATE_KEY)$")
 # Shorter values are no secrets, and taking them out of a text would take words apart.
@@ -152,7 +158,7 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
         ca_files=_ca_files(environ),
         working_directory=checkout,
         read_only=flags.read_only or flag(environ, "GITLAB_MCP_READ_ONLY"),
-        toolsets=listed(flags.toolsets or variable(environ, "GITLAB_MCP_TOOLSETS")),
+        toolsets=_toolsets(flags.toolsets or variable(environ, "GITLAB_MCP_TOOLSETS")),
         tools=listed(flags.tools or variable(environ, "GITLAB_MCP_TOOLS")),
         allow_opt_in_tools=not in_ci or bool(flags.toolsets or flags.tools),
         allow_projects=listed(flags.allow_project or variable(widening, "GITLAB_MCP_ALLOW_PROJECT")),
@@ -163,6 +169,20 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
         secrets=secrets_of(environ),
         deadline=_deadline(flags),
     )
+
+
+def _toolsets(names: str) -> tuple[str, ...]:
+    """The toolsets in a list of names, by their names of today."""
+    return tuple(_renamed_toolset(name) if name in RENAMED_TOOLSETS else name for name in listed(names))
+
+
+@cache
+def _renamed_toolset(name: str) -> str:
+    """The new name of a toolset; the old one, which saved registrations may hold, is reported once for a process."""
+    logger.warning(
+        "gitlab-mcp-server: the toolset %s is now %s; the old name goes with 1.0.", name, RENAMED_TOOLSETS[name]
+    )
+    return RENAMED_TOOLSETS[name]
 
 
 def _deadline(flags: Flags) -> float:

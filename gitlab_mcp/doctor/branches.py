@@ -1,7 +1,7 @@
 """The branches that this run works with: how GitLab protects them."""
 
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.project import BRANCH
+from gitlab_mcp.api.project import BRANCH_NAME
 from gitlab_mcp.config.job_context import read_job
 from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.context import DoctorContext
@@ -44,7 +44,7 @@ def _default_branch(around: DoctorContext) -> str:
     name = around.variable("CI_DEFAULT_BRANCH") if around.in_ci else ""
     if not name:
         name = around.gitlab().get(around.project_path()).text("default_branch")
-    if not BRANCH.fullmatch(name):
+    if not BRANCH_NAME.fullmatch(name):
         raise Skipped("GitLab does not tell which branch is the default", "Look in Settings > Repository.")
     return name
 

@@ -12,7 +12,7 @@ from gitlab_mcp.doctor.result import CheckResult, passed, skipped, warned
 from gitlab_mcp.doctor.scripts import scripts
 from gitlab_mcp.doctor.shell import commands
 
-FILE_BYTES = 1_000_000
+CI_FILE_BYTES = 1_000_000
 OBEYED = (".mcp.json", ".claude/settings.json", ".claude/settings.local.json")
 
 OPTIONS = ("--allowedTools", "--allowed-tools")
@@ -23,7 +23,7 @@ ADD = 'Add it: --allowedTools "Bash(*) Read(*) Edit(*) Write(*) mcp__gitlab"'
 BEFORE = ("if", "then", "else", "elif", "do", "while", "until", "!", "{", "time", "exec", "command")
 STARTERS = ("env", "nice", "ionice", "nohup", "npx", "setsid", "stdbuf", "sudo", "timeout", "xargs")
 # With one of these claude does something else than to run a model.
-OTHER = (
+OTHER_COMMANDS = (
     *("-h", "--help", "-v", "--version", "agents", "auth", "config", "doctor", "install", "mcp", "plugin", "plugins"),
     *("setup-token", "update", "upgrade"),
 )
@@ -63,7 +63,7 @@ def _claude(words: list[str]) -> list[str]:
     if words[at:] and words[at].rpartition("/")[2] in STARTERS:
         at = next((later for later in range(at + 1, len(words)) if _is_claude(words[later])), len(words))
     found = words[at:]
-    return found if found and _is_claude(found[0]) and found[1:2] and found[1] not in OTHER else []
+    return found if found and _is_claude(found[0]) and found[1:2] and found[1] not in OTHER_COMMANDS else []
 
 
 def _is_claude(word: str) -> bool:
@@ -105,7 +105,7 @@ def _text(path: Path) -> str | None:
         if not path.is_file():
             return None
         with path.open(encoding="utf-8", errors="replace") as file:
-            return file.read(FILE_BYTES)
+            return file.read(CI_FILE_BYTES)
     except OSError:
         return None
 

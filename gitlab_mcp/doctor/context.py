@@ -28,7 +28,7 @@ from gitlab_mcp.doctor.background import begin
 from gitlab_mcp.doctor.result import Skipped
 from gitlab_mcp.server.toolsets import selected
 
-SECONDS = 10.0  # what the way to GitLab may take, and then all that is asked there
+GITLAB_SECONDS = 10.0  # what the way to GitLab may take, and then all that is asked there
 
 NETWORK = (
     "Check the address (GITLAB_URL; in a job CI_SERVER_URL), name resolution, the firewall, and HTTPS_PROXY and"
@@ -108,12 +108,12 @@ class DoctorContext:
         with self._lock:
             if self._asking is None:
                 self._asking = begin(partial(_ask, settings))
-                self._ends = time.monotonic() + SECONDS
+                self._ends = time.monotonic() + GITLAB_SECONDS
         try:
             # The look-up of a name knows no limit of ours.
             answer = self._asking.result(max(0.0, self._ends - time.monotonic()))
         except TimeoutError:
-            raise NotReached(f"{settings.url} did not answer within {SECONDS:.0f} s", NETWORK) from None
+            raise NotReached(f"{settings.url} did not answer within {GITLAB_SECONDS:.0f} s", NETWORK) from None
         if isinstance(answer, NotReached):
             raise NotReached(answer.what, answer.cure)
         return answer
@@ -144,7 +144,7 @@ class DoctorContext:
         self.answer()
         settings = replace(self.usable(), credential=credential)
         with self._lock:
-            self._call = self._call or Call(SECONDS, lambda _: None)
+            self._call = self._call or Call(GITLAB_SECONDS, lambda _: None)
             current_call.set(self._call)
             if credential.token not in self._clients:
                 self._clients[credential.token] = GitLab(settings)
@@ -177,10 +177,10 @@ def _read(flags: Flags, environ: Mapping[str, str], directory: Path) -> tuple[Se
 
 def _ask(settings: Settings) -> Response | NotReached:
     """Ask for what every GitLab answers without a credential: that it wants one."""
-    current_call.set(Call(SECONDS, lambda _: None))
+    current_call.set(Call(GITLAB_SECONDS, lambda _: None))
     try:
         with GitLabSession(settings.ca_files, lambda _method, _url: None) as session:
-            found = session.get(f"{settings.url}/api/v4/version", timeout=SECONDS)
+            found = session.get(f"{settings.url}/api/v4/version", timeout=GITLAB_SECONDS)
     except (requests.RequestException, ValueError) as error:
         text = str(unreachable("get", error, settings.url))
         what, colon, advice = text.rpartition(": ")

@@ -9,7 +9,7 @@ from gitlab_mcp import __version__
 from gitlab_mcp.doctor.processes import Child, NotStarted, started
 
 PROTOCOL = "2025-11-25"
-LINE_BYTES = 4_000_000
+ANSWER_LINE_BYTES = 4_000_000
 
 
 class NoHandshake(Exception):
@@ -54,7 +54,7 @@ def _send(child: Child, method: str, params: Mapping[str, Any], number: int | No
 
 def _receive(child: Child, number: int) -> Mapping[str, Any]:
     """The result of the request `number`; what else arrives is passed over."""
-    while line := child.stdout.readline(LINE_BYTES):
+    while line := child.stdout.readline(ANSWER_LINE_BYTES):
         message = json.loads(line)
         if isinstance(message, dict) and message.get("id") == number:
             result = message.get("result")

@@ -11,13 +11,13 @@ from typing import Any
 
 from gitlab_mcp.claude_code import Registration, RegistrationError, Scope, own_command, project_folder
 from gitlab_mcp.claude_code.json_file import configuration_folder, user_file
+from gitlab_mcp.claude_code.registration import SERVER_NAME
 from gitlab_mcp.doctor.check import Check
-from gitlab_mcp.doctor.context import SECONDS, DoctorContext
+from gitlab_mcp.doctor.context import GITLAB_SECONDS, DoctorContext
 from gitlab_mcp.doctor.handshake import NoHandshake, count_tools
 from gitlab_mcp.doctor.result import CheckResult, failed, passed, quoted, skipped, warned
 
-NAME = "gitlab"
-FILE_BYTES = 20_000_000
+STATE_FILE_BYTES = 20_000_000
 
 IN_JOB = "Put this line before claude in the job's script: /bin/gitlab-mcp-server || true"
 AT_DESK = "Register it: gitlab-mcp-server register"
@@ -53,25 +53,27 @@ def registered(around: DoctorContext) -> CheckResult:
     except RegistrationError as error:
         return failed("Claude Code's configuration is not to be found", str(error))
     if entry is None:
-        what, remedy = f"{_shown(user_file(around.environ), around)} has no server {NAME}", _remedy(around)
+        what, remedy = f"{_shown(user_file(around.environ), around)} has no server {SERVER_NAME}", _remedy(around)
         return failed(what, remedy) if around.in_ci else warned(what, remedy)
     place, remedy = entry.place, _remedy(around, entry.scope)
     if entry.scope == "project" and around.in_ci:
-        what = f"{NAME} is taken from {place}: whoever writes there decides what runs with the job's variables"
+        what = f"{SERVER_NAME} is taken from {place}: whoever writes there decides what runs with the job's variables"
         bare = "It registers its own, and switches off the servers of the checkout's .mcp.json."
         return warned(what, f"{IN_JOB}. {bare}")
     if entry.data.get("url"):
-        what = f"whether the server {NAME} in {place} is this one: it is reached by URL"
+        what = f"whether the server {SERVER_NAME} in {place} is this one: it is reached by URL"
         return skipped(what, f"To use this one: {remedy}")
     if entry.program is None:
-        return failed(f"The command of {NAME} in {place} is not there or cannot be run", remedy)
+        return failed(f"The command of {SERVER_NAME} in {place} is not there or cannot be run", remedy)
     if "serve" not in entry.arguments:
-        return warned(f'The args of {NAME} in {place} lack "serve": whether it serves is left to a guess', remedy)
+        return warned(
+            f'The args of {SERVER_NAME} in {place} lack "serve": whether it serves is left to a guess', remedy
+        )
     if entry.data.get("alwaysLoad") is not True:
-        what = f'{NAME} in {place} lacks "alwaysLoad": true: the model may begin without its tools'
+        what = f'{SERVER_NAME} in {place} lacks "alwaysLoad": true: the model may begin without its tools'
         return warned(what, f"Add it. {remedy}" if around.in_ci else 'Add "alwaysLoad": true to the entry.')
     asks = ": claude -p takes it, and claude without -p asks first" if entry.scope == "project" else ""
-    return passed(f"{NAME} is registered in {place}{asks}")
+    return passed(f"{SERVER_NAME} is registered in {place}{asks}")
 
 
 def connected(around: DoctorContext) -> CheckResult | None:
@@ -86,7 +88,7 @@ def connected(around: DoctorContext) -> CheckResult | None:
         what = f"whether the registered server answers: what {entry.place} names is not started here"
         return skipped(what, "Read what it starts, then run that by hand.")
     try:
-        tools = count_tools([entry.program, *entry.arguments], entry.environ, around.directory, SECONDS)
+        tools = count_tools([entry.program, *entry.arguments], entry.environ, around.directory, GITLAB_SECONDS)
     except NoHandshake as error:
         remedy = f"Run its command by hand, and see what it says. {_remedy(around, entry.scope)}"
         return failed(f"The registered server does not work: {error}{quoted(error.said)}", remedy)
@@ -124,13 +126,13 @@ def _entry(around: DoctorContext) -> Entry | None:
     except (ValueError, RecursionError) as error:
         raise BrokenFile(f"{shown} is no JSON") from error
     local = _inside(_inside(data, "projects"), str(project_folder(around.directory)))
-    if found := _inside(_inside(local, "mcpServers"), NAME):
+    if found := _inside(_inside(local, "mcpServers"), SERVER_NAME):
         return _read("local", shown, found, around)
     if not _is_declined(around) and (found := _of_project(around.directory)):
         return _read(
             "project", "the checkout's .mcp.json" if around.in_ci else "the project's .mcp.json", found, around
         )
-    found = _inside(_inside(data, "mcpServers"), NAME)
+    found = _inside(_inside(data, "mcpServers"), SERVER_NAME)
     return _read("user", shown, found, around) if found else None
 
 
@@ -139,7 +141,7 @@ def _loaded(path: Path) -> object:
     if not path.is_file():
         return None
     with path.open("rb") as file:
-        return json.loads(file.read(FILE_BYTES))
+        return json.loads(file.read(STATE_FILE_BYTES))
 
 
 def _of_strangers(path: Path) -> object:
@@ -153,7 +155,9 @@ def _of_strangers(path: Path) -> object:
 def _of_project(directory: Path) -> Mapping[str, Any]:
     """The entry in .mcp.json, here or in a folder above."""
     here = directory.resolve()
-    entries = (_inside(_inside(_of_strangers(at / ".mcp.json"), "mcpServers"), NAME) for at in (here, *here.parents))
+    entries = (
+        _inside(_inside(_of_strangers(at / ".mcp.json"), "mcpServers"), SERVER_NAME) for at in (here, *here.parents)
+    )
     return next(filter(None, entries), {})
 
 
@@ -163,7 +167,7 @@ def _is_declined(around: DoctorContext) -> bool:
     for path in (user, *(around.directory / name for name in DECLINED)):
         data = _of_strangers(path)
         names = data.get("disabledMcpjsonServers") if isinstance(data, dict) else None
-        if isinstance(names, list) and NAME in names:
+        if isinstance(names, list) and SERVER_NAME in names:
             return True
     return False
 

@@ -11,19 +11,19 @@ from gitlab_mcp.doctor.result import CheckResult, Skipped, skipped, told_by
 from gitlab_mcp.errors import Failure
 
 # The way to GitLab has 10 s, and what is asked over it another 10 s; then nobody waits any more.
-SECONDS = 22.0
+CHECK_SECONDS = 22.0
 
 
 def run(checks: Iterable[Check], context: DoctorContext) -> list[tuple[str, CheckResult]]:
     """The verdicts of the checks that have something to say, with their ids, in order."""
-    ends = time.monotonic() + SECONDS
+    ends = time.monotonic() + CHECK_SECONDS
     begun = [(check, begin(partial(_examined, check, context))) for check in checks]
     found: list[tuple[str, CheckResult]] = []
     for check, future in begun:
         try:
             result = future.result(max(0.0, ends - time.monotonic()))
         except TimeoutError:
-            result = skipped(f"{check.about}: it did not end within {SECONDS:.0f} s", "Run it again.")
+            result = skipped(f"{check.about}: it did not end within {CHECK_SECONDS:.0f} s", "Run it again.")
         if result is not None:
             found.append((check.id, result))
     return found

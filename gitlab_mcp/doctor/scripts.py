@@ -10,7 +10,7 @@ KEYS = ("script", "before_script", "after_script", "pre_get_sources_script")
 
 KEY = re.compile(r"""("[^"]*"|'[^']*'|[^\s"'#&*!|>%@`{}\[\],](?:[^:#]|:(?=\S)|(?<=\S)#)*?):(?:\s+|$)""")
 DASH = re.compile(r"-(?:\s+|$)")
-MARKS = re.compile(r"(?:&\S+(?:\s+|$))+")
+YAML_ANCHORS = re.compile(r"(?:&\S+(?:\s+|$))+")
 BLOCK = re.compile(r"([|>])[-+0-9]{0,2}\s*(?:#.*)?$")
 COMMENT = re.compile(r"(?:^|\s)#.*$")
 # A quoted text up to its end, behind the quote that opens it.
@@ -35,7 +35,7 @@ def scripts(text: str) -> Iterator[str]:
                 keys.pop()
             keys.append((column, key[1].strip("\"' ")))
             floor, rest = column, rest[key.end() :]
-        if marks := MARKS.match(rest):
+        if marks := YAML_ANCHORS.match(rest):
             rest = rest[marks.end() :]
         found = list(_scalars(rest, floor, lines))
         if keys and (keys[-1][1] in KEYS or keys[-1][1].startswith(".")):

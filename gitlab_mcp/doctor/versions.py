@@ -13,16 +13,16 @@ from gitlab_mcp.doctor.result import CheckResult, Skipped, failed, passed, quote
 from gitlab_mcp.git.process import GitError, git, until
 from gitlab_mcp.git.scratch_repository import require_version
 
-SECONDS = 5.0
-OLDEST = (2, 1)  # of claude
+PROGRAM_SECONDS = 5.0
+OLDEST_CLAUDE = (2, 1)  # of claude
 
 INSTALL = "Install it before it is needed: curl -fsSL https://claude.ai/install.sh | bash"
 
 
 def git_there(around: DoctorContext) -> CheckResult:
     try:
-        require_version(until(SECONDS))
-        said = git("--version", timeout=SECONDS).decode("utf-8", "replace")
+        require_version(until(PROGRAM_SECONDS))
+        said = git("--version", timeout=PROGRAM_SECONDS).decode("utf-8", "replace")
     except GitError as error:
         remedy = "Install git 2.31 or newer in the job's image (apk add --no-cache git, apt-get install -y git)."
         what = f"git cannot be used{quoted(str(error))}"
@@ -53,13 +53,13 @@ def claude_version(around: DoctorContext) -> CheckResult | None:
     # It need not know the run's tokens to say its version.
     environ = {name: value for name, value in around.environ.items() if not SECRET_VARIABLE.search(name)}
     try:
-        said = output([program, "--version"], environ, around.directory, SECONDS)
+        said = output([program, "--version"], environ, around.directory, PROGRAM_SECONDS)
     except NotStarted as error:
         return failed(f"claude cannot be started: {error}", INSTALL)
     found = re.search(r"(\d{1,4})\.(\d{1,4})\.(\d{1,6})", said)
     if found is None:
-        raise Skipped(f"claude --version did not tell within {SECONDS:.0f} s", f"Run it by hand. {INSTALL}")
-    if (int(found[1]), int(found[2])) < OLDEST:
+        raise Skipped(f"claude --version did not tell within {PROGRAM_SECONDS:.0f} s", f"Run it by hand. {INSTALL}")
+    if (int(found[1]), int(found[2])) < OLDEST_CLAUDE:
         return warned(f"claude is version {found[0]}; 2.1 and newer are known to work", INSTALL)
     return passed(f"claude is version {found[0]}")
 

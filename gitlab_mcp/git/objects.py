@@ -14,7 +14,7 @@ LINK, SUBMODULE, FOLDER, EXECUTABLE = "120000", "160000", "040000", "100755"
 WHOLE_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 SHORT_ID = re.compile(r"[0-9a-f]{4,63}")
 
-PATHS_NAMED = 200  # more of them might not fit on a command line
+PATHS_PER_COMMAND = 200  # more of them might not fit on a command line
 
 _COMMIT_FIELDS = "%H%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B"
 
@@ -76,7 +76,7 @@ def list_tree(repository: ScratchRepository, commit: str, paths: Sequence[str], 
     "" stands for what is in the root, and goes with no other path.
     """
     named = [path for path in paths if path]
-    if len(named) > PATHS_NAMED:
+    if len(named) > PATHS_PER_COMMAND:
         return _chosen(list_all(repository, commit, time_left, folders=True), named)
     listed = repository.run("ls-tree", "-t", "-z", "--full-tree", commit, "--", *named, time_left=time_left)
     return list(_tree_entries(listed))

@@ -15,7 +15,7 @@ REMOTE_NAME = "origin"
 # How a proxy is named to curl, which git speaks through; http_proxy counts in lower case only.
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY")
 
-SILENCE_SECONDS = 60
+LOW_SPEED_SECONDS = 60
 SPOKEN_BYTES = 1_048_576  # more than git prints of what it did, or of refs that were named
 
 TRANSPORT = (
@@ -23,7 +23,7 @@ TRANSPORT = (
     ("protocol.https.allow", "always"),
     ("http.followRedirects", "false"),
     ("http.lowSpeedLimit", "1"),
-    ("http.lowSpeedTime", str(SILENCE_SECONDS)),
+    ("http.lowSpeedTime", str(LOW_SPEED_SECONDS)),
     ("core.askPass", ""),
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),

@@ -29,7 +29,7 @@ from gitlab_mcp.git.process import (
 from gitlab_mcp.git.remote import REMOTE_NAME, SPOKEN_BYTES, Remote, RemoteError, RemoteErrorKind, remote_error
 from gitlab_mcp.git.shallow import ShallowBoundary
 
-OLDEST = (2, 31)  # configuration by environment variables, fetch without FETCH_HEAD
+OLDEST_GIT = (2, 31)  # configuration by environment variables, fetch without FETCH_HEAD
 FETCHES = 4  # of files, at once
 EVERYTHING = 2147483647  # a depth that git takes for "all of it": https://git-scm.com/docs/shallow
 
@@ -278,8 +278,8 @@ def require_version(time_left: TimeLeft) -> None:
     """Raise GitError unless there is a git that is new enough."""
     said = checked(run_git("--version", environment=environment(), time_left=time_left), "--version").decode()
     version = re.search(r"(\d+)\.(\d+)", said)
-    if version is None or (int(version[1]), int(version[2])) < OLDEST:
-        raise GitError(f"git {OLDEST[0]}.{OLDEST[1]} or newer is needed, and this is {said.strip()}")
+    if version is None or (int(version[1]), int(version[2])) < OLDEST_GIT:
+        raise GitError(f"git {OLDEST_GIT[0]}.{OLDEST_GIT[1]} or newer is needed, and this is {said.strip()}")
 
 
 def _certificates(roots: Iterable[Path]) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from gitlab_mcp.safety.sanitize import escape_invisible, escape_invisible_in_lin
 
 COMMITS_SHOWN = 30
 COMMITS_BYTES = 6_000
-LINE_BYTES = 4_000
+DIFF_LINE_BYTES = 4_000
 LINE_READ = "get_file reads the line"
 UNLISTED = "GitLab lists no more files than these: compare_refs, commit by commit (list_commits), shows the others."
 DIFF_BYTES = ANSWER_BYTES - 6_000
@@ -69,7 +69,7 @@ def _pieces(diff: Entity, base: str, head: str) -> Iterator[str]:
     """A file's heading and its hunks, in pieces that fit on a page; where it has none, why."""
     hunks = diff.text("diff").rstrip("\n")
     if hunks.startswith("@@"):
-        rows = (cut(row, LINE_BYTES, LINE_READ) for row in _rows(hunks))
+        rows = (cut(row, DIFF_LINE_BYTES, LINE_READ) for row in _rows(hunks))
         yield from fenced_rows(heading(diff), one_line(diff.text("new_path"), 300), rows)
     elif diff.flag("too_large") or diff.flag("collapsed"):
         yield f"\n## {heading(diff)}\nToo large: GitLab does not show it. get_file reads {_sides(diff, base, head)}."

@@ -15,7 +15,7 @@ from gitlab_mcp.safety.redact import redacted
 from gitlab_mcp.safety.sanitize import escape_invisible, one_line
 
 # A file over this size is shown only in the lines that were asked for.
-WHOLE_BYTES = 1_000_000
+NUMBERED_FILE_BYTES = 1_000_000
 CONTENT_BYTES = ANSWER_BYTES - 1_500
 
 
@@ -69,7 +69,7 @@ def file(found: File, ref: str, span: Span, blame: Sequence[BlamedLines], *, num
     remark = ""
     if (invalid := text.count("\ufffd")) and b"\xef\xbf\xbd" not in found.content:
         remark = f"\nNot valid UTF-8: {count(invalid, 'sequence')} shown as \ufffd. Do not write it back from here."
-    if found.size > WHOLE_BYTES and span.is_whole:
+    if found.size > NUMBERED_FILE_BYTES and span.is_whole:
         return f"{head}{remark}\n{count(len(lines), 'line')}, too large to show whole: give start_line and end_line."
     if not lines:
         return f"{head}\nThe file is empty."

@@ -5,11 +5,9 @@ from gitlab_mcp.api.discussions import Comments
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
 from gitlab_mcp.render.markdown import confirmed, facts, labelled
-from gitlab_mcp.render.notes import comments
+from gitlab_mcp.render.notes import COMMENT_BYTES, comments
 from gitlab_mcp.render.pagination import state
 from gitlab_mcp.render.user_text import byline, description, mention, title
-
-COMMENT_BYTES = 20_000
 
 # What the tool calls a field of GitLab's request.
 _ARGUMENTS = {

@@ -4,9 +4,8 @@ import re
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from gitlab_mcp.api.job_logs.pattern import LINE_CHARACTERS as SEARCHED_CHARACTERS
-from gitlab_mcp.api.job_logs.pattern import LogPattern
-from gitlab_mcp.api.job_logs.reading import LINE_CHARACTERS, Line, Log
+from gitlab_mcp.api.job_logs.pattern import SEARCHED_CHARACTERS, LogPattern
+from gitlab_mcp.api.job_logs.reading import LINE_CHARACTERS, Log, LogLine
 from gitlab_mcp.render.markdown import ANSWER_BYTES, count, facts, fence, size
 from gitlab_mcp.render.pipelines import of_older, word
 from gitlab_mcp.safety.sanitize import escape_invisible, one_line
@@ -14,8 +13,8 @@ from gitlab_mcp.safety.sanitize import escape_invisible, one_line
 AROUND, LAST, TAIL = 60, 15, 60  # lines: where a script failed, after it, and where nothing failed
 ERRORS = 15
 PART_BYTES = 8_000
-WHOLE_BYTES = ANSWER_BYTES - 3_000
-CUT = f"start_line shows {LINE_CHARACTERS:,} characters of a line that ends in …, the page of the job all."
+WHOLE_LOG_BYTES = ANSWER_BYTES - 3_000
+LINE_WAS_CUT = f"start_line shows {LINE_CHARACTERS:,} characters of a line that ends in …, the page of the job all."
 FOUND_BYTES = 16_000
 # What a line of a program says that failed; counts of nothing ("0 errors") say the opposite.
 ERROR = re.compile(
@@ -27,10 +26,10 @@ ERROR = re.compile(
 
 def failure(log: Log) -> str:
     """Where the script of a job failed: its command, what looks like an error, and the end. Else only the end."""
-    command: Line | None = None
-    script: deque[Line] = deque(maxlen=AROUND)
-    last: deque[Line] = deque(maxlen=TAIL)
-    errors: list[Line] = []
+    command: LogLine | None = None
+    script: deque[LogLine] = deque(maxlen=AROUND)
+    last: deque[LogLine] = deque(maxlen=TAIL)
+    errors: list[LogLine] = []
     total = 0
     for line in log.lines:
         total = line.number
@@ -48,7 +47,7 @@ def failure(log: Log) -> str:
     first = around[0].number if around else command.number
     earlier = [line for line in errors if line.number < first]
     after = [line for line in list(last)[-LAST:] if line.number > script[-1].number]
-    parts: list[tuple[str, Sequence[Line]]] = [
+    parts: list[tuple[str, Sequence[LogLine]]] = [
         (f"The command that failed, line {command.number}: {one_line(command.text[2:], 300)}", [])
     ]
     parts += [("Lines before that look like errors:", earlier)] if earlier else []
@@ -62,7 +61,7 @@ def failure(log: Log) -> str:
 def found(log: Log, pattern: LogPattern, around: int, start: int, end: int) -> str:
     """Lines from `start` to `end` (0: the last) that match, with `around` lines before and after, as many as fit."""
     rows: list[str] = []
-    before: deque[Line] = deque(maxlen=around)
+    before: deque[LogLine] = deque(maxlen=around)
     used = total = matches = longer = after = shown = unshown = 0
     for line in log.lines:
         total = line.number
@@ -108,7 +107,7 @@ def part(log: Log, start: int, end: int) -> str:
             continue
         row = _row(line, LINE_CHARACTERS)
         used += size(row) + 1
-        if used > WHOLE_BYTES:
+        if used > WHOLE_LOG_BYTES:
             is_full = True
             continue
         rows.append(row)
@@ -122,7 +121,7 @@ def part(log: Log, start: int, end: int) -> str:
     return _with_cuts(f"{head}\n{fence(chr(10).join(rows))}{more}", rows)
 
 
-def _whole(log: Log, total: int, parts: Sequence[tuple[str, Sequence[Line]]]) -> str:
+def _whole(log: Log, total: int, parts: Sequence[tuple[str, Sequence[LogLine]]]) -> str:
     """The parts of a log that are worth reading first, and how to get the others."""
     if not total:
         return _empty(log)
@@ -147,7 +146,7 @@ def _empty(log: Log) -> str:
 def _with_cuts(answer: str, rows: Iterable[str]) -> str:
     """An answer that says under its title how to see the whole of lines that are cut, where any of its rows is."""
     title, _, rest = answer.partition("\n")
-    return f"{title}\n{CUT}\n{rest}" if any(row.endswith("…") for row in rows) else answer
+    return f"{title}\n{LINE_WAS_CUT}\n{rest}" if any(row.endswith("…") for row in rows) else answer
 
 
 def _head(log: Log, total: int) -> str:
@@ -161,9 +160,9 @@ def _head(log: Log, total: int) -> str:
     )
 
 
-def _fitting(lines: Sequence[Line]) -> list[Line]:
+def _fitting(lines: Sequence[LogLine]) -> list[LogLine]:
     """As many of the last lines as there is room for."""
-    used, kept = 0, list[Line]()
+    used, kept = 0, list[LogLine]()
     for line in reversed(lines):
         used += size(_row(line)) + 1
         if used > PART_BYTES and kept:
@@ -172,7 +171,7 @@ def _fitting(lines: Sequence[Line]) -> list[Line]:
     return kept[::-1]
 
 
-def _row(line: Line, characters: int = 400) -> str:
+def _row(line: LogLine, characters: int = 400) -> str:
     """A line with its number, by which start_line and end_line ask for it."""
     text = escape_invisible(line.text)
     return f"{line.number}\t{text if len(text) <= characters else f'{text[: characters - 1]}…'}"

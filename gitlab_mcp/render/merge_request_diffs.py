@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.reviews.diff import ChangedFile
 from gitlab_mcp.api.reviews.submit import Outcome
-from gitlab_mcp.render.diffs import LINE_BYTES, LINE_READ, UNLISTED, files_counted
+from gitlab_mcp.render.diffs import DIFF_LINE_BYTES, LINE_READ, UNLISTED, files_counted
 from gitlab_mcp.render.markdown import count, cut
 from gitlab_mcp.render.pagination import fenced_rows, page_of
 from gitlab_mcp.safety.sanitize import escape_invisible, escape_invisible_in_lines, one_line
@@ -75,14 +75,14 @@ def _head(merge_request: Entity) -> str:
 def _rows(file: ChangedFile) -> Iterator[str]:
     shown = iter(escape_invisible_in_lines([line.text for line in file.lines]))
     for hunk in file.hunks:
-        yield cut(escape_invisible(hunk.heading), LINE_BYTES)
+        yield cut(escape_invisible(hunk.heading), DIFF_LINE_BYTES)
         for line in hunk.lines:
-            yield cut(f"{line.number}{line.mark}{next(shown)}", LINE_BYTES, LINE_READ)
+            yield cut(f"{line.number}{line.mark}{next(shown)}", DIFF_LINE_BYTES, LINE_READ)
             if line.is_unended:
                 yield UNENDED
 
 
-VERDICTS = {"comment": "", "approve": ", approved", "request_changes": ", changes requested"}
+VERDICT_WORDS = {"comment": "", "approve": ", approved", "request_changes": ", changes requested"}
 SHOWN = 400
 
 
@@ -90,7 +90,7 @@ def reviewed(merge_request: Entity, outcome: Outcome, verdict: str, misplaced: S
     """What was posted and where, what was not and why."""
     there = len(outcome.notes)
     again = f" ({outcome.again} of them already there)" if outcome.again else ""
-    done = "" if outcome.remarks and verdict == "request_changes" else VERDICTS[verdict]
+    done = "" if outcome.remarks and verdict == "request_changes" else VERDICT_WORDS[verdict]
     head = (
         f"Reviewed !{merge_request.number('iid')} at {merge_request.sha('sha')[:12]}: {count(there, 'comment')}{again}"
     )

@@ -5,10 +5,9 @@ from gitlab_mcp.api.discussions import Comments
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.merge_requests import Overview
 from gitlab_mcp.api.pipelines import ahead
-from gitlab_mcp.render.issues import COMMENT_BYTES
 from gitlab_mcp.render.markdown import confirmed, facts, labelled
 from gitlab_mcp.render.merge_request_diffs import file_row
-from gitlab_mcp.render.notes import comments
+from gitlab_mcp.render.notes import COMMENT_BYTES, comments
 from gitlab_mcp.render.pagination import fitting, state
 from gitlab_mcp.render.user_text import byline, description, mention, title
 from gitlab_mcp.repository.interface import Opened

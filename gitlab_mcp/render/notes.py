@@ -8,6 +8,8 @@ from gitlab_mcp.render.markdown import confirmed, count, facts, share
 from gitlab_mcp.render.user_text import mention, words
 from gitlab_mcp.safety.sanitize import one_line
 
+COMMENT_BYTES = 20_000  # of the text of all comments in a response
+
 
 def comments(shown: Comments, budget: int, authors: Authors) -> str:
     """A page of comments in at most about `budget` bytes of people's text, and how to get the page before it."""

@@ -10,8 +10,8 @@ from gitlab_mcp.render.markdown import confirmed, count, facts
 from gitlab_mcp.render.user_text import mention
 from gitlab_mcp.safety.sanitize import one_line
 
-NAMED = 20  # jobs of a stage that are named in one line when all is well with them
-FAILED = 50
+NAMED_JOBS = 20  # jobs of a stage that are named in one line when all is well with them
+FAILED_JOBS = 50
 QUIET = ("success", "skipped", "created", "manual")
 
 
@@ -57,7 +57,7 @@ def pipeline(entity: Entity, jobs: Sequence[Entity], view: View) -> str:
         head.append(f"It is {of_older(view.ahead)}.")
     if errors := one_line(entity.text("yaml_errors"), 1_000):
         head.append(f"the configuration is wrong: {errors}")
-    named = failed if view.every else failed[:FAILED]
+    named = failed if view.every else failed[:FAILED_JOBS]
     shown = [_failed_row(job) for job in named]
     if len(named) < len(failed):
         shown.append(f'and {len(failed) - len(named)} more failed (detail: "full")')
@@ -102,7 +102,7 @@ def _stages(jobs: Sequence[Entity], *, every: bool) -> list[str]:
 
 
 def _named(status: str, names: Sequence[str], *, every: bool) -> str:
-    kept = names if every or status not in QUIET else names[:NAMED]
+    kept = names if every or status not in QUIET else names[:NAMED_JOBS]
     more = f' and {len(names) - len(kept)} more (detail: "full")' if len(kept) < len(names) else ""
     return f"{status} {', '.join(kept)}{more}"
 
@@ -153,8 +153,8 @@ def job_started(written: WriteResult[Entity], before: int) -> str:
 def looked_over(result: Entity, what: str) -> str:
     """What lint_ci_config answers: what is wrong, and the jobs by stage."""
     errors, warnings = result.texts("errors"), result.texts("warnings")
-    rows = [f"error: {one_line(each, 500)}" for each in errors[:FAILED]]
-    rows += [f"warning: {one_line(each, 500)}" for each in warnings[:FAILED]]
+    rows = [f"error: {one_line(each, 500)}" for each in errors[:FAILED_JOBS]]
+    rows += [f"warning: {one_line(each, 500)}" for each in warnings[:FAILED_JOBS]]
     stages: dict[str, list[str]] = {}
     for job in result.entities("jobs"):
         stages.setdefault(one_line(job.text("stage"), 255), []).append(one_line(job.text("name"), 255))

@@ -9,17 +9,17 @@ from gitlab_mcp.api.identity import ROLES
 from gitlab_mcp.render.markdown import count, cut, facts, labelled, quote, share
 from gitlab_mcp.render.pagination import following, page_of
 from gitlab_mcp.render.user_text import mention, words
-from gitlab_mcp.safety.sanitize import LONGEST, one_line
+from gitlab_mcp.safety.sanitize import LONGEST_TEXT, one_line
 
-DESCRIPTION_BYTES = 8_000
+RELEASE_NOTES_BYTES = 8_000
 NOTES_BYTES = 30_000
-PIECE = 8_000  # characters of a line of a wiki page, at most: no more than fits on a page of an answer
+PART_BYTES = 8_000  # characters of a line of a wiki page, at most: no more than fits on a page of an answer
 
 
 def project(entity: Entity) -> str:
     """A whole project."""
     levels = [entity.number("permissions", kind, "access_level") for kind in ("project_access", "group_access")]
-    description = cut(quote(entity.text("description")), DESCRIPTION_BYTES)
+    description = cut(quote(entity.text("description")), RELEASE_NOTES_BYTES)
     lines = [
         f"# {one_line(entity.text('path_with_namespace'), 255)} ({one_line(entity.text('visibility'), 20)})",
         facts(
@@ -101,11 +101,15 @@ def wiki_page(page: Entity, number: int, arguments: Mapping[str, object]) -> str
     title = f"# Wiki: {one_line(page.text('title'), 200)} ({one_line(page.text('format'), 20)})"
     content = page.text("content")
     pieces = (piece for line in quote(content).split("\n") for piece in _pieces(line))
-    about = f"Only its first {LONGEST:,} characters are shown: the rest is on GitLab." if len(content) > LONGEST else ""
+    about = (
+        f"Only its first {LONGEST_TEXT:,} characters are shown: the rest is on GitLab."
+        if len(content) > LONGEST_TEXT
+        else ""
+    )
     return page_of(title, about, pieces, number, "get_wiki_page", arguments)
 
 
 def _pieces(line: str) -> Iterator[str]:
     """A quoted line in pieces that fit, each of them quoted."""
-    yield line[:PIECE]
-    yield from (f"> {line[start : start + PIECE]}" for start in range(PIECE, len(line), PIECE))
+    yield line[:PART_BYTES]
+    yield from (f"> {line[start : start + PART_BYTES]}" for start in range(PART_BYTES, len(line), PART_BYTES))

@@ -8,7 +8,7 @@ from gitlab_mcp.render.markdown import count, fence
 from gitlab_mcp.render.pagination import fitting, following
 from gitlab_mcp.safety.sanitize import escape_invisible, one_line
 
-LINE_CHARACTERS = 300
+MATCH_CHARACTERS = 300
 OTHER_LINES = 5  # of a piece that does not hold the words as they are: GitLab may understand them otherwise
 
 
@@ -36,4 +36,6 @@ def _rows(blob: Entity, words: str) -> list[str]:
     if not held and words.lower() in path.lower():
         return [path]
     shown = held or [(number, line) for number, line in lines if line.strip()][:OTHER_LINES]
-    return [f"{path}:{number}: {escape_invisible(line)[:LINE_CHARACTERS].rstrip()}" for number, line in shown] or [path]
+    return [f"{path}:{number}: {escape_invisible(line)[:MATCH_CHARACTERS].rstrip()}" for number, line in shown] or [
+        path
+    ]

@@ -13,7 +13,7 @@ from gitlab_mcp.safety.sanitize import ANSI, one_line
 CASES, NAME_BYTES = 20, 10_000
 OUTPUT_BYTES, CASE_BYTES = 20_000, 4_000
 SUITES, SUITE_BYTES = 60, 6_000
-FAILED = ("failed", "error")
+FAILED_STATUSES = ("failed", "error")
 
 
 def test_report(where: PipelinePath, found: Report, search: str, page: int) -> str:
@@ -69,7 +69,7 @@ def _cases(where: PipelinePath, suites: Sequence[Entity], search: str, page: int
         (suite, case)
         for suite in suites
         for case in suite.entities("test_cases")
-        if case.text("status") in FAILED and search.lower() in _searched(case)
+        if case.text("status") in FAILED_STATUSES and search.lower() in _searched(case)
     ]
     if not chosen:
         return [_none(suites, search)]

@@ -7,12 +7,11 @@ from gitlab_mcp.api.discussions import Thread, Threads
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
 from gitlab_mcp.render.markdown import confirmed, count, cut, facts, fence, share
-from gitlab_mcp.render.notes import note_head, resolution, where
+from gitlab_mcp.render.notes import COMMENT_BYTES, note_head, resolution, where
 from gitlab_mcp.render.pagination import following
 from gitlab_mcp.render.user_text import words
 from gitlab_mcp.safety.sanitize import escape_invisible
 
-COMMENT_BYTES = 20_000
 CODE_BYTES = 160  # a line
 NOTES_SHOWN = 10
 

@@ -31,7 +31,7 @@ class RequestedChange:
 
 
 # What to do instead of a second action on a file that is moved away.
-INSTEAD = {
+INSTEAD_OF_SECOND_ACTION = {
     "delete": "leave the delete out, the move takes it away",
     "chmod": "give executable to the move",
     "move": "commit one after the other",
@@ -95,7 +95,7 @@ def _check_together(actions: Iterable[RequestedChange]) -> None:
         if (other := by_path.get(origin)) and other is not move:
             raise InvalidArgument(
                 f"{origin} is moved to {move.path} by one action and changed by another:"
-                f" {INSTEAD.get(other.action, CONTENT_INSTEAD)}."
+                f" {INSTEAD_OF_SECOND_ACTION.get(other.action, CONTENT_INSTEAD)}."
             )
     for path, action in by_path.items():
         above = next((each for each in folders_above(path)[1:] if each in by_path), "")

@@ -12,10 +12,9 @@ from gitlab_mcp.errors import Conflict, InvalidArgument, Refused
 from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.objects import LINK, TreeEntry, blob_id
 from gitlab_mcp.git.process import GitError, git, git_directory
-from gitlab_mcp.git.worktree_index import LocalFile, WorktreeIndex, beside
+from gitlab_mcp.git.worktree_index import GIT_SECONDS, LocalFile, WorktreeIndex, beside
 from gitlab_mcp.safety.sanitize import one_line
 
-GIT_SECONDS = 120.0
 GLOBS = 200
 
 

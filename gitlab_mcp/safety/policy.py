@@ -23,7 +23,7 @@ ONLY_LOOKS = re.compile(r"/projects/[^/]+/ci/lint")
 # What is asked at a desk across projects.
 ACROSS_PROJECTS = ("/projects", "/issues", "/merge_requests")
 
-BRANCH = re.compile(r"/repository/branches/([^/]+)$")
+BRANCH_PATH = re.compile(r"/repository/branches/([^/]+)$")
 
 SECRET_INSIDE = "The text holds the value of a secret of this run: nothing was sent. Leave the secret out."  # noqa: S105  # no secret
 
@@ -60,7 +60,7 @@ class Policy:
                 f"This run is confined to {', '.join(self._confined())}: {project} is another project."
                 " A maintainer opens it with --allow-project."
             )
-        if method == "delete" and self.settings.in_ci and (named := BRANCH.search(path)):
+        if method == "delete" and self.settings.in_ci and (named := BRANCH_PATH.search(path)):
             self._check_repository_write(unquote(named[1]), (), lambda: default_branch(project))
         if body is None:
             return

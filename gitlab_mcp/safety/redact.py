@@ -22,7 +22,7 @@ TOKENS = re.compile(
 )
 
 # One of these is in each of them, which is found out a hundred times as fast.
-MARKS = (
+TOKEN_MARKS = (
     *("glpat-", "gloas-", "gldt-", "glrt-", "glrtr-", "glcbt-", "glptt-", "glft-", "glimt-", "glagent-", "glwt-"),
     *("glsoat-", "glffct-", "GR1348941", "whsec_", "_gitlab_session=", "AKIA", "ASIA", "AIza", "sk-ant-"),
     *("gho_", "ghp_", "ghs_", "ghu_", "ghr_", "github_pat_", "xoxa-", "xoxb-", "xoxp-", "xoxr-", "xoxs-"),
@@ -52,6 +52,6 @@ def _without(text: str, secrets: tuple[str, ...], instead: Callable[[str], str])
     for secret in secrets:
         if len(secret) >= SECRET_CHARACTERS and secret in text:
             text = text.replace(secret, instead(secret))
-    if not any(mark in text for mark in MARKS):
+    if not any(mark in text for mark in TOKEN_MARKS):
         return text
     return TOKENS.sub(lambda found: instead(found[0]), text)

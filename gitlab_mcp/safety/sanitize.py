@@ -19,7 +19,7 @@ HIDDEN_HTML = re.compile(
 )
 
 # Answers show at most 40,000 bytes; what is far beyond is not worth the work (GitLab takes a million characters).
-LONGEST = 200_000
+LONGEST_TEXT = 200_000
 
 INVISIBLE = re.compile(
     "["
@@ -35,7 +35,7 @@ INVISIBLE = re.compile(
 
 def sanitize(text: str) -> str:
     """People's text as a person sees it: no terminal codes, no invisible characters, no hidden HTML, no secrets."""
-    text = text[:LONGEST]
+    text = text[:LONGEST_TEXT]
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
     text = redacted(INVISIBLE.sub("", ANSI.sub("", text)))
     return HIDDEN_HTML.sub("[hidden HTML removed]", text)

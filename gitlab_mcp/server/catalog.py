@@ -9,7 +9,7 @@ from mcp.server.mcpserver.tools import Tool
 
 from gitlab_mcp.config.settings import NO_CREDENTIAL, Flags, Settings, SettingsError, read_settings
 from gitlab_mcp.server.binding import bind
-from gitlab_mcp.server.toolsets import selected
+from gitlab_mcp.server.toolsets import MY_WORK, selected
 from gitlab_mcp.tools import TOOLS
 from gitlab_mcp.tools.context import App
 from gitlab_mcp.tools.definition import ToolDefinition
@@ -97,6 +97,6 @@ def size_table(tools: Iterable[Sized]) -> str:
     lines = ["| toolset | tool | listed | bytes | about tokens |", "|---|---|---|---|---|"]
     for each in sorted(tools, key=lambda one: (one.definition.toolset, one.definition.opt_in)):
         definition = each.definition
-        listed = "where asked for" if definition.opt_in else "outside CI" if definition.toolset == "desk" else "always"
+        listed = "opt-in" if definition.opt_in else "outside CI" if definition.toolset == MY_WORK else "always"
         lines.append(f"| {definition.toolset} | `{definition.name}` | {listed} | {each.bytes:,} | {each.tokens:,} |")
     return "\n".join(lines)

@@ -37,8 +37,8 @@ logger = logging.getLogger(__name__)
 ANSWERS_AFTER_END = 0.3
 WRITING_AFTER_END = 0.15
 
-LINE_BYTES = 64 * 1024 * 1024
-CHUNK_BYTES = 1 << 16
+MESSAGE_BYTES = 64 * 1024 * 1024
+READ_BYTES = 1 << 16
 
 
 class Wire:
@@ -72,7 +72,7 @@ class Wire:
         parts: list[bytes] = []
         length = 0
         try:
-            while data := os.read(descriptor, CHUNK_BYTES):
+            while data := os.read(descriptor, READ_BYTES):
                 *ended, rest = data.split(b"\n")
                 for piece in ended:
                     parts.append(piece)
@@ -80,8 +80,8 @@ class Wire:
                     parts, length = [], 0
                 parts.append(rest)
                 length += len(rest)
-                if length > LINE_BYTES:
-                    logger.error("a message of more than %d bytes came in: ending", LINE_BYTES)
+                if length > MESSAGE_BYTES:
+                    logger.error("a message of more than %d bytes came in: ending", MESSAGE_BYTES)
                     break
             else:
                 self._arrived(b"".join(parts))

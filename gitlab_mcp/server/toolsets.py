@@ -5,7 +5,7 @@ from gitlab_mcp.tools import TOOLS
 from gitlab_mcp.tools.definition import ToolDefinition
 
 # What --toolsets calls all that is enabled by default, and the toolset that is of no use to a job.
-DEFAULT, MY_WORK = "default", "desk"
+DEFAULT, MY_WORK = "default", "my_work"
 
 
 def selected(settings: Settings) -> list[ToolDefinition]:

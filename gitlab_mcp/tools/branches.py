@@ -9,13 +9,13 @@ from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import tool
 from gitlab_mcp.tools.params import Branch, PageNumber, Project, Ref
 
-ROWS = 50
+BRANCHES_PER_PAGE = 50
 
 
 @tool(toolset="repository")
 def list_branches(ctx: Ctx, search: str = "", page: PageNumber = 1, project: Project = "") -> str:
     """List branches with their newest commit; search matches part of the name."""
-    found = ctx.repository(ctx.project(project)).branches(search, page, ROWS)
+    found = ctx.repository(ctx.project(project)).branches(search, page, BRANCHES_PER_PAGE)
     rows = map(render.branch_row, found.rows)
     return listing("Branches", "branch", rows, found, "list_branches", {"search": search, "project": project})
 
@@ -52,13 +52,13 @@ def delete_branch(ctx: Ctx, branch: Branch, project: Project = "") -> str:
     return render.branch_deleted(ctx.repository(ctx.project(project)).delete_branch(branch))
 
 
-TAG_ROWS = 50
+TAGS_PER_PAGE = 50
 
 
 @tool(toolset="repository", opt_in=True)
 def list_tags(ctx: Ctx, search: str = "", page: PageNumber = 1, project: Project = "") -> str:
     """List tags, newest first; search matches part of the name."""
     path = f"{ctx.project(project).path}/repository/tags"
-    found = ctx.gitlab.page(path, page, TAG_ROWS, search=search, order_by="updated", sort="desc")
+    found = ctx.gitlab.page(path, page, TAGS_PER_PAGE, search=search, order_by="updated", sort="desc")
     given = {"search": search, "project": project}
     return listing("Tags", "tag", map(render.tag_row, found.rows), found, "list_tags", given)

@@ -18,7 +18,7 @@ from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import tool
 from gitlab_mcp.tools.params import Branch, Globs, Labels, PageNumber, Path, Project, Ref
 
-ROWS = 20
+COMMITS_PER_PAGE = 20
 
 
 class FileAction(BaseModel):
@@ -107,7 +107,7 @@ def list_commits(ctx: Ctx, ref: Ref = "", path: Path = "", page: PageNumber = 1,
     """List commits of ref (default: the default branch), newest first; path: those that changed a file or folder."""
     repository = ctx.repository(ctx.project(project))
     ref = ref or repository.default_branch
-    found = repository.history(ref, path, page, ROWS)
+    found = repository.history(ref, path, page, COMMITS_PER_PAGE)
     title = f"Commits of {ref}{f' that changed {path}' if path else ''}"
     given = {"ref": ref, "path": path, "project": project}
     return listing(title, "commit", map(commit_row, found.rows), found, "list_commits", given)

@@ -11,7 +11,7 @@ from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import tool
 from gitlab_mcp.tools.params import Detail, Folder, PageNumber, Path, Project, Ref
 
-ROWS = 100
+ENTRIES_PER_PAGE = 100
 
 
 @tool(toolset="repository", always_load=True)
@@ -26,7 +26,7 @@ def list_files(
     """List a folder of the repository at ref (default: the default branch); recursive lists all below it."""
     repository = ctx.repository(ctx.project(project))
     ref = ref or repository.default_branch
-    found = read_folder(repository, path, ref, recursive=recursive, page=page, per_page=ROWS)
+    found = read_folder(repository, path, ref, recursive=recursive, page=page, per_page=ENTRIES_PER_PAGE)
     given = {"path": path, "ref": ref, "recursive": recursive or None, "project": project}
     return render.file_list(found, path, ref, given)
 

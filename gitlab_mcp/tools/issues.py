@@ -12,7 +12,7 @@ from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import UNCHANGED, tool
 from gitlab_mcp.tools.params import Detail, DueDate, Iid, Labels, PageNumber, Project, Text, Username, Usernames
 
-ROWS = 20
+ISSUES_PER_PAGE = 20
 
 
 @tool(toolset="issues")
@@ -37,7 +37,7 @@ def list_issues(
         "milestone": milestone.strip(),
     }
     target = ctx.project(project)
-    found = ctx.gitlab.page(f"{target.path}/issues", page, ROWS, **arguments)
+    found = ctx.gitlab.page(f"{target.path}/issues", page, ISSUES_PER_PAGE, **arguments)
     rows = map(partial(render.issue_row, ctx.list_authors(target, found.rows)), found.rows)
     given = {"state": state, "search": search, "labels": labels, "author": author, "assignee": assignee}
     given |= {"milestone": milestone, "project": project}

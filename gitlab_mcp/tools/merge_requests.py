@@ -13,7 +13,7 @@ from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import UNCHANGED, tool
 from gitlab_mcp.tools.params import Branch, Detail, Iid, Labels, PageNumber, Project, Username, Usernames
 
-ROWS = 20
+MERGE_REQUESTS_PER_PAGE = 20
 
 
 @tool(toolset="merge_requests")
@@ -44,7 +44,7 @@ def list_merge_requests(
         "reviewer_username": reviewer,
     }
     target = ctx.project(project)
-    found = ctx.gitlab.page(f"{target.path}/merge_requests", page, ROWS, **filters, **query)
+    found = ctx.gitlab.page(f"{target.path}/merge_requests", page, MERGE_REQUESTS_PER_PAGE, **filters, **query)
     rows = map(partial(render.merge_request_row, ctx.list_authors(target, found.rows)), found.rows)
     given = filters | {"labels": labels, "author": author, "assignee": assignee, "reviewer": reviewer}
     given["project"] = project

@@ -1,4 +1,4 @@
-"""Tools for a person at a desk, who works in several projects."""
+"""Tools for a person's own work, across projects."""
 
 from gitlab_mcp.api import my_work as api
 from gitlab_mcp.render import my_work as render
@@ -7,18 +7,18 @@ from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import tool
 from gitlab_mcp.tools.params import PageNumber, Text
 
-ROWS = 30
+PROJECTS_PER_PAGE = 30
 
 
-@tool(toolset="desk", job_token=False)
+@tool(toolset="my_work", job_token=False)
 def list_projects(ctx: Ctx, search: Text = "", mine: bool = True, page: PageNumber = 1) -> str:
     """List projects, latest activity first; mine false: also those where you are no member."""
-    found = api.projects(ctx.gitlab, search, page, ROWS, mine=mine)
+    found = api.projects(ctx.gitlab, search, page, PROJECTS_PER_PAGE, mine=mine)
     given = {"search": search} | ({} if mine else {"mine": mine})
     return listing("Projects", "project", map(render.project_row, found.rows), found, "list_projects", given)
 
 
-@tool(toolset="desk", job_token=False)
+@tool(toolset="my_work", job_token=False)
 def list_my_work(ctx: Ctx) -> str:
     """Your open work in all projects: merge requests to review, your own, issues; recent projects' failed pipelines."""
     work = api.my_work(ctx.gitlab)

@@ -17,7 +17,7 @@ from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import tool
 from gitlab_mcp.tools.params import Detail, Iid, JobId, PageNumber, PipelineId, Project, Ref, Username
 
-ROWS = 20
+PIPELINES_PER_PAGE = 20
 CI_FILE = ".gitlab-ci.yml"
 
 MergeRequest = Annotated[Iid, Field(description="merge request 12 or !12")]
@@ -76,7 +76,9 @@ def list_pipelines(
 ) -> str:
     """List pipelines, newest first."""
     target = ctx.project(project)
-    found = ctx.gitlab.page(f"{target.path}/pipelines", page, ROWS, ref=ref, status=status, username=author)
+    found = ctx.gitlab.page(
+        f"{target.path}/pipelines", page, PIPELINES_PER_PAGE, ref=ref, status=status, username=author
+    )
     given = {"ref": ref, "status": status, "author": author, "project": project}
     return listing("Pipelines", "pipeline", map(render.pipeline_row, found.rows), found, "list_pipelines", given)
 

@@ -10,7 +10,7 @@ from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import tool
 from gitlab_mcp.tools.params import PageNumber, Project, Text, Username, Words
 
-ROWS = 50
+ROWS_PER_PAGE = 50
 RELEASES = 10
 
 
@@ -23,7 +23,7 @@ def get_project(ctx: Ctx, project: Project = "") -> str:
 @tool(toolset="project", opt_in=True, job_token=False)
 def list_labels(ctx: Ctx, search: Text = "", page: PageNumber = 1, project: Project = "") -> str:
     """List labels of the project and the groups above it."""
-    found = ctx.gitlab.page(f"{ctx.project(project).path}/labels", page, ROWS, search=search)
+    found = ctx.gitlab.page(f"{ctx.project(project).path}/labels", page, ROWS_PER_PAGE, search=search)
     given = {"search": search, "project": project}
     return listing("Labels", "label", map(render.label_row, found.rows), found, "list_labels", given)
 
@@ -38,7 +38,7 @@ def list_milestones(
 ) -> str:
     """List milestones of the project and the groups above it."""
     query = {"state": "" if state == "all" else state, "search": search, "include_ancestors": "true"}
-    found = ctx.gitlab.page(f"{ctx.project(project).path}/milestones", page, ROWS, **query)
+    found = ctx.gitlab.page(f"{ctx.project(project).path}/milestones", page, ROWS_PER_PAGE, **query)
     given = {"state": state, "search": search, "project": project}
     return listing("Milestones", "milestone", map(render.milestone_row, found.rows), found, "list_milestones", given)
 
@@ -46,7 +46,7 @@ def list_milestones(
 @tool(toolset="project", opt_in=True, job_token=False)
 def search_members(ctx: Ctx, search: Username = "", page: PageNumber = 1, project: Project = "") -> str:
     """List members with their role; search matches part of name or username."""
-    found = ctx.gitlab.page(f"{ctx.project(project).path}/members/all", page, ROWS, query=search)
+    found = ctx.gitlab.page(f"{ctx.project(project).path}/members/all", page, ROWS_PER_PAGE, query=search)
     given = {"search": search, "project": project}
     return listing("Members", "member", map(render.member_row, found.rows), found, "search_members", given)
 

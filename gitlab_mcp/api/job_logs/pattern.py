@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gitlab_mcp.errors import InvalidArgument
 
 PATTERN_CHARACTERS = 200
-LINE_CHARACTERS = 400  # what is looked at of a line
+SEARCHED_CHARACTERS = 400  # what is looked at of a line
 LONG_LINE_CHARACTERS = 2_000  # the same for an expression with which that takes at most QUICK_STEPS
 STEPS = 100_000_000
 QUICK_STEPS = STEPS // 10
@@ -45,10 +45,10 @@ def compiled(pattern: str) -> LogPattern:
         raise InvalidArgument(
             f"grep is no regular expression ({error}): a \\ goes before a ( [ or * that is meant."
         ) from (error)
-    if slow := _slow(pattern, LINE_CHARACTERS, STEPS):
+    if slow := _slow(pattern, SEARCHED_CHARACTERS, STEPS):
         raise InvalidArgument(f"grep {slow}, which can take too long: use a simpler one, such as error|failed.")
     is_quick = not _slow(pattern, LONG_LINE_CHARACTERS, QUICK_STEPS)
-    return LogPattern(found, LONG_LINE_CHARACTERS if is_quick else LINE_CHARACTERS)
+    return LogPattern(found, LONG_LINE_CHARACTERS if is_quick else SEARCHED_CHARACTERS)
 
 
 def _slow(pattern: str, characters: int, most: int) -> str:
@@ -66,7 +66,7 @@ def _slow(pattern: str, characters: int, most: int) -> str:
             if closed > 1:
                 return "repeats a group that repeats or chooses"
             least, choices = _times(text, characters)
-            if length and least > LINE_CHARACTERS:
+            if length and least > SEARCHED_CHARACTERS:
                 return TOO_OFTEN
             # A group may match nothing, and then its rounds do not end with the line.
             rounds = least * length

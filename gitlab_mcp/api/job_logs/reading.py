@@ -32,7 +32,7 @@ SCRIPTS = ("step_script", "build_script")
 
 
 @dataclass(frozen=True)
-class Line:
+class LogLine:
     """A line by its number, from 1; `in_script` is whether the script of the job printed it."""
 
     number: int
@@ -45,7 +45,7 @@ class Log:
     """The log of a job. `ahead` is as of the pipeline that it was found by."""
 
     job: Entity
-    lines: Iterator[Line]
+    lines: Iterator[LogLine]
     ahead: str = ""
 
 
@@ -63,7 +63,7 @@ def read_first_failed(gitlab: GitLab, where: PipelinePath) -> Log:
     return Log(job, _in_time(lines_of(pieces)), where.ahead)
 
 
-def _in_time(lines: Iterator[Line]) -> Iterator[Line]:
+def _in_time(lines: Iterator[LogLine]) -> Iterator[LogLine]:
     """The lines. Raises Unreachable when the time of the call is over, however long each is looked at."""
     call = current_call.get()
     for line in lines:
@@ -72,7 +72,7 @@ def _in_time(lines: Iterator[Line]) -> Iterator[Line]:
         yield line
 
 
-def lines_of(pieces: Iterable[bytes]) -> Iterator[Line]:
+def lines_of(pieces: Iterable[bytes]) -> Iterator[LogLine]:
     """The lines of a log that comes in pieces. What holds nothing but codes and markers is no line."""
     in_script = False
     number = 0
@@ -83,7 +83,7 @@ def lines_of(pieces: Iterable[bytes]) -> Iterator[Line]:
         text = _plain(raw)
         if text or not raw.strip("\r"):
             number += 1
-            yield Line(number, text, in_script)
+            yield LogLine(number, text, in_script)
 
 
 def _split(pieces: Iterable[bytes]) -> Iterator[str]:

@@ -14,7 +14,7 @@ HUNK = re.compile(r"@@ -(\d{1,9})(?:,\d{1,9})? \+(\d{1,9})(?:,\d{1,9})? @@")
 
 
 @dataclass(frozen=True)
-class Line:
+class DiffLine:
     """A line of a hunk: `mark` is "+", "-" or " ". On the side that lacks it, its number is that of the next line.
 
     `is_unended` is whether the file ends with it, without a line's end.
@@ -45,7 +45,7 @@ class Hunk:
     """Lines that stand together, under git's heading of them."""
 
     heading: str
-    lines: Sequence[Line]
+    lines: Sequence[DiffLine]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class ChangedFile:
         return hunks(self.entity.text("diff"))
 
     @cached_property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[DiffLine]:
         return [line for hunk in self.hunks for line in hunk.lines]
 
     @property
@@ -94,7 +94,7 @@ class ChangedFile:
             return "empty, binary or only its mode changed"
         return "generated" if self.entity.flag("generated_file") else ""
 
-    def numbered(self, number: int, side: str) -> Line:
+    def numbered(self, number: int, side: str) -> DiffLine:
         """The line of this number on the side "new" or "old". Raises InvalidArgument, saying which lines there are."""
         if not self.hunks:
             raise InvalidArgument(f"its lines are not in the diff ({self.kind})")
@@ -103,7 +103,7 @@ class ChangedFile:
                 return line
         raise InvalidArgument(f"{side} line {number} is not in the diff, which has {self._spans(side) or 'none there'}")
 
-    def line_code(self, line: Line) -> str:
+    def line_code(self, line: DiffLine) -> str:
         """GitLab's name of a line: https://docs.gitlab.com/api/discussions/#line-code"""
         digest = hashlib.sha1(self.path.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
         return f"{digest}_{line.old}_{line.new}"
@@ -111,25 +111,27 @@ class ChangedFile:
     def _spans(self, side: str) -> str:
         spans: list[str] = []
         for hunk in self.hunks:
-            numbers = [line.new if side == "new" else line.old for line in hunk.lines if line.mark != OTHER[side]]
+            numbers = [
+                line.new if side == "new" else line.old for line in hunk.lines if line.mark != MARK_OF_SIDE[side]
+            ]
             if numbers:
                 spans.append(f"{numbers[0]}-{numbers[-1]}")
         return ", ".join(spans[:12]) + (", …" if len(spans) > 12 else "")
 
 
-OTHER = {"new": "-", "old": "+"}
+MARK_OF_SIDE = {"new": "-", "old": "+"}
 
 
 def hunks(diff: str) -> list[Hunk]:
     """The hunks of a diff as git prints it; what is not of that form is left out."""
-    found: list[tuple[str, list[Line]]] = []
+    found: list[tuple[str, list[DiffLine]]] = []
     old = new = 0
     for text in diff.split("\n"):
         if match := HUNK.match(text):
             old, new = int(match[1]), int(match[2])
             found.append((text, []))
         elif found and text[:1] in ("+", "-", " ") and text:
-            found[-1][1].append(Line(text[0], old, new, text[1:]))
+            found[-1][1].append(DiffLine(text[0], old, new, text[1:]))
             old, new = old + (text[0] != "+"), new + (text[0] != "-")
         elif found and found[-1][1] and text.startswith("\\"):
             found[-1][1][-1] = replace(found[-1][1][-1], is_unended=True)
@@ -145,7 +147,7 @@ def lists_all(merge_request: Entity, files: Sequence[object]) -> bool:
     return counted is None or len(files) > int(counted[1])
 
 
-def position(refs: Entity, file: ChangedFile, line: Line, first: Line | None) -> dict[str, object]:
+def position(refs: Entity, file: ChangedFile, line: DiffLine, first: DiffLine | None) -> dict[str, object]:
     """GitLab's position of a comment on `line`, or on the lines from `first` to it.
 
     https://docs.gitlab.com/api/discussions/#create-a-new-thread-in-the-merge-request-diff
@@ -158,10 +160,10 @@ def position(refs: Entity, file: ChangedFile, line: Line, first: Line | None) ->
     return made
 
 
-def _numbers(line: Line) -> dict[str, object]:
+def _numbers(line: DiffLine) -> dict[str, object]:
     numbers = {"old_line": line.old_line, "new_line": line.new_line}
     return {name: number for name, number in numbers.items() if number is not None}
 
 
-def _end(file: ChangedFile, line: Line) -> dict[str, object]:
+def _end(file: ChangedFile, line: DiffLine) -> dict[str, object]:
     return {"line_code": file.line_code(line), "type": "new" if line.mark == "+" else "old", **_numbers(line)}

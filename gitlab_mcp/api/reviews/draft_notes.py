@@ -13,7 +13,7 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import as_kept, write_once
 from gitlab_mcp.errors import GitLabRefusal, NotFound
 
-CHECK = "Call it again with the same arguments: what is there is not posted a second time."
+HOW_TO_CHECK_REVIEW = "Call it again with the same arguments: what is there is not posted a second time."
 
 Key = tuple[str, str, str, int, int, str]
 
@@ -76,7 +76,7 @@ class DraftNotes:
     def _make(self, remark: Remark) -> Entity | GitLabRefusal:
         send = partial(self._gitlab.post, self._path, remark.body)
         try:
-            draft = write_once(send, partial(self._find, remark), CHECK).result
+            draft = write_once(send, partial(self._find, remark), HOW_TO_CHECK_REVIEW).result
         except GitLabRefusal as refused:
             return refused
         if remark.position and not draft.text("line_code"):
@@ -103,12 +103,12 @@ class DraftNotes:
         if any(draft.number("id") not in ids for draft in waiting):
             for draft in drafts:
                 path, one = f"{self._path}/{draft.number('id')}/publish", {draft.number("id")}
-                write_once(partial(self._send, "put", path, {}), partial(self._gone, one), CHECK)
+                write_once(partial(self._send, "put", path, {}), partial(self._gone, one), HOW_TO_CHECK_REVIEW)
             return
         body = {"reviewer_state": state} if state else {}
         # Once more with a state changes nothing: what is published is a draft no longer.
         find = partial(self._gone, ids) if drafts else lambda: None
-        write_once(partial(self._send, "post", f"{self._path}/bulk_publish", body), find, CHECK)
+        write_once(partial(self._send, "post", f"{self._path}/bulk_publish", body), find, HOW_TO_CHECK_REVIEW)
 
     def _send(self, method: str, path: str, body: Mapping[str, object]) -> bool:
         self._gitlab.send(method, path, body)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.reviews.diff import ChangedFile, Line, position
+from gitlab_mcp.api.reviews.diff import ChangedFile, DiffLine, position
 from gitlab_mcp.api.reviews.draft_notes import Remark
 from gitlab_mcp.api.reviews.submit import Placed
 from gitlab_mcp.errors import InvalidArgument
@@ -79,7 +79,7 @@ def _file(files: Sequence[ChangedFile], given: str) -> ChangedFile:
     return named[0]
 
 
-def _above(file: ChangedFile, first: Line, line: Line) -> int:
+def _above(file: ChangedFile, first: DiffLine, line: DiffLine) -> int:
     """How many lines of the new file before `line` a suggestion replaces. Raises for what the reviewer did not see."""
     if first.new_line is None or line.new_line is None:
         raise InvalidArgument("a suggestion replaces lines of the new file, and this one is removed")

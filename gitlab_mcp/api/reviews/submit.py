@@ -12,12 +12,12 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import SAME_SECONDS, is_made_since, write_once
 from gitlab_mcp.api.notes import Notes
 from gitlab_mcp.api.project import Noteable
-from gitlab_mcp.api.reviews.draft_notes import CHECK, DraftNotes, Key, Remark, is_on_line, key_of
+from gitlab_mcp.api.reviews.draft_notes import HOW_TO_CHECK_REVIEW, DraftNotes, Key, Remark, is_on_line, key_of
 from gitlab_mcp.errors import Failure, GitLabRefusal, Partial, Refused
 
-VERDICTS = {"comment": "reviewed", "approve": "", "request_changes": "requested_changes"}
+REVIEWER_STATES = {"comment": "reviewed", "approve": "", "request_changes": "requested_changes"}
 NOTHING_POSTED = 'Nothing was posted; verdict "comment" posts the comments.'
-NEWEST = {"sort": "desc", "order_by": "created_at", "activity_filter": "only_comments"}
+NEWEST_FIRST = {"sort": "desc", "order_by": "created_at", "activity_filter": "only_comments"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class _Submission:
         approved = approvals is not None and self._is_approved(approvals.result())
         there = published.result()
         new = [one for one in self._all() if one.remark.key not in there]
-        state = VERDICTS[review.verdict] if new or review.verdict == "request_changes" else ""
+        state = REVIEWER_STATES[review.verdict] if new or review.verdict == "request_changes" else ""
         if states and states.result().get(self._me) == "requested_changes":
             # A comment does not take back what was asked for, and what is asked for already needs no second time.
             state = "requested_changes" if new else ""
@@ -136,11 +136,11 @@ class _Submission:
         ends_before = since is not None and newest.rows and not is_made_since(newest.rows[-1], since, newest)
         if all(key in found or (ends_before and not is_on_line(key)) for key in keys):
             return found
-        older = self._gitlab.after(newest, f"{self._target.path}/notes", **NEWEST)
+        older = self._gitlab.after(newest, f"{self._target.path}/notes", **NEWEST_FIRST)
         return self._ids(newest, older, since) | found
 
     def _newest(self) -> Page:
-        return self._gitlab.page(f"{self._target.path}/notes", 1, PAGE, **NEWEST)
+        return self._gitlab.page(f"{self._target.path}/notes", 1, PAGE, **NEWEST_FIRST)
 
     def _ids(self, newest: Page, rows: Sequence[Entity], since: float | None) -> dict[Key, int]:
         mine = [note for note in rows if note.number("author", "id") == self._me and not note.flag("system")]
@@ -257,7 +257,7 @@ class _Submission:
             return approvals if approvals.flag("user_has_approved") else None
 
         try:
-            write_once(partial(self._gitlab.post, path, {"sha": sha}), approved, CHECK)
+            write_once(partial(self._gitlab.post, path, {"sha": sha}), approved, HOW_TO_CHECK_REVIEW)
         except Failure as failure:
             if not self._outcome.notes:
                 raise

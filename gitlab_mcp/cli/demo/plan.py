@@ -19,7 +19,7 @@ def test_an_empty_file_is_an_empty_configuration(tmp_path: Path) -> None:
 
 
 @dataclass(frozen=True)
-class File:
+class PlannedFile:
     """A path and the content that it is given."""
 
     path: str
@@ -51,7 +51,7 @@ class Plan:
     issue: str
     title: str
     branch: str
-    created: File
+    created: PlannedFile
     changed: Edit | None = None
     deleted: str = ""
     globs: tuple[str, ...] = ()
@@ -96,7 +96,7 @@ def fix(issue: str) -> Plan:
         issue,
         "Handle an empty configuration file",
         f"{issue}-empty-config",
-        File("tests/test_empty_config.py", TEST),
+        PlannedFile("tests/test_empty_config.py", TEST),
         Edit("src/app/config.py", "if lines[0]", "if lines and lines[0]"),
         "src/app/legacy.py",
         ("src/**", "tests/**"),
@@ -118,7 +118,7 @@ async def maintainers(
     others = [path for path in paths if changed is None or path != changed.path]
     # The last file of a repository stays.
     deleted = min(others, key=_obsolescence) if len(paths) > 1 else ""
-    created = File(name, "# Maintainers\n\n- maintainer\n")
+    created = PlannedFile(name, "# Maintainers\n\n- maintainer\n")
     return Plan(issue, MAINTAINERS, f"{issue}-maintainers", created, changed, deleted)
 
 

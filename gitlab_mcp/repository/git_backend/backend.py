@@ -23,7 +23,7 @@ from gitlab_mcp.repository.git_backend.search import search
 from gitlab_mcp.repository.interface import BlamedLines, Committed, Comparison, File, NewCommit, Opened
 from gitlab_mcp.repository.paths import folders_above, matcher
 
-FILE_BYTES = 9_000_000  # what GitLab's own answer for a file could hold in ours
+LARGEST_FILE_BYTES = 9_000_000  # what GitLab's own answer for a file could hold in ours
 ORDER = {FOLDER: 0, SUBMODULE: 2}  # folders, files, submodules: as GitLab lists them
 
 
@@ -176,8 +176,8 @@ class GitBackend:
         entry = self._entry(path, tip, ref)
         self._git.ask("fetch the file", lambda time_left: self._own.fetch_blobs([entry.id], time_left))
         size = self._git.local(lambda time_left: objects.size(self._own, entry.id, time_left))
-        if size > FILE_BYTES:
-            raise Refused(f"{path} has {size:,} bytes, and {FILE_BYTES:,} can be read here.")
+        if size > LARGEST_FILE_BYTES:
+            raise Refused(f"{path} has {size:,} bytes, and {LARGEST_FILE_BYTES:,} can be read here.")
         content = self._git.local(lambda time_left: objects.blobs(self._own, [entry.id], time_left))[entry.id]
         changed = self._git.local(lambda time_left: history.last_change(self._own, tip, path, time_left))
         return File(path, content, size, entry.mode == objects.EXECUTABLE, changed)

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from gitlab_mcp.api.client import segment
 from gitlab_mcp.api.deadline import current_call
-from gitlab_mcp.api.project import BRANCH, Project
+from gitlab_mcp.api.project import BRANCH_NAME, Project
 from gitlab_mcp.api.retry import wait_to_retry
 from gitlab_mcp.errors import GitLabRefusal, NotFound, Unreachable
 from gitlab_mcp.git import objects
@@ -97,7 +97,7 @@ class GitClient:
     def default_branch(self) -> str:
         """The branch that HEAD names; "main" where GitLab does not say."""
         name = self.refs("HEAD").get("symref", "")
-        return name if BRANCH.fullmatch(name) else "main"
+        return name if BRANCH_NAME.fullmatch(name) else "main"
 
 
 def _no_commit(ref: str) -> NotFound:

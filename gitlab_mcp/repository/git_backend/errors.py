@@ -94,13 +94,13 @@ def _remedy(error: RemoteError, pushes: bool) -> str:
 
 
 # What GitLab prints after every push, with the address on a line of its own.
-ADVICE = re.compile(r"^(View merge request for|To create a merge request for|https?://\S+$)")
+PUSH_ADVICE = re.compile(r"^(View merge request for|To create a merge request for|https?://\S+$)")
 
 
 def quoted(said: Sequence[str]) -> str:
     """What GitLab's side said, on one line in quotes; "" when it said nothing."""
     # Gitaly centres a warning between two rules of 72 "=" and breaks its lines anywhere.
-    text = " ".join(" ".join(line for line in said if line.strip("=") and not ADVICE.search(line)).split())
+    text = " ".join(" ".join(line for line in said if line.strip("=") and not PUSH_ADVICE.search(line)).split())
     if "Error encountered with push options" in text:
         text = text.rpartition("': ")[2]  # all options are repeated before it, a whole description among them
     text = one_line(text, 600).rstrip(".")

@@ -29,9 +29,9 @@ from gitlab_mcp.repository.interface import NewCommit, Opened
 
 BY_EMPTY_COMMIT = "An empty commit on top carries it."
 MAY_START = "A pipeline of the merge request may start."
-CUT = "The description was cut: a push option takes no more."
+DESCRIPTION_WAS_CUT = "The description was cut: a push option takes no more."
 # GitLab opens it before it answers a push, but the answer may have been lost. Seconds before each look.
-LOOKS = (0.0, 0.3, 0.7, 1.5)
+LOOK_UP_DELAYS = (0.0, 0.3, 0.7, 1.5)
 
 
 class AlreadyOpen(Exception):
@@ -103,7 +103,7 @@ class MergeRequestPushes:
             raise AlreadyOpen(there)
 
     def _cut(self, wanted: Wanted) -> list[str]:
-        return [CUT] if is_cut(self._gitlab.outgoing(wanted.description)) else []
+        return [DESCRIPTION_WAS_CUT] if is_cut(self._gitlab.outgoing(wanted.description)) else []
 
     def update(self, target: Noteable, update: Update) -> Opened:
         """Change a merge request by pushing an empty commit on top of its source branch."""
@@ -146,11 +146,11 @@ class MergeRequestPushes:
     def _changed(self, target: Noteable, update: Update, written: WriteResult[str], pushed: Pushed) -> Opened:
         """The merge request once it is as `update` says. Raises Partial that names what is not so."""
         missing: list[str] = []
-        for seconds in LOOKS:
+        for seconds in LOOK_UP_DELAYS:
             self._wait(seconds)
             now = self._gitlab.get(target.path)
             if not (missing := self._missing(now, update)):
-                cut = [CUT] if update.description and is_cut(update.description) else []
+                cut = [DESCRIPTION_WAS_CUT] if update.description and is_cut(update.description) else []
                 return Opened(WriteResult(now, written.confirmed), is_new=False, remarks=[BY_EMPTY_COMMIT, *cut])
         raise Partial(
             f"an empty commit, {written.result[:8]}, is on the source branch, and GitLab did not change"
@@ -191,7 +191,7 @@ class MergeRequestPushes:
 
     def _opened(self, source: str, target: str, pushed: Pushed) -> Entity | None:
         """The merge request that a push opened, as GitLab has it now; else as the push was told of it."""
-        for seconds in LOOKS:
+        for seconds in LOOK_UP_DELAYS:
             self._wait(seconds)
             for each in self._open_from(source):
                 if each.text("target_branch") == target:

@@ -8,9 +8,9 @@ from gitlab_mcp.api.merge_requests import Update, Wanted
 from gitlab_mcp.errors import Refused
 
 # One option is one packet of git's protocol, of at most 65,516 bytes: https://git-scm.com/docs/protocol-common
-DESCRIPTION_BYTES = 60_000
+PUSHED_DESCRIPTION_BYTES = 60_000
 NEWLINE = r"\n"  # the two characters that GitLab takes for a newline in a description
-CUT = "… (cut: a push option takes no more)"
+CUT_MARK = "… (cut: a push option takes no more)"
 
 WITH_ACCESS_TOKEN = "GITLAB_ACCESS_TOKEN (scope api) is needed for that."  # noqa: S105  # no token
 
@@ -77,12 +77,16 @@ def escaped(description: str) -> str:
     """
     text = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", description).replace(NEWLINE, r"\ n").replace("\n", NEWLINE)
     raw = text.encode("utf-8", "replace")
-    if len(raw) <= DESCRIPTION_BYTES:
+    if len(raw) <= PUSHED_DESCRIPTION_BYTES:
         return text
-    kept = raw[: DESCRIPTION_BYTES - len(CUT.encode()) - len(NEWLINE)].decode("utf-8", "ignore").removesuffix("\\")
-    return f"{kept}{NEWLINE}{CUT}"
+    kept = (
+        raw[: PUSHED_DESCRIPTION_BYTES - len(CUT_MARK.encode()) - len(NEWLINE)]
+        .decode("utf-8", "ignore")
+        .removesuffix("\\")
+    )
+    return f"{kept}{NEWLINE}{CUT_MARK}"
 
 
 def is_cut(description: str) -> bool:
     """Whether a description does not fit into an option."""
-    return escaped(description).endswith(CUT)
+    return escaped(description).endswith(CUT_MARK)

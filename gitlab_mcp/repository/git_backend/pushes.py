@@ -23,7 +23,7 @@ from gitlab_mcp.repository.paths import touching
 
 TIMES_REBUILT = 5
 PATHS_NAMED = 10
-NEWEST = 20  # commits of a branch that moved, among which one of ours must be if it is there
+NEWEST_COMMITS = 20  # commits of a branch that moved, among which one of ours must be if it is there
 
 
 class Pushes:
@@ -108,7 +108,7 @@ class Pushes:
         tip = self._git.tip(branch)
         if not tip:
             raise Conflict(f"The branch {branch} was deleted meanwhile: nothing was committed.")
-        self._git.ask("fetch the branch", lambda time_left: self._own.fetch([tip], time_left, NEWEST))
+        self._git.ask("fetch the branch", lambda time_left: self._own.fetch([tip], time_left, NEWEST_COMMITS))
         return tip
 
     def _is_below(self, commit: str, tip: str) -> bool:

@@ -9,7 +9,9 @@ from gitlab_mcp.git import objects
 from gitlab_mcp.git.grep import Found, SearchTooLarge, fetch_everything, grep, named
 from gitlab_mcp.repository.git_backend.client import GitClient
 
-INSTEAD = "Search in the working directory with grep; GITLAB_ACCESS_TOKEN (scope read_api) lets GitLab search."
+OTHER_WAYS_TO_SEARCH = (
+    "Search in the working directory with grep; GITLAB_ACCESS_TOKEN (scope read_api) lets GitLab search."
+)
 SHOWN_BYTES = 1_000_000  # of a file that was found by its name
 
 
@@ -29,7 +31,7 @@ def search(git: GitClient, words: str, ref: str, page: int, per_page: int) -> Pa
         git.ask("fetch the files", lambda time_left: fetch_everything(git.own, tip, time_left))
         inside = git.local(lambda time_left: grep(git.own, tip, words, time_left))
     except SearchTooLarge as much:
-        raise Refused(f"Too much to search by git: {much}. {INSTEAD}") from much
+        raise Refused(f"Too much to search by git: {much}. {OTHER_WAYS_TO_SEARCH}") from much
     found = [*(Found(path) for path in named(entries, words)), *inside]
     shown = found[(page - 1) * per_page : page * per_page]
     pages = -(-len(found) // per_page)
