@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-OUTPUT_BYTES = 4096
+PROGRAM_OUTPUT_BYTES = 4096
 
 
 class NotStarted(Exception):
@@ -37,7 +37,7 @@ class Child:
     def last_words(self) -> str:
         """The last line that it wrote to stderr."""
         end = self._said.seek(0, os.SEEK_END)
-        self._said.seek(max(0, end - OUTPUT_BYTES))
+        self._said.seek(max(0, end - PROGRAM_OUTPUT_BYTES))
         lines = self._said.read().decode("utf-8", "replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
@@ -85,4 +85,4 @@ def output(command: Sequence[str], environ: Mapping[str, str], directory: Path, 
     """The beginning of what a program prints. Raises NotStarted."""
     with started(command, environ, directory, seconds) as child:
         child.stdin.close()
-        return child.stdout.read(OUTPUT_BYTES).decode("utf-8", "replace")
+        return child.stdout.read(PROGRAM_OUTPUT_BYTES).decode("utf-8", "replace")

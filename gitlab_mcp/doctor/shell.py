@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-TOKEN = re.compile(
+SHELL_TOKEN = re.compile(
     r"""
     (?P<end> [\n;|()`] | &(?!>) )
     | (?P<redirect> &?[<>]+[&|-]? )
@@ -29,7 +29,7 @@ def commands(script: str) -> Iterator[list[str]]:
     words: list[str] = []
     word: str | None = None
     redirected = False
-    for piece in TOKEN.finditer(_without_here_texts(script) + "\n"):
+    for piece in SHELL_TOKEN.finditer(_without_here_texts(script) + "\n"):
         kind = piece.lastgroup or ""
         if kind in ("end", "redirect", "blank", "comment"):
             if word is not None:

@@ -17,7 +17,7 @@ DIFF_LINE_BYTES = 4_000
 LINE_READ = "get_file reads the line"
 UNLISTED = "GitLab lists no more files than these: compare_refs, commit by commit (list_commits), shows the others."
 DIFF_BYTES = ANSWER_BYTES - 6_000
-MESSAGE_BYTES = 8_000
+COMMIT_MESSAGE_BYTES = 8_000
 
 
 def comparison(found: Comparison, page: int, given: Mapping[str, str | Sequence[str]]) -> str:
@@ -55,10 +55,10 @@ def whole_commit(commit: Entity, diffs: Sequence[Entity]) -> str:
     )
     identity = commit.sha("id")
     _, _, rest = commit.text("message").strip("\n").partition("\n")
-    message = f"\n{cut(quote(rest), MESSAGE_BYTES)}" if rest.strip() else ""
+    message = f"\n{cut(quote(rest), COMMIT_MESSAGE_BYTES)}" if rest.strip() else ""
     title = f"# Commit {identity[:12]} {one_line(commit.text('title'), 200)}"
     rows = [heading(diff) for diff in diffs]
-    kept = fitting(rows, DIFF_BYTES - MESSAGE_BYTES)
+    kept = fitting(rows, DIFF_BYTES - COMMIT_MESSAGE_BYTES)
     left = f"\n({len(rows) - len(kept)} more files)" if len(kept) < len(rows) else ""
     given = {"base": parents[0][:12], "head": identity[:12]} if parents and diffs else {}
     diff = f"\nits diff: compare_refs {json.dumps(given)}" if given else ""

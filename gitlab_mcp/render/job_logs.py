@@ -10,7 +10,7 @@ from gitlab_mcp.render.markdown import ANSWER_BYTES, count, facts, fence, size
 from gitlab_mcp.render.pipelines import of_older, word
 from gitlab_mcp.safety.sanitize import escape_invisible, one_line
 
-AROUND, LAST, TAIL = 60, 15, 60  # lines: where a script failed, after it, and where nothing failed
+AROUND, LAST_LINES, TAIL = 60, 15, 60  # lines: where a script failed, after it, and where nothing failed
 ERRORS = 15
 PART_BYTES = 8_000
 WHOLE_LOG_BYTES = ANSWER_BYTES - 3_000
@@ -46,7 +46,7 @@ def failure(log: Log) -> str:
     around = _fitting([line for line in script if line.number > command.number])
     first = around[0].number if around else command.number
     earlier = [line for line in errors if line.number < first]
-    after = [line for line in list(last)[-LAST:] if line.number > script[-1].number]
+    after = [line for line in list(last)[-LAST_LINES:] if line.number > script[-1].number]
     parts: list[tuple[str, Sequence[LogLine]]] = [
         (f"The command that failed, line {command.number}: {one_line(command.text[2:], 300)}", [])
     ]

@@ -13,7 +13,7 @@ from gitlab_mcp.safety.sanitize import LONGEST_TEXT, one_line
 
 RELEASE_NOTES_BYTES = 8_000
 NOTES_BYTES = 30_000
-PART_BYTES = 8_000  # characters of a line of a wiki page, at most: no more than fits on a page of an answer
+WIKI_PART_BYTES = 8_000  # characters of a line of a wiki page, at most: no more than fits on a page of an answer
 
 
 def project(entity: Entity) -> str:
@@ -111,5 +111,7 @@ def wiki_page(page: Entity, number: int, arguments: Mapping[str, object]) -> str
 
 def _pieces(line: str) -> Iterator[str]:
     """A quoted line in pieces that fit, each of them quoted."""
-    yield line[:PART_BYTES]
-    yield from (f"> {line[start : start + PART_BYTES]}" for start in range(PART_BYTES, len(line), PART_BYTES))
+    yield line[:WIKI_PART_BYTES]
+    yield from (
+        f"> {line[start : start + WIKI_PART_BYTES]}" for start in range(WIKI_PART_BYTES, len(line), WIKI_PART_BYTES)
+    )

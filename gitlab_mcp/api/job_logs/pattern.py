@@ -15,7 +15,7 @@ LONG_LINE_CHARACTERS = 2_000  # the same for an expression with which that takes
 STEPS = 100_000_000
 QUICK_STEPS = STEPS // 10
 TOO_OFTEN = "repeats or chooses too often"
-TOKEN = re.compile(
+REGEX_TOKEN = re.compile(
     r"(?P<empty>[$^]|\\[bBAZ])|(?P<escape>\\.)|(?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<open>\((?:\?:)?)|(?P<close>\))"
     r"|(?P<repeat>(?:[*+?]|\{(?:\d+,?\d*|,\d+)\})[?+]?)|(?P<or>\|)|(?P<other>.)",
     re.DOTALL,
@@ -57,7 +57,7 @@ def _slow(pattern: str, characters: int, most: int) -> str:
     empty = 0  # how often what matches no character, and so stops at none, is tried
     open_groups: list[tuple[int, int]] = []  # which token began each, and how many ways it has by what is inside it
     closed, length = 1, 0  # the ways of the group that the last token closed, and its tokens; else 1 and 0
-    for index, token in enumerate(TOKEN.finditer(pattern)):
+    for index, token in enumerate(REGEX_TOKEN.finditer(pattern)):
         kind, text = token.lastgroup, token[0]
         if (kind == "open" and pattern[token.end() : token.end() + 1] == "?") or re.match(r"\\\d", text):
             return "looks around, refers back or sets flags"

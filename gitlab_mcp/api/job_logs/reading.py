@@ -24,7 +24,7 @@ CONCEALED = re.compile(r"\x1b\[0?8m[^\x1b]*")  # what terminals, and GitLab's pa
 LOOK = 8  # lines after which the clock is looked at
 LINE_CHARACTERS = 2_000
 # Of a line with more than RAW_CHARACTERS, codes and all, the last two things written are kept: FIRST and LAST of each.
-RAW_CHARACTERS, FIRST, LAST = 32_000, 6_000, 2_000
+RAW_CHARACTERS, FIRST_CHARACTERS, LAST_CHARACTERS = 32_000, 6_000, 2_000
 MARGIN = 2_000  # as long as a secret may be
 
 # The section in which the runner runs the script of a job; newer runners say the first.
@@ -135,10 +135,10 @@ def _shortened(line: str) -> str:
 
 
 def _cut(part: str) -> str:
-    if len(part) <= FIRST + LAST + 1:
+    if len(part) <= FIRST_CHARACTERS + LAST_CHARACTERS + 1:
         return part
-    last = redacted(part[-LAST - MARGIN :])[MARGIN:]  # its first MARGIN may begin inside a secret
-    return f"{_beginning(part, FIRST)}{last}"
+    last = redacted(part[-LAST_CHARACTERS - MARGIN :])[MARGIN:]  # its first MARGIN may begin inside a secret
+    return f"{_beginning(part, FIRST_CHARACTERS)}{last}"
 
 
 def _beginning(text: str, characters: int) -> str:
