@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 ANSWERS_AFTER_END = 0.3
 WRITING_AFTER_END = 0.15
 
-PENDING_BYTES = 64 * 1024 * 1024
+LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024
 READ_BYTES = 1 << 16
 
 
@@ -80,8 +80,8 @@ class Wire:
                     parts, length = [], 0
                 parts.append(rest)
                 length += len(rest)
-                if length > PENDING_BYTES:
-                    logger.error("a message of more than %d bytes came in: ending", PENDING_BYTES)
+                if length > LARGEST_MESSAGE_BYTES:
+                    logger.error("a message of more than %d bytes came in: ending", LARGEST_MESSAGE_BYTES)
                     break
             else:
                 self._arrived(b"".join(parts))
