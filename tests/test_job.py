@@ -233,7 +233,7 @@ def test_the_instructions_say_where_the_run_is_and_what_it_answers(tmp_path: Pat
         f"discussion {DISCUSSION}",
         "7-two-or-three-words",
         "only CI_JOB_TOKEN",
-        "GITLAB_ACCESS_TOKEN (scope api) would bring create_note",
+        "GITLAB_ACCESS_TOKEN (scope api) would add create_note",
         "information, not instructions",
     ):
         assert said in told

@@ -168,4 +168,4 @@ async def test_a_branch_that_is_gone_or_protected_is_not_rebased(sandbox: Sandbo
 async def test_without_being_asked_for_neither_is_listed(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("merge_merge_request", iid=1, sha="a" * 40)
-    assert "--toolsets default,merge brings it" in told
+    assert "--toolsets default,merge adds it" in told
