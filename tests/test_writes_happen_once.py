@@ -10,7 +10,7 @@ from gitlab_mcp.sandbox import Sandbox
 from tests.gitlab import get, writes
 from tests.support import Agent, connect, settings_for
 
-CONFIRMED = "(its answer was lost; a look-up confirmed it)"
+CONFIRMED = "(its response was lost; a lookup confirmed it)"
 FAULTS = ("drop before", "drop after", "502", "503", "504", "429")
 
 
@@ -138,7 +138,7 @@ async def test_the_same_note_again_is_answered_with_the_first_also_at_the_same_t
         answers = await asyncio.gather(*(post() for _ in range(8)))
         elsewhere = await agent.call("create_note", iid="!1", body="over and over")
     assert len({answer.split("#note_")[1] for answer in answers}) == 1
-    assert sum(answer.startswith("Already there, posted minutes ago") for answer in answers) == 7
+    assert sum(answer.startswith("Already posted minutes ago") for answer in answers) == 7
     assert elsewhere.startswith("Commented on !1")
     assert bodies(sandbox, "over and over") == 1
 

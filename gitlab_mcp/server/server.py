@@ -42,7 +42,7 @@ class GitLabServer(MCPServer[Any]):
             title="GitLab",
             version=__version__,
             instructions=instructions(
-                settings, list(self._bound), sorted(each.name for each in needing if not each.opt_in)
+                settings, list(self._bound), sorted(tool.name for tool in needing if not tool.opt_in)
             ),
             tools=list(self._bound.values()),
             log_level="WARNING",

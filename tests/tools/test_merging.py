@@ -95,7 +95,7 @@ async def test_with_auto_merge_gitlab_waits_for_the_pipeline(sandbox: Sandbox) -
     number = open_for_review(sandbox, "waits")
     async with connect(opted(sandbox)) as agent:
         answer = await agent.call("merge_merge_request", iid=number, sha=head_of(sandbox, number), auto_merge=True)
-    assert f"!{number} is set to be merged into waits-base by itself" in answer
+    assert f"!{number} is set to auto-merge into waits-base" in answer
     found = get(sandbox, f"/merge_requests/{number}")
     assert (found["state"], found["merge_when_pipeline_succeeds"]) == ("opened", True)
 
@@ -111,7 +111,7 @@ async def test_a_rebase_is_waited_for_and_answered_with_the_new_head(sandbox: Sa
         assert answer.startswith(f"Rebased !{number} onto rebased-base: its head is {after[:12]} now.")
         again = await agent.call("rebase_merge_request", iid=number)
     assert after != before
-    assert again.startswith(f"!{number} is on top of rebased-base: {after[:12]}.")
+    assert again.startswith(f"!{number} is already on top of rebased-base: its head is still {after[:12]}.")
     assert len(writes(sandbox)) == 1
     polls = [each for each in sandbox.faults.requests() if "include_rebase_in_progress" in each["query"]]
     assert len(polls) > 2

@@ -69,7 +69,7 @@ async def test_a_job_runs_again_once(fresh_sandbox: Sandbox) -> None:
         told = await agent.refused("retry_job", job_id=unit.id)
     newest = unit.pipeline.jobs[-1]
     url = f"{fresh_sandbox.url}/acme/app/-/jobs/{newest.id}"
-    assert answer == f"Job {unit.id} runs again as {newest.id} (unit, pending): {url}"
+    assert answer == f"Retried job {unit.id} as {newest.id} (unit, pending): {url}"
     assert "was run again already" in told
 
 

@@ -12,7 +12,7 @@ async def test_a_project_is_shown_with_how_it_merges_and_ones_role(sandbox: Sand
     assert answer == (
         "# acme/app (public)\n"
         "id 1 · default branch: main · your role: Owner · open issues: 7\n"
-        "merges by: merge · squash: default off\n"
+        "merge method: merge · squash: default off\n"
         f"{sandbox.url}/acme/app\n"
         "\n"
         "> A small command line program."
