@@ -17,7 +17,8 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.protocol.process import INITIALIZE
-from tests.support import REPOSITORY, allow_job_pushes, job_environment
+from tests.support.ci_job import allow_job_pushes, job_environment
+from tests.support.paths import REPOSITORY
 
 COMMAND = [sys.executable, "-m", "gitlab_mcp"]
 HELLO = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": INITIALIZE}).encode() + b"\n"

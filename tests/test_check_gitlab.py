@@ -12,8 +12,10 @@ import requests
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.check_gitlab.facts import FACTS
-from tests.gitlab import get
-from tests.support import REPOSITORY, allow_job_pushes, job_settings
+from tests.support.ci_job import allow_job_pushes
+from tests.support.gitlab_requests import get
+from tests.support.paths import REPOSITORY
+from tests.support.settings import job_settings
 
 CONFIGURATION = "test:\n  script: 'true'\n  rules:\n    - if: $CI_PIPELINE_SOURCE == 'merge_request_event'\n"
 Done = subprocess.CompletedProcess[str]

@@ -30,7 +30,7 @@ from gitlab_mcp.claude_code.json_file import user_file
 from gitlab_mcp.cli.options import CONFIGURATION
 from gitlab_mcp.cli.register import register, unregister
 from gitlab_mcp.config.settings import Flags
-from tests.support import REPOSITORY
+from tests.support.paths import REPOSITORY
 
 TOKEN = "glpat-this-is-not-a-real-token"
 SERVE = {"type": "stdio", "command": "/opt/gitlab-mcp-server", "args": ["serve"], "env": {}, "alwaysLoad": True}

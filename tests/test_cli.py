@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitlab_mcp import __version__
-from tests.support import REPOSITORY
+from tests.support.paths import REPOSITORY
 
 HEAVY = ("mcp", "gitlab", "requests", "pydantic", "starlette", "uvicorn")
 COMMANDS = ["serve", "register", "unregister", "doctor", "demo", "sandbox", "tools"]

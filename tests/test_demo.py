@@ -19,8 +19,9 @@ from gitlab_mcp.cli.demo.plan import fix
 from gitlab_mcp.cli.demo.play import play, play_on
 from gitlab_mcp.cli.demo.read_back import ReadBack
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.support import REPOSITORY, allow_job_pushes
+from tests.support.ci_job import allow_job_pushes
+from tests.support.gitlab_requests import get, writes
+from tests.support.paths import REPOSITORY
 
 QUIET = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_AUTHOR_NAME": "x", "GIT_AUTHOR_EMAIL": "x@example.com"}
 QUIET |= {"GIT_COMMITTER_NAME": "x", "GIT_COMMITTER_EMAIL": "x@example.com"}

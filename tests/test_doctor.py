@@ -30,10 +30,11 @@ from gitlab_mcp.doctor.context import DoctorContext
 from gitlab_mcp.doctor.result import CheckResult
 from gitlab_mcp.doctor.runner import run
 from gitlab_mcp.sandbox import Sandbox
-from tests import gitlab
 from tests.network.certificates import private_ca
 from tests.network.servers import answering, json_answer
-from tests.support import REPOSITORY, allow_job_pushes, job_environment
+from tests.support.ci_job import allow_job_pushes, job_environment
+from tests.support.gitlab_requests import get, writes
+from tests.support.paths import REPOSITORY
 
 TOKEN = "glpat-this-is-not-a-real-token"
 SWITCH = "Settings > CI/CD > Job token permissions > Allow Git push requests to the repository"
@@ -178,7 +179,7 @@ def test_with_an_access_token_and_everything_in_place_all_checks_pass(sandbox: S
 def test_in_a_job_that_may_push_all_checks_pass_and_nothing_is_written(fresh_sandbox: Sandbox, place: Place) -> None:
     allow_job_pushes(fresh_sandbox)
     fresh_sandbox.faults.clear()
-    before = gitlab.get(fresh_sandbox, "/repository/branches")
+    before = get(fresh_sandbox, "/repository/branches")
     place.is_complete()
     merge_request = {"CI_MERGE_REQUEST_IID": "12", "CI_PIPELINE_SOURCE": "merge_request_event"}
     report = place.examine(place.job(fresh_sandbox, ANTHROPIC_API_KEY="sk-ant-made-up-0", **merge_request))
@@ -186,8 +187,8 @@ def test_in_a_job_that_may_push_all_checks_pass_and_nothing_is_written(fresh_san
     assert "job 602" in report.of("job-token")[1]
     assert "without pushing" in report.of("push")[1]
     assert "merge request !12 (pipeline source merge_request_event)" in report.of("context")[1]
-    assert gitlab.get(fresh_sandbox, "/repository/branches") == before
-    assert gitlab.writes(fresh_sandbox) == []
+    assert get(fresh_sandbox, "/repository/branches") == before
+    assert writes(fresh_sandbox) == []
     asked = [each for each in fresh_sandbox.faults.requests() if each["path"].endswith("/info/refs")]
     assert [each["query"] for each in asked] == ["service=git-receive-pack"]
 
@@ -546,7 +547,7 @@ def test_a_default_branch_that_is_not_protected_is_pointed_out(fresh_sandbox: Sa
 
 def test_a_branch_of_the_run_that_cannot_be_pushed_to_is_pointed_out(fresh_sandbox: Sandbox, place: Place) -> None:
     project = fresh_sandbox.world.projects[fresh_sandbox.project_id]
-    names = [branch["name"] for branch in gitlab.get(fresh_sandbox, "/repository/branches")]
+    names = [branch["name"] for branch in get(fresh_sandbox, "/repository/branches")]
     name = next(name for name in names if name != "main")
     job = place.job(fresh_sandbox, CI_COMMIT_BRANCH=name)
     assert "branch" not in place.examine(job).checks

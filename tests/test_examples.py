@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.templates import EXAMPLES, TEMPLATE, script
+from tests.support.templates import EXAMPLES, TEMPLATE, script
 from tests.test_templates import needs_shellcheck, shellcheck
 
 # SHA-256 of the text of the blocks of https://code.claude.com/docs/en/gitlab-ci-cd, to the end of their last line.

@@ -11,8 +11,9 @@ from gitlab_mcp.config.job_context import JobContext, read_job
 from gitlab_mcp.config.settings import Flags, SettingsError, read_settings
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.server.instructions import instructions
-from tests.gitlab import get
-from tests.support import connect, job_settings, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import get
+from tests.support.settings import job_settings, settings_for
 
 JOB = {
     "GITLAB_CI": "true",

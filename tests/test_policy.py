@@ -10,9 +10,10 @@ from gitlab_mcp.config.settings import Credential, Flags, MergeRequestElsewhere,
 from gitlab_mcp.errors import Refused
 from gitlab_mcp.safety.policy import Policy
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.reviewing import commit, open_for_review, send
-from tests.support import checkout, connect, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import commit, get, send, writes
+from tests.support.merge_requests import open_for_review
+from tests.support.settings import checkout, settings_for
 from tests.tools.test_commits import clone
 
 TOKEN = "glpat-this-is-not-a-real-token"

@@ -10,7 +10,7 @@ from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.server.prompts import PROMPTS
 from gitlab_mcp.tools import TOOLS
 from gitlab_mcp.tools.examples import EXAMPLES
-from tests.support import connect
+from tests.support.agent import connect
 from tests.test_tool_definitions import settings
 
 PROJECT = "https://gitlab.example.com/acme/app/-"

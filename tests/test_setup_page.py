@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from gitlab_mcp import __version__
-from tests.support import REPOSITORY
-from tests.templates import FOLDER, accepts, header, script
+from tests.support.paths import REPOSITORY
+from tests.support.templates import FOLDER, accepts, header, script
 from tests.test_templates import needs_shellcheck, shellcheck
 
 PAGE = (REPOSITORY / "docs" / "setup.md").read_text()

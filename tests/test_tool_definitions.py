@@ -19,7 +19,8 @@ from gitlab_mcp.server.server import build_server
 from gitlab_mcp.server.toolsets import MY_WORK
 from gitlab_mcp.tools import TOOLS
 from gitlab_mcp.tools.examples import EXAMPLES
-from tests.support import EVERY_TOOLSET, REPOSITORY
+from tests.support.paths import REPOSITORY
+from tests.support.settings import EVERY_TOOLSET
 
 GOLDEN = Path(__file__).parent / "golden"
 UPDATE = "GOLDEN=update scripts/test tests/test_tool_definitions.py"

@@ -7,8 +7,9 @@ from functools import partial
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.support import Agent, connect, settings_for
+from tests.support.agent import Agent, connect
+from tests.support.gitlab_requests import get, writes
+from tests.support.settings import settings_for
 
 CONFIRMED = "(its answer was lost; a look-up confirmed it)"
 FAULTS = ("drop before", "drop after", "502", "503", "504", "429")

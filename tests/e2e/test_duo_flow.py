@@ -14,7 +14,7 @@ from tests.e2e.ci_local import installed_server
 from tests.e2e.claude import USERS, Done, Place, claude_for, fresh_place, needs_claude
 from tests.e2e.model import Call, Model, Request
 from tests.e2e.test_template import HOSTILE, commit
-from tests.gitlab import get
+from tests.support.gitlab_requests import get
 from tests.test_examples import FLOW, commands
 
 pytestmark = needs_claude

@@ -20,8 +20,9 @@ from tests.e2e.model import Model
 from tests.e2e.test_inspector import INSPECTOR, inspect
 from tests.e2e.test_page_job import TOOLS as TOOLS_OF_THE_JOB
 from tests.e2e.test_page_job import clone, script, variables
-from tests.gitlab import get
-from tests.support import REPOSITORY, allow_job_pushes, job_environment
+from tests.support.ci_job import allow_job_pushes, job_environment
+from tests.support.gitlab_requests import get
+from tests.support.paths import REPOSITORY
 
 MB = 1_000_000
 LIMIT = 300 * MB

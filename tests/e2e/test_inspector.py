@@ -12,7 +12,7 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.tools import TOOLS
-from tests.support import REPOSITORY
+from tests.support.paths import REPOSITORY
 
 INSPECTOR = shutil.which("mcp-inspector")
 

@@ -14,8 +14,8 @@ from gitlab_mcp.sandbox import Sandbox
 from tests.e2e.ci_local import QUICK_SETUP, Job, installed_server, needs_ci_local, run_job
 from tests.e2e.claude import ORDINARY, USERS, Place, fresh_place, needs_root
 from tests.e2e.model import Call, Model, Turn
-from tests.gitlab import get
-from tests.support import allow_job_pushes
+from tests.support.ci_job import allow_job_pushes
+from tests.support.gitlab_requests import get
 
 RUNS_UNDER_LOAD = 20
 TOOLS = {f"mcp__gitlab__{name}" for name in ("get_issue", "commit_files", "get_merge_request", "get_job_context")}

@@ -18,7 +18,7 @@ from tests.e2e.claude import SYSTEM_PATH, USERS, Place, fresh_place
 from tests.e2e.clouds import ACCOUNT, ID_TOKEN, LOCATION, PROJECT, PROVIDER, REGION, ROLE, SECRETS, Cloud, cloud
 from tests.e2e.model import Call, Model, Request, Turn
 from tests.e2e.test_template import ALWAYS, NPM, commit
-from tests.templates import ALL, EXAMPLES, PROVIDERS
+from tests.support.templates import ALL, EXAMPLES, PROVIDERS
 
 pytestmark = needs_ci_local
 

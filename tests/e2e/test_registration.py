@@ -19,7 +19,7 @@ from tests.e2e.claude import (
     python_for,
 )
 from tests.e2e.model import Call, Model
-from tests.support import REPOSITORY
+from tests.support.paths import REPOSITORY
 
 WORK = "builds/acme/app"
 CONFIGS = [pytest.param("", id="in-home"), pytest.param("config", id="claude-config-dir")]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import REPOSITORY
+from tests.support.paths import REPOSITORY
 
 ORDINARY = 12345
 # What every user can reach; root's own Python may lie in a folder that is closed to others.

@@ -12,7 +12,7 @@ from gitlab_mcp.sandbox import Sandbox
 from tests.e2e.ci_local import STAND_INS, Job, installed_server, needs_ci_local, run_job
 from tests.e2e.claude import USERS, Place, fresh_place
 from tests.e2e.model import Call, Model, Request, Script, Turn
-from tests.templates import TEMPLATE, interpolated
+from tests.support.templates import TEMPLATE, interpolated
 
 pytestmark = needs_ci_local
 

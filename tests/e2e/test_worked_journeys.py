@@ -7,8 +7,8 @@ import pytest
 from gitlab_mcp.sandbox import Sandbox
 from tests.e2e.claude import Place, claude, fresh_place, needs_claude, python_for
 from tests.e2e.model import Call, Model, Request, Turn
-from tests.journeys import Journey, fix, review
-from tests.support import allow_job_pushes, job_environment
+from tests.support.ci_job import allow_job_pushes, job_environment
+from tests.support.journeys import Journey, fix, review
 
 DONE = "It is done."
 

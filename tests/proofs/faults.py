@@ -15,7 +15,9 @@ from functools import partial
 from gitlab_mcp.sandbox import Sandbox
 from tests.proofs.fault_proxy import FaultProxy, fault_proxy, plan
 from tests.proofs.scenarios import ROADS, Scenario
-from tests.support import EVERY_TOOLSET, Agent, allow_job_pushes, connect, job_settings, settings_for
+from tests.support.agent import Agent, connect
+from tests.support.ci_job import allow_job_pushes
+from tests.support.settings import EVERY_TOOLSET, job_settings, settings_for
 
 NOT_KNOWN = "not known"
 

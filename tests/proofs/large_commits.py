@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.protocol.process import environment, server
-from tests.support import allow_job_pushes, job_environment
+from tests.support.ci_job import allow_job_pushes, job_environment
 from tests.tools.test_commits import clone
 
 FILES = {

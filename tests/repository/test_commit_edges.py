@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
 from tests.repository.test_conformance import both, road, settings
-from tests.support import allow_job_pushes, checkout, connect, job_settings
+from tests.support.agent import connect
+from tests.support.ci_job import allow_job_pushes
+from tests.support.gitlab_requests import get
+from tests.support.settings import checkout, job_settings
 from tests.tools.test_commits import changes, clone
 
 __all__ = ["road"]  # a fixture

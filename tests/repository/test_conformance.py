@@ -9,8 +9,10 @@ import pytest
 
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
-from tests.support import allow_job_pushes, checkout, connect, job_settings, settings_for
+from tests.support.agent import connect
+from tests.support.ci_job import allow_job_pushes
+from tests.support.gitlab_requests import get
+from tests.support.settings import checkout, job_settings, settings_for
 from tests.tools.test_commits import changes, clone
 
 ROADS = ("rest", "git")

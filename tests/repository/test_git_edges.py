@@ -18,10 +18,12 @@ from gitlab_mcp.git.process import GitError, environment, run_git, until
 from gitlab_mcp.git.remote import Remote
 from gitlab_mcp.git.scratch_repository import ScratchRepository
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
 from tests.proofs.fault_proxy import FaultProxy, fault_proxy
 from tests.repository.test_git_road import job_clone, run
-from tests.support import Agent, allow_job_pushes, checkout, connect, job_settings, settings_for
+from tests.support.agent import Agent, connect
+from tests.support.ci_job import allow_job_pushes
+from tests.support.gitlab_requests import get
+from tests.support.settings import checkout, job_settings, settings_for
 
 ONE = {"message": "m", "actions": [{"path": "one.txt", "content": "1\n"}]}
 DAY = 1_790_000_000  # when the first commit of a made history is made

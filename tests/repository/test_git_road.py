@@ -13,8 +13,10 @@ from mcp import Client, StdioServerParameters
 
 from gitlab_mcp.config.settings import Credential, Settings
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.support import allow_job_pushes, checkout, connect, job_settings, settings_for
+from tests.support.agent import connect
+from tests.support.ci_job import allow_job_pushes
+from tests.support.gitlab_requests import get, writes
+from tests.support.settings import checkout, job_settings, settings_for
 from tests.tools.test_commits import clone
 from tests.tools.test_working_directory import snapshot
 

@@ -8,9 +8,10 @@ import pytest
 
 from gitlab_mcp.repository.git_backend.pushes import TIMES_REBUILT
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
 from tests.repository.test_conformance import ROADS, settings
-from tests.support import Agent, allow_job_pushes, connect
+from tests.support.agent import Agent, connect
+from tests.support.ci_job import allow_job_pushes
+from tests.support.gitlab_requests import get
 
 
 async def commit(agent: Agent, branch: str, path: str, text: str, ref: str = "") -> tuple[bool, str]:

@@ -7,8 +7,10 @@ import pytest
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.git import grep
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.support import EVERY_TOOLSET, allow_job_pushes, checkout, connect, job_settings, settings_for
+from tests.support.agent import connect
+from tests.support.ci_job import allow_job_pushes
+from tests.support.gitlab_requests import get, writes
+from tests.support.settings import EVERY_TOOLSET, checkout, job_settings, settings_for
 from tests.tools.test_commits import clone
 
 ROADS = ("rest", "git")

@@ -3,8 +3,9 @@
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import get
+from tests.support.settings import settings_for
 
 
 async def test_branches_are_listed_with_their_newest_commit(sandbox: Sandbox) -> None:

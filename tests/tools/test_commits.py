@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.support import Agent, connect, settings_for
+from tests.support.agent import Agent, connect
+from tests.support.gitlab_requests import get, writes
+from tests.support.settings import settings_for
 
 
 def clone(sandbox: Sandbox, branch: str, path: Path, project: str = "acme/app") -> Path:

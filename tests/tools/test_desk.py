@@ -8,7 +8,8 @@ import pytest
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.seed.people import person
 from gitlab_mcp.sandbox.state.model import Pipeline
-from tests.support import connect, job_settings, settings_for
+from tests.support.agent import connect
+from tests.support.settings import job_settings, settings_for
 
 
 async def test_projects_are_listed_with_the_latest_activity_first_and_found_by_name(sandbox: Sandbox) -> None:

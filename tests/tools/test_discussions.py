@@ -7,9 +7,10 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.state.notes import Note, discussion_id
-from tests.gitlab import get, writes
-from tests.reviewing import NEW, OLD, commit, open_for_review, send
-from tests.support import Agent, connect, settings_for
+from tests.support.agent import Agent, connect
+from tests.support.gitlab_requests import commit, get, send, writes
+from tests.support.merge_requests import NEW, OLD, open_for_review
+from tests.support.settings import settings_for
 
 OPTED = ("default", "discussions")
 SEEDED = """# !1: 3 threads, 1 unresolved, newest first

@@ -5,7 +5,8 @@ import base64
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.support import Agent, connect, settings_for
+from tests.support.agent import Agent, connect
+from tests.support.settings import settings_for
 
 
 async def commit(agent: Agent, branch: str, path: str, content: bytes) -> None:

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.support import connect, job_settings, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import get, writes
+from tests.support.settings import job_settings, settings_for
 
 
 async def test_an_issue_is_created_with_all_that_was_given_and_the_answer_has_its_url(fresh_sandbox: Sandbox) -> None:

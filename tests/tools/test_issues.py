@@ -6,7 +6,8 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.state.users import User
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.settings import settings_for
 
 
 async def test_a_list_has_a_row_for_each_issue_and_filters_narrow_it(sandbox: Sandbox) -> None:

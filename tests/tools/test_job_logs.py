@@ -7,7 +7,8 @@ import pytest
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.seed.job_logs import job_log
 from gitlab_mcp.sandbox.state.model import Job, Pipeline
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.settings import settings_for
 
 BRANCH = "feature/verbose-flag"
 CODES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]|section_(start|end)")

@@ -10,9 +10,10 @@ from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.seed.job_logs import job_log
 from gitlab_mcp.sandbox.state import activity
-from tests.following import fenced, followed, next_call
-from tests.reviewing import commit, send
-from tests.support import connect, job_settings, settings_for
+from tests.support.agent import connect
+from tests.support.continuations import fenced, followed, next_call
+from tests.support.gitlab_requests import commit, send
+from tests.support.settings import job_settings, settings_for
 from tests.tools.test_job_logs import job_with, numbered
 
 ROADS = {"REST": settings_for, "git": job_settings}

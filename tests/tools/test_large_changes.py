@@ -7,9 +7,10 @@ import pytest
 
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.sandbox import Sandbox
-from tests.following import fenced, followed
-from tests.reviewing import commit, send
-from tests.support import connect, job_settings, settings_for
+from tests.support.agent import connect
+from tests.support.continuations import fenced, followed
+from tests.support.gitlab_requests import commit, send
+from tests.support.settings import job_settings, settings_for
 
 ROADS = {"REST": settings_for, "git": job_settings}
 MANY = [f"many/with/a/rather/long/path/to/file-{number:04}.txt" for number in range(1_000)]

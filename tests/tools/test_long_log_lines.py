@@ -3,7 +3,8 @@
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.settings import settings_for
 from tests.tools.test_job_logs import job_with, numbered
 
 SECRET = "SUPERSECRETVALUE0123456789abcdef"

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
-from tests.reviewing import ADDED, NEW, OLD, commit, open_for_review, send, text
-from tests.support import Agent, allow_job_pushes, checkout, connect, job_settings, settings_for
+from tests.support.agent import Agent, connect
+from tests.support.ci_job import allow_job_pushes
+from tests.support.gitlab_requests import commit, get, send
+from tests.support.merge_requests import ADDED, NEW, OLD, open_for_review, text
+from tests.support.settings import checkout, job_settings, settings_for
 from tests.tools.test_commits import clone
 
 

@@ -5,9 +5,10 @@ import re
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.reviewing import open_for_review
-from tests.support import Agent, connect, settings_for
+from tests.support.agent import Agent, connect
+from tests.support.gitlab_requests import get, writes
+from tests.support.merge_requests import open_for_review
+from tests.support.settings import settings_for
 
 
 async def branch_with_a_commit(agent: Agent, branch: str) -> None:

@@ -4,9 +4,10 @@ import pytest
 
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.reviewing import NEW, OLD, commit, open_for_review, send
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import commit, get, send, writes
+from tests.support.merge_requests import NEW, OLD, open_for_review
+from tests.support.settings import settings_for
 
 
 def opted(sandbox: Sandbox) -> Settings:

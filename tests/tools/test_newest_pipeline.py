@@ -7,9 +7,9 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.state.model import Pipeline
-from tests.gitlab import get
-from tests.reviewing import commit
-from tests.support import connect, job_settings, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import commit, get
+from tests.support.settings import job_settings, settings_for
 
 BRANCH = "feature/verbose-flag"
 ROADS = {"access token": settings_for, "job token": job_settings}

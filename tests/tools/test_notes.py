@@ -5,8 +5,9 @@ import re
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import get, writes
+from tests.support.settings import settings_for
 
 
 def note_id(answer: str) -> int:

@@ -1,8 +1,9 @@
 """What an answer costs beside people's own text: the budgets of a heading, a comment, a row and a write."""
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
-from tests.support import EVERY_TOOLSET, connect, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import get
+from tests.support.settings import EVERY_TOOLSET, settings_for
 
 
 def overhead(answer: str, *texts: str) -> int:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.reviewing import ADDED, NEW, OLD, commit, open_for_review, send
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import commit, get, send, writes
+from tests.support.merge_requests import ADDED, NEW, OLD, open_for_review
+from tests.support.settings import settings_for
 
 CONFIRMING = ("drop before", "drop after", "502", "429")
 

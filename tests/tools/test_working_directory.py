@@ -11,8 +11,9 @@ import pytest
 
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.support import checkout, connect, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import get, writes
+from tests.support.settings import checkout, settings_for
 from tests.tools.test_commits import changes, clone
 
 
