@@ -11,10 +11,10 @@ from gitlab_mcp.errors import Refused
 from gitlab_mcp.safety.policy import Policy
 from gitlab_mcp.sandbox import Sandbox
 from tests.support.agent import connect
+from tests.support.git_clones import clone
 from tests.support.gitlab_requests import commit, get, send, writes
 from tests.support.merge_requests import open_for_review
 from tests.support.settings import checkout, settings_for
-from tests.tools.test_commits import clone
 
 TOKEN = "glpat-this-is-not-a-real-token"
 

@@ -13,14 +13,14 @@ from click.testing import CliRunner
 from mcp.server.mcpserver.exceptions import ToolError
 
 from gitlab_mcp.cli.main import main
-from gitlab_mcp.config.settings import Credential, Settings, SettingsError
+from gitlab_mcp.config.settings import SettingsError
 from gitlab_mcp.server import catalog
 from gitlab_mcp.server.server import build_server
 from gitlab_mcp.server.toolsets import MY_WORK
 from gitlab_mcp.tools import TOOLS
 from gitlab_mcp.tools.examples import EXAMPLES
 from tests.support.paths import REPOSITORY
-from tests.support.settings import EVERY_TOOLSET
+from tests.support.settings import EVERY_TOOLSET, offline_settings
 
 GOLDEN = Path(__file__).parent / "golden"
 UPDATE = "GOLDEN=update scripts/test tests/test_tool_definitions.py"
@@ -28,13 +28,8 @@ NESTED = {"commit_files", "review_merge_request"}
 NAMES = [definition.name for definition in TOOLS]
 
 
-def settings(**changes: Any) -> Settings:
-    credential = Credential("access token", "GITLAB_ACCESS_TOKEN", "glpat-this-is-not-a-real-token")
-    return Settings(url="https://gitlab.example.com", credential=credential, project="acme/app", **changes)
-
-
 async def listed(**changes: Any) -> dict[str, dict[str, Any]]:
-    tools = await build_server(settings(**changes)).list_tools()
+    tools = await build_server(offline_settings(**changes)).list_tools()
     return {tool.name: tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools}
 
 
@@ -103,7 +98,7 @@ async def test_an_argument_that_is_not_there_is_answered_with_a_call_that_does_s
     name: str, arguments: dict[str, Any], example: dict[str, Any]
 ) -> None:
     with pytest.raises(ToolError) as told:
-        await build_server(settings()).call_tool(name, arguments)
+        await build_server(offline_settings()).call_tool(name, arguments)
     assert str(told.value).endswith(f"A right call: {json.dumps(example)}.")
 
 
@@ -221,7 +216,7 @@ async def test_the_tools_command_says_in_json_what_each_tool_costs() -> None:
 
 def test_the_page_on_tools_has_the_sizes_that_the_code_gives() -> None:
     page = REPOSITORY / "docs" / "tools.md"
-    table = catalog.size_table(catalog.sized(TOOLS, settings()))
+    table = catalog.size_table(catalog.sized(TOOLS, offline_settings()))
     before, after = re.split(r"\| toolset \| tool \|.*?\n(?!\|)", page.read_text() + "\n", maxsplit=1, flags=re.DOTALL)
     text = f"{before}{table}\n{after}".rstrip() + "\n"
     if os.environ.get("GOLDEN") == "update":

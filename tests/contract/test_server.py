@@ -16,11 +16,11 @@ from gitlab_mcp.tools.definition import ToolDefinition
 from tests.contract.contract import Contract, endpoint
 from tests.support.agent import Agent, connect
 from tests.support.ci_job import allow_job_pushes
+from tests.support.git_clones import clone
 from tests.support.gitlab_requests import commit, get, send
 from tests.support.merge_requests import NEW, open_for_review
 from tests.support.settings import EVERY_TOOLSET, checkout, job_settings, settings_for
 from tests.support.tool_arguments import example
-from tests.tools.test_commits import clone
 
 CONTRACT = Contract()
 # There only where CI ran, or only on a comment on a line of a diff.

@@ -16,7 +16,7 @@ from pathlib import Path
 from gitlab_mcp.sandbox import Sandbox
 from tests.protocol.process import environment, server
 from tests.support.ci_job import allow_job_pushes, job_environment
-from tests.tools.test_commits import clone
+from tests.support.git_clones import clone
 
 FILES = {
     "1,000 files of 2 KB": [(f"many/{number:04}.txt", 2_000) for number in range(1000)],

@@ -8,14 +8,12 @@ from pathlib import Path
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.repository.test_conformance import both, road, settings
 from tests.support.agent import connect
+from tests.support.backends import both, settings
 from tests.support.ci_job import allow_job_pushes
+from tests.support.git_clones import changes, clone
 from tests.support.gitlab_requests import get
 from tests.support.settings import checkout, job_settings
-from tests.tools.test_commits import changes, clone
-
-__all__ = ["road"]  # a fixture
 
 ONE = {"path": "x.txt", "content": "x"}
 

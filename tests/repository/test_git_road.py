@@ -3,7 +3,6 @@
 import base64
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,29 +14,12 @@ from gitlab_mcp.config.settings import Credential, Settings
 from gitlab_mcp.sandbox import Sandbox
 from tests.support.agent import connect
 from tests.support.ci_job import allow_job_pushes
+from tests.support.git_clones import clone, git, job_clone, snapshot
 from tests.support.gitlab_requests import get, writes
 from tests.support.settings import checkout, job_settings, settings_for
-from tests.tools.test_commits import clone
-from tests.tools.test_working_directory import snapshot
 
 NOBODY = 65534
 ONE = {"message": "m", "actions": [{"path": "one.txt", "content": "1\n"}]}
-
-
-def run(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
-def job_clone(sandbox: Sandbox, folder: Path, *options: str, ref: str = "main") -> Path:
-    """A clone as GitLab's runner makes it: fetched into an empty repository, with a detached HEAD."""
-    scheme, _, host = sandbox.url.partition("://")
-    url = f"{scheme}://gitlab-ci-token:{sandbox.tokens['job']}@{host}/{sandbox.project}.git"
-    subprocess.run(["git", "init", "-q", str(folder)], check=True)
-    run(folder, "remote", "add", "origin", url)
-    run(folder, "fetch", "-q", *options, "origin", f"+refs/heads/{ref}:refs/remotes/origin/{ref}")
-    run(folder, "checkout", "-q", "--detach", f"origin/{ref}")
-    return folder
 
 
 def contents(folder: Path) -> list[bytes]:
@@ -71,7 +53,7 @@ def whole(sandbox: Sandbox, folder: Path) -> Path:
 
 def linked(sandbox: Sandbox, folder: Path) -> Path:
     main = job_clone(sandbox, folder.parent / "main", "--depth=1")
-    run(main, "worktree", "add", "-q", "--detach", str(folder))
+    git(main, "worktree", "add", "-q", "--detach", str(folder))
     return folder
 
 

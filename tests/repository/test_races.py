@@ -8,8 +8,8 @@ import pytest
 
 from gitlab_mcp.repository.git_backend.pushes import TIMES_REBUILT
 from gitlab_mcp.sandbox import Sandbox
-from tests.repository.test_conformance import ROADS, settings
 from tests.support.agent import Agent, connect
+from tests.support.backends import ROADS, settings
 from tests.support.ci_job import allow_job_pushes
 from tests.support.gitlab_requests import get
 

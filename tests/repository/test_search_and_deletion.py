@@ -8,12 +8,11 @@ from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.git import grep
 from gitlab_mcp.sandbox import Sandbox
 from tests.support.agent import connect
+from tests.support.backends import ROADS
 from tests.support.ci_job import allow_job_pushes
+from tests.support.git_clones import clone
 from tests.support.gitlab_requests import get, writes
 from tests.support.settings import EVERY_TOOLSET, checkout, job_settings, settings_for
-from tests.tools.test_commits import clone
-
-ROADS = ("rest", "git")
 
 
 def settings(sandbox: Sandbox, road: str, **more: object) -> Settings:
@@ -22,11 +21,6 @@ def settings(sandbox: Sandbox, road: str, **more: object) -> Settings:
         return settings_for(sandbox, "developer", toolsets=EVERY_TOOLSET, **more)
     allow_job_pushes(sandbox)
     return job_settings(sandbox, toolsets=EVERY_TOOLSET, **more)
-
-
-@pytest.fixture(params=ROADS)
-def road(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 async def test_lines_that_hold_a_text_come_with_path_and_number_in_any_letter_case(sandbox: Sandbox, road: str) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.support.gitlab_requests import commit, send
+from tests.support.gitlab_requests import commit, get, send
 
 OLD, NEW, ADDED = "src/app/pages.py", "src/app/sheets.py", "docs/sheets.md"
 BEFORE = [f"line {number}" for number in range(1, 41)]
@@ -27,3 +27,13 @@ def open_for_review(sandbox: Sandbox, name: str, *more: dict[str, Any]) -> int:
     number = send(sandbox, "POST", "/merge_requests", **body)["iid"]
     assert isinstance(number, int)
     return number
+
+
+def threads(sandbox: Sandbox, number: int) -> list[dict[str, Any]]:
+    """The first notes of all threads that people began."""
+    found = get(sandbox, f"/merge_requests/{number}/discussions?per_page=100")
+    return [each["notes"][0] for each in found if not each["notes"][0]["system"]]
+
+
+def bodies(sandbox: Sandbox, number: int) -> list[str]:
+    return sorted(note["body"] for note in threads(sandbox, number))

@@ -28,3 +28,9 @@ def job_settings(sandbox: Sandbox, **changes: Any) -> Settings:
 def checkout(path: Path, project: str = "acme/app") -> WorkingDirectory:
     """A working directory of `project` at `path`."""
     return WorkingDirectory(path.resolve(), project)
+
+
+def offline_settings(**changes: Any) -> Settings:
+    """The settings of a run that asks GitLab for nothing."""
+    credential = Credential("access token", "GITLAB_ACCESS_TOKEN", "glpat-this-is-not-a-real-token")
+    return Settings(url="https://gitlab.example.com", credential=credential, project="acme/app", **changes)

@@ -13,8 +13,8 @@ from gitlab_mcp.sandbox.state import activity
 from tests.support.agent import connect
 from tests.support.continuations import fenced, followed, next_call
 from tests.support.gitlab_requests import commit, send
+from tests.support.job_logs import job_with, numbered
 from tests.support.settings import job_settings, settings_for
-from tests.tools.test_job_logs import job_with, numbered
 
 ROADS = {"REST": settings_for, "git": job_settings}
 LINE = 2_500_000

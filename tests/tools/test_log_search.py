@@ -6,8 +6,8 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.support.agent import connect
+from tests.support.job_logs import job_with
 from tests.support.settings import settings_for
-from tests.tools.test_job_logs import job_with
 
 TOO_OFTEN = "repeats or chooses too often"
 

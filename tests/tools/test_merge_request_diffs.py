@@ -10,10 +10,10 @@ import pytest
 from gitlab_mcp.sandbox import Sandbox
 from tests.support.agent import Agent, connect
 from tests.support.ci_job import allow_job_pushes
+from tests.support.git_clones import clone
 from tests.support.gitlab_requests import commit, get, send
 from tests.support.merge_requests import ADDED, NEW, OLD, open_for_review, text
 from tests.support.settings import checkout, job_settings, settings_for
-from tests.tools.test_commits import clone
 
 
 def write(path: str, content: str) -> dict[str, Any]:
