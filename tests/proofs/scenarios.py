@@ -195,4 +195,4 @@ GIT = (
     Scenario("commit_files", nothing, with_merge_request, commits),
     Scenario("commit_files", nothing, with_merge_request, opened),
 )
-ROADS = {"rest": REST, "git": GIT}
+BACKENDS = {"rest": REST, "git": GIT}

@@ -3,12 +3,12 @@
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.support.backends import ROADS
+from tests.support.backends import BACKENDS
 from tests.support.ci_job import allow_job_pushes
 
 
-@pytest.fixture(params=ROADS)
-def road(request: pytest.FixtureRequest, sandbox: Sandbox) -> str:
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest, sandbox: Sandbox) -> str:
     """Each backend in turn; the job token may push."""
     allow_job_pushes(sandbox)
     sandbox.faults.clear_requests()

@@ -1,4 +1,4 @@
-"""The road over git where things are odd: cut histories, clones that lack objects or change, slow or endless git."""
+"""The git backend where things are odd: cut histories, clones that lack objects or change, slow or endless git."""
 
 import asyncio
 import os
@@ -88,7 +88,7 @@ class History:
 
 
 async def alike(sandbox: Sandbox, clone: Path | None, tool: str, **arguments: object) -> str:
-    """What both roads answer; that it is not the same fails the test."""
+    """What both backends answer; that it is not the same fails the test."""
     async with connect(settings_for(sandbox)) as agent:
         over_rest = await agent.call(tool, **arguments)
     directory = checkout(clone) if clone else None

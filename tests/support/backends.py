@@ -8,23 +8,23 @@ from tests.support.agent import connect
 from tests.support.ci_job import allow_job_pushes
 from tests.support.settings import job_settings, settings_for
 
-ROADS = ("rest", "git")
+BACKENDS = ("rest", "git")
 
 
-def settings(sandbox: Sandbox, road: str, **more: object) -> Settings:
+def settings(sandbox: Sandbox, backend: str, **more: object) -> Settings:
     """The developer's access token, or the token of a job that the developer started."""
-    if road == "rest":
+    if backend == "rest":
         own = (sandbox.project, str(sandbox.project_id))
         return settings_for(sandbox, "developer", in_ci=True, own_project=own, **more)
     return job_settings(sandbox, **more)
 
 
 async def both(sandbox: Sandbox, tool: str, **arguments: object) -> tuple[str, str]:
-    """What the same call answers on each road, without what only one of them can know."""
+    """What the same call answers on each backend, without what only one of them can know."""
     allow_job_pushes(sandbox)
     answers = []
-    for road in ROADS:
-        async with connect(settings(sandbox, road)) as agent:
+    for backend in BACKENDS:
+        async with connect(settings(sandbox, backend)) as agent:
             result = await agent.client.call_tool(tool, arguments)
             text = "".join(getattr(block, "text", "") for block in result.content)
             # The history of a clone without depth may end before the commit that changed a file last.
