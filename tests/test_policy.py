@@ -46,7 +46,7 @@ async def test_a_redirect_does_not_lead_out_of_the_confinement(sandbox: Sandbox)
         assert "confined to acme/old-app" in await agent.refused("list_issues")
 
 
-async def test_a_flag_opens_another_project_and_at_a_desk_it_confines(sandbox: Sandbox) -> None:
+async def test_a_flag_opens_another_project_and_locally_it_confines(sandbox: Sandbox) -> None:
     async with connect(ci(sandbox, allow_projects=("acme/empty",))) as agent:
         assert await agent.call("list_branches", project="acme/empty") == "# Branches: none"
         assert "confined" in await agent.refused("list_branches", project="acme/archive")
@@ -194,7 +194,7 @@ async def test_in_ci_guarded_files_are_not_written_moved_from_or_onto_or_taken_f
         )
 
 
-async def test_at_a_desk_guarded_files_and_the_default_branch_are_written_and_pointed_out(
+async def test_locally_guarded_files_and_the_default_branch_are_written_and_pointed_out(
     fresh_sandbox: Sandbox,
 ) -> None:
     async with connect(settings_for(fresh_sandbox)) as agent:
@@ -255,8 +255,8 @@ def test_in_ci_what_widens_is_a_flag_and_what_narrows_may_be_a_variable(tmp_path
     flags = Flags(allow_project="group/other", allow_default_branch=True, allow_files="CLAUDE.md")
     opened = read_settings(flags, job, tmp_path)
     assert (opened.allow_projects, opened.allow_default_branch) == (("group/other",), True)
-    desk = read_settings(Flags(), {"GITLAB_TOKEN": TOKEN, **widening}, tmp_path)
-    assert (desk.allow_projects, desk.allow_files) == (("group/other",), ("CLAUDE.md",))
+    local = read_settings(Flags(), {"GITLAB_TOKEN": TOKEN, **widening}, tmp_path)
+    assert (local.allow_projects, local.allow_files) == (("group/other",), ("CLAUDE.md",))
 
 
 def test_a_job_without_its_own_project_in_the_environment_is_refused(tmp_path: Path) -> None:

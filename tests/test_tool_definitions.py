@@ -57,8 +57,8 @@ async def test_what_is_listed_unasked_is_at_most_25_tools_and_16000_bytes() -> N
     unasked = {definition.name for definition in TOOLS if not definition.opt_in}
     sizes = {name: model_bytes(tool) for name, tool in (await listed()).items()}
     assert set(sizes) == unasked
-    desk = {definition.name for definition in TOOLS if definition.toolset == MY_WORK}
-    assert len(unasked - desk) <= 25
+    my_work = {definition.name for definition in TOOLS if definition.toolset == MY_WORK}
+    assert len(unasked - my_work) <= 25
     assert sum(sizes.values()) <= 16_000, sizes
 
 
@@ -68,19 +68,19 @@ async def test_no_definition_is_over_1200_bytes_and_none_of_the_nested_ones_over
     assert {name: size for name, size in sizes.items() if size > (1600 if name in NESTED else 1200)} == {}
 
 
-async def test_in_ci_nothing_of_the_desk_is_listed_whatever_is_asked_for() -> None:
+async def test_in_ci_nothing_of_my_work_is_listed_whatever_is_asked_for() -> None:
     job = {"in_ci": True, "own_project": ("acme/app", "1")}
-    desk = {definition.name for definition in TOOLS if definition.toolset == MY_WORK}
+    my_work = {definition.name for definition in TOOLS if definition.toolset == MY_WORK}
     asked: list[dict[str, Any]] = [{}, {"toolsets": EVERY_TOOLSET}, {"tools": tuple(NAMES)}]
     for changes in asked:
         names = set(await listed(**job, **changes))
-        assert not names & desk
+        assert not names & my_work
         assert "get_issue" in names
 
 
-async def test_at_a_desk_that_is_confined_to_projects_nothing_of_the_desk_is_listed() -> None:
-    desk = {definition.name for definition in TOOLS if definition.toolset == MY_WORK}
-    assert not set(await listed(allow_projects=("acme/app",), toolsets=EVERY_TOOLSET)) & desk
+async def test_in_a_local_run_restricted_to_projects_nothing_of_my_work_is_listed() -> None:
+    my_work = {definition.name for definition in TOOLS if definition.toolset == MY_WORK}
+    assert not set(await listed(allow_projects=("acme/app",), toolsets=EVERY_TOOLSET)) & my_work
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The git backend with a job token: it leaves the job's clone alone, gives its token to nobody, and says what is amiss."""
+"""The git backend with a job token leaves the job's clone alone, gives its token to nobody, and says what is wrong."""
 
 import base64
 import os

@@ -16,7 +16,7 @@ from tests.support.settings import EVERY_TOOLSET, checkout, job_settings, settin
 
 
 def settings(sandbox: Sandbox, backend: str, **more: object) -> Settings:
-    """A desk with the developer's access token, or a job that the developer started."""
+    """A local run with the developer's access token, or a job that the developer started."""
     if backend == "rest":
         return settings_for(sandbox, "developer", toolsets=EVERY_TOOLSET, **more)
     allow_job_pushes(sandbox)

@@ -1,4 +1,4 @@
-"""What a person at a desk has: their projects, their work in all of them, and help where no project was named."""
+"""What a person has in a local run: their projects, their work in all of them, and help where no project was named."""
 
 import re
 from dataclasses import replace
