@@ -297,7 +297,6 @@ def test_a_refusal_of_gitlab_is_told_as_what_it_is(sandbox: Sandbox, job: dict[s
     sandbox.faults.fail("GET", "/info/refs$", status=503, times=20)
     allow_job_pushes(sandbox)
     assert "whether it may push is not known" in start(job).stdout
-    sandbox.faults.clear()
 
 
 def test_no_variable_of_a_stranger_stands_unquoted_in_the_log(job: dict[str, str]) -> None:

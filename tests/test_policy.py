@@ -26,7 +26,6 @@ def ci(sandbox: Sandbox, **changes: Any) -> Settings:
 
 
 async def test_in_ci_another_project_is_neither_read_nor_written_by_path_id_or_url(sandbox: Sandbox) -> None:
-    sandbox.faults.clear()
     async with connect(ci(sandbox)) as agent:
         for project in ("acme/private-notes", "acme/empty", "2", f"{sandbox.url}/acme/empty"):
             assert "confined to acme/app" in await agent.refused("list_branches", project=project)
@@ -58,7 +57,6 @@ async def test_a_flag_opens_another_project_and_locally_it_confines(sandbox: San
 
 
 async def test_read_only_sends_no_write_whatever_tool_is_called(sandbox: Sandbox) -> None:
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox, read_only=True)) as agent:
         assert "switched off" in await agent.refused("create_note", iid="#7", body="x")
     assert writes(sandbox) == []
@@ -70,7 +68,6 @@ async def test_read_only_sends_no_write_whatever_tool_is_called(sandbox: Sandbox
 
 async def test_in_ci_the_default_branch_is_not_written_unless_a_flag_opens_it(sandbox: Sandbox) -> None:
     one = {"message": "m", "actions": [{"path": "direct.txt", "content": "x"}]}
-    sandbox.faults.clear()
     async with connect(ci(sandbox)) as agent:
         assert "nothing is written to main" in await agent.refused("commit_files", branch="main", **one)
         assert writes(sandbox) == []
@@ -205,7 +202,6 @@ async def test_locally_guarded_files_and_the_default_branch_are_written_and_poin
 
 
 async def test_a_secret_of_this_run_is_not_sent(sandbox: Sandbox) -> None:
-    sandbox.faults.clear()
     secret = "a-secret-of-this-job-42"
     async with connect(settings_for(sandbox, secrets=(secret,))) as agent:
         assert "secret of this run" in await agent.refused("create_note", iid="#7", body=f"look: {secret}")

@@ -147,7 +147,6 @@ async def test_a_read_that_meets_a_passing_fault_is_repeated(sandbox: Sandbox, k
 
 
 async def test_a_wait_longer_than_the_call_may_take_fails_at_once_and_says_how_long(sandbox: Sandbox) -> None:
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         for tool, arguments, path in (
             ("list_issues", {}, "/issues$"),

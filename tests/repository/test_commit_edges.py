@@ -344,7 +344,6 @@ BAD = [
 async def test_what_no_commit_can_hold_is_refused(
     sandbox: Sandbox, backend: str, wrong: dict[str, object], told: str
 ) -> None:
-    sandbox.faults.clear()
     async with connect(settings(sandbox, backend)) as agent:
         right = {"branch": "no-text", "ref": "main", "message": "m", "actions": [ONE]}
         assert told in await agent.refused("commit_files", **{**right, **wrong})

@@ -36,6 +36,7 @@ def names(folder: Path) -> list[str]:
 def open_sandbox(fresh_sandbox: Sandbox) -> Sandbox:
     """A sandbox that lets jobs push."""
     allow_job_pushes(fresh_sandbox)
+    fresh_sandbox.faults.clear_requests()
     return fresh_sandbox
 
 
@@ -287,7 +288,6 @@ async def test_a_slow_git_is_waited_for_and_told_of_as_progress(
 async def test_a_token_that_only_reads_serves_the_reads_and_git_the_writes(open_sandbox: Sandbox) -> None:
     reading = Credential("access token", "GITLAB_ACCESS_TOKEN", open_sandbox.tokens["read_api"])
     job = Credential("job token", "CI_JOB_TOKEN", open_sandbox.tokens["job"])
-    open_sandbox.faults.clear()
     async with connect(job_settings(open_sandbox, credential=reading, job_token=job)) as agent:
         assert "## 3 comments" in await agent.call("get_issue", iid=7)
         answer = await agent.call("commit_files", branch="both", ref="main", **ONE, merge_request={"title": "T"})
@@ -308,7 +308,6 @@ async def test_the_default_branch_is_gitlabs_whatever_a_variable_says(
 
 async def test_a_private_project_is_read_and_written_by_its_own_job(open_sandbox: Sandbox) -> None:
     open_sandbox.world.projects[open_sandbox.project_id].visibility = "private"
-    open_sandbox.faults.clear()
     async with connect(job_settings(open_sandbox)) as agent:
         assert "#7 Crash" in await agent.call("get_issue", iid=7)
         assert "4 comments" in await agent.call("get_merge_request", iid=1)

@@ -95,7 +95,6 @@ async def test_a_branch_is_deleted_and_the_answer_says_where_it_was(sandbox: San
 
 async def test_neither_the_default_branch_nor_a_protected_one_is_deleted(sandbox: Sandbox, backend: str) -> None:
     sandbox.world.projects[sandbox.project_id].protected["stale/*"] = 40
-    sandbox.faults.clear()
     async with connect(settings(sandbox, backend, allow_default_branch=True)) as agent:
         assert "main is the default branch" in await agent.refused("delete_branch", branch="main")
         assert "stale/no-commits is protected" in await agent.refused("delete_branch", branch="stale/no-commits")

@@ -173,7 +173,6 @@ async def test_a_file_that_changed_since_it_was_read_is_not_overwritten(sandbox:
 async def test_an_action_that_cannot_be_is_refused_and_nothing_is_sent(
     sandbox: Sandbox, action: dict[str, Any], told: str
 ) -> None:
-    sandbox.faults.clear()
     good = {"path": "good.txt", "content": "good"}
     async with connect(settings_for(sandbox)) as agent:
         answer = await agent.refused("commit_files", branch="bad", ref="main", message="m", actions=[action, good])

@@ -136,7 +136,6 @@ async def test_an_empty_file_and_lines_after_the_end_are_said(sandbox: Sandbox) 
     "path", ["/etc/passwd", "../x", "src/../../x", ".git/config", "src/.GIT/hooks", "a//b", "a\nb"]
 )
 async def test_a_path_that_no_repository_has_is_refused_without_asking_gitlab(sandbox: Sandbox, path: str) -> None:
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("get_file", path=path)
     assert told.startswith("get_file: path is ")

@@ -102,7 +102,6 @@ async def test_what_gitlab_drops_in_silence_is_said(fresh_sandbox: Sandbox) -> N
 async def test_a_wrong_milestone_member_day_or_nothing_at_all_is_refused_before_anything_is_written(
     sandbox: Sandbox,
 ) -> None:
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("create_issue", title="x", milestone="9.9")
         assert 'There is no milestone "9.9" here. Open ones: 1.4.' in told
@@ -148,7 +147,6 @@ async def test_the_same_issue_is_made_once_however_its_project_is_named(fresh_sa
 
 
 async def test_labels_that_cannot_all_be_had_are_refused_with_the_reason(sandbox: Sandbox) -> None:
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("update_issue", iid=7, add_labels=["x1", "p1"], remove_labels="X1")
         assert '"x1" is in add_labels and in remove_labels' in told

@@ -110,7 +110,6 @@ async def test_one_that_was_opened_since_the_look_up_is_found_after_gitlabs_409(
 
 
 async def test_a_branch_without_commits_of_its_own_is_refused(sandbox: Sandbox) -> None:
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("create_merge_request", source_branch="stale/no-commits", title="Nothing")
     assert "stale/no-commits has no commits that main lacks" in told

@@ -408,7 +408,6 @@ async def test_a_merge_request_that_cannot_be_is_refused_before_anything_is_comm
     sandbox: Sandbox,
 ) -> None:
     one = {"message": "m", "actions": [{"path": "x", "content": "x"}]}
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("commit_files", branch="main", merge_request={"title": "T"}, **one)
         assert "cannot be merged into itself" in told
