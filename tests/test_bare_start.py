@@ -17,7 +17,8 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.protocol.process import INITIALIZE
-from tests.support import REPOSITORY, allow_job_pushes, job_environment
+from tests.support.ci_job import allow_job_pushes, job_environment
+from tests.support.paths import REPOSITORY
 
 COMMAND = [sys.executable, "-m", "gitlab_mcp"]
 HELLO = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": INITIALIZE}).encode() + b"\n"
@@ -296,7 +297,6 @@ def test_a_refusal_of_gitlab_is_told_as_what_it_is(sandbox: Sandbox, job: dict[s
     sandbox.faults.fail("GET", "/info/refs$", status=503, times=20)
     allow_job_pushes(sandbox)
     assert "whether it may push is not known" in start(job).stdout
-    sandbox.faults.clear()
 
 
 def test_no_variable_of_a_stranger_stands_unquoted_in_the_log(job: dict[str, str]) -> None:
@@ -334,9 +334,7 @@ def answered(child: subprocess.Popen[bytes]) -> bool:
 
 @pytest.mark.parametrize("variables", [{}, {"GITLAB_CI": "", "CI": "", "GITLAB_TOKEN": "glpat-not-a-real-token-here"}])
 @pytest.mark.parametrize("first", [HELLO, b"\n  " + HELLO], ids=["at once", "after blanks"])
-def test_a_client_is_served_in_a_job_and_at_a_desk(
-    job: dict[str, str], variables: dict[str, str], first: bytes
-) -> None:
+def test_a_client_is_served_in_a_job_and_locally(job: dict[str, str], variables: dict[str, str], first: bytes) -> None:
     for ours, theirs in (os.pipe()[::-1], [end.detach() for end in socket.socketpair()]):
         os.write(ours, first)
         with running({**job, **variables}, theirs) as child:
@@ -358,9 +356,9 @@ def test_a_client_that_is_slow_to_begin_is_served_and_the_registration_comes_fir
     os.close(writer)
 
 
-def test_at_a_desk_the_end_of_input_gets_the_introduction(job: dict[str, str]) -> None:
-    desk = {name: value for name, value in job.items() if not name.startswith(("CI", "GITLAB_CI"))}
-    done = start(desk)
+def test_locally_the_end_of_input_gets_the_introduction(job: dict[str, str]) -> None:
+    local = {name: value for name, value in job.items() if not name.startswith(("CI", "GITLAB_CI"))}
+    done = start(local)
     assert done.returncode == 0
     assert "Register it in Claude Code" in done.stdout
     assert not (Path(job["HOME"]) / ".claude.json").exists()

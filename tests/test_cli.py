@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitlab_mcp import __version__
-from tests.support import REPOSITORY
+from tests.support.paths import REPOSITORY
 
 HEAVY = ("mcp", "gitlab", "requests", "pydantic", "starlette", "uvicorn")
 COMMANDS = ["serve", "register", "unregister", "doctor", "demo", "sandbox", "tools"]
@@ -50,7 +50,7 @@ def test_serve_without_a_credential_ends_with_code_2_and_one_line_that_names_the
     ("arguments", "told"),
     [
         (("serve", "--tools", "get_isue"), "Unknown tool get_isue; known: list_issues"),
-        (("serve", "--toolsets", "isues"), "Unknown toolset isues; known: desk, discussions"),
+        (("serve", "--toolsets", "isues"), "Unknown toolset isues; known: discussions, issues"),
         (("--url", "nowhere", "serve"), "no address of a GitLab"),
     ],
 )

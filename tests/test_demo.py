@@ -19,8 +19,9 @@ from gitlab_mcp.cli.demo.plan import fix
 from gitlab_mcp.cli.demo.play import play, play_on
 from gitlab_mcp.cli.demo.read_back import ReadBack
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.support import REPOSITORY, allow_job_pushes
+from tests.support.ci_job import allow_job_pushes
+from tests.support.gitlab_requests import get, writes
+from tests.support.paths import REPOSITORY
 
 QUIET = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_AUTHOR_NAME": "x", "GIT_AUTHOR_EMAIL": "x@example.com"}
 QUIET |= {"GIT_COMMITTER_NAME": "x", "GIT_COMMITTER_EMAIL": "x@example.com"}
@@ -183,11 +184,11 @@ def test_a_path_that_is_no_repository_ends_with_2_and_one_line(options: list[str
 
 
 def test_the_journey_of_a_job_has_nothing_but_its_token_and_ends_with_0(tmp_path: Path) -> None:
-    """What a person has at their desk would break it: a bad token is taken before the job's, a bad .netrc too."""
+    """What a person has on their machine would break it: a bad token is taken before the job's, a bad .netrc too."""
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login nobody password nothing\n")
     (tmp_path / ".gitconfig").write_text("[core]\n\tattributesFile = /nowhere\n[fetch]\n\tfsckObjects = broken\n")
-    desk = {"GITLAB_ACCESS_TOKEN": "glpat-this-is-not-a-real-token", "GITLAB_URL": "https://gitlab.example.com"}
-    done = demo("--job-token", HOME=str(tmp_path), **desk)
+    local = {"GITLAB_ACCESS_TOKEN": "glpat-this-is-not-a-real-token", "GITLAB_URL": "https://gitlab.example.com"}
+    done = demo("--job-token", HOME=str(tmp_path), **local)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     assert SWITCH in done.stdout

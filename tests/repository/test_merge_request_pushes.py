@@ -8,8 +8,10 @@ import pytest
 
 from gitlab_mcp.api import deadline
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
-from tests.support import Agent, allow_job_pushes, connect, job_settings
+from tests.support.agent import Agent, connect
+from tests.support.ci_job import allow_job_pushes
+from tests.support.gitlab_requests import get
+from tests.support.settings import job_settings
 
 SECRET = "s3cr3t-value-1234567"
 

@@ -8,29 +8,16 @@ from typing import Any
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.support import Agent, connect, settings_for
-
-
-def clone(sandbox: Sandbox, branch: str, path: Path, project: str = "acme/app") -> Path:
-    """A plain clone of a branch."""
-    scheme, _, host = sandbox.url.partition("://")
-    url = f"{scheme}://maintainer:{sandbox.tokens['maintainer']}@{host}/{project}.git"
-    subprocess.run(["git", "clone", "-q", "--branch", branch, url, str(path)], check=True)
-    return path
+from tests.support.agent import Agent, connect
+from tests.support.git_clones import changes, clone
+from tests.support.gitlab_requests import get, writes
+from tests.support.settings import settings_for
 
 
 def head(repository: Path) -> str:
     """The commit that is checked out."""
     command = ["git", "-C", str(repository), "rev-parse", "HEAD"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def changes(repository: Path, base: str = "origin/main") -> dict[str, str]:
-    """The status of each path that HEAD changes against `base`."""
-    command = ["git", "-C", str(repository), "diff", "--no-renames", "--name-status", "-z", f"{base}...HEAD"]
-    fields = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\0")
-    return dict(zip(fields[1::2], fields[0::2], strict=False))
 
 
 async def commit(agent: Agent, branch: str, *actions: dict[str, Any], **more: Any) -> str:
@@ -186,7 +173,6 @@ async def test_a_file_that_changed_since_it_was_read_is_not_overwritten(sandbox:
 async def test_an_action_that_cannot_be_is_refused_and_nothing_is_sent(
     sandbox: Sandbox, action: dict[str, Any], told: str
 ) -> None:
-    sandbox.faults.clear()
     good = {"path": "good.txt", "content": "good"}
     async with connect(settings_for(sandbox)) as agent:
         answer = await agent.refused("commit_files", branch="bad", ref="main", message="m", actions=[action, good])
