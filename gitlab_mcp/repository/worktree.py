@@ -12,7 +12,7 @@ from gitlab_mcp.errors import Conflict, InvalidArgument, Refused
 from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.objects import LINK, TreeEntry, blob_id
 from gitlab_mcp.git.process import GitError, git, git_directory
-from gitlab_mcp.git.worktree_index import GIT_SECONDS, LocalFile, WorktreeIndex, beside
+from gitlab_mcp.git.worktree_index import GIT_SECONDS, LocalFile, WorktreeIndex, worktree_index
 from gitlab_mcp.safety.sanitize import one_line
 
 GLOBS = 200
@@ -104,7 +104,7 @@ class Worktree:
     def _beside(self, digits: int = 40) -> Iterator[WorktreeIndex]:
         """A repository beside the checkout; what git cannot make out there is a refusal."""
         try:
-            with beside(self.root, digits) as repository:
+            with worktree_index(self.root, digits) as repository:
                 yield repository
         except (GitError, OSError) as error:
             raise Refused(f"git cannot make out the working directory: {one_line(str(error), 300)}.") from error

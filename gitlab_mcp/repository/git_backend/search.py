@@ -6,7 +6,7 @@ from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.errors import NotFound, Refused
 from gitlab_mcp.git import objects
-from gitlab_mcp.git.grep import Found, SearchTooLarge, fetch_everything, grep, named
+from gitlab_mcp.git.grep import GrepMatch, SearchTooLarge, fetch_everything, grep, matching_paths
 from gitlab_mcp.repository.git_backend.client import GitClient
 
 OTHER_WAYS_TO_SEARCH = (
@@ -32,7 +32,7 @@ def search(git: GitClient, words: str, ref: str, page: int, per_page: int) -> Pa
         inside = git.local(lambda time_left: grep(git.own, tip, words, time_left))
     except SearchTooLarge as much:
         raise Refused(f"Too much to search by git: {much}. {OTHER_WAYS_TO_SEARCH}") from much
-    found = [*(Found(path) for path in named(entries, words)), *inside]
+    found = [*(GrepMatch(path) for path in matching_paths(entries, words)), *inside]
     shown = found[(page - 1) * per_page : page * per_page]
     pages = -(-len(found) // per_page)
     ids = {entry.path: entry.id for entry in entries}
@@ -42,7 +42,7 @@ def search(git: GitClient, words: str, ref: str, page: int, per_page: int) -> Pa
     return Page(rows, page, page + 1 if page < pages else None, len(found), pages, time.time())
 
 
-def _blob(found: Found, content: bytes) -> Entity:
+def _blob(found: GrepMatch, content: bytes) -> Entity:
     """A Blob; of a file that was found by its name with all that it holds."""
     is_text = b"\0" not in content[:8000] and len(content) <= SHOWN_BYTES
     data = "\n".join(found.lines) if found.first else content.decode("utf-8", "replace") if is_text else ""
