@@ -60,7 +60,7 @@ class Worktree:
 
         The second list holds the paths that differ and are left out: links, names that no commit here can contain, and
         files with a filter such as LFS in .gitattributes. A file that was changed on the branch since the checkout, and
-        not here, is no change.
+        not here, is not a change.
 
         Raises Conflict for a file that was changed on both sides, InvalidArgument when a glob matches nothing, Refused
         when the working directory has no commit to compare with.
