@@ -28,21 +28,21 @@ ORDER = {FOLDER: 0, SUBMODULE: 2}  # folders, files, submodules: the order in wh
 
 
 class GitBackend:
-    """The Repository of a project over git. `own` is the scratch repository that git works in."""
+    """The Repository of a project over git. `scratch` is the scratch repository that git works in."""
 
     pipelines = "No pipeline starts for a push with CI_JOB_TOKEN."
 
-    def __init__(self, project: Project, own: ScratchRepository) -> None:
+    def __init__(self, project: Project, scratch: ScratchRepository) -> None:
         self._project = project
         self._gitlab = project.gitlab
-        self._own = own
-        self._git = GitClient(project, own)
+        self._scratch = scratch
+        self._git = GitClient(project, scratch)
         self._pushes = Pushes(project, self._git)
         self._merge_requests = MergeRequestPushes(project, self._git, self._pushes)
 
     def close(self) -> None:
         """Delete the scratch repository from disk."""
-        self._own.close()
+        self._scratch.close()
 
     # Branches
 
@@ -82,7 +82,7 @@ class GitBackend:
 
     def _commit(self, identity: str) -> Entity:
         """The commit of an id that was fetched before."""
-        return self._entity(self._git.local(lambda time_left: objects.commit_of(self._own, identity, time_left)))
+        return self._entity(self._git.local(lambda time_left: objects.commit_of(self._scratch, identity, time_left)))
 
     def _entity(self, commit: objects.Commit) -> Entity:
         return entities.commit(self._project.web_url, commit)
@@ -90,15 +90,16 @@ class GitBackend:
     def history(self, ref: str, path: str, page: int, per_page: int) -> Page:
         tip, skip = self._git.resolve(ref), (page - 1) * per_page
         commits = self._git.ask(
-            "fetch the history", lambda time_left: history.newest(self._own, tip, path, skip, per_page + 1, time_left)
+            "fetch the history",
+            lambda time_left: history.newest(self._scratch, tip, path, skip, per_page + 1, time_left),
         )
         rows = [self._entity(commit) for commit in commits[:per_page]]
         return Page(rows, page, page + 1 if len(commits) > per_page else None, None, None, time.time())
 
     def compare(self, base: str, head: str, globs: Sequence[str] = ()) -> Comparison:
         old, new, matches = self._git.resolve(base), self._git.resolve(head), matcher(globs)
-        base_id = self._git.ask("fetch the history", lambda left: history.merge_base(self._own, old, new, left))
-        between = self._git.local(lambda time_left: history.between(self._own, old, new, time_left))
+        base_id = self._git.ask("fetch the history", lambda left: history.merge_base(self._scratch, old, new, left))
+        between = self._git.local(lambda time_left: history.between(self._scratch, old, new, time_left))
         commits = [self._entity(commit) for commit in between]
         if not base_id:
             return Comparison(commits, [], 0)
@@ -107,21 +108,21 @@ class GitBackend:
     def commit_and_diffs(self, ref: str) -> tuple[Entity, Sequence[Entity]]:
         tip = self._git.resolve(ref)
         # Without its parents, a commit looks like the first commit of the repository.
-        self._git.ask("fetch the commit", lambda time_left: self._own.fetch([tip], time_left, 2))
-        commit = self._git.local(lambda time_left: objects.commit_of(self._own, tip, time_left))
+        self._git.ask("fetch the commit", lambda time_left: self._scratch.fetch([tip], time_left, 2))
+        commit = self._git.local(lambda time_left: objects.commit_of(self._scratch, tip, time_left))
         parent = commit.parents[0] if commit.parents else objects.empty_tree(len(tip))
         return self._entity(commit), self._diffs(parent, tip, matcher(()))[0]
 
     def _diffs(self, old: str, new: str, matches: Callable[..., bool]) -> tuple[list[Entity], int]:
         """A Diff of each matching file that differs between two fetched commits, and how many files differ."""
-        plain = self._git.local(lambda time_left: objects.diff_trees(self._own, old, new, time_left))
+        plain = self._git.local(lambda time_left: objects.diff_trees(self._scratch, old, new, time_left))
         # Git detects a rename by comparing the content of added and deleted files, so all of these are needed.
         kinds = {diff.status for diff in plain}
         needed = [diff for diff in plain if matches(diff.new_path) or (diff.status in "AD" and {"A", "D"} <= kinds)]
-        self._git.ask("fetch the files that differ", lambda left: history.fetch_files(self._own, needed, left))
-        diffs = self._git.local(lambda time_left: objects.diff_trees(self._own, old, new, time_left, renames=True))
+        self._git.ask("fetch the files that differ", lambda left: history.fetch_files(self._scratch, needed, left))
+        diffs = self._git.local(lambda time_left: objects.diff_trees(self._scratch, old, new, time_left, renames=True))
         selected = [diff for diff in diffs if matches(diff.old_path, diff.new_path)]
-        hunks = self._git.local(lambda time_left: patches(self._own, selected, time_left))
+        hunks = self._git.local(lambda time_left: patches(self._scratch, selected, time_left))
         return list(map(entities.diff, selected, hunks)), len(diffs)
 
     def search(self, words: str, ref: str, page: int, per_page: int) -> Page:
@@ -131,7 +132,7 @@ class GitBackend:
         tip = self._git.resolve(ref)
         self._entry(path, tip, ref)
         ranges = self._git.ask(
-            "fetch the history", lambda time_left: history.blame(self._own, tip, path, first, last, time_left)
+            "fetch the history", lambda time_left: history.blame(self._scratch, tip, path, first, last, time_left)
         )
         return [BlamedLines(self._entity(range_.commit), range_.first, range_.lines) for range_ in ranges]
 
@@ -142,7 +143,9 @@ class GitBackend:
         if path and self._entry(path, tip, ref, folders=True).mode != FOLDER:
             raise NotFound(f"{path} is not a folder at {ref}.", status=404)
         if recursive:
-            entries = self._git.local(lambda time_left: objects.list_all(self._own, tip, time_left, path, folders=True))
+            entries = self._git.local(
+                lambda time_left: objects.list_all(self._scratch, tip, time_left, path, folders=True)
+            )
         else:
             below = f"{path}/" if path else ""
             entries = [entry for entry in self._listed(tip, below) if entry.path.startswith(below)]
@@ -157,7 +160,7 @@ class GitBackend:
             tip = self._git.resolve(ref)
         except NotFound:
             return {}
-        return {entry.path: entry for entry in self._git.local(lambda left: objects.list_all(self._own, tip, left))}
+        return {entry.path: entry for entry in self._git.local(lambda left: objects.list_all(self._scratch, tip, left))}
 
     def entries(self, ref: str, paths: Iterable[str]) -> dict[str, TreeEntry]:
         try:
@@ -174,12 +177,12 @@ class GitBackend:
     def file(self, path: str, ref: str) -> File:
         tip = self._git.resolve(ref)
         entry = self._entry(path, tip, ref)
-        self._git.ask("fetch the file", lambda time_left: self._own.fetch_blobs([entry.id], time_left))
-        size = self._git.local(lambda time_left: objects.size(self._own, entry.id, time_left))
+        self._git.ask("fetch the file", lambda time_left: self._scratch.fetch_blobs([entry.id], time_left))
+        size = self._git.local(lambda time_left: objects.size(self._scratch, entry.id, time_left))
         if size > LARGEST_FILE_BYTES:
             raise Refused(f"{path} has {size:,} bytes, and {LARGEST_FILE_BYTES:,} can be read here.")
-        content = self._git.local(lambda time_left: objects.blobs(self._own, [entry.id], time_left))[entry.id]
-        changed = self._git.local(lambda time_left: history.last_change(self._own, tip, path, time_left))
+        content = self._git.local(lambda time_left: objects.blobs(self._scratch, [entry.id], time_left))[entry.id]
+        changed = self._git.local(lambda time_left: history.last_change(self._scratch, tip, path, time_left))
         return File(path, content, size, entry.mode == objects.EXECUTABLE, changed)
 
     def _entry(self, path: str, tip: str, ref: str, *, folders: bool = False) -> TreeEntry:
@@ -190,7 +193,7 @@ class GitBackend:
         return entry
 
     def _listed(self, tip: str, *paths: str) -> list[TreeEntry]:
-        return self._git.local(lambda time_left: objects.list_tree(self._own, tip, paths, time_left))
+        return self._git.local(lambda time_left: objects.list_tree(self._scratch, tip, paths, time_left))
 
     # Writes
 
@@ -222,7 +225,7 @@ class GitBackend:
         if missing := [name for name in names if name not in tips]:
             raise NotFound(f"GitLab has no branch {missing[0].removeprefix('refs/heads/')}.", status=404)
         source_tip, target_tip = tips[names[0]], tips[names[1]]
-        if self._git.ask("fetch the history", lambda left: history.is_in(self._own, source_tip, target_tip, left)):
+        if self._git.ask("fetch the history", lambda left: history.is_in(self._scratch, source_tip, target_tip, left)):
             raise Refused(f"{source} has no commits that {target} lacks.")
         return self._merge_requests.open(source, target, source_tip, wanted)
 

@@ -22,12 +22,12 @@ FULL_REF = re.compile(r"(refs/)?(heads|tags|merge-requests)/")
 
 
 class GitClient:
-    """A project's repository as the scratch repository `own` reaches it. Methods raise a Failure."""
+    """A project's repository as the scratch repository `scratch` reaches it. Methods raise a Failure."""
 
-    def __init__(self, project: Project, own: ScratchRepository) -> None:
+    def __init__(self, project: Project, scratch: ScratchRepository) -> None:
         self._project = project
         self._gitlab = project.gitlab
-        self.own = own
+        self.scratch = scratch
 
     def ask(self, what: str, do: Callable[[TimeLeft], T]) -> T:
         """Run a function that contacts GitLab, with retries after transient errors.
@@ -43,7 +43,7 @@ class GitClient:
                 with call.transfer(what) as time_left:
                     return do(time_left)
             except GitError as error:
-                wait_to_retry(call, attempt, failure_of(error, self.own.remote.url, pushes=False))
+                wait_to_retry(call, attempt, failure_of(error, self.scratch.remote.url, pushes=False))
 
     def local(self, do: Callable[[TimeLeft], T]) -> T:
         """Run a function that needs no network, within what the call has left and at most LOCAL_SECONDS."""
@@ -51,11 +51,11 @@ class GitClient:
         try:
             return do(lambda: min(call.remaining(), LOCAL_SECONDS))
         except GitError as error:
-            raise failure_of(error, self.own.remote.url, pushes=False) from error
+            raise failure_of(error, self.scratch.remote.url, pushes=False) from error
 
     def refs(self, *names: str) -> dict[str, str]:
         """The ids that refs on GitLab point at now, by their full name (see ScratchRepository.refs)."""
-        return self.ask("ask GitLab for its branches", lambda time_left: self.own.refs(names, time_left))
+        return self.ask("ask GitLab for its branches", lambda time_left: self.scratch.refs(names, time_left))
 
     def tip(self, branch: str) -> str:
         """The id of the commit that a branch points at now, "" where the branch does not exist."""
@@ -67,7 +67,7 @@ class GitClient:
         if not identity:
             raise _no_commit(ref)
         try:
-            self.ask("fetch from GitLab", lambda time_left: self.own.fetch([identity], time_left))
+            self.ask("fetch from GitLab", lambda time_left: self.scratch.fetch([identity], time_left))
         except Unreachable as failure:
             if INCOMPLETE not in str(failure):
                 raise
@@ -77,7 +77,7 @@ class GitClient:
                 status=404,
             ) from failure
         # The id may be that of an annotated tag, or of an object that is not a commit.
-        commits = self.local(lambda time_left: objects.log(self.own, ["--no-walk", identity], time_left))
+        commits = self.local(lambda time_left: objects.log(self.scratch, ["--no-walk", identity], time_left))
         if not commits:
             raise _no_commit(ref)
         return commits[0].id

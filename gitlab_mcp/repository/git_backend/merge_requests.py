@@ -46,10 +46,10 @@ class AlreadyOpen(Exception):
 class MergeRequestPushes:
     """Opens and changes the merge requests of one project by pushes."""
 
-    def __init__(self, project: Project, access: GitClient, pushes: Pushes) -> None:
+    def __init__(self, project: Project, client: GitClient, pushes: Pushes) -> None:
         self._project = project
         self._gitlab = project.gitlab
-        self._git = access
+        self._git = client
         self._pushes = pushes
 
     def commit(self, new: NewCommit, wanted: Wanted) -> tuple[WriteResult[str], Opened | None, str]:

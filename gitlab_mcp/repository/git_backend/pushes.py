@@ -29,11 +29,11 @@ NEWEST_COMMITS = 20  # how many commits of a branch that moved are fetched, to l
 class Pushes:
     """The pushes of a run to one repository. Methods may be called from many threads at once."""
 
-    def __init__(self, project: Project, access: GitClient) -> None:
+    def __init__(self, project: Project, client: GitClient) -> None:
         self._project = project
         self._gitlab = project.gitlab
-        self._git = access
-        self._own = access.own
+        self._git = client
+        self._scratch = client.scratch
         self._branches: dict[str, threading.RLock] = {}
         self._lock = threading.Lock()
 
@@ -111,11 +111,11 @@ class Pushes:
         tip = self._git.tip(branch)
         if not tip:
             raise Conflict(f"The branch {branch} was deleted meanwhile: nothing was committed.")
-        self._git.ask("fetch the branch", lambda time_left: self._own.fetch([tip], time_left, NEWEST_COMMITS))
+        self._git.ask("fetch the branch", lambda time_left: self._scratch.fetch([tip], time_left, NEWEST_COMMITS))
         return tip
 
     def _is_ancestor(self, commit: str, tip: str) -> bool:
-        return self._git.local(lambda time_left: history.is_ancestor(self._own, commit, tip, time_left))
+        return self._git.local(lambda time_left: history.is_ancestor(self._scratch, commit, tip, time_left))
 
     def _check_not_created(self, new: NewCommit, tip: str) -> None:
         """Raise Conflict when the commit was to create its branch, which exists now at `tip`."""
@@ -126,11 +126,13 @@ class Pushes:
             )
 
     def _changed_between(self, old: str, new: str) -> list[str]:
-        return sorted(self._git.local(lambda time_left: objects.changed_paths(self._own, old, new, time_left)))
+        return sorted(self._git.local(lambda time_left: objects.changed_paths(self._scratch, old, new, time_left)))
 
     def _is_in(self, commit: str, tip: str) -> bool:
         """Whether a pushed commit is in the history of `tip`, below commits that others pushed since."""
-        return self._git.ask("look for the commit", lambda time_left: history.is_in(self._own, commit, tip, time_left))
+        return self._git.ask(
+            "look for the commit", lambda time_left: history.is_in(self._scratch, commit, tip, time_left)
+        )
 
     def _build(
         self,
@@ -142,7 +144,7 @@ class Pushes:
         made_at: int,
     ) -> str:
         def make(time_left: TimeLeft) -> str:
-            return build(self._own, parent, message, changes, tree, author, made_at, time_left)
+            return build(self._scratch, parent, message, changes, tree, author, made_at, time_left)
 
         return self._git.ask("build the commit", make)
 
@@ -163,9 +165,9 @@ class Pushes:
     def _send(self, branch: str, commit: str, expected: str, options: Sequence[str]) -> Pushed:
         try:
             with current_call.get().transfer("push to GitLab") as time_left:
-                pushed = push(self._own, branch, commit, expected, options, time_left)
+                pushed = push(self._scratch, branch, commit, expected, options, time_left)
         except GitError as error:
-            raise failure_of(error, self._own.remote.url, pushes=True) from error
+            raise failure_of(error, self._scratch.remote.url, pushes=True) from error
         except Unreachable as failure:  # out of time, and the push may have arrived
             raise AnswerLost(str(failure)) from failure
         if pushed.status is PushStatus.REJECTED:
