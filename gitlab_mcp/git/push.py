@@ -131,15 +131,15 @@ class PushStatus(Enum):
 class Pushed:
     """GitLab's answer to a push.
 
-    `unchanged` is whether the branch pointed at the commit before. `reason` is git's reason for a refusal, `said` holds
-    the messages of GitLab, line by line. `clash` holds the branch that could not be created and the existing branch
-    that prevents it, where that was the reason.
+    `unchanged` is whether the branch pointed at the commit before. `reason` is git's reason for a refusal, `messages`
+    are those of GitLab, line by line. `clash` names the branch that could not be created and the existing branch that
+    prevents it, where that was the reason.
     """
 
     status: PushStatus
     unchanged: bool = False
     reason: str = ""
-    said: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     clash: tuple[str, str] | None = None
 
 
@@ -174,14 +174,14 @@ def push(
     ref = f"refs/heads/{branch}"
     push_options = [part for option in options for part in ("-o", option)]
     lease = f"--force-with-lease={ref}:{expected}"
-    completed = repository.speak(
+    completed = repository.run_remote(
         "push", "--porcelain", "--no-verify", *push_options, lease, REMOTE_NAME, f"{commit}:{ref}", time_left=time_left
     )
     messages = list(remote_messages(completed.lines))
     rows = [line.split("\t") for line in completed.output.decode("utf-8", "replace").splitlines() if "\t" in line]
     row = next((row for row in rows if len(row) > 2), None)
     if completed.status == 0 and row is not None:
-        return Pushed(PushStatus.OK, unchanged=row[0] == "=", said=messages)
+        return Pushed(PushStatus.OK, unchanged=row[0] == "=", messages=messages)
     if row is None or row[0] != "!":
         raise remote_error(completed)
     reason = row[2]
@@ -190,9 +190,9 @@ def push(
     # The messages of the remote count only where it could not write the ref: a hook could print anything.
     evidence = "\n".join([reason, *messages]) if _NOT_WRITTEN.search(reason) else reason
     if clash := _CLASH.search(evidence):
-        return Pushed(PushStatus.REJECTED, reason=reason, said=messages, clash=(branch, clash[1]))
+        return Pushed(PushStatus.REJECTED, reason=reason, messages=messages, clash=(branch, clash[1]))
     if _STALE.search(evidence):
-        return Pushed(PushStatus.STALE, reason=reason, said=messages)
+        return Pushed(PushStatus.STALE, reason=reason, messages=messages)
     if _NOT_WRITTEN.search(reason) and "refname conflict" not in reason:
         raise RefLocked(reason, RemoteErrorKind.BUSY, completed.lines, completed.status)
-    return Pushed(PushStatus.REJECTED, reason=reason, said=messages)
+    return Pushed(PushStatus.REJECTED, reason=reason, messages=messages)

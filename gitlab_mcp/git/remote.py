@@ -50,12 +50,12 @@ class RemoteErrorKind(Enum):
 
 
 class RemoteError(GitError):
-    """git could not work with GitLab; `said` holds the messages of GitLab, line by line."""
+    """git could not work with GitLab; `messages` are those of GitLab, line by line."""
 
     def __init__(self, text: str, kind: RemoteErrorKind, lines: Sequence[str], status: int | None) -> None:
         super().__init__(text, lines, status)
         self.kind = kind
-        self.said = list(remote_messages(lines))
+        self.messages = list(remote_messages(lines))
 
 
 @dataclass(frozen=True)

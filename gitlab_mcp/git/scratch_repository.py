@@ -167,7 +167,7 @@ class ScratchRepository:
         """Run a git command that needs no network, and return its output. Raises GitError when it fails."""
         return checked(self.run_git(*arguments, time_left=time_left, stdin=stdin), arguments[0])
 
-    def speak(
+    def run_remote(
         self, *arguments: str, time_left: TimeLeft, stdin: bytes = b"", most: int = REMOTE_OUTPUT_BYTES
     ) -> CompletedGit:
         """Run a git command that contacts GitLab, whatever its exit code. It may print at most `most` bytes."""
@@ -193,7 +193,7 @@ class ScratchRepository:
         commit of an annotated tag is listed under the tag's name with ^{} appended.
         """
         most = PRINTED_BYTES if any("*" in pattern for pattern in patterns) else REMOTE_OUTPUT_BYTES
-        completed = self.speak("ls-remote", "--symref", REMOTE_NAME, *patterns, time_left=time_left, most=most)
+        completed = self.run_remote("ls-remote", "--symref", REMOTE_NAME, *patterns, time_left=time_left, most=most)
         if completed.status:
             raise remote_error(completed)
         refs: dict[str, str] = {}

@@ -20,7 +20,7 @@ def newest_commit(repository: Repository, branch: str) -> str:
         return ""
 
 
-def creating(repository: Repository, branch: str, create: Callable[[], T]) -> T:
+def explain_name_conflict(repository: Repository, branch: str, create: Callable[[], T]) -> T:
     """The result of `create`, which creates a branch.
 
     Raises Conflict when the name of an existing branch prevents it ("a" and "a/b"), else the failure of `create`.

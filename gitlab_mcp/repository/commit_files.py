@@ -9,7 +9,7 @@ from gitlab_mcp.api.project import Project
 from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
 from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.objects import EXECUTABLE, FOLDER, TreeEntry, blob_id
-from gitlab_mcp.repository.branches import creating
+from gitlab_mcp.repository.branches import explain_name_conflict
 from gitlab_mcp.repository.file_actions import RequestedChange, changes_of, check_fit
 from gitlab_mcp.repository.git_attributes import refuse_filtered
 from gitlab_mcp.repository.interface import Committed, NewCommit, Repository
@@ -20,7 +20,7 @@ from gitlab_mcp.safety.validation import INVALID_UNICODE, is_valid_unicode
 
 
 @dataclass(frozen=True)
-class Request:
+class CommitRequest:
     """A commit to create: of `actions`, or of the files in the working directory that the globs `paths` match.
 
     With `ref` the branch is created there. With `merge_request` a merge request into `target` is opened too.
@@ -36,7 +36,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Done:
+class CommitOutcome:
     """A commit that was created.
 
     `start` is the ref at which its new branch was created, "" for an existing branch. `unchanged` is how many of the
@@ -52,7 +52,9 @@ class Done:
     remarks: Sequence[str]
 
 
-def commit(project: Project, repository: Repository, worktree: Worktree | None, request: Request) -> Done:
+def commit(
+    project: Project, repository: Repository, worktree: Worktree | None, request: CommitRequest
+) -> CommitOutcome:
     """Create the commit, with all of its changes or none.
 
     Raises Refused when nothing would change or a path cannot be written, Conflict when the branch or a file exists
@@ -90,13 +92,13 @@ def commit(project: Project, repository: Repository, worktree: Worktree | None, 
         merge_request=request.merge_request,
     )
     if new.is_new:
-        made = creating(repository, new.branch, lambda: repository.create_commit(new))
+        made = explain_name_conflict(repository, new.branch, lambda: repository.create_commit(new))
     else:
         made = repository.create_commit(new)
     if worktree:
         worktree.remember(changes)
     unchanged = len(requested) - len(changes)
-    return Done(made, request.branch, start, changes, unchanged, left_out, [*made.remarks, *remarks])
+    return CommitOutcome(made, request.branch, start, changes, unchanged, left_out, [*made.remarks, *remarks])
 
 
 def _check_message(message: str) -> None:
@@ -121,7 +123,7 @@ def _in_order(changes: Iterable[Change], tree: Mapping[str, TreeEntry]) -> list[
     return sorted(changes, key=rank)
 
 
-def _tip(project: Project, repository: Repository, request: Request) -> tuple[str, str]:
+def _tip(project: Project, repository: Repository, request: CommitRequest) -> tuple[str, str]:
     """The parent commit ("" in an empty repository), and the ref at which a new branch is created ("" for none)."""
     branch = project.gitlab.start(repository.branch, request.branch)
     start = project.gitlab.start(repository.commit, request.ref) if request.ref else None

@@ -41,7 +41,7 @@ def read_file(repository: Repository, path: str, ref: str) -> File:
     return file
 
 
-def blamed(repository: Repository, file: File, ref: str, first: int, last: int) -> list[BlamedLines]:
+def read_blame(repository: Repository, file: File, ref: str, first: int, last: int) -> list[BlamedLines]:
     """The commits that last changed the lines `first` to `last` (0: the end) of a text file.
 
     Lines beyond the end are ignored; a binary or empty file has none.

@@ -30,14 +30,14 @@ def failure_of(error: GitError, url: str, *, pushes: bool) -> Failure:
             return NotFound("GitLab has no such commit.", status=404)
         return Unreachable(f"{one_line(str(error), 300)}.")
     if isinstance(error, RefLocked):
-        messages = quoted(error.said) or quoted([str(error)])
+        messages = quoted(error.messages) or quoted([str(error)])
         return Unreachable(
             f"GitLab could not move the branch{messages}, and nothing was changed: another push holds its lock, or one"
             " that was interrupted left it locked. Try again in a minute; if it stays locked, an administrator of this"
             " GitLab must remove the lock.",
             passing=True,
         )
-    kind, messages = error.kind, quoted(error.said)
+    kind, messages = error.kind, quoted(error.messages)
     if kind is RemoteErrorKind.UNAUTHORIZED:
         return GitLabRefusal(
             f"GitLab refused CI_JOB_TOKEN for {url}{messages}: the job has ended, or the token is not this project's.",
@@ -75,7 +75,7 @@ def refused(pushed: Pushed) -> GitLabRefusal:
         return branch_name_conflict(*pushed.clash)
     if "refname conflict" in pushed.reason:
         return Conflict("The name of this branch conflicts with another branch: choose another name.", status=400)
-    messages = " ".join(pushed.said).removeprefix("GitLab: ")
+    messages = " ".join(pushed.messages).removeprefix("GitLab: ")
     reason = one_line(messages or pushed.reason, 600)
     return GitLabRefusal(f"GitLab refused the push: {reason.rstrip('.')}. {ROLE}", status=403, reason=reason)
 
@@ -93,7 +93,7 @@ def branch_name_conflict(branch: str, existing: str) -> Conflict:
 def _remedy(error: RemoteError, pushes: bool) -> str:
     if not pushes:
         return "The user who started the pipeline may not read the code here."
-    return "" if any("archived" in line for line in error.said) else ALLOW_PUSH
+    return "" if any("archived" in line for line in error.messages) else ALLOW_PUSH
 
 
 # GitLab's advice after every push, which has the URL on a line of its own.

@@ -162,7 +162,7 @@ class MergeRequestPushes:
                 return Opened(WriteResult(now, written.confirmed), is_new=False, remarks=[BY_EMPTY_COMMIT, *cut])
         raise Partial(
             f"an empty commit, {written.result[:8]}, is on the source branch, and GitLab did not change"
-            f" {', '.join(missing)}{quoted(pushed.said)}. {WITH_ACCESS_TOKEN}"
+            f" {', '.join(missing)}{quoted(pushed.messages)}. {WITH_ACCESS_TOKEN}"
         )
 
     def _options(self, target: str, wanted: Wanted) -> list[str]:
@@ -205,7 +205,7 @@ class MergeRequestPushes:
                 if merge_request.text("target_branch") == target:
                     return merge_request
         url = rf"{re.escape(self._project.web_url)}/-/merge_requests/(\d+)"
-        for message in pushed.said:
+        for message in pushed.messages:
             if match := re.fullmatch(url, message):
                 branches = {"source_branch": source, "target_branch": target}
                 return Entity({"iid": int(match[1]), "web_url": message, **branches})
@@ -214,7 +214,7 @@ class MergeRequestPushes:
     def _not_opened(self, source: str, pushed: Pushed) -> str:
         link = f"{self._project.web_url}/-/merge_requests/new?merge_request%5Bsource_branch%5D={quote(source, safe='')}"
         return (
-            f"GitLab accepted the push and opened no merge request{quoted(pushed.said)}. A person can open it at"
+            f"GitLab accepted the push and opened no merge request{quoted(pushed.messages)}. A person can open it at"
             f" {link}; with GITLAB_ACCESS_TOKEN (scope api) create_merge_request can."
         )
 
