@@ -44,7 +44,7 @@ CLASHES: list[tuple[list[dict[str, object]], str]] = [
     ([{"path": "zz/b/c", "content": "2"}, {"path": "zz", "content": "1"}], "zz and zz/b/c cannot both be files"),
     ([move("zz/b", "LICENSE"), {"path": "zz", "content": "1"}], "zz and zz/b cannot both be files"),
     ([move("zz", "LICENSE"), {"path": "zz/b", "content": "1"}], "zz and zz/b cannot both be files"),
-    ([{"path": "LICENSE", "content": "1"}, {"path": "LICENSE/b", "content": "1"}], "LICENSE and LICENSE/b are both"),
+    ([{"path": "LICENSE", "content": "1"}, {"path": "LICENSE/b", "content": "1"}], "LICENSE and LICENSE/b cannot both"),
     ([move("m1", "LICENSE"), move("m2", "LICENSE")], "LICENSE is moved twice, to m1 and to m2: move it once"),
     (
         [{"path": "LICENSE", "action": "delete"}, move("m2", "LICENSE")],

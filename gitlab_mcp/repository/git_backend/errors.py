@@ -62,7 +62,7 @@ def failure_of(error: GitError, url: str, *, pushes: bool) -> Failure:
     if kind is RemoteErrorKind.REDIRECTED:
         return Unreachable(f"{url} redirects, which git does not follow with a token: check GITLAB_URL.")
     if kind is RemoteErrorKind.BUSY:
-        return Unreachable(f"GitLab gave git no usable answer ({one_line(str(error), 200)}).", passing=True)
+        return Unreachable(f"GitLab did not answer git as expected ({one_line(str(error), 200)}).", passing=True)
     if any(mark in line for mark in UNKNOWN_COMMIT for line in error.lines):
         return NotFound("GitLab has no such commit.", status=404)
     broken = f"The connection of git to {url} broke ({one_line(str(error), 200)})."
