@@ -64,23 +64,23 @@ def _ask(own: ScratchRepository, time_left: TimeLeft) -> CompletedGit:
     # git wants something that it could push: an empty commit that stays in our own repository.
     commit = build(own, "", "Nothing", [], {}, NOBODY, 0, time_left)
     target = f"{commit}:refs/heads/gitlab-mcp-doctor-{uuid4().hex}"
-    return own.speak("push", "--dry-run", "--porcelain", "--no-verify", REMOTE_NAME, target, time_left=time_left)
+    return own.run_remote("push", "--dry-run", "--porcelain", "--no-verify", REMOTE_NAME, target, time_left=time_left)
 
 
 def _refused(error: RemoteError, url: str) -> CheckResult:
-    if error.kind is RemoteErrorKind.FORBIDDEN and any("archived" in line for line in error.said):
+    if error.kind is RemoteErrorKind.FORBIDDEN and any("archived" in line for line in error.messages):
         what = "The project is archived, and takes no writes"
         return failed(what, "An owner unarchives it: Settings > General > Advanced > Unarchive project.")
     if error.kind is RemoteErrorKind.FORBIDDEN:
-        return failed(f"GitLab does not let this job push with CI_JOB_TOKEN{said(error.said)}", ALLOW_PUSH)
+        return failed(f"GitLab does not let this job push with CI_JOB_TOKEN{said(error.messages)}", ALLOW_PUSH)
     if error.kind is RemoteErrorKind.UNAUTHORIZED:
-        what = f"GitLab refused CI_JOB_TOKEN for {url}{said(error.said)}"
+        what = f"GitLab refused CI_JOB_TOKEN for {url}{said(error.messages)}"
         return failed(
             f"{what}: the job has ended, or the token is not this project's",
             f"Run it in a job of this project that is running. {HOW_TO_GET_ONE}",
         )
     if error.kind is RemoteErrorKind.MISSING:
-        what = f"GitLab has no repository {url} that this job may see{said(error.said)}"
+        what = f"GitLab has no repository {url} that this job may see{said(error.messages)}"
         return failed(what, "Check the project: GITLAB_PROJECT, or --project.")
     if error.kind is RemoteErrorKind.NOT_TRUSTED:
         what = f"git did not accept the TLS certificate of {url}"

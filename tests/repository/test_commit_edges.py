@@ -40,11 +40,11 @@ def move(path: str, origin: str, **more: object) -> dict[str, object]:
 
 
 CLASHES: list[tuple[list[dict[str, object]], str]] = [
-    ([{"path": "zz", "content": "1"}, {"path": "zz/b", "content": "2"}], "zz and zz/b are both to be files"),
-    ([{"path": "zz/b/c", "content": "2"}, {"path": "zz", "content": "1"}], "zz and zz/b/c are both to be files"),
-    ([move("zz/b", "LICENSE"), {"path": "zz", "content": "1"}], "zz and zz/b are both to be files"),
-    ([move("zz", "LICENSE"), {"path": "zz/b", "content": "1"}], "zz and zz/b are both to be files"),
-    ([{"path": "LICENSE", "content": "1"}, {"path": "LICENSE/b", "content": "1"}], "LICENSE and LICENSE/b are both"),
+    ([{"path": "zz", "content": "1"}, {"path": "zz/b", "content": "2"}], "zz and zz/b cannot both be files"),
+    ([{"path": "zz/b/c", "content": "2"}, {"path": "zz", "content": "1"}], "zz and zz/b/c cannot both be files"),
+    ([move("zz/b", "LICENSE"), {"path": "zz", "content": "1"}], "zz and zz/b cannot both be files"),
+    ([move("zz", "LICENSE"), {"path": "zz/b", "content": "1"}], "zz and zz/b cannot both be files"),
+    ([{"path": "LICENSE", "content": "1"}, {"path": "LICENSE/b", "content": "1"}], "LICENSE and LICENSE/b cannot both"),
     ([move("m1", "LICENSE"), move("m2", "LICENSE")], "LICENSE is moved twice, to m1 and to m2: move it once"),
     (
         [{"path": "LICENSE", "action": "delete"}, move("m2", "LICENSE")],
@@ -60,7 +60,7 @@ CLASHES: list[tuple[list[dict[str, object]], str]] = [
     ),
     ([move("README.md", "LICENSE"), move("m2", "README.md")], "README.md is moved to m2 by one action and changed"),
     ([{"path": "zz", "content": "1"}, move("zz", "LICENSE")], "zz is in actions twice (and LICENSE is to be moved"),
-    ([move("LICENSE", "LICENSE")], "LICENSE is already there"),
+    ([move("LICENSE", "LICENSE")], "LICENSE already exists"),
     ([{"path": "docs/usage.md", "action": "delete"}, {"path": "docs", "content": "1"}], "docs is a folder"),
     ([move("README.md/x", "LICENSE")], "README.md is a file, and nothing can be below it"),
 ]
@@ -141,7 +141,7 @@ async def test_a_branch_that_git_cannot_have_beside_another_is_said_to_be_that(s
     async with connect(settings(sandbox, backend)) as agent:
         await agent.call("create_branch", branch=there)
         for name in (f"{there}/below", f"beside-{backend}"):
-            told = f"git cannot have both the branch {there}, which is there, and {name}:"
+            told = f"git cannot have both the branch {there}, which exists, and {name}:"
             assert told in await agent.refused("create_branch", branch=name)
             assert told in await agent.refused("commit_files", branch=name, ref="main", message="m", actions=[ONE])
 
@@ -332,8 +332,8 @@ async def test_gitattributes_that_is_a_folder_is_no_hindrance(sandbox: Sandbox, 
 
 
 BAD = [
-    ({"message": "m\0x"}, "message holds a NUL character"),
-    ({"message": "m\ud800x"}, "message holds an unpaired surrogate"),
+    ({"message": "m\0x"}, "message contains a NUL character"),
+    ({"message": "m\ud800x"}, "message contains an unpaired surrogate"),
     ({"actions": [{"path": "a\udcffb.txt", "content": "x"}]}, "a path cannot hold an unpaired surrogate"),
     ({"actions": [move("a\udcffb.txt", "LICENSE")]}, "a path cannot hold an unpaired surrogate"),
     ({"ref": "b\udcff"}, "a name cannot hold an unpaired surrogate"),

@@ -120,7 +120,7 @@ async def test_a_commit_on_top_has_the_tip_as_its_parent(sandbox: Sandbox, backe
 
 REFUSALS: list[tuple[dict[str, object], str]] = [
     ({"branch": "nowhere"}, "There is no branch nowhere: to create it here give ref"),
-    ({"branch": "stale/no-commits", "ref": "main"}, "The branch stale/no-commits is already there, at "),
+    ({"branch": "stale/no-commits", "ref": "main"}, "The branch stale/no-commits already exists, at "),
     ({"branch": "r", "ref": "main", "actions": [{"path": "gone.txt", "action": "delete"}]}, "nothing to delete"),
     ({"branch": "r", "ref": "main", "actions": [{"path": "docs/latest", "content": "x"}]}, "is a symbolic link"),
     ({"branch": "r", "ref": "main", "actions": [{"path": "vendor/lib", "content": "x"}]}, "is a submodule"),

@@ -137,7 +137,7 @@ async def test_by_git_it_is_said_when_there_is_too_much_to_fetch_or_to_show(
     async with connect(settings(sandbox, "git")) as agent:
         told = await agent.refused("search_code", search="config")
     assert "Too much to search by git: " in told
-    assert "lines have it" in told
+    assert "lines match" in told
     assert "grep" in told
     monkeypatch.setattr(grep, "FILES", 3)
     async with connect(settings(sandbox, "git")) as agent:

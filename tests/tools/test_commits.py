@@ -150,13 +150,13 @@ async def test_a_file_that_changed_since_it_was_read_is_not_overwritten(sandbox:
         ({"path": ".git/hooks/post-checkout", "content": ""}, "goes through .git"),
         ({"path": "x", "contents": ""}, "actions[0].contents does not exist; actions takes: path, action, content"),
         ({"path": "x", "action": "remove"}, "actions[0].action"),
-        ({"path": "README.md", "action": "create", "content": ""}, "already there: leave action out"),
+        ({"path": "README.md", "action": "create", "content": ""}, "already exists: leave action out"),
         ({"path": "gone", "action": "update", "content": ""}, "nothing to update"),
         ({"path": "gone", "action": "delete"}, "nothing to delete"),
         ({"path": "gone", "action": "chmod", "executable": True}, "nothing to chmod"),
         ({"path": "README.md", "action": "chmod"}, "needs executable"),
         ({"path": "x", "action": "move"}, "needs previous_path"),
-        ({"path": "x", "action": "move", "previous_path": "gone"}, "gone is not there"),
+        ({"path": "x", "action": "move", "previous_path": "gone"}, "gone does not exist"),
         ({"path": "x", "action": "move", "previous_path": "docs"}, "docs is a folder"),
         ({"path": "x", "previous_path": "README.md", "content": ""}, 'goes with action "move"'),
         ({"path": "docs", "content": ""}, "docs is a folder"),
@@ -165,7 +165,7 @@ async def test_a_file_that_changed_since_it_was_read_is_not_overwritten(sandbox:
         ({"path": "README.md/x", "content": ""}, "README.md is a file"),
         ({"path": "vendor/lib", "action": "delete"}, "vendor/lib is a submodule"),
         ({"path": "vendor/lib/x", "content": ""}, "vendor/lib is a submodule"),
-        ({"path": "x", "content": "no base64!", "encoding": "base64"}, "is no base64"),
+        ({"path": "x", "content": "no base64!", "encoding": "base64"}, "is not valid base64"),
         ({"path": "x"}, "no working directory of project acme/app"),
         ({"path": ""}, "empty path"),
     ],
@@ -197,7 +197,7 @@ async def test_wrong_calls_are_refused_with_what_to_give(sandbox: Sandbox) -> No
         missing = await agent.refused("commit_files", branch="typo", message="m", actions=[one])
         assert 'no branch typo: to create it here give ref, such as "main"' in missing
         there = await agent.refused("commit_files", branch="main", ref="v1.2.0", message="m", actions=[one])
-        assert "already there" in there
+        assert "already exists" in there
         gone = await agent.refused("commit_files", branch="x", ref="gone", message="m", actions=[one])
         assert "404" in gone
 
