@@ -76,7 +76,7 @@ class Desk:
         return self.home / ".claude" / "settings.json"
 
     def start(self, command: str, *arguments: str, cwd: str = "", **environ: str) -> subprocess.Popen[str]:
-        code = f"from gitlab_mcp.cli_register import {command}; {command}()"
+        code = f"from gitlab_mcp.cli.register import {command}; {command}()"
         return subprocess.Popen(
             [sys.executable, "-c", code, *arguments],
             env={**self.environ, "PYTHONPATH": str(REPOSITORY), **environ},

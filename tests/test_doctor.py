@@ -212,7 +212,7 @@ def test_the_command_runs_as_a_process_of_its_own_with_a_working_directory_that_
 ) -> None:
     script = (
         "import os, sys; sys.path.insert(0, sys.argv.pop(1)); os.rmdir(os.getcwd())\n"
-        "from gitlab_mcp.cli_doctor import doctor; doctor()"
+        "from gitlab_mcp.cli.doctor import doctor; doctor()"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(REPOSITORY), "--json"],
@@ -230,7 +230,7 @@ def test_the_command_runs_as_a_process_of_its_own_with_a_working_directory_that_
 
 def test_help_imports_nothing_heavy() -> None:
     script = (
-        "import sys\nfrom gitlab_mcp.cli_doctor import doctor\n"
+        "import sys\nfrom gitlab_mcp.cli.doctor import doctor\n"
         "try: doctor(['--help'])\n"
         "except SystemExit: print([name for name in ('mcp', 'gitlab', 'requests', 'pydantic') if name in sys.modules])"
     )
