@@ -257,7 +257,7 @@ def test_without_a_credential_the_rest_is_checked_all_the_same(sandbox: Sandbox,
 @pytest.mark.parametrize(
     ("variables", "named"),
     [
-        ({"GITLAB_URL": "nowhere"}, "no address of a GitLab"),
+        ({"GITLAB_URL": "nowhere"}, "is not the URL of a GitLab"),
         ({"GITLAB_CA_FILE": "/not/there.pem"}, "GITLAB_CA_FILE"),
         ({"GITLAB_MCP_TOOLS": "get_isue"}, "Unknown tool get_isue"),
         ({"GITLAB_ACCESS_TOKEN": "", "GITLAB_ACCESS_TOKEN_FILE": "/not/there"}, "GITLAB_ACCESS_TOKEN_FILE"),

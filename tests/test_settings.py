@@ -103,7 +103,7 @@ def test_a_flag_wins_over_the_environment(tmp_path: Path) -> None:
     ],
 )
 def test_a_url_that_is_no_gitlab_address_is_refused(tmp_path: Path, url: str) -> None:
-    with pytest.raises(SettingsError, match="no address of a GitLab") as refused:
+    with pytest.raises(SettingsError, match="is not the URL of a GitLab") as refused:
         read(tmp_path, GITLAB_ACCESS_TOKEN=TOKEN, GITLAB_URL=url)
     assert "u:p" not in str(refused.value)
 

@@ -18,7 +18,7 @@ def sandbox(port: int, repo: Path | None, fault_injection: bool, knobs: bool, as
     from gitlab_mcp.sandbox.http.server import serve as serve_sandbox
 
     if knobs:
-        click.echo("gitlab-mcp-server: --knobs is now --fault-injection; the old name goes with 1.0.", err=True)
+        click.echo("gitlab-mcp-server: --knobs is now --fault-injection; 1.0 removes the old name.", err=True)
     try:
         serve_sandbox(port, repo, fault_injection or knobs, as_json)
     except SandboxError as error:
