@@ -198,7 +198,7 @@ def test_without_json_each_check_is_a_line_with_its_remedy_below_and_a_sum_at_th
     output, code = place.prints(place.job(sandbox))
     assert code == 1
     lines = output.splitlines()
-    assert lines[0].startswith("pass  The configuration can be read")
+    assert lines[0].startswith("pass  The configuration can be used")
     [remedy] = [number for number, line in enumerate(lines) if SWITCH in line]
     assert lines[remedy].startswith("      ")
     assert lines[remedy - 1].startswith("fail  GitLab does not let this job push")
@@ -421,7 +421,7 @@ def test_a_token_that_can_only_read_fails_unless_the_run_only_reads_or_a_job_tok
     desk = place.desk(fresh_sandbox.url, token)
     status, told = only(place, desk, "scopes")
     assert status == "fail"
-    assert "read_api: it reads, and cannot write" in told
+    assert "read_api: it can read, but not write" in told
     assert "scope api" in told
     assert place.examine(desk, "--read-only").of("scopes")[0] == "pass"
     job = place.examine(place.job(fresh_sandbox, GITLAB_ACCESS_TOKEN=token))
@@ -431,7 +431,7 @@ def test_a_token_that_can_only_read_fails_unless_the_run_only_reads_or_a_job_tok
 def test_a_token_with_neither_api_nor_read_api_fails(sandbox: Sandbox, place: Place) -> None:
     status, told = only(place, place.desk(sandbox.url, sandbox.tokens["write_repository"]), "scopes")
     assert status == "fail"
-    assert "neither read nor write" in told
+    assert "neither reading nor writing" in told
 
 
 def test_a_token_that_ends_within_two_weeks_is_pointed_out(fresh_sandbox: Sandbox, place: Place) -> None:
@@ -676,7 +676,7 @@ def test_a_configuration_of_claude_that_is_no_json_fails(place: Place, nowhere: 
     (place.home / ".claude.json").write_text(text)
     report = place.examine(place.desk(nowhere))
     assert report.of("registered")[0] == "fail"
-    assert "no JSON" in report.of("registered")[1]
+    assert "is not valid JSON" in report.of("registered")[1]
     assert "connected" not in report.checks
 
 
@@ -782,7 +782,7 @@ def test_an_entry_in_the_projects_mcp_json_is_pointed_out_in_a_job_until_the_ser
     job = place.job(sandbox)
     status, told = only(place, job, "registered")
     assert status == "warn"
-    assert "switches off the servers of the checkout's .mcp.json" in told
+    assert "disables the servers of the checkout's .mcp.json" in told
     assert "/bin/gitlab-mcp-server || true" in told
     place.enters("user")
     assert only(place, job, "registered")[0] == "warn", "the checkout's comes first"
@@ -1017,14 +1017,14 @@ def test_everything_ends_in_time_whatever_hangs(fresh_sandbox: Sandbox, place: P
 
 
 def test_a_check_that_breaks_is_one_sentence_and_hides_no_other(place: Place) -> None:
-    def breaks(around: DoctorContext) -> CheckResult:
-        raise KeyError(around.environ["GITLAB_URL"])
+    def breaks(context: DoctorContext) -> CheckResult:
+        raise KeyError(context.environ["GITLAB_URL"])
 
-    surroundings = DoctorContext(Flags(), place.desk("http://127.0.0.1:9"), place.directory)
+    context = DoctorContext(Flags(), place.desk("http://127.0.0.1:9"), place.directory)
     other = Check("other", "whether others go on", lambda _: CheckResult("pass", "They do"))
-    [(_, broken), (_, well)] = run([Check("broken", "whether it works", breaks), other], surroundings)
+    [(_, broken), (_, well)] = run([Check("broken", "whether it works", breaks), other], context)
     assert broken.status == "skipped"
-    assert broken.what.startswith("whether it works: this check broke (KeyError)")
+    assert broken.what.startswith("whether it works: the check failed with an internal error (KeyError)")
     assert broken.remedy
     assert well.status == "pass"
 
