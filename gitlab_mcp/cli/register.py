@@ -13,10 +13,10 @@ import click
 from gitlab_mcp.cli.options import configuration, merged_flags
 from gitlab_mcp.config.environment import is_ci, working_directory
 from gitlab_mcp.config.settings import (
-    NO_CREDENTIAL,
     SECRET_CHARACTERS,
     SECRET_VARIABLE,
     Flags,
+    MissingCredential,
     SettingsError,
     read_settings,
 )
@@ -95,9 +95,7 @@ def _secret_values(flags: Flags, directory: Path) -> tuple[str, ...]:
     """The values that must not be written. Raises SettingsError when the flags or variables cannot be used."""
     try:
         return read_settings(flags, os.environ, directory).secret_values
-    except SettingsError as error:
-        if str(error) != NO_CREDENTIAL:
-            raise
+    except MissingCredential:
         # Locally, the credential may be set only in the environment that Claude Code is started in.
         click.echo("No GitLab credential is set here: set one where you start Claude Code.", err=True)
         secrets = (value.strip() for name, value in os.environ.items() if SECRET_VARIABLE.search(name))

@@ -11,6 +11,16 @@ class SettingsError(Exception):
     """The configuration cannot be used; the text says what is wrong and which variable or flag fixes it."""
 
 
+class MissingCredential(SettingsError):
+    """No variable holds a credential for GitLab."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No GitLab credential: set GITLAB_ACCESS_TOKEN to an access token with scope api (outside CI, GITLAB_TOKEN"
+            " or GITLAB_PERSONAL_ACCESS_TOKEN also serve; a CI job has CI_JOB_TOKEN by itself)."
+        )
+
+
 def is_ci(environ: Mapping[str, str]) -> bool:
     """Whether this runs inside a GitLab CI job."""
     return environ.get("GITLAB_CI", "").lower() == "true"

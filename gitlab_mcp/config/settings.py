@@ -10,6 +10,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from gitlab_mcp.config.checkout import WorkingDirectory, checkout_around, origin
+from gitlab_mcp.config.environment import MissingCredential as MissingCredential
 from gitlab_mcp.config.environment import SettingsError as SettingsError
 from gitlab_mcp.config.environment import flag, is_ci, is_file, is_folder, listed, secret, variable
 from gitlab_mcp.config.job_context import JobContext, read_job
@@ -117,16 +118,11 @@ ADDRESS = re.compile(r"https?://[A-Za-z0-9._:\[\]-]{1,253}(/[A-Za-z0-9._~%+-]{1,
 AUTHOR = re.compile(r"([^<>\x00-\x1f\x7f]{1,255}?) *<([^<>\s\x00-\x1f\x7f]{1,255})>")
 CA_VARIABLES = ("CI_SERVER_TLS_CA_FILE", "GITLAB_CA_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
-NO_CREDENTIAL = (
-    "No GitLab credential: set GITLAB_ACCESS_TOKEN to an access token with scope api"
-    " (outside CI, GITLAB_TOKEN or GITLAB_PERSONAL_ACCESS_TOKEN also serve; a CI job has CI_JOB_TOKEN by itself)."
-)
-
 
 def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> Settings:
     """Read the configuration from flags, then the environment, then `directory` (the working directory).
 
-    Raises SettingsError when there is no credential, or a value cannot be used.
+    Raises MissingCredential when no variable holds a credential, or SettingsError when a value cannot be used.
     """
     in_ci = is_ci(environ)
     url = _gitlab_url(flags, environ)
@@ -270,7 +266,7 @@ def _credential(environ: Mapping[str, str], *, in_ci: bool) -> Credential:
                 raise SettingsError(f"{name} contains characters that no GitLab token has: copy the token again.")
             is_job_token = token.startswith("glcbt-") or token == job_token
             return Credential("job token" if is_job_token else kind, name, token)
-    raise SettingsError(NO_CREDENTIAL)
+    raise MissingCredential
 
 
 def _ca_files(environ: Mapping[str, str]) -> tuple[Path, ...]:

@@ -1,6 +1,6 @@
 """Checks of the configuration: whether it can be used, and which of the tokens that are set is used."""
 
-from gitlab_mcp.config.settings import ACCESS_TOKEN_VARIABLES, NO_CREDENTIAL
+from gitlab_mcp.config.settings import ACCESS_TOKEN_VARIABLES, MissingCredential
 from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.context import DoctorContext
 from gitlab_mcp.doctor.model import has_credentials
@@ -13,10 +13,10 @@ SET_CREDENTIAL = (
 
 
 def usable(context: DoctorContext) -> CheckResult:
-    if context.problem == NO_CREDENTIAL:
-        return failed(context.problem, SET_CREDENTIAL)
+    if isinstance(context.problem, MissingCredential):
+        return failed(str(context.problem), SET_CREDENTIAL)
     if context.problem:
-        return failed(context.problem, "Correct that flag or variable (in a job: Settings > CI/CD > Variables).")
+        return failed(str(context.problem), "Correct that flag or variable (in a job: Settings > CI/CD > Variables).")
     settings = context.require_settings()
     project = f"project {in_quotes(settings.project)}" if settings.project else "no project"
     return passed(f"The configuration can be used: {settings.url}, {project}")

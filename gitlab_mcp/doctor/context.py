@@ -16,10 +16,10 @@ from gitlab_mcp.api.error_mapping import unreachable
 from gitlab_mcp.api.http import GitLabSession, tls_context
 from gitlab_mcp.config.environment import is_ci, variable
 from gitlab_mcp.config.settings import (
-    NO_CREDENTIAL,
     SECRET_VARIABLE,
     Credential,
     Flags,
+    MissingCredential,
     Settings,
     SettingsError,
     read_settings,
@@ -58,8 +58,8 @@ class Response:
 class DoctorContext:
     """Everything that the checks examine; they use it from many threads at once.
 
-    `settings` is None where the configuration cannot be used, and `problem` says why. `credential` is None where none
-    is set; `settings` then still has the GitLab, with a placeholder for the credential.
+    `problem` is the error of a configuration that cannot be used, and `settings` is then None. Where only the
+    credential is missing, `credential` is None and `settings` has a placeholder, so that GitLab itself can be checked.
     """
 
     def __init__(self, flags: Flags, environ: Mapping[str, str], directory: Path) -> None:
@@ -68,8 +68,7 @@ class DoctorContext:
         self.in_ci = is_ci(environ)
         self.home = _home(environ)
         self.settings, self.problem = _read(flags, environ, directory)
-        has_credential = self.settings is not None and self.problem != NO_CREDENTIAL
-        self.credential = self.settings.credential if self.settings and has_credential else None
+        self.credential = self.settings.credential if self.settings and self.problem is None else None
         self._lock = threading.Lock()
         self._request: Future[Response | NotReached] | None = None
         self._deadline = 0.0
@@ -161,21 +160,19 @@ def _home(environ: Mapping[str, str]) -> Path:
         return Path("/")
 
 
-def _read(flags: Flags, environ: Mapping[str, str], directory: Path) -> tuple[Settings | None, str]:
-    """The settings and "", or the reason why they cannot be used; without a credential both."""
+def _read(flags: Flags, environ: Mapping[str, str], directory: Path) -> tuple[Settings | None, SettingsError | None]:
+    """The settings, or the error that makes them unusable; both where only the credential is missing."""
     try:
         settings = read_settings(flags, environ, directory)
         tls_context(settings.ca_files)
         selected(settings)
-    except SettingsError as error:
-        problem = str(error)
-        if problem != NO_CREDENTIAL:
-            return None, problem
-    else:
-        return settings, ""
-    # GitLab's URL and the certificates can be checked without a credential.
-    settings_without_credential, other_problem = _read(flags, {**environ, "GITLAB_ACCESS_TOKEN": "none"}, directory)
-    return (settings_without_credential, problem) if settings_without_credential else (None, other_problem)
+    except MissingCredential as missing:
+        # GitLab's URL and the certificates can be checked without a credential.
+        placeholder, other_problem = _read(flags, {**environ, "GITLAB_ACCESS_TOKEN": "none"}, directory)
+        return (placeholder, missing) if placeholder else (None, other_problem)
+    except SettingsError as problem:
+        return None, problem
+    return settings, None
 
 
 def _request_version(settings: Settings) -> Response | NotReached:
