@@ -105,7 +105,7 @@ def test_in_a_job_it_registers_tells_the_log_and_ends_with_0(
     lines = done.stdout.splitlines()
     assert lines[0].endswith(f": {sandbox.url}, project acme/app")
     assert lines[1].startswith("credential: CI_JOB_TOKEN of @developer: reads; commits and opens merge requests by git")
-    assert lines[2] == "about: nothing that a variable names"
+    assert lines[2] == "about: no variable names an issue or merge request"
     assert lines[3].startswith(f"registered for Claude Code: gitlab in {job['HOME']}/.claude.json: ")
     assert len(lines) == 4
     assert sandbox.tokens["job"] not in done.stdout + done.stderr
@@ -158,7 +158,7 @@ def test_when_gitlab_does_not_answer_that_is_said_and_the_job_goes_on(job: dict[
         deaf.listen(50)
         done = start({**job, "CI_SERVER_URL": f"http://127.0.0.1:{deaf.getsockname()[1]}"})
     assert done.returncode == 0
-    assert "GitLab did not answer within 3 s, so what it can do is not known" in done.stdout
+    assert "GitLab did not answer within 3 s, so its permissions are not known" in done.stdout
     assert "registered for Claude Code" in done.stdout
 
 
@@ -194,7 +194,7 @@ def test_what_the_checkout_would_start_is_switched_off_and_named_unless_it_is_tr
     assert "warning: this checkout has files that Claude Code obeys: " in trusting.stdout
     done = start(job)
     assert json.loads(settings.read_text())["disabledMcpjsonServers"] == ["gitlab", "other\x1b[31m\nname"]
-    assert 'switched off: the servers of the checkout\'s .mcp.json: "gitlab", "other name"' in done.stdout
+    assert 'disabled: the servers of the checkout\'s .mcp.json: "gitlab", "other name"' in done.stdout
     assert "CLAUDE.md (not on main)" in done.stdout
     assert "\x1b" not in done.stdout
 
@@ -206,7 +206,7 @@ def test_what_a_subfolder_would_start_is_switched_off_where_the_line_is_run_ther
     done = subprocess.run(
         COMMAND, env=job, cwd=below, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=WAIT, check=False
     )
-    assert 'switched off: the servers of the checkout\'s .mcp.json: "evil"' in done.stdout
+    assert 'disabled: the servers of the checkout\'s .mcp.json: "evil"' in done.stdout
 
 
 SECRET = "glpat-a-secret-in-an-odd-place"
@@ -292,7 +292,7 @@ def test_a_refusal_of_gitlab_is_told_as_what_it_is(sandbox: Sandbox, job: dict[s
         sandbox.faults.fail("GET", "/job$", status=status, times=20)
         done = start(job)
         assert f"credential: CI_JOB_TOKEN; {told}" in done.stdout
-        assert "what it can do is not known" in done.stdout
+        assert "its permissions are not known" in done.stdout
     sandbox.faults.clear()
     sandbox.faults.fail("GET", "/info/refs$", status=503, times=20)
     allow_job_pushes(sandbox)

@@ -371,15 +371,15 @@ def test_a_secret_of_another_kind_is_refused_without_a_credential_too(local: Loc
     ) as process:
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert "--trigger holds a secret" in stderr
+    assert "--trigger contains a secret" in stderr
 
 
 def test_a_flag_that_claude_code_would_expand_is_refused(local: LocalMachine) -> None:
-    assert "--project holds ${...}" in local.fail("register", "--project", "${CI_JOB_TOKEN}")
+    assert "--project contains ${...}" in local.fail("register", "--project", "${CI_JOB_TOKEN}")
 
 
 def test_flags_that_cannot_be_used_are_not_registered(local: LocalMachine) -> None:
-    assert "no address of a GitLab" in local.fail("register", "--url", "nowhere")
+    assert "is not the URL of a GitLab" in local.fail("register", "--url", "nowhere")
     assert local.everything() == set()
 
 

@@ -51,7 +51,7 @@ def test_serve_without_a_credential_ends_with_code_2_and_one_line_that_names_the
     [
         (("serve", "--tools", "get_isue"), "Unknown tool get_isue; known: list_issues"),
         (("serve", "--toolsets", "isues"), "Unknown toolset isues; known: discussions, issues"),
-        (("--url", "nowhere", "serve"), "no address of a GitLab"),
+        (("--url", "nowhere", "serve"), "is not the URL of a GitLab"),
     ],
 )
 def test_a_configuration_that_cannot_be_used_ends_with_code_2_and_one_line(

@@ -199,7 +199,7 @@ def test_without_json_each_check_is_a_line_with_its_remedy_below_and_a_sum_at_th
     output, code = place.prints(place.job(sandbox))
     assert code == 1
     lines = output.splitlines()
-    assert lines[0].startswith("pass  The configuration can be read")
+    assert lines[0].startswith("pass  The configuration can be used")
     [remedy] = [number for number, line in enumerate(lines) if SWITCH in line]
     assert lines[remedy].startswith("      ")
     assert lines[remedy - 1].startswith("fail  GitLab does not let this job push")
@@ -213,7 +213,7 @@ def test_the_command_runs_as_a_process_of_its_own_with_a_working_directory_that_
 ) -> None:
     script = (
         "import os, sys; sys.path.insert(0, sys.argv.pop(1)); os.rmdir(os.getcwd())\n"
-        "from gitlab_mcp.cli_doctor import doctor; doctor()"
+        "from gitlab_mcp.cli.doctor import doctor; doctor()"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(REPOSITORY), "--json"],
@@ -231,7 +231,7 @@ def test_the_command_runs_as_a_process_of_its_own_with_a_working_directory_that_
 
 def test_help_imports_nothing_heavy() -> None:
     script = (
-        "import sys\nfrom gitlab_mcp.cli_doctor import doctor\n"
+        "import sys\nfrom gitlab_mcp.cli.doctor import doctor\n"
         "try: doctor(['--help'])\n"
         "except SystemExit: print([name for name in ('mcp', 'gitlab', 'requests', 'pydantic') if name in sys.modules])"
     )
@@ -258,7 +258,7 @@ def test_without_a_credential_the_rest_is_checked_all_the_same(sandbox: Sandbox,
 @pytest.mark.parametrize(
     ("variables", "named"),
     [
-        ({"GITLAB_URL": "nowhere"}, "no address of a GitLab"),
+        ({"GITLAB_URL": "nowhere"}, "is not the URL of a GitLab"),
         ({"GITLAB_CA_FILE": "/not/there.pem"}, "GITLAB_CA_FILE"),
         ({"GITLAB_MCP_TOOLS": "get_isue"}, "Unknown tool get_isue"),
         ({"GITLAB_ACCESS_TOKEN": "", "GITLAB_ACCESS_TOKEN_FILE": "/not/there"}, "GITLAB_ACCESS_TOKEN_FILE"),
@@ -422,7 +422,7 @@ def test_a_token_that_can_only_read_fails_unless_the_run_only_reads_or_a_job_tok
     local = place.local(fresh_sandbox.url, token)
     status, told = only(place, local, "scopes")
     assert status == "fail"
-    assert "read_api: it reads, and cannot write" in told
+    assert "read_api: it can read, but not write" in told
     assert "scope api" in told
     assert place.examine(local, "--read-only").of("scopes")[0] == "pass"
     job = place.examine(place.job(fresh_sandbox, GITLAB_ACCESS_TOKEN=token))
@@ -432,7 +432,7 @@ def test_a_token_that_can_only_read_fails_unless_the_run_only_reads_or_a_job_tok
 def test_a_token_with_neither_api_nor_read_api_fails(sandbox: Sandbox, place: Place) -> None:
     status, told = only(place, place.local(sandbox.url, sandbox.tokens["write_repository"]), "scopes")
     assert status == "fail"
-    assert "neither read nor write" in told
+    assert "neither reading nor writing" in told
 
 
 def test_a_token_that_ends_within_two_weeks_is_pointed_out(fresh_sandbox: Sandbox, place: Place) -> None:
@@ -677,7 +677,7 @@ def test_a_configuration_of_claude_that_is_no_json_fails(place: Place, nowhere: 
     (place.home / ".claude.json").write_text(text)
     report = place.examine(place.local(nowhere))
     assert report.of("registered")[0] == "fail"
-    assert "no JSON" in report.of("registered")[1]
+    assert "is not valid JSON" in report.of("registered")[1]
     assert "connected" not in report.checks
 
 
@@ -783,7 +783,7 @@ def test_an_entry_in_the_projects_mcp_json_is_pointed_out_in_a_job_until_the_ser
     job = place.job(sandbox)
     status, told = only(place, job, "registered")
     assert status == "warn"
-    assert "switches off the servers of the checkout's .mcp.json" in told
+    assert "disables the servers of the checkout's .mcp.json" in told
     assert "/bin/gitlab-mcp-server || true" in told
     place.enters("user")
     assert only(place, job, "registered")[0] == "warn", "the checkout's comes first"
@@ -1018,14 +1018,14 @@ def test_everything_ends_in_time_whatever_hangs(fresh_sandbox: Sandbox, place: P
 
 
 def test_a_check_that_breaks_is_one_sentence_and_hides_no_other(place: Place) -> None:
-    def breaks(around: DoctorContext) -> CheckResult:
-        raise KeyError(around.environ["GITLAB_URL"])
+    def breaks(context: DoctorContext) -> CheckResult:
+        raise KeyError(context.environ["GITLAB_URL"])
 
-    surroundings = DoctorContext(Flags(), place.local("http://127.0.0.1:9"), place.directory)
+    context = DoctorContext(Flags(), place.local("http://127.0.0.1:9"), place.directory)
     other = Check("other", "whether others go on", lambda _: CheckResult("pass", "They do"))
-    [(_, broken), (_, well)] = run([Check("broken", "whether it works", breaks), other], surroundings)
+    [(_, broken), (_, well)] = run([Check("broken", "whether it works", breaks), other], context)
     assert broken.status == "skipped"
-    assert broken.what.startswith("whether it works: this check broke (KeyError)")
+    assert broken.what.startswith("whether it works: the check failed with an internal error (KeyError)")
     assert broken.remedy
     assert well.status == "pass"
 

@@ -89,7 +89,7 @@ def test_the_job_of_the_page_starts_nothing_of_what_a_hostile_checkout_names(san
     assert model.requests[0].tools_in_full >= TOOLS
     assert not [name for name in model.requests[0].tools if name.startswith("mcp__other")]
     assert model.requests[-1].results[0].text.startswith("# #7 Crash")
-    assert 'switched off: the servers of the checkout\'s .mcp.json: "gitlab", "other"' in job.log
+    assert 'disabled: the servers of the checkout\'s .mcp.json: "gitlab", "other"' in job.log
     assert ".claude/settings.json (not on main)" in job.log
 
 
