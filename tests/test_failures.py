@@ -4,7 +4,8 @@ import pytest
 
 from gitlab_mcp.config.settings import Credential
 from gitlab_mcp.sandbox import Sandbox
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.settings import settings_for
 
 
 async def test_the_reason_of_a_failure_reaches_the_model(sandbox: Sandbox) -> None:

@@ -13,7 +13,9 @@ from gitlab_mcp.tools import TOOLS
 from gitlab_mcp.tools.definition import ToolDefinition
 from tests.contract.contract import Contract, endpoint
 from tests.network.servers import answering, json_answer
-from tests.support import EVERY_TOOLSET, connect, example
+from tests.support.agent import connect
+from tests.support.settings import EVERY_TOOLSET
+from tests.support.tool_arguments import example
 
 TOKEN = "glpat-AbCdEfGhIjKlMnOpQrSt"
 HOSTILE = (

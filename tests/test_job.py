@@ -11,8 +11,9 @@ from gitlab_mcp.config.job_context import JobContext, read_job
 from gitlab_mcp.config.settings import Flags, SettingsError, read_settings
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.server.instructions import instructions
-from tests.gitlab import get
-from tests.support import connect, job_settings, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import get
+from tests.support.settings import job_settings, settings_for
 
 JOB = {
     "GITLAB_CI": "true",
@@ -271,9 +272,9 @@ async def test_get_job_context_quotes_what_was_asked(sandbox: Sandbox) -> None:
     assert "> Crash [hidden HTML removed]\n> It crashes." in answer
     assert "> First comment" in answer
     async with connect(settings_for(sandbox)) as agent:
-        desk = await agent.call("get_job_context")
-    assert desk.startswith("# This run is not a CI job\nproject: acme/app\n")
-    assert "GITLAB_ACCESS_TOKEN (access token of @maintainer) · scopes: api" in desk
+        local = await agent.call("get_job_context")
+    assert local.startswith("# This run is not a CI job\nproject: acme/app\n")
+    assert "GITLAB_ACCESS_TOKEN (access token of @maintainer) · scopes: api" in local
 
 
 async def test_with_trusted_only_the_words_that_come_without_their_authors_are_withheld(sandbox: Sandbox) -> None:

@@ -1,4 +1,4 @@
-"""Registration in Claude Code's configuration, and what a checkout can make Claude Code do."""
+"""Claude Code's configuration files: the registration of this server, and the files of a checkout that it obeys."""
 
 from gitlab_mcp.claude_code.json_file import RegistrationError
 from gitlab_mcp.claude_code.project_files import acting_files, disable_project_servers, project_servers

@@ -39,7 +39,7 @@ def project_of_remote(remote: str, url: str) -> str:
     """
     gitlab = urlsplit(url)
     try:
-        urlsplit(remote).port  # noqa: B018  # raises for what is no URL
+        urlsplit(remote).port  # noqa: B018  # raises ValueError for an invalid URL
     except ValueError:
         return ""
     if scp := re.fullmatch(r"(?:[\w.-]+@)?([\w.-]+):(?!//)(.+)", remote):

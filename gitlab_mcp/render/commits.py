@@ -2,7 +2,7 @@
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.render.markdown import confirmed, count, facts
-from gitlab_mcp.repository.commit_files import Done
+from gitlab_mcp.repository.commit_files import CommitOutcome
 from gitlab_mcp.safety.sanitize import one_line
 
 
@@ -16,7 +16,7 @@ def commit_row(commit: Entity) -> str:
     )
 
 
-def committed(done: Done, pipelines: str) -> str:
+def committed(done: CommitOutcome, pipelines: str) -> str:
     """Render the answer of commit_files: the commit's id, its branch, and how many files it added, changed and so on.
 
     `pipelines` says which pipelines start for the commit.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mcp.server.mcpserver.tools import Tool
 
-from gitlab_mcp.config.settings import NO_CREDENTIAL, Flags, Settings, SettingsError, read_settings
+from gitlab_mcp.config.settings import Flags, MissingCredential, Settings, read_settings
 from gitlab_mcp.server.binding import bind
 from gitlab_mcp.server.toolsets import MY_WORK, selected
 from gitlab_mcp.tools import TOOLS
@@ -53,9 +53,7 @@ def settings_without_credential(flags: Flags, environ: Mapping[str, str], direct
     """
     try:
         return read_settings(flags, environ, directory)
-    except SettingsError as error:
-        if str(error) != NO_CREDENTIAL:
-            raise
+    except MissingCredential:
         return read_settings(flags, {**environ, "GITLAB_ACCESS_TOKEN": "none-is-needed-for-a-list"}, directory)
 
 

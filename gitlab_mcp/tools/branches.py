@@ -3,7 +3,7 @@
 from gitlab_mcp.errors import Conflict, GitLabRefusal
 from gitlab_mcp.render import branches as render
 from gitlab_mcp.render.pagination import listing
-from gitlab_mcp.repository.branches import creating
+from gitlab_mcp.repository.branches import explain_name_conflict
 from gitlab_mcp.repository.interface import Repository
 from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import tool
@@ -27,7 +27,7 @@ def create_branch(ctx: Ctx, branch: Branch, ref: Ref = "", project: Project = ""
     repository = ctx.repository(target)
     start = ref or repository.default_branch
     try:
-        created = creating(repository, branch, lambda: repository.create_branch(branch, start))
+        created = explain_name_conflict(repository, branch, lambda: repository.create_branch(branch, start))
     except GitLabRefusal as refused:
         if "already exists" not in refused.reason:
             raise

@@ -11,7 +11,7 @@ from gitlab_mcp.render.commits import commit_row, committed
 from gitlab_mcp.render.diffs import comparison, whole_commit
 from gitlab_mcp.render.merge_requests import merge_request_written
 from gitlab_mcp.render.pagination import listing
-from gitlab_mcp.repository.commit_files import Request, commit
+from gitlab_mcp.repository.commit_files import CommitRequest, commit
 from gitlab_mcp.repository.file_actions import RequestedChange
 from gitlab_mcp.repository.interface import Repository
 from gitlab_mcp.tools.context import Ctx
@@ -68,7 +68,7 @@ def commit_files(
     target = ctx.project(project)
     repository = ctx.repository(target)
     changes = [RequestedChange(**action.model_dump()) for action in actions]
-    request = Request(branch, message, ref, changes, paths)
+    request = CommitRequest(branch, message, ref, changes, paths)
     if merge_request:
         request = replace(request, **_merge_request(repository, branch, merge_request))
     done = commit(target, repository, ctx.worktree(target), request)

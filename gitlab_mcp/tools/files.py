@@ -6,7 +6,7 @@ from pydantic import Field
 
 from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.render import files as render
-from gitlab_mcp.repository.reading import blamed, read_file, read_folder
+from gitlab_mcp.repository.reading import read_blame, read_file, read_folder
 from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import tool
 from gitlab_mcp.tools.params import Detail, Folder, PageNumber, Path, Project, Ref
@@ -52,6 +52,6 @@ def get_file(
     repository = ctx.repository(ctx.project(project))
     ref = ref or repository.default_branch
     file = read_file(repository, path, ref)
-    blame = blamed(repository, file, ref, start_line, end_line) if detail == "full" else []
+    blame = read_blame(repository, file, ref, start_line, end_line) if detail == "full" else []
     span = render.Span(start_line, end_line, start_column)
     return render.file(file, ref, span, blame, numbers=line_numbers)

@@ -14,19 +14,13 @@ from gitlab_mcp.sandbox.http.routing import all_routes
 from gitlab_mcp.tools import TOOLS
 from gitlab_mcp.tools.definition import ToolDefinition
 from tests.contract.contract import Contract, endpoint
-from tests.gitlab import get
-from tests.reviewing import NEW, commit, open_for_review, send
-from tests.support import (
-    EVERY_TOOLSET,
-    Agent,
-    allow_job_pushes,
-    checkout,
-    connect,
-    example,
-    job_settings,
-    settings_for,
-)
-from tests.tools.test_commits import clone
+from tests.support.agent import Agent, connect
+from tests.support.ci_job import allow_job_pushes
+from tests.support.git_clones import clone
+from tests.support.gitlab_requests import commit, get, send
+from tests.support.merge_requests import NEW, open_for_review
+from tests.support.settings import EVERY_TOOLSET, checkout, job_settings, settings_for
+from tests.support.tool_arguments import example
 
 CONTRACT = Contract()
 # There only where CI ran, or only on a comment on a line of a diff.

@@ -19,7 +19,7 @@ from tests.e2e.claude import (
     python_for,
 )
 from tests.e2e.model import Call, Model
-from tests.support import REPOSITORY
+from tests.support.paths import REPOSITORY
 
 WORK = "builds/acme/app"
 CONFIGS = [pytest.param("", id="in-home"), pytest.param("config", id="claude-config-dir")]
@@ -139,7 +139,7 @@ def test_the_file_of_the_old_name_is_the_one_that_the_cli_reads() -> None:
 
 @needs_root
 def test_a_user_without_a_home_is_told_what_to_set() -> None:
-    code = "from gitlab_mcp.cli_register import register; register()"
+    code = "from gitlab_mcp.cli.register import register; register()"
     python = python_for(ORDINARY)
     with fresh_place(ORDINARY) as place:
         environ = {**place.environment(**python.variables), "HOME": ""}

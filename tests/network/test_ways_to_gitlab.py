@@ -13,7 +13,8 @@ from gitlab_mcp.config.settings import Credential, Settings, SettingsError
 from gitlab_mcp.sandbox import Sandbox
 from tests.network.certificates import private_ca
 from tests.network.servers import Respond, answering, json_answer, proxy
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.settings import settings_for
 
 CREDENTIAL = Credential("access token", "GITLAB_ACCESS_TOKEN", "glpat-this-is-not-a-real-token")
 

@@ -18,7 +18,7 @@ from gitlab_mcp.config.settings import Credential, Settings
 from gitlab_mcp.tools import TOOLS
 from tests.network.servers import answering, json_answer
 from tests.protocol.process import INITIALIZE, ServerProcess, environment, server
-from tests.support import Agent, connect
+from tests.support.agent import Agent, connect
 
 METHODS = (
     "tools/list",

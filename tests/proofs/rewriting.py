@@ -19,7 +19,9 @@ from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.tools import TOOLS
 from tests.proofs.fault_proxy import FaultProxy, fault_proxy
 from tests.proofs.scenarios import REST, Scenario, nothing
-from tests.support import EVERY_TOOLSET, Agent, connect, example, settings_for
+from tests.support.agent import Agent, connect
+from tests.support.settings import EVERY_TOOLSET, settings_for
+from tests.support.tool_arguments import example
 
 KeyPath = tuple[str | int, ...]
 MISSING = object()

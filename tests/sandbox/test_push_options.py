@@ -36,7 +36,7 @@ class Work:
         return git(self.path, "rev-parse", "HEAD").stdout.strip()
 
     def push(self, *refs: str, options: tuple[str, ...] = ()) -> list[str]:
-        """Push with options; returns what GitLab said, line by line."""
+        """Push with options; returns the lines that GitLab printed."""
         flags = [flag for option in options for flag in ("-o", option)]
         return remote_lines(git(self.path, "push", *flags, "origin", *refs))
 
@@ -249,8 +249,8 @@ def test_one_push_creates_ten_merge_requests_but_not_eleven(work: Work, develope
     work.commit("source")
     eleven = [f"source:refs/heads/b{number}" for number in range(11)]
     lines = work.push(*eleven, options=(CREATE,))
-    told = warning(CREATE, errors="Too many branches pushed (11 were pushed, limit is 10)")
-    assert unwrapped(lines)[0] == f"WARNINGS: {told}"
+    text = warning(CREATE, errors="Too many branches pushed (11 were pushed, limit is 10)")
+    assert unwrapped(lines)[0] == f"WARNINGS: {text}"
     assert len(developer.get("/projects/:p/merge_requests")) == 1
     work.commit("source")
     # The default branch, deleted branches and tags do not count.

@@ -15,7 +15,7 @@ FILE = ".gitlab-ci.yml"
 FOR_MERGE_REQUESTS = "test:\n  rules:\n    - if: $CI_PIPELINE_SOURCE == 'merge_request_event'\n  script: pytest\n"
 
 
-def begun(api: Api, sandbox: Sandbox) -> list[dict[str, Any]]:
+def new_pipelines(api: Api, sandbox: Sandbox) -> list[dict[str, Any]]:
     """The pipelines that are not in the seed data, oldest first."""
     found: list[dict[str, Any]] = api.get(PIPELINES, sort="asc")
     assert found[0]["id"] == sandbox.job.pipeline.id
@@ -53,7 +53,7 @@ def job_work(sandbox: Sandbox, maintainer: Api, tmp_path: Path) -> Path:
 def test_a_push_creates_a_pipeline_for_each_branch(sandbox: Sandbox, work: Path, developer: Api) -> None:
     sha = commit(work)
     git(work, "push", "--quiet", "origin", "HEAD:refs/heads/one", "HEAD:refs/heads/two")
-    one, two = begun(developer, sandbox)
+    one, two = new_pipelines(developer, sandbox)
     assert [(each["ref"], each["sha"], each["source"], each["status"]) for each in (one, two)] == [
         ("one", sha, "push", "created"),
         ("two", sha, "push", "created"),
@@ -69,19 +69,19 @@ def test_tags_deletions_and_branches_without_configuration_create_no_pipeline(
     git(work, "rm", "--quiet", FILE)
     commit(work)
     git(work, "push", "--quiet", "origin", "HEAD:refs/heads/one", "HEAD~1:refs/tags/t1", ":stale/no-commits")
-    assert begun(developer, sandbox) == []
+    assert new_pipelines(developer, sandbox) == []
 
 
 def test_a_push_with_ci_skip_creates_a_skipped_pipeline(sandbox: Sandbox, work: Path, developer: Api) -> None:
     commit(work)
     git(work, "push", "--quiet", "-o", "ci.skip", "origin", "HEAD:refs/heads/one")
-    assert [each["status"] for each in begun(developer, sandbox)] == ["skipped"]
+    assert [each["status"] for each in new_pipelines(developer, sandbox)] == ["skipped"]
 
 
 def test_commits_and_branches_created_over_rest_create_pipelines(sandbox: Sandbox, developer: Api) -> None:
     developer.post("/projects/:p/repository/branches", branch="one", ref="main")
     made = developer.commit("one", {"action": "create", "file_path": "new.txt", "content": "x"})
-    first, second = begun(developer, sandbox)
+    first, second = new_pipelines(developer, sandbox)
     assert (first["ref"], second["ref"], second["sha"]) == ("one", "one", made["id"])
     assert {each["source"] for each in (first, second)} == {"push"}
 
@@ -89,7 +89,7 @@ def test_commits_and_branches_created_over_rest_create_pipelines(sandbox: Sandbo
 def test_the_push_of_a_job_creates_no_pipeline(sandbox: Sandbox, job_work: Path, developer: Api) -> None:
     commit(job_work)
     git(job_work, "push", "--quiet", "origin", "HEAD:refs/heads/one")
-    assert begun(developer, sandbox) == []
+    assert new_pipelines(developer, sandbox) == []
 
 
 def test_a_merge_request_gets_a_pipeline_if_the_configuration_mentions_it(
@@ -97,10 +97,10 @@ def test_a_merge_request_gets_a_pipeline_if_the_configuration_mentions_it(
 ) -> None:
     sha = commit(work, FOR_MERGE_REQUESTS)
     git(work, "push", "--quiet", "origin", "HEAD:refs/heads/one", "HEAD~1:refs/heads/two")
-    before = len(begun(developer, sandbox))
+    before = len(new_pipelines(developer, sandbox))
     for branch in ("one", "two"):
         developer.post("/projects/:p/merge_requests", title=branch, source_branch=branch, target_branch="main")
-    (pipeline,) = begun(developer, sandbox)[before:]
+    (pipeline,) = new_pipelines(developer, sandbox)[before:]
     assert (pipeline["source"], pipeline["sha"], pipeline["status"]) == ("merge_request_event", sha, "created")
     assert pipeline["ref"] == "refs/merge-requests/2/head"
     shown = developer.get("/projects/:p/merge_requests/2/pipelines")
@@ -112,9 +112,9 @@ def test_a_job_that_creates_a_merge_request_creates_only_its_pipeline(
 ) -> None:
     sha = commit(job_work, FOR_MERGE_REQUESTS)
     git(job_work, "push", "--quiet", "-o", "merge_request.create", "origin", "HEAD:refs/heads/one")
-    (pipeline,) = begun(developer, sandbox)
+    (pipeline,) = new_pipelines(developer, sandbox)
     assert (pipeline["source"], pipeline["sha"]) == ("merge_request_event", sha)
     assert developer.get(f"{PIPELINES}/{pipeline['id']}")["user"]["username"] == "developer"
     commit(job_work, "x\n", "new.txt")
     git(job_work, "push", "--quiet", "-o", "merge_request.title=x", "origin", "HEAD:refs/heads/one")
-    assert len(begun(developer, sandbox)) == 1
+    assert len(new_pipelines(developer, sandbox)) == 1

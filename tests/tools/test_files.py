@@ -5,7 +5,8 @@ import base64
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.support import Agent, connect, settings_for
+from tests.support.agent import Agent, connect
+from tests.support.settings import settings_for
 
 
 async def commit(agent: Agent, branch: str, path: str, content: bytes) -> None:
@@ -135,7 +136,6 @@ async def test_an_empty_file_and_lines_after_the_end_are_said(sandbox: Sandbox) 
     "path", ["/etc/passwd", "../x", "src/../../x", ".git/config", "src/.GIT/hooks", "a//b", "a\nb"]
 )
 async def test_a_path_that_no_repository_has_is_refused_without_asking_gitlab(sandbox: Sandbox, path: str) -> None:
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("get_file", path=path)
     assert told.startswith("get_file: path is ")

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.support import connect, job_settings, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import get, writes
+from tests.support.settings import job_settings, settings_for
 
 
 async def test_an_issue_is_created_with_all_that_was_given_and_the_answer_has_its_url(fresh_sandbox: Sandbox) -> None:
@@ -99,7 +100,6 @@ async def test_what_gitlab_drops_in_silence_is_said(fresh_sandbox: Sandbox) -> N
 async def test_a_wrong_milestone_member_day_or_nothing_at_all_is_refused_before_anything_is_written(
     sandbox: Sandbox,
 ) -> None:
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("create_issue", title="x", milestone="9.9")
         assert 'There is no milestone "9.9" here. Open ones: 1.4.' in told
@@ -145,7 +145,6 @@ async def test_the_same_issue_is_made_once_however_its_project_is_named(fresh_sa
 
 
 async def test_labels_that_cannot_all_be_had_are_refused_with_the_reason(sandbox: Sandbox) -> None:
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("update_issue", iid=7, add_labels=["x1", "p1"], remove_labels="X1")
         assert '"x1" is in add_labels and in remove_labels' in told

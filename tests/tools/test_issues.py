@@ -6,7 +6,8 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.state.users import User
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.settings import settings_for
 
 
 async def test_a_list_has_a_row_for_each_issue_and_filters_narrow_it(sandbox: Sandbox) -> None:
@@ -157,7 +158,6 @@ async def test_in_a_project_of_many_members_those_who_are_not_listed_first_are_l
     for number in range(1_000, 1_120):
         members[User(number, f"member-{number}", "Member", world.now())] = 30
     members.update(own)
-    fresh_sandbox.faults.clear()
     async with connect(settings_for(fresh_sandbox)) as agent:
         answer = await agent.call("get_issue", iid=7)
         assert await agent.call("get_issue", iid=7) == answer
@@ -170,7 +170,6 @@ async def test_in_a_project_of_many_members_those_who_are_not_listed_first_are_l
 async def test_the_role_of_an_author_is_asked_for_once_a_run_and_unknown_where_it_cannot_be_learnt(
     sandbox: Sandbox,
 ) -> None:
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         await agent.call("get_issue", iid=7)
         await agent.call("get_issue", iid=7)
@@ -179,4 +178,3 @@ async def test_the_role_of_an_author_is_asked_for_once_a_run_and_unknown_where_i
     sandbox.faults.fail("GET", "/members/all", status=403, times=20)
     async with connect(settings_for(sandbox)) as agent:
         assert "n151 @stranger 2026-11-21 (role unknown)" in await agent.call("get_issue", iid=7)
-    sandbox.faults.clear()

@@ -5,8 +5,9 @@ import time
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.support import connect, settings_for
-from tests.tools.test_job_logs import job_with
+from tests.support.agent import connect
+from tests.support.job_logs import job_with
+from tests.support.settings import settings_for
 
 TOO_OFTEN = "repeats or chooses too often"
 

@@ -3,8 +3,9 @@
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.support import connect, settings_for
-from tests.tools.test_job_logs import job_with, numbered
+from tests.support.agent import connect
+from tests.support.job_logs import job_with, numbered
+from tests.support.settings import settings_for
 
 SECRET = "SUPERSECRETVALUE0123456789abcdef"
 START, END = "section_start:1:step_script\r\x1b[0K", "section_end:2:step_script\r\x1b[0K"

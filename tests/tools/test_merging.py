@@ -4,9 +4,10 @@ import pytest
 
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.reviewing import NEW, OLD, commit, open_for_review, send
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import commit, get, send, writes
+from tests.support.merge_requests import NEW, OLD, open_for_review
+from tests.support.settings import settings_for
 
 
 def opted(sandbox: Sandbox) -> Settings:
@@ -149,7 +150,6 @@ async def test_a_rebase_that_does_not_end_in_time_says_how_to_look(sandbox: Sand
     sandbox.faults.fail("GET", f"/merge_requests/{number}$", status=200, body=going, times=1000)
     async with connect(settings_for(sandbox, toolsets=("default", "merge"), deadline=2.0)) as agent:
         told = await agent.refused("rebase_merge_request", iid=number)
-    sandbox.faults.clear()
     assert "still being rebased" in told
     assert "get_merge_request" in told
 

@@ -8,10 +8,11 @@ import pytest
 
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.support import checkout, connect, settings_for
-from tests.test_writes_happen_once import CONFIRMED, FAULTS, fault
-from tests.tools.test_commits import clone
+from tests.support.agent import connect
+from tests.support.git_clones import clone
+from tests.support.gitlab_requests import get, writes
+from tests.support.settings import checkout, settings_for
+from tests.support.write_faults import CONFIRMED, FAULTS, fault
 
 BRANCH = "feature/verbose-flag"
 

@@ -10,8 +10,9 @@ from gitlab_mcp.config.job_context import JobContext
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.state.model import Job, Pipeline
-from tests.gitlab import get
-from tests.support import connect, job_settings, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import get
+from tests.support.settings import job_settings, settings_for
 
 BRANCH = "feature/verbose-flag"
 

@@ -1,7 +1,8 @@
 """What a project keeps beside code, issues and merge requests."""
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.support import connect, job_settings, settings_for
+from tests.support.agent import connect
+from tests.support.settings import job_settings, settings_for
 
 ASKED = ("default", "project")
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from gitlab_mcp.config.settings import MergeRequestElsewhere
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.reviewing import NEW, OLD, open_for_review, send
-from tests.support import connect, settings_for
-from tests.tools.test_reviews import bodies, threads
+from tests.support.agent import connect
+from tests.support.gitlab_requests import get, send, writes
+from tests.support.merge_requests import NEW, OLD, bodies, open_for_review, threads
+from tests.support.settings import settings_for
 
 ONCE: list[dict[str, Any]] = [{"path": NEW, "line": 4, "body": "once"}]
 

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
-from tests.reviewing import NEW, open_for_review, send
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import get, send
+from tests.support.merge_requests import NEW, open_for_review
+from tests.support.settings import settings_for
 
 
 def suggested(sandbox: Sandbox, number: int) -> dict[str, tuple[str, str]]:

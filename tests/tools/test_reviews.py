@@ -7,21 +7,12 @@ from typing import Any
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.reviewing import ADDED, NEW, OLD, commit, open_for_review, send
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import commit, get, send, writes
+from tests.support.merge_requests import ADDED, NEW, OLD, bodies, open_for_review, threads
+from tests.support.settings import settings_for
 
 CONFIRMING = ("drop before", "drop after", "502", "429")
-
-
-def threads(sandbox: Sandbox, number: int) -> list[dict[str, Any]]:
-    """The first notes of all threads that people began."""
-    found = get(sandbox, f"/merge_requests/{number}/discussions?per_page=100")
-    return [each["notes"][0] for each in found if not each["notes"][0]["system"]]
-
-
-def bodies(sandbox: Sandbox, number: int) -> list[str]:
-    return sorted(note["body"] for note in threads(sandbox, number))
 
 
 async def test_comments_land_on_their_lines_with_a_summary_in_one_go(sandbox: Sandbox) -> None:

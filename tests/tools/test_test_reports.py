@@ -4,7 +4,8 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.state.model import Job, Pipeline, ReportedTest
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.settings import settings_for
 
 BRANCH = "feature/verbose-flag"
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import hashlib
 import os
 import subprocess
 from pathlib import Path
@@ -11,9 +10,10 @@ import pytest
 
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.support import checkout, connect, settings_for
-from tests.tools.test_commits import changes, clone
+from tests.support.agent import connect
+from tests.support.git_clones import changes, clone, snapshot
+from tests.support.gitlab_requests import get, writes
+from tests.support.settings import checkout, settings_for
 
 
 @pytest.fixture
@@ -24,16 +24,6 @@ def work(sandbox: Sandbox, tmp_path: Path) -> Path:
 
 def settings(sandbox: Sandbox, work: Path) -> Settings:
     return settings_for(sandbox, working_directory=checkout(work))
-
-
-def snapshot(folder: Path) -> dict[str, tuple[int, int, str]]:
-    """Mode, modification time and content of everything below a folder."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        status = path.lstat()
-        content = hashlib.sha1(path.read_bytes(), usedforsecurity=False).hexdigest() if path.is_file() else ""
-        found[str(path.relative_to(folder))] = (status.st_mode, status.st_mtime_ns, content)
-    return found
 
 
 def git(work: Path, *arguments: str) -> str:
@@ -418,7 +408,6 @@ async def test_a_merge_request_that_cannot_be_is_refused_before_anything_is_comm
     sandbox: Sandbox,
 ) -> None:
     one = {"message": "m", "actions": [{"path": "x", "content": "x"}]}
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("commit_files", branch="main", merge_request={"title": "T"}, **one)
         assert "cannot be merged into itself" in told

@@ -50,7 +50,7 @@ def _fail_pipeline(world: World, body: bytes) -> EncodedResponse:
         arguments = json.loads(body)
         project = world.project_by_path(arguments["project"])
         if project is None or project.repository.branch(arguments["branch"]) is None:
-            raise ValueError("there is no such branch")
+            raise ValueError("the project or branch does not exist")
     except (ValueError, TypeError, KeyError) as error:
         return _json(400, {"message": f"{type(error).__name__}: {error}"})
     with project.lock:

@@ -66,8 +66,8 @@ def _fetch(target: Repository, source: _Source, has_commit: bool) -> None:
 
 
 def _set_head(target: Repository, source: _Source, heads: list[str], has_commit: bool) -> None:
-    named = source.ask("symbolic-ref", "--quiet", "HEAD")
-    current = named.removeprefix("refs/heads/") if named else None
+    head = source.ask("symbolic-ref", "--quiet", "HEAD")
+    current = head.removeprefix("refs/heads/") if head else None
     if heads or not has_commit:
         default = current if current and (current in heads or not heads) else _likely(source, heads)
         target.set_default_branch(default)

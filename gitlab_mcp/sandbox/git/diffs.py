@@ -123,18 +123,18 @@ def _parse(output: bytes) -> list[FileDiff]:
     raw, _, text = output.partition(b"\x00\x00")
     fields = [field.decode("utf-8", "replace") for field in raw.split(b"\x00")] if raw else []
     patches = _split_patches(text.decode("utf-8", "replace"))
-    found = []
-    at = 0
-    while at < len(fields) and fields[at].startswith(":"):
-        old_mode, new_mode, _, _, status = fields[at][1:].split(" ")
+    file_diffs = []
+    index = 0
+    while index < len(fields) and fields[index].startswith(":"):
+        old_mode, new_mode, _, _, status = fields[index][1:].split(" ")
         renamed = status[0] in "RC"
-        old_path, new_path = fields[at + 1], fields[at + (2 if renamed else 1)]
-        at += 3 if renamed else 2
+        old_path, new_path = fields[index + 1], fields[index + (2 if renamed else 1)]
+        index += 3 if renamed else 2
         # git shows a file that became a symlink as two patches, a deletion and a creation.
         patch = "".join(patches[:2] if status[0] == "T" else patches[:1])
         patches = patches[2:] if status[0] == "T" else patches[1:]
-        found.append(FileDiff(old_path, new_path, old_mode, new_mode, status[0], patch))
-    return found
+        file_diffs.append(FileDiff(old_path, new_path, old_mode, new_mode, status[0], patch))
+    return file_diffs
 
 
 def _split_patches(text: str) -> list[str]:

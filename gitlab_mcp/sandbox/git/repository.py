@@ -190,13 +190,13 @@ class Repository:
         """The commits that git log lists for these arguments."""
         output = self.run("log", "-z", "--encoding=UTF-8", f"--format={_FIELDS}", *arguments, stdin=stdin)
         values = output.split("\x00")
-        found = []
+        commits = []
         for start in range(0, len(values) - 8, 9):
             sha, parents, an, ae, ad, cn, ce, cd, message = values[start : start + 9]
             commit = Commit(sha, tuple(parents.split()), an, ae, _iso(ad), cn, ce, _iso(cd), message)
             self._commits[sha] = commit
-            found.append(commit)
-        return found
+            commits.append(commit)
+        return commits
 
     def merge_base(self, *commits: str) -> str | None:
         """The best common ancestor, or None."""

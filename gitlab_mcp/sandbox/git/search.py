@@ -28,15 +28,15 @@ def search(repository: Repository, sha: str, words: str) -> list[Piece]:
 
 def _by_name(repository: Repository, sha: str, words: str) -> list[Piece]:
     listed = repository.run("ls-tree", "-r", "-z", "--full-tree", sha).split("\0")
-    found = []
+    pieces = []
     for record in filter(None, listed):
         fields, _, path = record.partition("\t")
         mode, _, blob = fields.split()
         if words.lower() in path.lower() and mode != "160000":
             content = repository.git.output(repository.path, "cat-file", "blob", blob)
             readable = len(content) <= _SHOWN_BYTES and b"\0" not in content[:8000]
-            found.append(Piece(path, 1, content.decode("utf-8", "replace") if readable else ""))
-    return found
+            pieces.append(Piece(path, 1, content.decode("utf-8", "replace") if readable else ""))
+    return pieces
 
 
 def _by_content(repository: Repository, sha: str, words: str) -> list[Piece]:

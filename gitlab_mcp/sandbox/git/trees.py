@@ -27,8 +27,8 @@ def list_tree(repository: Repository, commit: str, path: str = "", *, recursive:
     """The entries of a directory, with directories first as in GitLab; None if the directory does not exist."""
     path = path.strip("/")
     if path:
-        found = find(repository, commit, path)
-        if found is None or found.type != "tree":
+        directory = find(repository, commit, path)
+        if directory is None or directory.type != "tree":
             return None
     options = ["-r", "-t"] if recursive else []
     entries = _read(repository, [*options, "-z", "--full-tree", commit, "--", *([f"{path}/"] if path else [])])
@@ -79,10 +79,10 @@ def is_blob(repository: Repository, sha: str) -> bool:
 
 def last_commit(repository: Repository, commit: str, path: str) -> str:
     """The newest ancestor of a commit (or the commit itself) that changed a path."""
-    found = repository.git.output(
+    output = repository.git.output(
         repository.path, "--literal-pathspecs", "log", "-1", "--format=%H", commit, "--", path
     )
-    return found.decode().strip() or commit
+    return output.decode().strip() or commit
 
 
 def blame(repository: Repository, commit: str, path: str, first: int, last: int) -> list[tuple[Commit, list[str]]]:

@@ -22,8 +22,8 @@ def _projects(call: Call) -> list[Project]:
 @route("GET", "/issues", f"{FILTERS} state:enum(opened|closed|all)=all {_ORDER}", user_needed=True)
 def list_issues(call: Call) -> Response:
     everything = [issue for project in _projects(call) for issue in list(project.issues.values())]
-    found = [one for one in everything if permissions.may_read_issue(call.user, one)]
-    return paginate(call, filtered(call, found), lambda one: issues.issue(call.world, one, subscribed=False))
+    readable = [one for one in everything if permissions.may_read_issue(call.user, one)]
+    return paginate(call, filtered(call, readable), lambda one: issues.issue(call.world, one, subscribed=False))
 
 
 @route(
@@ -34,7 +34,7 @@ def list_issues(call: Call) -> Response:
 )
 def list_merge_requests(call: Call) -> Response:
     readable = [project for project in _projects(call) if permissions.may_read_code(call.user, project)]
-    found = [one for project in readable for one in list(project.merge_requests.values())]
+    listed = [one for project in readable for one in list(project.merge_requests.values())]
     if name := call.get("reviewer_username"):
-        found = [one for one in found if any(user.username == name for user in one.reviewers)]
-    return paginate(call, filtered(call, found), lambda one: merge_requests.merge_request_basic(call.world, one))
+        listed = [one for one in listed if any(user.username == name for user in one.reviewers)]
+    return paginate(call, filtered(call, listed), lambda one: merge_requests.merge_request_basic(call.world, one))

@@ -37,8 +37,8 @@ def _entity(call: Call, name: str, sha: str, merged: set[str] | None = None) -> 
 def list_branches(call: Call) -> Response:
     call.require_code()
     repo = call.project.repository
-    found = repo.branches()
-    names = sorted(found)
+    branches = repo.branches()
+    names = sorted(branches)
     if search := call.get("search"):
         names = [name for name in names if _matches(name, search)]
     if pattern := call.get("regex"):
@@ -46,12 +46,12 @@ def list_branches(call: Call) -> Response:
             names = [name for name in names if re.search(pattern, name)]
         except re.error as error:
             raise invalid_parameter(f"regex is an invalid regular expression: {error}") from error
-    commits = repo.commits([found[name] for name in names])
+    commits = repo.commits([branches[name] for name in names])
     if (call.get("sort") or "").startswith("updated"):
-        names.sort(key=lambda name: commits[found[name]].committed_at, reverse=call.get("sort") == "updated_desc")
+        names.sort(key=lambda name: commits[branches[name]].committed_at, reverse=call.get("sort") == "updated_desc")
     page_of(call)
     merged = repo.merged_branches(repo.default_branch) if repo.branch(repo.default_branch) else set()
-    return paginate(call, names, lambda name: _entity(call, name, found[name], merged))
+    return paginate(call, names, lambda name: _entity(call, name, branches[name], merged))
 
 
 def _matches(name: str, search: str) -> bool:

@@ -83,31 +83,31 @@ def get_commit(call: Call) -> Any:
 @route("GET", f"{_ALL}/:sha/diff", "unidiff:bool")
 def get_diff(call: Call) -> Response:
     commit = commit_of_path(call)
-    found = of_commit(call.project.repository, commit.sha, commit.parents)
-    return paginate(call, found, lambda each: repository.diff(each, unidiff=bool(call.get("unidiff"))))
+    file_diffs = of_commit(call.project.repository, commit.sha, commit.parents)
+    return paginate(call, file_diffs, lambda each: repository.diff(each, unidiff=bool(call.get("unidiff"))))
 
 
 @route("GET", f"{_ALL}/:sha/merge_requests", "state:enum(opened|closed|locked|merged|all)", job_token=True)
 def get_merge_requests(call: Call) -> Response:
     commit = commit_of_path(call)
     repo = call.project.repository
-    found = []
+    merge_requests = []
     for merge_request in list(call.project.merge_requests.values()):
         version = merge_request.version
         inside = commit.sha in repo.run("rev-list", f"{version.base}..{version.head}").split()
         if inside or commit.sha in (merge_request.merge_commit_sha, merge_request.squash_commit_sha):
-            found.append(merge_request)
+            merge_requests.append(merge_request)
     if call.get("state") not in (None, "all"):
-        found = [each for each in found if each.state == call.params["state"]]
-    return paginate(call, found, lambda each: merge_request_basic(call.world, each))
+        merge_requests = [each for each in merge_requests if each.state == call.params["state"]]
+    return paginate(call, merge_requests, lambda each: merge_request_basic(call.world, each))
 
 
 @route("GET", f"{_ALL}/:sha/refs", "type:enum(branch|tag|all)=all")
 def get_refs(call: Call) -> Response:
     commit = commit_of_path(call)
     repo = call.project.repository
-    found = []
+    refs = []
     for kind, prefix in (("branch", "refs/heads/"), ("tag", "refs/tags/")):
         if call.get("type") in (kind, "all"):
-            found += [{"type": kind, "name": name} for name in repo.refs(prefix, f"--contains={commit.sha}")]
-    return paginate(call, found, lambda each: each)
+            refs += [{"type": kind, "name": name} for name in repo.refs(prefix, f"--contains={commit.sha}")]
+    return paginate(call, refs, lambda each: each)

@@ -37,8 +37,8 @@ def threads(notes_in_order: list[Note]) -> list[list[Note]]:
 @noteable_route("GET", "discussions")
 def list_discussions(call: Call) -> Response:
     noteable = noteable_of(call)
-    found = threads(readable_notes(call, noteable))
-    return paginate(call, found, lambda each: notes.discussion(call.world, noteable, each))
+    discussions = threads(readable_notes(call, noteable))
+    return paginate(call, discussions, lambda each: notes.discussion(call.world, noteable, each))
 
 
 @noteable_route("GET", "discussions/:discussion_id")

@@ -29,10 +29,10 @@ def _mine(call: Call, merge_request: MergeRequest) -> list[DraftNote]:
 
 def _draft(call: Call, merge_request: MergeRequest) -> DraftNote:
     number = call.number("draft_note_id", "")
-    found = next((draft for draft in _mine(call, merge_request) if draft.id == number), None)
-    if found is None:
+    match = next((draft for draft in _mine(call, merge_request) if draft.id == number), None)
+    if match is None:
         raise not_found()
-    return found
+    return match
 
 
 def _thread(call: Call, merge_request: MergeRequest, thread: str) -> list[Note]:

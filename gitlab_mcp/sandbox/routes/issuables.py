@@ -230,8 +230,8 @@ def people(call: Call, ids: Sequence[int]) -> list[User]:
 
 def _milestone(call: Call, issuable: Issuable) -> Milestone | None:
     number, title = call.get("milestone_id"), call.get("milestone")
-    known = issuable.project.milestones
-    return next((each for each in known if each.id == number or (title and each.title == title)), None)
+    milestones = issuable.project.milestones
+    return next((each for each in milestones if each.id == number or (title and each.title == title)), None)
 
 
 def initial_fields(call: Call, issuable: Issuable) -> None:

@@ -20,15 +20,15 @@ from gitlab_mcp.sandbox.text import references
 @route("GET", "/projects/:id/issues/:issue_iid/related_merge_requests")
 def related_merge_requests(call: Call) -> Response:
     numbers = issues.mentioning(call.issue())
-    found = [call.project.merge_requests[number] for number in numbers]
-    return paginate(call, found, lambda one: merge_request_basic(call.world, one))
+    merge_requests = [call.project.merge_requests[number] for number in numbers]
+    return paginate(call, merge_requests, lambda one: merge_request_basic(call.world, one))
 
 
 @route("GET", "/projects/:id/issues/:issue_iid/closed_by")
 def closed_by(call: Call) -> Response:
     issue = call.issue()
-    found = [one for one in list(call.project.merge_requests.values()) if issue in references.closes(one)]
-    return paginate(call, found, lambda one: merge_request_basic(call.world, one))
+    merge_requests = [one for one in list(call.project.merge_requests.values()) if issue in references.closes(one)]
+    return paginate(call, merge_requests, lambda one: merge_request_basic(call.world, one))
 
 
 @route("GET", "/projects/:id/issues/:issue_iid/links")
@@ -63,10 +63,10 @@ def get_link(call: Call) -> Any:
 
 def _link(call: Call, issue: Issue) -> IssueLink:
     number = call.number("issue_link_id", "")
-    found = next((one for one in issue.links if one.id == number and _readable(call, one)), None)
-    if found is None:
+    link = next((one for one in issue.links if one.id == number and _readable(call, one)), None)
+    if link is None:
         raise not_found()
-    return found
+    return link
 
 
 def _target(call: Call) -> Issue:

@@ -36,15 +36,15 @@ _FIELDS = f"{FIELDS} due_date:date confidential:bool {_TYPE} created_at:dt updat
     job_token=True,
 )
 def list_issues(call: Call) -> Response:
-    found = [one for one in list(call.project.issues.values()) if permissions.may_read_issue(call.user, one)]
+    listed = [one for one in list(call.project.issues.values()) if permissions.may_read_issue(call.user, one)]
     if call.has("confidential"):
-        found = [one for one in found if one.confidential == call.params["confidential"]]
+        listed = [one for one in listed if one.confidential == call.params["confidential"]]
     if call.has("issue_type"):
-        found = [one for one in found if one.issue_type == call.params["issue_type"]]
+        listed = [one for one in listed if one.issue_type == call.params["issue_type"]]
     if call.get("due_date") == "0":
-        found = [one for one in found if one.due_date is None]
+        listed = [one for one in listed if one.due_date is None]
     details = bool(call.get("with_labels_details"))
-    return paginate(call, filtered(call, found), lambda one: issues.issue(
+    return paginate(call, filtered(call, listed), lambda one: issues.issue(
         call.world, one, labels_details=details, subscribed=False
     ))  # fmt: skip
 

@@ -17,14 +17,14 @@ from gitlab_mcp.sandbox.state.world import World
 
 def labels_named(world: World, project: Project, names: list[str], *, create: bool = True) -> list[Label]:
     """The labels with these names; GitLab docs: labels that do not exist are created."""
-    found = []
+    labels = []
     for name in names:
         label = next((one for one in list(project.labels.values()) if one.name.lower() == name.lower()), None)
         if label is None and create:
             label = project.labels[name] = Label(world.next_id("label"), name)
-        if label is not None and label not in found:
-            found.append(label)
-    return found
+        if label is not None and label not in labels:
+            labels.append(label)
+    return labels
 
 
 def _label(call: Call) -> Label:
@@ -37,11 +37,11 @@ def _label(call: Call) -> Label:
 
 @route("GET", "/projects/:id/labels", "with_counts:bool search include_ancestor_groups:bool archived:bool")
 def list_labels(call: Call) -> Response:
-    found = sorted(call.project.labels.values(), key=lambda one: one.name.lower())
+    labels = sorted(call.project.labels.values(), key=lambda one: one.name.lower())
     if search := call.get("search"):
-        found = [one for one in found if search.lower() in f"{one.name} {one.description or ''}".lower()]
+        labels = [one for one in labels if search.lower() in f"{one.name} {one.description or ''}".lower()]
     counts = bool(call.get("with_counts"))
-    return paginate(call, found, lambda one: projects.label(call.project, one, counts=counts))
+    return paginate(call, labels, lambda one: projects.label(call.project, one, counts=counts))
 
 
 @route("POST", "/projects/:id/labels", "name* color* description priority:int")

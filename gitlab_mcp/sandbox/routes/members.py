@@ -17,12 +17,12 @@ _LEVELS = (5, 10, 15, 20, 25, 30, 40, 50)
 @route("GET", "/projects/:id/members", "query user_ids:ints")
 @route("GET", "/projects/:id/members/all", "query user_ids:ints")
 def list_members(call: Call) -> Response:
-    found = list(call.project.members)
+    members = list(call.project.members)
     if query := call.get("query"):
-        found = [user for user in found if query.lower() in f"{user.username} {user.name}".lower()]
+        members = [user for user in members if query.lower() in f"{user.username} {user.name}".lower()]
     if call.has("user_ids"):
-        found = [user for user in found if user.id in call.params["user_ids"]]
-    return paginate(call, found, lambda user: users.member(call.world, call.project, user))
+        members = [user for user in members if user.id in call.params["user_ids"]]
+    return paginate(call, members, lambda user: users.member(call.world, call.project, user))
 
 
 @route("GET", "/projects/:id/members/:user_id")

@@ -44,23 +44,23 @@ _FIELDS = f"{FIELDS} reviewer_ids:ints remove_source_branch:bool allow_collabora
 def list_merge_requests(call: Call) -> Response:
     call.require_code()
     check_exclusive(call, ("wip", "draft"), ("reviewer_id", "reviewer_username"))
-    found = list(call.project.merge_requests.values())
+    listed = list(call.project.merge_requests.values())
     for field in ("source_branch", "target_branch"):
         if call.get(field):
-            found = [one for one in found if getattr(one, field) == call.params[field]]
+            listed = [one for one in listed if getattr(one, field) == call.params[field]]
     draft = call.get("draft") if call.has("draft") else {"yes": True, "no": False}.get(call.get("wip"))
     if draft is not None:
-        found = [one for one in found if one.draft == draft]
+        listed = [one for one in listed if one.draft == draft]
     if name := call.get("reviewer_username"):
-        found = [one for one in found if any(user.username == name for user in one.reviewers)]
+        listed = [one for one in listed if any(user.username == name for user in one.reviewers)]
     if (reviewer := call.get("reviewer_id")) not in (None, ""):
-        found = [one for one in found if _reviewed_by(one, str(reviewer))]
+        listed = [one for one in listed if _reviewed_by(one, str(reviewer))]
     if call.get("view") == "simple":
-        return paginate(call, filtered(call, found), lambda one: merge_requests.merge_request_simple(call.world, one))
+        return paginate(call, filtered(call, listed), lambda one: merge_requests.merge_request_simple(call.world, one))
     details = bool(call.get("with_labels_details"))
     return paginate(
         call,
-        filtered(call, found),
+        filtered(call, listed),
         lambda one: merge_requests.merge_request_basic(call.world, one, labels_details=details),
     )
 
@@ -162,21 +162,21 @@ def delete_merge_request(call: Call) -> Any:
 
 @route("GET", "/projects/:id/merge_requests/:merge_request_iid/closes_issues")
 def closes_issues(call: Call) -> Response:
-    found = [one for one in references.closes(call.merge_request()) if permissions.may_read_issue(call.user, one)]
-    return paginate(call, found, lambda one: issue(call.world, one, subscribed=False))
+    closed = [one for one in references.closes(call.merge_request()) if permissions.may_read_issue(call.user, one)]
+    return paginate(call, closed, lambda one: issue(call.world, one, subscribed=False))
 
 
 @route("GET", "/projects/:id/merge_requests/:merge_request_iid/participants")
 def participants(call: Call) -> Response:
     merge_request = call.merge_request()
-    found = dict.fromkeys(
+    people = dict.fromkeys(
         [
             merge_request.author,
             *merge_request.assignees,
             *(note.author for note in merge_request.notes if not note.system),
         ]
     )
-    return paginate(call, list(found), lambda user: user_basic(call.world, user))
+    return paginate(call, list(people), lambda user: user_basic(call.world, user))
 
 
 @route("GET", "/projects/:id/merge_requests/:merge_request_iid/pipelines")

@@ -26,16 +26,16 @@ def _milestone(call: Call) -> Milestone:
 
 @route("GET", "/projects/:id/milestones", "state:enum(active|closed|all)=all iids:ints title search")
 def list_milestones(call: Call) -> Response:
-    found = list(call.project.milestones)[::-1]
+    milestones = list(call.project.milestones)[::-1]
     if call.get("state") != "all":
-        found = [one for one in found if one.state == call.get("state")]
+        milestones = [one for one in milestones if one.state == call.get("state")]
     if call.has("iids"):
-        found = [one for one in found if one.iid in call.params["iids"]]
+        milestones = [one for one in milestones if one.iid in call.params["iids"]]
     if title := call.get("title"):
-        found = [one for one in found if one.title == title]
+        milestones = [one for one in milestones if one.title == title]
     if search := call.get("search"):
-        found = [one for one in found if search.lower() in f"{one.title} {one.description}".lower()]
-    return paginate(call, found, lambda one: projects.milestone(call.world, call.project, one))
+        milestones = [one for one in milestones if search.lower() in f"{one.title} {one.description}".lower()]
+    return paginate(call, milestones, lambda one: projects.milestone(call.world, call.project, one))
 
 
 @route("POST", "/projects/:id/milestones", "title* description due_date:date start_date:date")
@@ -87,8 +87,8 @@ def delete_milestone(call: Call) -> Any:
 @route("GET", "/projects/:id/milestones/:milestone_id/issues")
 def list_issues(call: Call) -> Response:
     milestone = _milestone(call)
-    found = [one for one in list(call.project.issues.values()) if one.milestone is milestone]
-    readable = [one for one in found if permissions.may_read_issue(call.user, one)]
+    listed = [one for one in list(call.project.issues.values()) if one.milestone is milestone]
+    readable = [one for one in listed if permissions.may_read_issue(call.user, one)]
     return paginate(call, readable, lambda one: issue_basic(call.world, one))
 
 
@@ -96,5 +96,5 @@ def list_issues(call: Call) -> Response:
 def list_merge_requests(call: Call) -> Response:
     milestone = _milestone(call)
     call.require_code()
-    found = [one for one in list(call.project.merge_requests.values()) if one.milestone is milestone]
-    return paginate(call, found, lambda one: merge_request_basic(call.world, one))
+    listed = [one for one in list(call.project.merge_requests.values()) if one.milestone is milestone]
+    return paginate(call, listed, lambda one: merge_request_basic(call.world, one))

@@ -45,18 +45,18 @@ def readable_notes(call: Call, issuable: Issuable) -> list[Note]:
 def note_of(call: Call, issuable: Issuable) -> Note:
     """The note of the path; raises 404."""
     number = call.number("note_id", "")
-    found = next((each for each in readable_notes(call, issuable) if each.id == number), None)
-    if found is None:
+    note = next((each for each in readable_notes(call, issuable) if each.id == number), None)
+    if note is None:
         raise not_found()
-    return found
+    return note
 
 
 def thread_of(call: Call, issuable: Issuable, name: str = "discussion_id") -> list[Note]:
     """The notes of the thread of the path; raises 404."""
-    found = [each for each in readable_notes(call, issuable) if each.discussion_id == call.path[name]]
-    if not found:
+    notes = [each for each in readable_notes(call, issuable) if each.discussion_id == call.path[name]]
+    if not notes:
         raise not_found("Discussion")
-    return found
+    return notes
 
 
 def require_comment(call: Call, issuable: Issuable) -> None:

@@ -42,25 +42,25 @@ def get_own_job(call: Call) -> Any:
 )
 def list_pipelines(call: Call) -> Response:
     call.require_code()
-    found = list(call.project.pipelines.values())
+    listed = list(call.project.pipelines.values())
     if scope := call.get("scope"):
-        found = [one for one in found if _SCOPES[scope](one)]
+        listed = [one for one in listed if _SCOPES[scope](one)]
     for name in ("status", "ref", "sha", "source"):
         if call.get(name):
-            found = [one for one in found if getattr(one, name) == call.params[name]]
+            listed = [one for one in listed if getattr(one, name) == call.params[name]]
     if username := call.get("username"):
-        found = [one for one in found if one.user.username == username]
-    found.sort(key=lambda one: one.id, reverse=call.get("sort") == "desc")
-    return paginate(call, found, lambda one: pipelines.pipeline_basic(call.world, one))
+        listed = [one for one in listed if one.user.username == username]
+    listed.sort(key=lambda one: one.id, reverse=call.get("sort") == "desc")
+    return paginate(call, listed, lambda one: pipelines.pipeline_basic(call.world, one))
 
 
 def pipeline_of(call: Call) -> Pipeline:
     """The pipeline of the path. Raises 404."""
     call.require_code()
-    found = call.project.pipelines.get(call.number("pipeline_id", "Pipeline"))
-    if found is None:
+    pipeline = call.project.pipelines.get(call.number("pipeline_id", "Pipeline"))
+    if pipeline is None:
         raise not_found("Pipeline")
-    return found
+    return pipeline
 
 
 @route("GET", "/projects/:id/pipelines/:pipeline_id", job_token=True)
@@ -68,10 +68,10 @@ def get_pipeline(call: Call) -> Any:
     return pipelines.pipeline_with_metadata(call.world, pipeline_of(call))
 
 
-def _job_list(call: Call, found: list[Job]) -> Response:
+def _job_list(call: Call, jobs: list[Job]) -> Response:
     if scope := call.get("scope"):
-        found = [one for one in found if one.status in scope]
-    return paginate(call, found[::-1], lambda one: pipelines.job(call.world, one))
+        jobs = [one for one in jobs if one.status in scope]
+    return paginate(call, jobs[::-1], lambda one: pipelines.job(call.world, one))
 
 
 @route(
@@ -82,8 +82,8 @@ def _job_list(call: Call, found: list[Job]) -> Response:
     job_token=True,
 )
 def list_pipeline_jobs(call: Call) -> Response:
-    found = pipeline_of(call).jobs
-    return _job_list(call, [job for job in found if not job.retried or call.get("include_retried")])
+    jobs = pipeline_of(call).jobs
+    return _job_list(call, [job for job in jobs if not job.retried or call.get("include_retried")])
 
 
 @route("GET", "/projects/:id/jobs", "scope:list ref", user_needed=True, job_token=True)

@@ -36,23 +36,23 @@ _SETTINGS = " ".join(
     "order_by:enum(id|name|path|created_at|updated_at|last_activity_at|similarity|star_count)=created_at",
 )
 def list_projects(call: Call) -> Response:
-    found = [one for one in list(call.world.projects.values()) if permissions.may_see(call.user, one)]
+    listed = [one for one in list(call.world.projects.values()) if permissions.may_see(call.user, one)]
     if search := call.get("search"):
-        where = "full_path" if call.get("search_namespaces") else "path"
-        found = [one for one in found if search.lower() in f"{getattr(one, where)} {one.name}".lower()]
+        field = "full_path" if call.get("search_namespaces") else "path"
+        listed = [one for one in listed if search.lower() in f"{getattr(one, field)} {one.name}".lower()]
     if call.get("membership"):
-        found = [one for one in found if permissions.role(call.user, one)]
+        listed = [one for one in listed if permissions.role(call.user, one)]
     if call.get("owned"):
-        found = [one for one in found if permissions.role(call.user, one) >= OWNER]
+        listed = [one for one in listed if permissions.role(call.user, one) >= OWNER]
     if call.has("min_access_level"):
-        found = [one for one in found if permissions.role(call.user, one) >= call.params["min_access_level"]]
+        listed = [one for one in listed if permissions.role(call.user, one) >= call.params["min_access_level"]]
     if call.has("archived"):
-        found = [one for one in found if one.archived == call.params["archived"]]
+        listed = [one for one in listed if one.archived == call.params["archived"]]
     if call.has("visibility"):
-        found = [one for one in found if one.visibility == call.params["visibility"]]
+        listed = [one for one in listed if one.visibility == call.params["visibility"]]
     key = call.get("order_by")
-    found.sort(key=lambda one: (_order(one, key), one.id), reverse=call.get("sort") == "desc")
-    return paginate(call, found, lambda one: projects.project_basic(call.world, one, call.user))
+    listed.sort(key=lambda one: (_order(one, key), one.id), reverse=call.get("sort") == "desc")
+    return paginate(call, listed, lambda one: projects.project_basic(call.world, one, call.user))
 
 
 def _order(project: Project, key: str | None) -> str:

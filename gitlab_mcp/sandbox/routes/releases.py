@@ -39,8 +39,8 @@ def _entity(call: Call, one: Release) -> dict[str, Any]:
 
 @route("GET", _ALL, "order_by:enum(released_at|created_at)=released_at sort:enum(asc|desc)=desc", job_token=True)
 def list_releases(call: Call) -> Response:
-    found = sorted(call.project.releases, key=lambda one: one.released_at, reverse=call.get("sort") == "desc")
-    return paginate(call, found, lambda one: _entity(call, one))
+    releases = sorted(call.project.releases, key=lambda one: one.released_at, reverse=call.get("sort") == "desc")
+    return paginate(call, releases, lambda one: _entity(call, one))
 
 
 @route("POST", _ALL, "tag_name* name description ref released_at:dt")

@@ -16,7 +16,7 @@ def search_blobs(call: Call) -> Response:
     repo = call.project.repository
     ref = call.get("ref") or repo.default_branch
     sha = repo.resolve(ref)
-    found = search(repo, sha, call.params["search"]) if sha else []
+    pieces = search(repo, sha, call.params["search"]) if sha else []
 
     def present(piece: Piece) -> dict[str, Any]:
         return {
@@ -30,4 +30,4 @@ def search_blobs(call: Call) -> Response:
             "project_id": call.project.id,
         }
 
-    return paginate(call, found, present)
+    return paginate(call, pieces, present)

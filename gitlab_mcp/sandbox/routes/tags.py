@@ -26,27 +26,27 @@ _ALL = "/projects/:id/repository/tags"
 def list_tags(call: Call) -> Response:
     call.require_code()
     repo = call.project.repository
-    found = repo.tags()
+    tags = repo.tags()
     if search := call.get("search"):
-        found = [tag for tag in found if search.strip("^$") in tag.name]
-    commits = repo.commits([tag.commit for tag in found])
+        tags = [tag for tag in tags if search.strip("^$") in tag.name]
+    commits = repo.commits([tag.commit for tag in tags])
     match call.get("order_by"):
         case "name":
-            found.sort(key=lambda tag: tag.name)
+            tags.sort(key=lambda tag: tag.name)
         case "version":
-            found.sort(key=lambda tag: [int(part) for part in re.findall(r"\d+", tag.name)])
+            tags.sort(key=lambda tag: [int(part) for part in re.findall(r"\d+", tag.name)])
         case _:
-            found.sort(key=lambda tag: (tag.tagged_at or commits[tag.commit].committed_at, tag.name))
+            tags.sort(key=lambda tag: (tag.tagged_at or commits[tag.commit].committed_at, tag.name))
     if call.get("sort") == "desc":
-        found.reverse()
-    return paginate(call, found, lambda tag: repository.tag(call.world, call.project, tag, commits[tag.commit]))
+        tags.reverse()
+    return paginate(call, tags, lambda tag: repository.tag(call.world, call.project, tag, commits[tag.commit]))
 
 
 def _tag(call: Call, name: str) -> TagRef:
-    found = next((tag for tag in call.project.repository.tags() if tag.name == name), None)
-    if found is None:
+    match = next((tag for tag in call.project.repository.tags() if tag.name == name), None)
+    if match is None:
         raise not_found("Tag")
-    return found
+    return match
 
 
 @route("GET", f"{_ALL}/:tag_name", job_token=True)

@@ -21,10 +21,10 @@ def _changeable(call: Call) -> Issuable:
 
 
 def _seconds(call: Call) -> int:
-    found = durations.parse_duration(call.params["duration"])
-    if found is None:
+    seconds = durations.parse_duration(call.params["duration"])
+    if seconds is None:
         raise bad_request({"base": ["Time estimate must have a valid format and be greater than or equal to zero."]})
-    return found
+    return seconds
 
 
 @noteable_route("GET", "time_stats")

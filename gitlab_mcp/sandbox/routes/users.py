@@ -30,12 +30,12 @@ def get_me(call: Call) -> Any:
 
 @route("GET", "/users", "username search")
 def list_users(call: Call) -> Response:
-    found = list(call.world.users.values())
+    listed = list(call.world.users.values())
     if username := call.get("username"):
-        found = [user for user in found if user.username == username.lower()]
+        listed = [user for user in listed if user.username == username.lower()]
     if search := call.get("search"):
-        found = [user for user in found if search.lower() in f"{user.username} {user.name}".lower()]
-    return paginate(call, found[::-1], lambda user: users.user_basic(call.world, user))
+        listed = [user for user in listed if search.lower() in f"{user.username} {user.name}".lower()]
+    return paginate(call, listed[::-1], lambda user: users.user_basic(call.world, user))
 
 
 @route("GET", "/users/:user_id")

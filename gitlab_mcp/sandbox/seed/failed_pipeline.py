@@ -14,12 +14,12 @@ from gitlab_mcp.sandbox.state.world import World
 
 def create(world: World, project: Project, branch: str) -> Pipeline:
     """Create a failed pipeline for the newest commit of `branch`."""
-    begun = at(11, 23, 9)
+    started_at = at(11, 23, 9)
     iid = max((one.iid for one in project.pipelines.values()), default=0) + 1
     sha = project.repository.branch(branch) or ZERO
     user = person(world, "developer")
-    pipeline = Pipeline(world.next_id("pipeline"), iid, project, branch, sha, user, begun, "failed", "push")
-    pipeline.finished_at = begun + minutes(6)
+    pipeline = Pipeline(world.next_id("pipeline"), iid, project, branch, sha, user, started_at, "failed", "push")
+    pipeline.finished_at = started_at + minutes(6)
     project.pipelines[pipeline.id] = pipeline
 
     def add(name: str, stage: str, start: datetime, state: str = "success", log: bytes = b"") -> Job:
@@ -27,14 +27,14 @@ def create(world: World, project: Project, branch: str) -> Pipeline:
         pipeline.jobs.append(job)
         return job
 
-    add("compile", "build", begun, log=job_logs.passed(["python -m compileall src"], ["Listing 'src'..."]))
-    first = add("unit", "test", begun + minutes(2), "failed", job_logs.unavailable())
+    add("compile", "build", started_at, log=job_logs.passed(["python -m compileall src"], ["Listing 'src'..."]))
+    first = add("unit", "test", started_at + minutes(2), "failed", job_logs.unavailable())
     first.failure_reason, first.retried = "runner_system_failure", True
-    lint = add("lint", "test", begun + minutes(2), "failed", job_logs.lint())
+    lint = add("lint", "test", started_at + minutes(2), "failed", job_logs.lint())
     lint.allow_failure = True
-    add("types", "test", begun + minutes(2), log=job_logs.passed(["mypy src"], ["Success: no issues found"]))
+    add("types", "test", started_at + minutes(2), log=job_logs.passed(["mypy src"], ["Success: no issues found"]))
     skipped = Job(world.next_id("job"), "release", "deploy", pipeline, state="skipped")
     pipeline.jobs.append(skipped)
-    unit = add("unit", "test", begun + minutes(4), "failed", job_logs.unit())
+    unit = add("unit", "test", started_at + minutes(4), "failed", job_logs.unit())
     unit.tests += job_logs.unit_tests()
     return pipeline

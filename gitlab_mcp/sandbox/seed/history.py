@@ -24,18 +24,18 @@ class History:
         message: str,
         files: Mapping[str, str | bytes | tuple[str, str | bytes]],
         *,
-        gone: tuple[str, ...] = (),
+        deleted: tuple[str, ...] = (),
         start: str = "",
         merge: str = "",
     ) -> None:
         """Add a commit. `files` maps paths to text, bytes or (mode, content); a new branch begins at `start`."""
         text = message.encode()
-        who = f"{author.title()} <{author}@example.com> {int(when.timestamp())} +0000".encode()
-        lines = [b"commit refs/heads/" + branch.encode(), b"author " + who, b"committer " + who]
+        signature = f"{author.title()} <{author}@example.com> {int(when.timestamp())} +0000".encode()
+        lines = [b"commit refs/heads/" + branch.encode(), b"author " + signature, b"committer " + signature]
         lines += [b"data %d" % len(text), text]
         lines += [b"from refs/heads/" + start.encode()] if start else []
         lines += [b"merge refs/heads/" + merge.encode()] if merge else []
-        lines += [b'D "' + path.encode() + b'"' for path in gone]
+        lines += [b'D "' + path.encode() + b'"' for path in deleted]
         self._parts.append(b"\n".join(lines) + b"\n")
         for path, value in files.items():
             mode, content = value if isinstance(value, tuple) else ("100644", value)
@@ -53,8 +53,8 @@ class History:
     def tag(self, name: str, author: str, when: datetime, message: str, branch: str) -> None:
         """Add an annotated tag of the newest commit of a branch."""
         text = message.encode()
-        who = f"{author.title()} <{author}@example.com> {int(when.timestamp())} +0000"
-        head = f"tag {name}\nfrom refs/heads/{branch}\ntagger {who}\ndata {len(text)}\n"
+        signature = f"{author.title()} <{author}@example.com> {int(when.timestamp())} +0000"
+        head = f"tag {name}\nfrom refs/heads/{branch}\ntagger {signature}\ndata {len(text)}\n"
         self._parts.append(head.encode() + text + b"\n")
 
     def write(self, repository: Repository) -> None:

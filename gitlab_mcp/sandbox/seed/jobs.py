@@ -14,16 +14,16 @@ from gitlab_mcp.sandbox.state.world import World
 def populate(world: World, project: Project) -> tuple[Job, dict[str, str]]:
     """Create the pipeline; returns the running job, and the tokens of both jobs by name."""
     branch = project.repository.default_branch
-    begun, user = at(11, 22, 9), person(world, "developer")
+    started_at, user = at(11, 22, 9), person(world, "developer")
     pipeline = Pipeline(
-        world.next_id("pipeline"), 1, project, branch, project.repository.branch(branch) or ZERO, user, begun
+        world.next_id("pipeline"), 1, project, branch, project.repository.branch(branch) or ZERO, user, started_at
     )
     project.pipelines[pipeline.id] = pipeline
-    over = Job(world.next_id("job"), "prepare", ".pre", pipeline, begun, begun + minutes(1))
-    runs = Job(world.next_id("job"), "claude", "ai", pipeline, begun + minutes(1))
-    pipeline.jobs += [over, runs]
+    finished = Job(world.next_id("job"), "prepare", ".pre", pipeline, started_at, started_at + minutes(1))
+    running = Job(world.next_id("job"), "claude", "ai", pipeline, started_at + minutes(1))
+    pipeline.jobs += [finished, running]
     tokens: dict[str, str] = {}
-    for name, job in (("job", runs), ("job_ended", over)):
+    for name, job in (("job", running), ("job_ended", finished)):
         tokens[name] = f"glcbt-64_{secrets.token_urlsafe(20)}"
         world.add_token(tokens[name], name, user, (), kind="job", created_at=job.started_at, job=job)
-    return runs, tokens
+    return running, tokens

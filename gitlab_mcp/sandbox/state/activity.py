@@ -254,8 +254,8 @@ def branch_moved(
         if waits and repository.is_ancestor(one.version.head, new):
             mark_merged(world, one, user, f"manually in commit {new[:8]}")
     # The commits that a new branch shares with other branches were processed when those branches got them.
-    known = [f"^{old}"] if old else ["--not", f"--exclude={branch}", "--branches"]
-    for commit in repository.log([new, "--max-count=100", *known]):
+    excluded = [f"^{old}"] if old else ["--not", f"--exclude={branch}", "--branches"]
+    for commit in repository.log([new, "--max-count=100", *excluded]):
         if branch == repository.default_branch and old:
             for issue in references.closing_issues(project, commit.message):
                 close(world, issue, user, f"via commit {commit.sha[:8]}")

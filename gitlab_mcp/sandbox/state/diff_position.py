@@ -34,8 +34,8 @@ def stored_position(merge_request: MergeRequest, params: dict[str, Any]) -> dict
     if params["position_type"] not in _TYPES:
         raise invalid_parameter("position[position_type] does not have a valid value")
     shas = tuple(str(params[name]) for name in _SHAS)
-    known = [(one.base, one.start, one.head) for one in merge_request.versions]
-    if shas not in known:
+    known_shas = [(one.base, one.start, one.head) for one in merge_request.versions]
+    if shas not in known_shas:
         raise bad_request_reason("The diff position is not valid for this merge request")
     new_path = params.get("new_path") or params.get("old_path")
     return {

@@ -41,8 +41,10 @@ def pipelines_of(merge_request: MergeRequest) -> list[Pipeline]:
     """The pipelines of a merge request and of its source branch, newest first."""
     heads = {version.head for version in merge_request.versions}
     refs = (merge_request_ref(merge_request), merge_request.source_branch)
-    found = [each for each in list(merge_request.project.pipelines.values()) if each.ref in refs and each.sha in heads]
-    return found[::-1]
+    pipelines = [
+        each for each in list(merge_request.project.pipelines.values()) if each.ref in refs and each.sha in heads
+    ]
+    return pipelines[::-1]
 
 
 def merge_request_ref(merge_request: MergeRequest) -> str:

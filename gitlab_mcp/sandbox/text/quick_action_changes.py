@@ -46,13 +46,13 @@ def _set_texts(call: Call, issuable: Issuable, changes: dict[str, Any]) -> None:
 def _set_lists(call: Call, issuable: Issuable, changes: dict[str, Any]) -> None:
     world, me = call.world, call.me
     if {"label_ids", "add_label_ids", "remove_label_ids"} & set(changes):
-        gone = changes.get("remove_label_ids", [])
+        removed = changes.get("remove_label_ids", [])
         labels = _labels(issuable, changes["label_ids"]) if "label_ids" in changes else list(issuable.labels)
         labels += [label for label in _labels(issuable, changes.get("add_label_ids", [])) if label not in labels]
-        activity.set_labels(world, issuable, me, [label for label in labels if label.id not in gone])
+        activity.set_labels(world, issuable, me, [label for label in labels if label.id not in removed])
     if "milestone_id" in changes:
-        found = (each for each in issuable.project.milestones if each.id == changes["milestone_id"])
-        activity.set_milestone(world, issuable, me, next(found, None))
+        matches = (each for each in issuable.project.milestones if each.id == changes["milestone_id"])
+        activity.set_milestone(world, issuable, me, next(matches, None))
     if "assignee_ids" in changes:
         activity.set_assignees(world, issuable, me, people(call, changes["assignee_ids"]))
     if "emoji_award" in changes:

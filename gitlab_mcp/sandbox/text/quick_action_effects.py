@@ -139,13 +139,13 @@ def relabel(context: CommandContext, argument: str) -> str:
 
 
 def _people(context: CommandContext, argument: str) -> list[User]:
-    found = []
+    users = []
     for name in argument.replace(",", " ").split():
         user = context.call.me if name in ("me", "@me") else context.call.world.user_by_name(name.lstrip("@"))
         if user is None:
             raise CannotApply(f"Failed to find users for '{name.lstrip('@')}'")
-        found.append(user)
-    return found
+        users.append(user)
+    return users
 
 
 def _set_people(context: CommandContext, argument: str, field_name: str, now: list[User], verb: str) -> str:
@@ -228,10 +228,12 @@ def copy_metadata(context: CommandContext, argument: str) -> str:
 
 
 def _referenced(context: CommandContext, argument: str) -> Issuable:
-    found = references.mentions(context.one.project, argument)
-    if not found or (isinstance(found[0], Issue) and not permissions.may_read_issue(context.call.user, found[0])):
+    referenced = references.mentions(context.one.project, argument)
+    if not referenced or (
+        isinstance(referenced[0], Issue) and not permissions.may_read_issue(context.call.user, referenced[0])
+    ):
         raise CannotApply("Failed to find work item or merge request")
-    return found[0]
+    return referenced[0]
 
 
 @effect("duplicate")

@@ -57,9 +57,9 @@ def extract(text: str) -> tuple[str, list[Command]]:
     text = text.replace("\r", "")
     if not _CANDIDATE.search(text):
         return text.rstrip(), []
-    found = _Scan(text)
-    found.run()
-    return "".join(found.kept).rstrip(), found.commands
+    scan = _Scan(text)
+    scan.run()
+    return "".join(scan.kept).rstrip(), scan.commands
 
 
 class _Scan:

@@ -76,8 +76,8 @@ def interpret(
     interpreted = InterpretedText(call, issuable, content, where)
     if before:
         # GitLab executes only the commands that the previous text did not contain.
-        known = extract(before)[1]
-        commands = [command for command in commands if command not in known]
+        already_executed = extract(before)[1]
+        commands = [command for command in commands if command not in already_executed]
     _refuse_flow(call, commands)
     context = CommandContext(call, issuable, new, call.get("merge_request_diff_head_sha"), interpreted.changes)
     for command in commands:

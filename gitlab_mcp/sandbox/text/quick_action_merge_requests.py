@@ -180,11 +180,13 @@ def _link(context: CommandContext, argument: str, link_type: str) -> str:
     context.need_edit()
     issue = context.one
     context.need(isinstance(issue, Issue) and permissions.may_set_metadata(context.call.user, issue))
-    found = [one for one in references.mentions(issue.project, argument) if isinstance(one, Issue) and one is not issue]
-    for target in found:
+    targets = [
+        one for one in references.mentions(issue.project, argument) if isinstance(one, Issue) and one is not issue
+    ]
+    for target in targets:
         if isinstance(issue, Issue) and not any(target in (link.source, link.target) for link in issue.links):
             activity.link(context.call.world, issue, target, link_type, context.call.me)
-    return f"Added {' '.join(one.reference for one in found)} as a linked item." if found else ""
+    return f"Added {' '.join(one.reference for one in targets)} as a linked item." if targets else ""
 
 
 @effect("relate")

@@ -18,16 +18,18 @@ _NUMBER = re.compile(r"([\w./-]*)#(\d+)|https?://[^\s#]+?/((?:[\w.-]+/)+[\w.-]+)
 
 def closing_issues(project: Project, text: str) -> list[Issue]:
     """The issues of the project that a commit message or description closes, in the order of the text."""
-    found: list[Issue] = []
+    issues: list[Issue] = []
     for sentence in _CLOSING.finditer(text):
         for path, number, url_path, url_number in _NUMBER.findall(sentence[0]):
-            where = path or url_path
-            if where and not (where == project.full_path or where.endswith(f"/{project.full_path}")):
+            named_project = path or url_path
+            if named_project and not (
+                named_project == project.full_path or named_project.endswith(f"/{project.full_path}")
+            ):
                 continue
             issue = project.issues.get(int(number or url_number))
-            if issue is not None and issue not in found:
-                found.append(issue)
-    return found
+            if issue is not None and issue not in issues:
+                issues.append(issue)
+    return issues
 
 
 def closes(merge_request: MergeRequest) -> list[Issue]:
@@ -44,10 +46,10 @@ def closes(merge_request: MergeRequest) -> list[Issue]:
 
 def mentions(project: Project, text: str) -> list[Issuable]:
     """The issues and merge requests of the project that a text mentions."""
-    found: list[Issuable] = []
+    mentioned: list[Issuable] = []
     for symbol, number in _MENTION.findall(text):
         issuable: Issuable | None
         issuable = project.issues.get(int(number)) if symbol == "#" else project.merge_requests.get(int(number))
-        if issuable is not None and issuable not in found:
-            found.append(issuable)
-    return found
+        if issuable is not None and issuable not in mentioned:
+            mentioned.append(issuable)
+    return mentioned
