@@ -36,7 +36,7 @@ async def test_a_merge_request_is_known_by_its_sign_or_url(sandbox: Sandbox, iid
 async def test_a_bare_number_needs_on_and_a_contradiction_is_refused(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
         assert 'Give on: "issue"' in await agent.refused("create_note", iid=7, body="x")
-        assert "wants an issue" in await agent.refused("create_note", iid="!1", on="issue", body="x")
+        assert "this tool expects an issue" in await agent.refused("create_note", iid="!1", on="issue", body="x")
 
 
 @pytest.mark.parametrize("form", ["149", "n149", 149, " #note_149 ", "discussion", "URL"])
