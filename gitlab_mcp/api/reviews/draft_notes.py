@@ -10,7 +10,7 @@ from functools import partial
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.idempotency import as_kept, write_once
+from gitlab_mcp.api.idempotency import as_stored, write_once
 from gitlab_mcp.errors import GitLabRefusal, NotFound
 
 HOW_TO_CHECK_REVIEW = "Call it again with the same arguments: what is there is not posted a second time."
@@ -41,7 +41,7 @@ def key_of(note: Entity, text: str) -> Key:
     at = note.entity("position")
     path = at.text("new_path") or at.text("old_path")
     head = at.text("head_sha") if path else ""
-    words = as_kept(note.text(text))
+    words = as_stored(note.text(text))
     start = at.text("line_range", "start", "line_code")
     return head, path, start, at.number("old_line"), at.number("new_line"), words
 
