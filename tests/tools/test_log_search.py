@@ -20,9 +20,9 @@ TOO_OFTEN = "repeats or chooses too often"
         ("(a|a)" * 30, TOO_OFTEN),
         (".*a.*b.*c", TOO_OFTEN),
         (r"(a)\1", "refers back"),
-        ("(?=a)a", "looks around"),
-        ("(", "is no regular expression"),
-        ("a" * 201, "200 are the most"),
+        ("(?=a)a", "has a lookaround"),
+        ("(", "is not a valid regular expression"),
+        ("a" * 201, "at most 200 are allowed"),
         # What matches nothing, any number of times.
         ("(?:(?:(?:){9999}){9999}){9999}b", TOO_OFTEN),
         ("(?:(?:(?:){9999,9999}){9999,9999}){9999,}b", TOO_OFTEN),
