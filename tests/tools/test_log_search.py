@@ -19,7 +19,7 @@ TOO_OFTEN = "repeats or chooses too often"
         ("a?" * 30 + "a" * 30, TOO_OFTEN),
         ("(a|a)" * 30, TOO_OFTEN),
         (".*a.*b.*c", TOO_OFTEN),
-        (r"(a)\1", "refers back"),
+        (r"(a)\1", "a backreference"),
         ("(?=a)a", "has a lookaround"),
         ("(", "is not a valid regular expression"),
         ("a" * 201, "at most 200 are allowed"),
