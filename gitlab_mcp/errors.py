@@ -34,12 +34,12 @@ class Refused(Failure):
 class Unreachable(Failure):
     """GitLab sent no usable response: no connection, bad TLS, a timeout, or a response that is too large.
 
-    `passing` is whether the same request may succeed a moment later.
+    `transient` is whether the same request may succeed a moment later.
     """
 
-    def __init__(self, text: str, *, passing: bool = False) -> None:
+    def __init__(self, text: str, *, transient: bool = False) -> None:
         super().__init__(text)
-        self.passing = passing
+        self.transient = transient
 
 
 class AnswerLost(Unreachable):

@@ -26,7 +26,7 @@ class Authors:
     looked_up: bool = False
     trusted_only: bool = False
 
-    def standing(self, author: Entity) -> str:
+    def role_remark(self, author: Entity) -> str:
         """The text behind the author's name: "(not a member)", "(role unknown)", or "" for a member."""
         if not self.looked_up:
             return ""

@@ -226,7 +226,7 @@ class GitLab:
     ) -> requests.Response:
         exceptions = python_gitlab().exceptions
         self.policy.check(method, path, body, self._default_branch)
-        if self.settings.credential.kind == "job token" and not job_token.takes(method, path):
+        if self.settings.credential.kind == "job token" and not job_token.accepts(method, path):
             raise job_token.not_accepted(method, path)
         with self._connecting:
             client = self._gitlab

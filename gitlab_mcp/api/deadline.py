@@ -40,7 +40,7 @@ class Call:
         """Seconds until the deadline. Raises Unreachable when the call was cancelled or the deadline has passed."""
         self._check_cancelled()
         if (left := self.left()) <= 0:
-            raise Unreachable(f"{self.out_of_time()} Try again.")
+            raise Unreachable(f"{self.timeout_message()} Try again.")
         return left
 
     def left(self) -> float:
@@ -87,7 +87,7 @@ class Call:
         if self._cancelled.is_set():
             raise Unreachable("The call was cancelled.")
 
-    def out_of_time(self) -> str:
+    def timeout_message(self) -> str:
         """The text of the error when the deadline has passed."""
         return f"GitLab did not answer within the {self._seconds:.0f} s that one call has."
 

@@ -120,15 +120,15 @@ def unreachable(method: str, error: Exception, url: str, unexpected: str = "") -
         )
     if isinstance(error, requests.exceptions.ProxyError):
         text = f"The proxy on the way to {url} refused or did not answer: check HTTPS_PROXY and NO_PROXY."
-        return Unreachable(text, passing=True)
+        return Unreachable(text, transient=True)
     if isinstance(error, requests.TooManyRedirects):
         return Unreachable(f"{url} redirects in a circle: check GITLAB_URL.")
     if not _was_sent(error):
         text = f"{url} cannot be reached ({_cause(error)}): is it up, and are the address and the network right?"
-        return Unreachable(text, passing=True)
+        return Unreachable(text, transient=True)
     if isinstance(error, requests.Timeout):
-        return AnswerLost(f"{url} did not answer in time.{unknown or ' Try again.'}", passing=True)
-    return AnswerLost(f"The connection to {url} broke ({_cause(error)}).{unknown or ' Try again.'}", passing=True)
+        return AnswerLost(f"{url} did not answer in time.{unknown or ' Try again.'}", transient=True)
+    return AnswerLost(f"The connection to {url} broke ({_cause(error)}).{unknown or ' Try again.'}", transient=True)
 
 
 def _was_sent(error: BaseException) -> bool:

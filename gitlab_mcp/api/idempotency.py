@@ -133,7 +133,7 @@ def _may_be_sent_again(failure: Failure) -> bool:
     """Whether a write that took no effect may be sent again: too many requests, or it did not reach GitLab."""
     if isinstance(failure, GitLabRefusal):
         return failure.status == TOO_MANY_REQUESTS
-    return isinstance(failure, Unreachable) and failure.passing
+    return isinstance(failure, Unreachable) and failure.transient
 
 
 def _look_up(find: Callable[[], T | None], failure: Failure, check: str) -> T | None:

@@ -18,7 +18,7 @@ NO_MILESTONE = 0  # https://docs.gitlab.com/api/issues/#update-an-issue
 
 
 @dataclass(frozen=True)
-class Fields:
+class IssueFields:
     """Attributes of an issue to set. None leaves one as it is; "" removes the milestone or the due date.
 
     `labels` are added to the existing ones; assignees replace the existing ones.
@@ -35,7 +35,7 @@ class Fields:
     confidential: bool | None = None
 
     def __bool__(self) -> bool:
-        return self != Fields()
+        return self != IssueFields()
 
 
 class Issues:
@@ -45,7 +45,7 @@ class Issues:
         self._gitlab = gitlab
         self._deduplicator = Deduplicator()
 
-    def create(self, project: Project, fields: Fields) -> tuple[WriteResult[Entity], list[str], bool]:
+    def create(self, project: Project, fields: IssueFields) -> tuple[WriteResult[Entity], list[str], bool]:
         """Create an issue. Returns it, the fields that GitLab did not set, and whether the issue existed already.
 
         A repetition with the same title and description within ten minutes returns the first issue, whatever the other
@@ -77,7 +77,7 @@ class Issues:
         return None
 
 
-def update_issue(target: Noteable, fields: Fields) -> tuple[WriteResult[Entity], list[str]]:
+def update_issue(target: Noteable, fields: IssueFields) -> tuple[WriteResult[Entity], list[str]]:
     """Change an issue. Returns it, and the fields that GitLab did not set."""
     gitlab = target.project.gitlab
     body = _body(target.project, fields, "add_labels")
@@ -91,7 +91,7 @@ def update_issue(target: Noteable, fields: Fields) -> tuple[WriteResult[Entity],
     return written, _ignored(gitlab, written.result, body)
 
 
-def _body(project: Project, fields: Fields, labels: str) -> dict[str, object]:
+def _body(project: Project, fields: IssueFields, labels: str) -> dict[str, object]:
     """The body of the request that sets these fields; `labels` is its name for the labels to add."""
     _check_labels(fields)
     gitlab = project.gitlab
@@ -113,7 +113,7 @@ def _body(project: Project, fields: Fields, labels: str) -> dict[str, object]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def _check_labels(fields: Fields) -> None:
+def _check_labels(fields: IssueFields) -> None:
     """Raise InvalidArgument for labels that exclude each other: GitLab would drop one of them silently."""
     removed = {label.lower() for label in fields.remove_labels}
     if both := [label for label in fields.labels if label.lower() in removed]:

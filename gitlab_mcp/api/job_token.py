@@ -49,7 +49,7 @@ _NOUNS = (
 FLOOR = "18.5"
 
 
-def takes(method: str, path: str) -> bool:
+def accepts(method: str, path: str) -> bool:
     """Whether GitLab accepts a job token on this request; `path` is below /api/v4, URL-encoded."""
     return method in READS and _PATHS.fullmatch(path.partition("?")[0]) is not None
 

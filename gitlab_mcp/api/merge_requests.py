@@ -21,7 +21,7 @@ OVERVIEW_FILES = 30
 
 
 @dataclass(frozen=True)
-class Wanted:
+class NewMergeRequest:
     """The attributes of a new merge request. None stands for GitLab's default."""
 
     title: str
@@ -64,7 +64,9 @@ class Overview:
     files: list[ChangedFile] = field(default_factory=list)
 
 
-def open_merge_request(project: Project, source: str, target: str, wanted: Wanted) -> tuple[WriteResult[Entity], bool]:
+def open_merge_request(
+    project: Project, source: str, target: str, wanted: NewMergeRequest
+) -> tuple[WriteResult[Entity], bool]:
     """Open a merge request from `source` to `target`, and return it and whether it is new.
 
     One that is already open is returned as it is. Raises Refused when the source has no commits of its own,

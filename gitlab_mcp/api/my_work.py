@@ -84,7 +84,7 @@ def _failed_pipelines(gitlab: GitLab, project: str, username: str) -> list[Entit
     return [pipeline for pipeline in by_ref.values() if pipeline.text("status") == "failed"]
 
 
-def no_project(gitlab: GitLab) -> str:
+def no_project_message(gitlab: GitLab) -> str:
     """The error text for a call without a project in a run that has none; locally, it names the latest projects."""
     text = "This run has no project of its own: give project, such as"
     try:

@@ -126,7 +126,7 @@ def test_report(gitlab: GitLab, where: PipelinePath) -> Report:
     try:
         return Report(gitlab.get(f"{where.path}/test_report"), cases=True)
     except Unreachable as failure:
-        if failure.passing:
+        if failure.transient:
             raise
         return Report(gitlab.get(f"{where.path}/test_report_summary"), cases=False)
 

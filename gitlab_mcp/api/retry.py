@@ -22,7 +22,7 @@ def wait_to_retry(call: Call, attempt: int, failure: Failure) -> None:
     if isinstance(failure, GitLabRefusal):
         transient, seconds = failure.status in RETRYABLE_STATUSES, failure.retry_after
     else:
-        transient, seconds = isinstance(failure, Unreachable) and failure.passing, None
+        transient, seconds = isinstance(failure, Unreachable) and failure.transient, None
     if not transient:
         raise failure
     pause(call, attempt, seconds, failure)

@@ -10,7 +10,7 @@ from typing import Protocol
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
-from gitlab_mcp.api.merge_requests import Update, Wanted
+from gitlab_mcp.api.merge_requests import NewMergeRequest, Update
 from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.objects import TreeEntry
@@ -73,7 +73,7 @@ class NewCommit:
     tree: Mapping[str, TreeEntry]
     is_new: bool
     target: str = ""
-    merge_request: Wanted | None = None
+    merge_request: NewMergeRequest | None = None
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class Repository(Protocol):
     def create_commit(self, new: NewCommit) -> Committed:
         """Make a commit, all of it and once. Raises Conflict when one of its paths changed meanwhile."""
 
-    def open_merge_request(self, source: str, target: str, wanted: Wanted) -> Opened:
+    def open_merge_request(self, source: str, target: str, wanted: NewMergeRequest) -> Opened:
         """Open a merge request, once; one that is open already for these branches stays as it is.
 
         Raises Refused when the source has no commits of its own.

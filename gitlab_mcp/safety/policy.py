@@ -152,7 +152,7 @@ class Policy:
     def guards(self, path: str) -> bool:
         """Whether `path` is a guarded file, in any letter case or Unicode form, that --allow-files does not allow."""
         allowed = GitIgnoreSpec.from_lines(self.settings.allow_files)
-        return GUARDED_FILES.match_file(plain(path)) and not allowed.match_file(path)
+        return GUARDED_FILES.match_file(normalized_path(path)) and not allowed.match_file(path)
 
     def remarks(self, branch: str, paths: Iterable[str], default_branch: str) -> list[str]:
         """Notes on a commit that was made: that it is on the default branch, and which guarded files it changes."""
@@ -170,7 +170,7 @@ def _bytes(action: Mapping[str, object]) -> bytes:
     return base64.b64decode(content) if action.get("encoding") == "base64" else content.encode()
 
 
-def plain(path: str) -> str:
+def normalized_path(path: str) -> str:
     """A path without the differences that some file systems ignore.
 
     These are letter case, Unicode form, invisible characters, backslashes, and spaces and dots at the end of a name.

@@ -98,7 +98,7 @@ def _wanted(repository: Repository, branch: str, merge_request: NewMergeRequest)
         except NotFound as missing:
             raise NotFound(f"There is no branch {target} to merge into. {missing}") from missing
     labels, draft = merge_request.labels, merge_request.draft
-    wanted = merge_requests.Wanted(merge_request.title, merge_request.description, draft, labels)
+    wanted = merge_requests.NewMergeRequest(merge_request.title, merge_request.description, draft, labels)
     return {"target": target, "merge_request": wanted}
 
 

@@ -46,7 +46,7 @@ class Outcome:
     """The result of a review: notes as place and id, how many existed already, what GitLab refused, and remarks."""
 
     notes: list[tuple[str, int]] = field(default_factory=list)
-    again: int = 0
+    existed: int = 0
     refused: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
@@ -100,7 +100,7 @@ class _Submission:
         if states and states.result().get(self._me) == "requested_changes":
             # A comment does not withdraw requested changes, and changes that are requested need not be requested again.
             state = "requested_changes" if new else ""
-        self._outcome.again = len(self._all()) - len(new)
+        self._outcome.existed = len(self._all()) - len(new)
         self._post(new, waiting.result(), state)
         self._confirm(existing, new)
         if review.verdict == "request_changes":

@@ -34,7 +34,7 @@ def failure_of(error: GitError, url: str, *, pushes: bool) -> Failure:
         return Unreachable(
             f"GitLab could not move the branch{told}, and nothing was changed: another push holds it, or one that broke"
             " off left it locked. Try again in a minute; if it stays so, somebody who runs this GitLab must look.",
-            passing=True,
+            transient=True,
         )
     kind, said = error.kind, quoted(error.said)
     if kind is RemoteErrorKind.UNAUTHORIZED:
@@ -54,16 +54,18 @@ def failure_of(error: GitError, url: str, *, pushes: bool) -> Failure:
         )
     if kind is RemoteErrorKind.NOT_REACHED:
         return Unreachable(
-            f"{url} cannot be reached: is it up, and are the address, the proxy and the network right?", passing=True
+            f"{url} cannot be reached: is it up, and are the address, the proxy and the network right?", transient=True
         )
     if kind is RemoteErrorKind.REDIRECTED:
         return Unreachable(f"{url} redirects, which git does not follow with a token: check GITLAB_URL.")
     if kind is RemoteErrorKind.BUSY:
-        return Unreachable(f"GitLab did not answer git as it should ({one_line(str(error), 200)}).", passing=True)
+        return Unreachable(f"GitLab did not answer git as it should ({one_line(str(error), 200)}).", transient=True)
     if any(mark in line for mark in UNKNOWN_COMMIT for line in error.lines):
         return NotFound("GitLab has no such commit.", status=404)
     broken = f"The connection of git to {url} broke ({one_line(str(error), 200)})."
-    return AnswerLost(broken, passing=True) if pushes else Unreachable(broken, passing=kind is RemoteErrorKind.BROKEN)
+    return (
+        AnswerLost(broken, transient=True) if pushes else Unreachable(broken, transient=kind is RemoteErrorKind.BROKEN)
+    )
 
 
 def refused(pushed: Pushed) -> GitLabRefusal:

@@ -10,7 +10,7 @@ from uuid import uuid4
 from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
-from gitlab_mcp.api.merge_requests import Update, Wanted, new_title, titled
+from gitlab_mcp.api.merge_requests import NewMergeRequest, Update, new_title, titled
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.errors import GitLabRefusal, InvalidArgument, NotFound, Partial, Refused, Unreachable
 from gitlab_mcp.git.push import Pushed
@@ -51,7 +51,7 @@ class MergeRequestPushes:
         self._git = access
         self._pushes = pushes
 
-    def commit(self, new: NewCommit, wanted: Wanted) -> tuple[WriteResult[str], Opened | None, str]:
+    def commit(self, new: NewCommit, wanted: NewMergeRequest) -> tuple[WriteResult[str], Opened | None, str]:
         """Commit and open a merge request by the same push; one that is open for these branches stays as it is.
 
         Gives the commit's id and the merge request, or why there is none.
@@ -77,7 +77,7 @@ class MergeRequestPushes:
             "",
         )
 
-    def open(self, source: str, target: str, source_tip: str, wanted: Wanted) -> Opened:
+    def open(self, source: str, target: str, source_tip: str, wanted: NewMergeRequest) -> Opened:
         """Open a merge request for a branch that is there, at `source_tip`, by pushing an empty commit on top of it."""
         options = self._options(target, wanted)
         message = f"Open a merge request into {target}"
@@ -102,7 +102,7 @@ class MergeRequestPushes:
         if there := self._already(source, target):
             raise AlreadyOpen(there)
 
-    def _cut(self, wanted: Wanted) -> list[str]:
+    def _cut(self, wanted: NewMergeRequest) -> list[str]:
         return [DESCRIPTION_WAS_CUT] if is_cut(self._gitlab.outgoing(wanted.description)) else []
 
     def update(self, target: Noteable, update: Update) -> Opened:
@@ -157,7 +157,7 @@ class MergeRequestPushes:
             f" {', '.join(missing)}{quoted(pushed.said)}. {WITH_ACCESS_TOKEN}"
         )
 
-    def _options(self, target: str, wanted: Wanted) -> list[str]:
+    def _options(self, target: str, wanted: NewMergeRequest) -> list[str]:
         title = self._gitlab.outgoing(titled(wanted.title, wanted.draft))
         description = self._gitlab.outgoing(wanted.description)
         self._check(f"{self._project.path}/merge_requests", "post", title, description, [target, *wanted.labels])
@@ -243,7 +243,7 @@ def _empty(branch: str, tip: str, what: str) -> NewCommit:
     return NewCommit(branch, f"{what}\n\nAn empty commit ({uuid4().hex[:8]}).", [], tip, {}, is_new=False)
 
 
-def _not_assigned(found: Entity, wanted: Wanted) -> list[str]:
+def _not_assigned(found: Entity, wanted: NewMergeRequest) -> list[str]:
     there = {user.text("username").casefold() for user in found.entities("assignees")}
     missing = [name for name in wanted.assignees if name.casefold() not in there]
     return [f"Not assigned, being no member: {', '.join(missing)}."] if missing else []
