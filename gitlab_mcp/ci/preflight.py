@@ -27,7 +27,7 @@ COMPARED_BYTES = 2_000_000
 
 
 @dataclass
-class Outcome(Generic[T]):
+class RequestOutcome(Generic[T]):
     """How a request ended: with a value or with a failure; with neither when time ran out."""
 
     value: T | None = None
@@ -46,9 +46,9 @@ class ParallelRequests:
         self._call = Call(PREFLIGHT_SECONDS, lambda _message: None)
         current_call.set(self._call)
 
-    def start(self, request: Callable[[], T]) -> Callable[[], Outcome[T]]:
+    def start(self, request: Callable[[], T]) -> Callable[[], RequestOutcome[T]]:
         """Start a request; returns a function that waits for its outcome, until the deadline at most."""
-        outcome: Outcome[T] = Outcome()
+        outcome: RequestOutcome[T] = RequestOutcome()
         context = copy_context()
 
         def run() -> None:
@@ -60,9 +60,9 @@ class ParallelRequests:
         thread = threading.Thread(target=run, name="preflight", daemon=True)
         thread.start()
 
-        def wait() -> Outcome[T]:
+        def wait() -> RequestOutcome[T]:
             thread.join(max(0.0, self._call.left()))
-            return Outcome() if thread.is_alive() else outcome
+            return RequestOutcome() if thread.is_alive() else outcome
 
         return wait
 
@@ -103,13 +103,13 @@ def _has_scopes(kind: str) -> bool:
     return kind == "access token"
 
 
-def _why_unknown(user: Outcome[T]) -> str:
+def _why_unknown(user: RequestOutcome[T]) -> str:
     if isinstance(user.failure, GitLabRefusal) and user.failure.status == 401:
         return "GitLab does not know it: the job has ended, or the token is wrong, expired or another GitLab's"
     return user.reason.rstrip(".")
 
 
-def _permissions(settings: Settings, scopes: Outcome[list[str]], can_push: Outcome[bool | None]) -> str:
+def _permissions(settings: Settings, scopes: RequestOutcome[list[str]], can_push: RequestOutcome[bool | None]) -> str:
     """What the credential lets the run do, as far as GitLab's responses show it."""
     known = scopes.value or []
     listed = f", scopes {', '.join(_plain(scope) for scope in known)}" if known else ""

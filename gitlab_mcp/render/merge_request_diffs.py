@@ -89,7 +89,7 @@ SHOWN = 400
 def reviewed(merge_request: Entity, outcome: Outcome, verdict: str, misplaced: Sequence[str], url: str) -> str:
     """What was posted and where, what was not and why."""
     there = len(outcome.notes)
-    again = f" ({outcome.again} of them already there)" if outcome.again else ""
+    again = f" ({outcome.existed} of them already there)" if outcome.existed else ""
     done = "" if outcome.remarks and verdict == "request_changes" else VERDICT_WORDS[verdict]
     head = (
         f"Reviewed !{merge_request.number('iid')} at {merge_request.sha('sha')[:12]}: {count(there, 'comment')}{again}"

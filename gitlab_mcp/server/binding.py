@@ -70,7 +70,7 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
             raise
         except TimeoutError as error:
             call.cancel()
-            said = call.out_of_time() + (
+            said = call.timeout_message() + (
                 f" {NOT_KNOWN} Look before repeating it." if definition.writes else " Try again."
             )
             raise ToolError(f"{definition.name} failed: {said}") from error

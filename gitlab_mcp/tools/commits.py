@@ -33,7 +33,7 @@ class FileAction(BaseModel):
     last_commit_id: Annotated[str, Field(description="refuse if the file changed since")] = ""
 
 
-class NewMergeRequest(BaseModel):
+class MergeRequestFields(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     title: str
@@ -51,7 +51,7 @@ def commit_files(
     actions: list[FileAction] = [],
     paths: Globs = [],
     ref: Annotated[Ref, Field(description="a new branch starts here")] = "",
-    merge_request: NewMergeRequest | None = None,
+    merge_request: MergeRequestFields | None = None,
     project: Project = "",
 ) -> str:
     """Commit several files at once, all or none; may create the branch and open its merge request.
@@ -86,7 +86,7 @@ def commit_files(
     )
 
 
-def _wanted(repository: Repository, branch: str, merge_request: NewMergeRequest) -> dict[str, Any]:
+def _wanted(repository: Repository, branch: str, merge_request: MergeRequestFields) -> dict[str, Any]:
     """The target and the merge request to open; what is wrong with them is said before anything is committed."""
     merge_requests.titled(merge_request.title, merge_request.draft)
     target = merge_request.target_branch or repository.default_branch
@@ -98,7 +98,7 @@ def _wanted(repository: Repository, branch: str, merge_request: NewMergeRequest)
         except NotFound as missing:
             raise NotFound(f"There is no branch {target} to merge into. {missing}") from missing
     labels, draft = merge_request.labels, merge_request.draft
-    wanted = merge_requests.Wanted(merge_request.title, merge_request.description, draft, labels)
+    wanted = merge_requests.NewMergeRequest(merge_request.title, merge_request.description, draft, labels)
     return {"target": target, "merge_request": wanted}
 
 
