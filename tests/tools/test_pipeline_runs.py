@@ -27,7 +27,7 @@ async def test_they_are_not_listed_unasked(sandbox: Sandbox) -> None:
         listed = {tool.name for tool in (await agent.client.list_tools()).tools}
         assert {"get_pipeline", "get_job_log", "get_test_report"} <= listed
         assert not {"list_pipelines", "lint_ci_config", "run_pipeline", "retry_job", "cancel_pipeline"} & listed
-        assert "--toolsets default,pipelines brings it" in await agent.refused("retry_job", job_id=1)
+        assert "--toolsets default,pipelines adds it" in await agent.refused("retry_job", job_id=1)
 
 
 async def test_pipelines_are_listed_and_chosen_by_branch_status_and_author(sandbox: Sandbox) -> None:
@@ -70,7 +70,7 @@ async def test_a_job_runs_again_once(fresh_sandbox: Sandbox) -> None:
         told = await agent.refused("retry_job", job_id=unit.id)
     newest = unit.pipeline.jobs[-1]
     url = f"{fresh_sandbox.url}/acme/app/-/jobs/{newest.id}"
-    assert answer == f"Job {unit.id} runs again as {newest.id} (unit, pending): {url}"
+    assert answer == f"Retried job {unit.id} as {newest.id} (unit, pending): {url}"
     assert "was retried already" in told
 
 

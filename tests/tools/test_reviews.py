@@ -95,8 +95,8 @@ async def test_the_same_review_again_or_twice_at_once_posts_nothing_twice(sandbo
         answers = await asyncio.gather(*(agent.call("review_merge_request", **whole) for _ in range(3)))
         more = {**whole, "comments": [*comments, {"path": NEW, "line": 5, "body": "new"}]}
         last = await agent.call("review_merge_request", **more)
-    assert sorted("2 of them already there" in answer for answer in answers) == [False, True, True]
-    assert "3 comments (2 of them already there)" in last
+    assert sorted("2 of them already posted" in answer for answer in answers) == [False, True, True]
+    assert "3 comments (2 of them already posted)" in last
     assert bodies(sandbox, number) == ["In all.", "new", "once"]
 
 
