@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from gitlab_mcp.ci.preflight import PUSH_SETTING as PUSH_SETTING
 from gitlab_mcp.cli.demo.plain_git import git
 from gitlab_mcp.sandbox import Sandbox
 
