@@ -13,7 +13,7 @@ async def test_the_reason_of_a_failure_reaches_the_model(sandbox: Sandbox) -> No
         told = await agent.refused("get_issue", iid=999)
     assert told == (
         "get_issue failed: GitLab answered 404: 404 Issue Not Found."
-        " It is not there, or this token may not see it: check the name and the project."
+        " It does not exist, or this token may not see it: check the name and the project."
     )
 
 

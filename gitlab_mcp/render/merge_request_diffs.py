@@ -92,7 +92,7 @@ REMARK_CHARACTERS = 400
 def reviewed(merge_request: Entity, outcome: Outcome, verdict: str, misplaced: Sequence[str], url: str) -> str:
     """Render the answer of review_merge_request: the comments that were posted, and those that were not and why."""
     comments = count(len(outcome.notes), "comment")
-    again = f" ({outcome.again} of them already posted)" if outcome.again else ""
+    again = f" ({outcome.existed} of them already posted)" if outcome.existed else ""
     decision = "" if outcome.remarks and verdict == "request_changes" else VERDICT_WORDS[verdict]
     head = f"Reviewed !{merge_request.number('iid')} at {merge_request.sha('sha')[:12]}: {comments}{again}"
     lines = [f"{head}{decision}.", url]

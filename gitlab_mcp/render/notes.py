@@ -52,7 +52,7 @@ def note_head(note: Entity, authors: Authors) -> str:
 
 
 def _standing(note: Entity, authors: Authors) -> str:
-    return "" if note.flag("system") else authors.standing(note.entity("author"))
+    return "" if note.flag("system") else authors.role_remark(note.entity("author"))
 
 
 def where(note: Entity) -> str:

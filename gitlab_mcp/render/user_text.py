@@ -20,7 +20,7 @@ def mention(username: str) -> str:
 def byline(text: Entity, authors: Authors) -> str:
     """Return `by @username 2026-11-20`, with the standing of the author, such as `(not a member)`."""
     author = text.entity("author")
-    return f"by {mention(author.text('username'))} {text.day('created_at')}{authors.standing(author)}"
+    return f"by {mention(author.text('username'))} {text.day('created_at')}{authors.role_remark(author)}"
 
 
 def title(text: Entity, authors: Authors, characters: int = 200) -> str:

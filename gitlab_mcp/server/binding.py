@@ -85,7 +85,7 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
         except TimeoutError as error:
             call.cancel()
             advice = f"{NOT_KNOWN} Check before you repeat it." if definition.writes else "Try again."
-            raise ToolError(f"{definition.name} failed: {call.out_of_time()} {advice}") from error
+            raise ToolError(f"{definition.name} failed: {call.timeout_message()} {advice}") from error
         except Failure as failure:
             raise ToolError(cut(redact(f"{definition.name} failed: {failure}", secrets), ERROR_BYTES)) from failure
         return cut(redact(text, secrets), ANSWER_BYTES)

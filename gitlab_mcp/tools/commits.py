@@ -33,7 +33,7 @@ class FileAction(BaseModel):
     last_commit_id: Annotated[str, Field(description="refuse if the file changed since")] = ""
 
 
-class NewMergeRequest(BaseModel):
+class MergeRequestFields(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     title: str
@@ -51,7 +51,7 @@ def commit_files(
     actions: list[FileAction] = [],
     paths: Globs = [],
     ref: Annotated[Ref, Field(description="where a new branch starts")] = "",
-    merge_request: NewMergeRequest | None = None,
+    merge_request: MergeRequestFields | None = None,
     project: Project = "",
 ) -> str:
     """Commit several files at once, all or none; can also create the branch and open its merge request.
@@ -83,7 +83,7 @@ def commit_files(
     return f"{answer}\n{merge_request_written('Opened' if opened.is_new else 'Already open:', opened)}"
 
 
-def _merge_request(repository: Repository, branch: str, merge_request: NewMergeRequest) -> dict[str, Any]:
+def _merge_request(repository: Repository, branch: str, merge_request: MergeRequestFields) -> dict[str, Any]:
     """Return the fields of Request for the merge request to open.
 
     They are checked before anything is committed: raises InvalidArgument for a wrong title or target, NotFound for a
@@ -99,7 +99,7 @@ def _merge_request(repository: Repository, branch: str, merge_request: NewMergeR
         except NotFound as missing:
             raise NotFound(f"There is no branch {target} to merge into. {missing}") from missing
     labels, draft = merge_request.labels, merge_request.draft
-    wanted = merge_requests.Wanted(merge_request.title, merge_request.description, draft, labels)
+    wanted = merge_requests.NewMergeRequest(merge_request.title, merge_request.description, draft, labels)
     return {"target": target, "merge_request": wanted}
 
 

@@ -116,7 +116,7 @@ class Ctx:
             name = self._project_of_url(name)
         name = name or self.settings.project
         if not name:
-            raise InvalidArgument(my_work.no_project(self.gitlab))
+            raise InvalidArgument(my_work.no_project_message(self.gitlab))
         return self.app.project(name)
 
     def repository(self, project: Project) -> Repository:

@@ -75,7 +75,7 @@ def create_issue(
     project: Project = "",
 ) -> str:
     """Create an issue. milestone by title; unknown labels are created."""
-    fields = api.Fields(
+    fields = api.IssueFields(
         title=title,
         description=description or None,
         labels=labels,
@@ -105,7 +105,7 @@ def update_issue(
 ) -> str:
     """Update an issue: only given fields change. assignees replaces the list; [] or "" clears. milestone by title."""
     target = ctx.noteable("issue", iid, project)
-    fields = api.Fields(
+    fields = api.IssueFields(
         title=title or None,
         description=None if description == UNCHANGED else description,
         state=state or None,

@@ -91,7 +91,7 @@ def create_merge_request(
     """
     target = ctx.project(project)
     repository = ctx.repository(target)
-    wanted = api.Wanted(title, description, draft, labels, assignees, reviewers, remove_source_branch, squash)
+    wanted = api.NewMergeRequest(title, description, draft, labels, assignees, reviewers, remove_source_branch, squash)
     opened = repository.open_merge_request(source_branch, target_branch or repository.default_branch, wanted)
     return render.merge_request_written("Opened" if opened.is_new else "Already open, unchanged:", opened)
 

@@ -149,7 +149,7 @@ async def test_labels_that_cannot_all_be_had_are_refused_with_the_reason(sandbox
         told = await agent.refused("update_issue", iid=7, add_labels=["x1", "p1"], remove_labels="X1")
         assert '"x1" is in add_labels and in remove_labels' in told
         told = await agent.refused("create_issue", title="x", labels=["size::s", "size::L"])
-        assert '"size::s" and "size::L" are of one scope, of which an issue has one: give one.' in told
+        assert '"size::s" and "size::L" have the same scope, so an issue can have only one of them.' in told
         told = await agent.refused("update_issue", iid=7, add_labels=["a,b"])
         assert 'a comma separates labels, and "a,b" contains one: give each label by itself' in told
         assert writes(sandbox) == []

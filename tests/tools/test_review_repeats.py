@@ -95,8 +95,8 @@ async def test_a_verdict_that_waits_for_other_drafts_says_so_and_blames_no_versi
     send(sandbox, "POST", f"/merge_requests/{number}/draft_notes", "maintainer", note="not finished")
     async with connect(settings_for(sandbox)) as agent:
         answer = await agent.call("review_merge_request", iid=number, comments=ONCE, verdict="request_changes")
-    assert "Other drafts of this user wait there (1)" in answer
-    assert "Changes are not formally requested: publish or delete those drafts, and call it again." in answer
+    assert "This user has other draft notes here (1)" in answer
+    assert "Changes are not formally requested: publish or delete those drafts, and submit the review again." in answer
     assert "19.2" not in answer
     assert "changes requested." not in answer
 
@@ -109,8 +109,8 @@ async def test_a_review_with_a_secret_is_refused_whole_and_leaves_no_draft(sandb
     async with connect(settings_for(sandbox, secrets=(secret,))) as agent:
         told = await agent.refused("review_merge_request", iid=number, comments=comments)
         summary = await agent.refused("review_merge_request", iid=number, comments=comments[:1], summary=secret)
-    assert f"{NEW}:5: The text holds the value of a secret of this run: nothing was sent." in told
-    assert "summary: The text holds the value of a secret of this run: nothing was sent." in summary
+    assert f"{NEW}:5: The text contains the value of a secret of this run: nothing was sent." in told
+    assert "summary: The text contains the value of a secret of this run: nothing was sent." in summary
     assert writes(sandbox) == []
 
 
