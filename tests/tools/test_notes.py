@@ -68,7 +68,9 @@ async def test_a_reply_to_what_is_not_there_is_refused_before_anything_is_posted
         other = f"{sandbox.url}/acme/app/-/merge_requests/1#note_152"
         assert "URL of a merge request" in await agent.refused("create_note", iid="#7", body="x", reply_to=other)
         elsewhere = f"{sandbox.url}/acme/app/-/issues/5#note_149"
-        assert "no comment on #7" in await agent.refused("create_note", iid="#7", body="x", reply_to=elsewhere)
+        assert "not the URL of a comment on #7" in await agent.refused(
+            "create_note", iid="#7", body="x", reply_to=elsewhere
+        )
         foreign = "http://other.example/acme/app/-/issues/7#note_149"
         assert "the only GitLab" in await agent.refused("create_note", iid="#7", body="x", reply_to=foreign)
     assert writes(sandbox) == []
