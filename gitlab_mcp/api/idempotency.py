@@ -42,19 +42,15 @@ def write_once(send: Callable[[], T], find: Callable[[], T | None], check: str) 
         try:
             return WriteResult(send(), confirmed=False)
         except (AnswerLost, GitLabRefusal, Unreachable) as failure:
-            if not _is_lost(failure):
-                if lost and isinstance(failure, GitLabRefusal) and (found := _found(find, failure, check)) is not None:
-                    return WriteResult(found, confirmed=True)  # refused because the lost one had taken effect
-                if not _did_nothing(failure):
-                    raise
-                _wait(failure, attempt, lost, check)
-                continue
-            lost = True
-            if (found := _found(find, failure, check)) is not None:
+            lost = lost or _is_lost(failure)
+            # A failure after a lost answer may mean that the lost one had taken effect.
+            if lost and (found := _found(find, failure, check)) is not None:
                 return WriteResult(found, confirmed=True)
+            if not (_is_lost(failure) or _did_nothing(failure)):
+                raise
             _wait(failure, attempt, lost, check)
             # What was slow to take effect may be there by now.
-            if (found := _found(find, failure, check)) is not None:
+            if lost and (found := _found(find, failure, check)) is not None:
                 return WriteResult(found, confirmed=True)
 
 
