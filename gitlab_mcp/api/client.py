@@ -1,6 +1,7 @@
 """Requests to GitLab's REST API: one python-gitlab client, with every failure turned into words."""
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,9 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import requests
+from requests.utils import requote_uri
+from urllib3.util import parse_url
 
 from gitlab_mcp import __version__
 from gitlab_mcp.api import job_token
@@ -23,6 +26,7 @@ from gitlab_mcp.api.http import CONNECTIONS, GitLabSession, header
 from gitlab_mcp.api.identity import Identity
 from gitlab_mcp.api.response_body import parsed, pieces
 from gitlab_mcp.api.retry import time_of, wait_to_retry
+from gitlab_mcp.config.checkout import origin
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import Failure, GitLabRefusal, InvalidArgument
 from gitlab_mcp.safety.escape import TEXT_FIELDS, neutralize
@@ -262,9 +266,14 @@ class GitLab:
         return neutralize(text, ("all", self.settings.trigger))
 
     def _check_redirect(self, method: str, url: str) -> None:
-        api = f"{self.settings.url}/api/v4"
-        if url.startswith(f"{api}/"):
-            self.policy.check(method, url[len(api) :].partition("?")[0], None, self._default_branch)
+        """Raise Refused for a redirect, with the credential, to what the policy of the run forbids."""
+        if origin(url) != origin(self.settings.url):
+            return  # the credential does not go there
+        # As GitLab will read it: without dots, needless encoding and empty segments.
+        path = re.sub("/+", "/", parse_url(requote_uri(url)).path or "")
+        api = f"{urlsplit(self.settings.url).path}/api/v4"
+        if path.startswith(f"{api}/"):
+            self.policy.check(method, path[len(api) :], None, self._default_branch)
 
     def _default_branch(self, project: str) -> str:
         return self.get(f"/projects/{segment(project)}").text("default_branch")

@@ -157,6 +157,18 @@ def test_a_lost_answer_within_one_create_is_confirmed_and_is_no_repetition() -> 
     assert create(deduplicator, tracker) == (1, False, True)
 
 
+@pytest.mark.usefixtures("call")
+def test_a_create_that_is_under_way_is_not_forgotten() -> None:
+    deduplicator, tracker = Deduplicator(), Tracker()
+
+    def send() -> Entity:
+        create(deduplicator, Tracker(), "another, at the same time")
+        return tracker.send()
+
+    deduplicator.create_once("a", send, tracker.find, CHECK)
+    assert create(deduplicator, tracker, "a") == (1, False, True)
+
+
 def created(seconds: float) -> Entity:
     """A thing that was created so many seconds after noon by GitLab's clock."""
     return Entity({"created_at": datetime.fromtimestamp(NOON + seconds, UTC).isoformat()})
