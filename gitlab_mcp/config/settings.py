@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -81,9 +81,9 @@ class Settings:
 
     @property
     def secret_values(self) -> tuple[str, ...]:
-        """Every value that must not leave: the run's own token, from wherever it came, and the other secrets."""
+        """Every value that must not leave, longest first: the run's own token, wherever it came from, and others."""
         own = (self.credential, self.job_token) if self.job_token else (self.credential,)
-        return (*(credential.token for credential in own), *self.secrets)
+        return longest_first({*(credential.token for credential in own), *self.secrets})
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ LONGEST_DEADLINE = 3600
 
 # An address is told to the model and the job's log: it holds what one needs, and no sentence.
 ADDRESS = re.compile(r"https?://[A-Za-z0-9._:\[\]-]{1,253}(/[A-Za-z0-9._~%+-]{1,60}){0,4}/?", re.IGNORECASE)
-AUTHOR = re.compile(r"([^<>\x00-\x1f\x7f]{1,255}?) *<([^<>\s\x00-\x1f\x7f]{1,255})>")
+AUTHOR = re.compile(r"([^<>\s\x00-\x1f\x7f][^<>\x00-\x1f\x7f]{0,254}?) *<([^<>\s\x00-\x1f\x7f]{1,255})>")
 CA_VARIABLES = ("CI_SERVER_TLS_CA_FILE", "GITLAB_CA_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 NO_CREDENTIAL = (
@@ -232,7 +232,12 @@ def _merge_request(environ: Mapping[str, str]) -> MergeRequestElsewhere | None:
 def secrets_of(environ: Mapping[str, str]) -> tuple[str, ...]:
     """The values of the environment that are secrets by their variable's name, longest first."""
     found = {value.strip() for name, value in environ.items() if SECRET_VARIABLE.search(name)}
-    return tuple(sorted((value for value in found if len(value) >= SECRET_CHARACTERS), key=len, reverse=True))
+    return longest_first(value for value in found if len(value) >= SECRET_CHARACTERS)
+
+
+def longest_first(secrets: Iterable[str]) -> tuple[str, ...]:
+    """`secrets` in an order in which none is removed from a text as a part of another, whose rest would remain."""
+    return tuple(sorted(secrets, key=lambda secret: (-len(secret), secret)))
 
 
 def _gitlab_url(flags: Flags, environ: Mapping[str, str]) -> str:

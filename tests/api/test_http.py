@@ -36,8 +36,8 @@ def redirecting(location: str, status: int = 302) -> Respond:
     def respond(handler: BaseHTTPRequestHandler) -> None:
         asked.append(handler.path)
         if len(asked) == 1:
-            _, port = handler.server.server_address[:2]
-            json_answer(handler, status=status, headers={"Location": location.format(port=port)})
+            port = handler.headers["Host"].rpartition(":")[2]
+            json_answer(handler, b"", status, {"Location": location.format(port=port)})
         else:
             json_answer(handler, b"[]")
 

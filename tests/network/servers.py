@@ -12,7 +12,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-
 TLS_HANDSHAKE = b"\x16"  # how what a TLS client sends first begins
 
 
