@@ -26,7 +26,6 @@ from gitlab_mcp.api.http import CONNECTIONS, GitLabSession, header
 from gitlab_mcp.api.identity import Identity
 from gitlab_mcp.api.response_body import parsed, pieces
 from gitlab_mcp.api.retry import time_of, wait_to_retry
-from gitlab_mcp.config.checkout import origin
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import Failure, GitLabRefusal, InvalidArgument
 from gitlab_mcp.safety.escape import TEXT_FIELDS, neutralize
@@ -266,9 +265,7 @@ class GitLab:
         return neutralize(text, ("all", self.settings.trigger))
 
     def _check_redirect(self, method: str, url: str) -> None:
-        """Raise Refused for a redirect, with the credential, to what the policy of the run forbids."""
-        if origin(url) != origin(self.settings.url):
-            return  # the credential does not go there
+        """Raise Refused for a redirect to what the policy of the run forbids."""
         # As GitLab will read it: without dots, needless encoding and empty segments.
         path = re.sub("/+", "/", parse_url(requote_uri(url)).path or "")
         api = f"{urlsplit(self.settings.url).path}/api/v4"

@@ -210,7 +210,9 @@ def _is_elsewhere(subject: Mapping[str, Any], environ: Mapping[str, str]) -> boo
         paths.append(found[1])
     other_id = any(number and str(number) != identity for number in ids)
     # Below a relative URL a web address has more before the project's path.
-    return other_id or any(path and named and not f"/{named.lower()}".endswith(f"/{path}") for named in paths)
+    relative_url = re.sub(r"^https?://[^/]*", "", variable(environ, "CI_SERVER_URL").lower()).strip("/")
+    own = (path, f"{relative_url}/{path}")
+    return other_id or any(path and named and named.lower() not in own for named in paths)
 
 
 def _noun(subject: Mapping[str, Any]) -> Noun | None:
