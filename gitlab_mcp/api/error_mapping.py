@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import requests
 import urllib3
 
-from gitlab_mcp.api.http import BodyTooLarge
+from gitlab_mcp.api.http import BodyTooLarge, NoConnectionFree
 from gitlab_mcp.api.retry import retry_after
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import AnswerLost, Conflict, GitLabRefusal, Moved, NotFound, Unreachable
@@ -111,6 +111,8 @@ def unreachable(method: str, error: Exception, url: str, found: str = "") -> Unr
         )
     if isinstance(error, BodyTooLarge):
         return AnswerLost(f"GitLab's answer was not read: {error}. Ask for less.{unknown}")
+    if isinstance(error, NoConnectionFree):
+        return Unreachable(f"All connections to {url} are in use by other calls: try again.", passing=True)
     if isinstance(error, requests.exceptions.ContentDecodingError):
         return AnswerLost(f"GitLab's answer cannot be decompressed.{unknown}")
     if isinstance(error, requests.exceptions.SSLError) and not _was_sent(error):

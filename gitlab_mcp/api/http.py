@@ -31,7 +31,7 @@ STREAM_BYTES = 128 * 1024 * 1024
 MEMORY_BYTES = 4 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 HEADER_DIGITS = 13
-CREDENTIAL_HEADERS = ("Authorization", "PRIVATE-TOKEN", "JOB-TOKEN", "Cookie")
+CREDENTIAL_HEADERS = ("Authorization", "PRIVATE-TOKEN", "JOB-TOKEN")  # requests itself takes no Cookie along
 
 
 class BodyTooLarge(requests.RequestException):
@@ -40,6 +40,10 @@ class BodyTooLarge(requests.RequestException):
 
 class OutOfTime(requests.Timeout):
     """The whole answer did not arrive in the time that the request had."""
+
+
+class NoConnectionFree(requests.ConnectTimeout):
+    """All connections were in use for as long as the request could wait: it was not sent."""
 
 
 class LimitedAdapter(HTTPAdapter):
@@ -74,7 +78,7 @@ class LimitedAdapter(HTTPAdapter):
         call = current_call.get(None)
         # The pool itself would wait without a limit, and then send what nobody waits for any more.
         if not self._slots.acquire(timeout=min(timeout, call.remaining()) if call else timeout):
-            raise requests.ConnectTimeout("all connections are in use")
+            raise NoConnectionFree("all connections are in use")
         try:
             # Redirects come here with the whole time again.
             return self._send(request, min(timeout, call.remaining()) if call else timeout, **kwargs)
