@@ -121,6 +121,13 @@ def test_after_a_fault_of_gitlabs_it_is_not_known_whether_a_write_took_effect(st
     assert (NOT_KNOWN in str(refused(status, method=method))) is (status >= 500 and method not in ("get", "head"))
 
 
+def test_what_a_gateway_answers_advises_something_else_than_a_fault_of_gitlabs() -> None:
+    advice = {status: str(refused(status)).partition(". ")[2] for status in (500, 501, 502, 503, 504, 505)}
+    assert advice[502] == advice[503] == advice[504]
+    assert advice[500] == advice[501] == advice[505]
+    assert advice[500] != advice[502]
+
+
 @pytest.mark.parametrize(
     ("status", "body", "advice"),
     [

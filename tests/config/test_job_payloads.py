@@ -277,3 +277,43 @@ def test_the_merge_request_of_a_fork_pipeline_keeps_its_project() -> None:
     assert (found.sign, found.project_id, found.title, found.diff) == ("!12", "50", "T", "d")
     other = json.dumps({"iid": 13, "diff": "d", "target_project_id": 50, "title": "T"})
     assert job(environ, AI_FLOW_CONTEXT=other).sign == ""
+
+
+def test_the_project_id_of_the_webhook_itself_counts() -> None:
+    for project_id, sign in ((1, "#7"), (2, "")):
+        assert job(TRIGGER_PAYLOAD=hook(project={}, project_id=project_id, issue={"iid": 7})).sign == sign
+
+
+IN_MERGE_REQUEST = {**{name: value for name, value in JOB.items() if name != "CI_COMMIT_BRANCH"}, **MERGE_REQUEST}
+
+
+def test_what_the_pipeline_knows_of_its_merge_request_is_kept_where_the_context_does_not_say() -> None:
+    environ = {**IN_MERGE_REQUEST, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "9"}
+    found = job(environ, AI_FLOW_CONTEXT=json.dumps({"iid": 12, "diff": "d"}))
+    assert (found.sign, found.branch, found.target_branch, found.foreign) == ("!12", "fix-7", "main", True)
+
+
+@pytest.mark.parametrize("context", [{"iid": 13, "diff": "d"}, {"iid": 12, "issue_comments": ""}])
+def test_nothing_that_the_pipeline_knows_is_told_of_something_else(context: dict[str, Any]) -> None:
+    environ = {**IN_MERGE_REQUEST, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "9"}
+    found = job(environ, AI_FLOW_CONTEXT=json.dumps(context))
+    assert (found.branch, found.target_branch, found.foreign) == ("", "", False)
+
+
+def test_what_the_context_says_goes_before_what_the_pipeline_knows() -> None:
+    context = {"iid": 12, "source_branch": "b", "target_branch": "t", "source_project_id": 1, "target_project_id": 1}
+    found = job(IN_MERGE_REQUEST, AI_FLOW_CONTEXT=json.dumps(context))
+    assert (found.sign, found.branch, found.target_branch, found.foreign) == ("!12", "b", "t", False)
+
+
+def test_a_discussion_belongs_to_what_the_run_surely_is_about() -> None:
+    assert job(IN_MERGE_REQUEST, AI_FLOW_DISCUSSION_ID=DISCUSSION).discussion == DISCUSSION
+    assert job(AI_FLOW_DISCUSSION_ID=DISCUSSION).discussion == ""
+    assert job(CI_OPEN_MERGE_REQUESTS="acme/app!4", AI_FLOW_DISCUSSION_ID=DISCUSSION).discussion == ""
+
+
+@pytest.mark.parametrize("name", ["CI_PIPELINE_ID", "CI_MERGE_REQUEST_PROJECT_ID"])
+@pytest.mark.parametrize("value", ["\u0667", "7\n8", "-7", "7x", "9" * 19])
+def test_an_id_is_a_number_in_ascii_digits(name: str, value: str) -> None:
+    found = job(IN_MERGE_REQUEST, **{name: value})
+    assert (found.pipeline if name == "CI_PIPELINE_ID" else found.project_id) == ""
