@@ -21,8 +21,7 @@ REASON_CHARACTERS = 600
 
 # What urllib3 raises before a request is on its way.
 NOT_CONNECTED = (
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.ConnectTimeoutError,  # and its subclasses: a connection refused, a name that is not known
     ssl.SSLCertVerificationError,
 )
 
@@ -144,8 +143,6 @@ def _was_sent(error: BaseException) -> bool:
             if seen.args and isinstance(seen.args[0], BaseException)
             else (seen.__cause__ or seen.__context__)
         )
-        if isinstance(seen, urllib3.exceptions.MaxRetryError) and seen.reason is not None:
-            seen = seen.reason
     return True
 
 

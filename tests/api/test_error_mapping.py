@@ -202,6 +202,18 @@ def test_an_unknown_host_did_nothing_and_is_transient(session: GitLabSession) ->
     check(failing(session, "http://gitlab.invalid"), Unreachable, transient=True, told="cannot be reached")
 
 
+def test_a_connection_that_is_not_accepted_in_time_did_nothing(session: GitLabSession) -> None:
+    with contextlib.ExitStack() as open_sockets:
+        listener = open_sockets.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):  # the queue of the listener is full, so that it answers nobody
+            waiting = open_sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        error = failing(session, f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=0.3)
+    assert isinstance(error, requests.ConnectTimeout)
+    check(error, Unreachable, transient=True, told="cannot be reached")
+
+
 def test_a_proxy_that_is_not_there_did_nothing(
     session: GitLabSession, closed_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

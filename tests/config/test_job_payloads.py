@@ -317,3 +317,14 @@ def test_a_discussion_belongs_to_what_the_run_surely_is_about() -> None:
 def test_an_id_is_a_number_in_ascii_digits(name: str, value: str) -> None:
     found = job(IN_MERGE_REQUEST, **{name: value})
     assert (found.pipeline if name == "CI_PIPELINE_ID" else found.project_id) == ""
+
+
+def test_an_issue_is_not_the_merge_request_of_the_same_number() -> None:
+    environ = {**IN_MERGE_REQUEST, "CI_MERGE_REQUEST_PROJECT_ID": "50"}
+    found = job(environ, AI_FLOW_CONTEXT=json.dumps({"iid": 12, "issue_comments": ""}))
+    assert (found.sign, found.project_id) == ("#12", "")
+
+
+@pytest.mark.parametrize(("source", "foreign"), [("1", False), ("9", True), ("", False)])
+def test_a_merge_request_from_another_project_is_foreign(source: str, foreign: bool) -> None:
+    assert job(IN_MERGE_REQUEST, CI_MERGE_REQUEST_SOURCE_PROJECT_ID=source).foreign is foreign
