@@ -253,7 +253,7 @@ def _address(url: str) -> str:
         bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
     except ValueError:  # a port that is no number, a broken IPv6 address
         bad = True
-    if bad or parts.username or parts.query or parts.fragment or not ADDRESS.fullmatch(url):
+    if bad or not ADDRESS.fullmatch(url):
         shown = re.sub(r"[^\x21-\x7e]+", " ", re.split(r"[?#]", _without_userinfo(url))[0])[:200]
         raise SettingsError(f'"{shown}" is no address of a GitLab: write it as https://gitlab.example.com.')
     return url.rstrip("/")
