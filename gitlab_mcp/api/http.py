@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
@@ -98,6 +97,7 @@ class LimitedAdapter(HTTPAdapter):
             raise
         answer.raw.release_conn()
         # What was read, already decoded, under the same headers: whoever asks for .content or a stream gets it.
+        # requests reads cookies from the original response, which this one lacks: so none are kept.
         answer.raw = urllib3.HTTPResponse(body, status=answer.status_code, preload_content=False)
         return answer
 
@@ -151,7 +151,6 @@ class GitLabSession(requests.Session):
         super().__init__()
         self._check_redirect = check_redirect
         self.trust_env = False  # no netrc; the proxy variables are read in merge_environment_settings
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._answered = threading.local()
         slots = threading.BoundedSemaphore(CONNECTIONS)
         tls = tls_context(tuple(ca_files))
