@@ -26,6 +26,7 @@ async def prepare(agent: Agent, branch: str) -> None:
     await agent.call("commit_files", branch=branch, ref="main", message="prepared", actions=[action])
 
 
+NOT_KNOWN = "Whether it took effect is not known."
 Case = tuple[str, str, Callable[[Agent, str], Awaitable[str]], Callable[[Sandbox, str], int]]
 
 
@@ -116,6 +117,23 @@ async def test_what_cannot_be_known_is_said_with_how_to_look(sandbox: Sandbox) -
         again = await agent.call("create_note", iid="#7", body="perhaps")
     assert CONFIRMED in again
     assert bodies(sandbox, "perhaps") == 1
+
+
+@pytest.mark.parametrize("kind", ["drop after", "502", "500"])
+async def test_an_unknown_effect_is_mentioned_once(sandbox: Sandbox, kind: str) -> None:
+    async with connect(settings_for(sandbox)) as agent:
+        await agent.call("create_note", iid="#7", body="known user")
+        fault(sandbox, kind, "POST", "/issues/7/notes$", times=10)
+        sandbox.faults.fail("GET", "/notes$", status=500, times=10)
+        message = await agent.refused("create_note", iid="#7", body=f"perhaps {kind}")
+    assert message.count("took effect") == message.count(NOT_KNOWN) == 1
+
+
+async def test_an_unknown_effect_is_mentioned_once_after_the_deadline(sandbox: Sandbox) -> None:
+    async with connect(settings_for(sandbox, deadline=1.0)) as agent:
+        sandbox.faults.delay("POST", "/issues/7/notes$", seconds=5.0)
+        message = await agent.refused("create_note", iid="#7", body="late")
+    assert message.count("took effect") == message.count(NOT_KNOWN) == 1
 
 
 async def test_the_same_note_again_is_answered_with_the_first_also_at_the_same_time(sandbox: Sandbox) -> None:

@@ -13,6 +13,7 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult, write_once
 from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.errors import Failure, GitLabRefusal, InvalidArgument, JobTokenNotAccepted, Refused
+from gitlab_mcp.git.objects import is_binary
 
 COMMENTS_PER_PAGE = 20
 THREADS_PER_PAGE = 10
@@ -212,7 +213,7 @@ def _text(gitlab: GitLab, project: str, file: FileVersion) -> str:
         content = gitlab.raw(f"{project}/repository/files/{segment(path)}/raw", ref=commit)
     except Failure:
         return ""
-    return content.decode("utf-8", "replace") if b"\0" not in content[:8000] else ""
+    return "" if is_binary(content) else content.decode("utf-8", "replace")
 
 
 def set_resolved(gitlab: GitLab, noteable: str, thread: str, *, resolved: bool) -> WriteResult[Entity]:

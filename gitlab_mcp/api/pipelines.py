@@ -153,7 +153,7 @@ def run(project: Project, ref: str, variables: Mapping[str, str], inputs: Mappin
                 "A maintainer sets who may pass variables (Settings > CI/CD > Variables); inputs need no such"
                 " permission."
             )
-            refused.args = (f"{refused} {advice}",)
+            refused.text += f" {advice}"
         raise
 
 

@@ -4,8 +4,7 @@ import posixpath
 
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.errors import NotFound, Refused
-from gitlab_mcp.git.objects import FOLDER, LINK, SUBMODULE, TreeEntry
-from gitlab_mcp.repository.git_attributes import is_binary
+from gitlab_mcp.git.objects import FOLDER, LINK, SUBMODULE, TreeEntry, is_binary
 from gitlab_mcp.repository.interface import BlamedLines, File, Repository
 from gitlab_mcp.safety.sanitize import one_line
 

@@ -42,7 +42,7 @@ class Pushes:
         self._check(name, "", [])
         pushed = self._push(name, start, "", [])
         if pushed.result.status is PushStatus.STALE or (pushed.result.unchanged and not pushed.confirmed):
-            raise Conflict(f"The branch {name} already exists.", status=400, reason="Branch already exists")
+            raise Conflict(f"The branch {name} already exists.", status=400, already_exists=True)
         return WriteResult(entities.branch(self._project.web_url, name, start), pushed.confirmed)
 
     def delete(self, name: str, expected: str) -> WriteResult[Pushed]:
