@@ -18,7 +18,19 @@ these texts are returned to the agent; every other exception is a bug, and is lo
 An unusable configuration is `config.settings.SettingsError`: it ends the command before any tool can be called.
 """
 
+from contextvars import ContextVar
 from typing import Any
+
+# The names of the tools that the run lists, for the texts of failures; None: all.
+listed_tools: ContextVar[frozenset[str] | None] = ContextVar("listed_tools", default=None)
+
+
+def naming(phrase: str, *tools: str) -> str:
+    """A phrase of a text for the agent, with the `tools` that the run lists in place of {}; "" where it lists none."""
+    listed = listed_tools.get()
+    names = [name for name in tools if listed is None or name in listed]
+    return phrase.replace("{}", " or ".join(names)) if names else ""
+
 
 NOT_KNOWN = "Whether it took effect is not known."
 

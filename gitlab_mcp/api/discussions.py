@@ -10,7 +10,7 @@ from functools import partial
 
 from gitlab_mcp.api.client import GitLab, Page, segment
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.idempotency import WriteResult, write_once
+from gitlab_mcp.api.idempotency import WriteResult, look_with, write_once
 from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.errors import Failure, GitLabRefusal, InvalidArgument, JobTokenNotAccepted, Refused
 from gitlab_mcp.git.objects import is_binary
@@ -225,7 +225,7 @@ def set_resolved(gitlab: GitLab, noteable: str, thread: str, *, resolved: bool) 
         return discussion if discussion.flag("resolved") == resolved else None
 
     try:
-        return write_once(partial(gitlab.put, path, {"resolved": resolved}), find, "Look with list_discussions.")
+        return write_once(partial(gitlab.put, path, {"resolved": resolved}), find, look_with("list_discussions"))
     except GitLabRefusal as refused:
         if refused.status != 403 or any(note.flag("resolvable") for note in gitlab.get(path).entities("notes")):
             raise

@@ -13,7 +13,7 @@ TOO_OFTEN = "repeats groups or characters too often"
 TOO_LONG = "takes too long on this log: use a simpler one"
 INVALID = "is not a valid regular expression"
 NO_JOB = 999_999
-ENDS_IN_TIME = 20.0  # seconds; a search may take 5 s of processor time, on a machine that does other work too
+ENDS_IN_TIME = 30.0  # seconds; a search may take 5 s, and one line 1 s of processor time
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ async def test_ordinary_expressions_are_fast_on_lines_made_to_be_slow(sandbox: S
             r"^error:\s+\S+",
             "(?i)JOB",
             "(?i:JOB)",
-            r"fa[i-l]ed: exit code \d{1,3}",
+            r"fa[i-l]+ed: exit code \d{1,3}",
             r"\Aerror",
             r"code 1\Z",
             r"{}|code",

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 PATTERN_CHARACTERS = 200
 SEARCHED_CHARACTERS = 2_000  # the part of a line that is searched
-SEARCH_SECONDS = 5.0  # processor time for all lines of a log, also the unit of the timeout of `regex`
+SEARCH_SECONDS = 5.0  # for all lines of a log
+LINE_SECONDS = 1.0  # for one line, in processor time of the process, which the timeout of `regex` counts
 GROUP_COPIES, COPIES = 64, 1_000  # of groups, and of what is in them; 64 copies of 90 groups take a second to compile
 # + and {n}, not as the second half of "possessive" ?+ *+ ++. Those after a character, a class or . repeat no group.
 REPETITION = re.compile(r"(?P<item>(?<=[\w\].]))?(?:(?<![?*+])\+|\{(?P<least>\d+))", re.ASCII)
@@ -36,23 +37,27 @@ class LogPattern:
 
     def __init__(self, pattern: str) -> None:
         self._expression = _compiled(pattern)
-        self._seconds = SEARCH_SECONDS
+        self._left = SEARCH_SECONDS
 
     def is_in(self, line: str) -> bool:
         """Whether the searched part of a line matches.
 
         Raises InvalidArgument when the search takes too long, and Unreachable after the deadline of the call.
         """
-        began = time.thread_time()
-        timeout = min(self._seconds, current_call.get().remaining())
+        began = time.monotonic()
+        timeout = min(LINE_SECONDS, self._left, current_call.get().remaining())
         try:
             found = self._expression.search(line, endpos=SEARCHED_CHARACTERS, timeout=timeout)
         except TimeoutError as error:
-            raise InvalidArgument(
-                f"grep takes too long on this log: {SIMPLER}, without a repetition inside a repetition."
-            ) from error
-        self._seconds = max(0.0, self._seconds - (time.thread_time() - began))
+            raise self._too_slow() from error
+        self._left -= time.monotonic() - began
+        if self._left <= 0:
+            raise self._too_slow()
         return found is not None
+
+    @staticmethod
+    def _too_slow() -> InvalidArgument:
+        return InvalidArgument(f"grep takes too long on this log: {SIMPLER}, without a repetition inside a repetition.")
 
 
 def _compiled(pattern: str) -> "regex.Pattern[str]":

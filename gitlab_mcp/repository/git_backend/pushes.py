@@ -9,7 +9,7 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult, write_once
 from gitlab_mcp.api.project import Project
 from gitlab_mcp.api.retry import backoff
-from gitlab_mcp.errors import AnswerLost, Conflict, Unreachable
+from gitlab_mcp.errors import AnswerLost, Conflict, Unreachable, naming
 from gitlab_mcp.git import history, objects
 from gitlab_mcp.git.change import Author, Change
 from gitlab_mcp.git.objects import TreeEntry
@@ -49,7 +49,7 @@ class Pushes:
         """Delete a branch that points at `expected`. Raises Conflict when it points elsewhere by now."""
         self._check(name, "", [])
         deleted = Pushed(PushStatus.OK)
-        check = f"Look with list_branches whether {name} still exists."
+        check = f"Look{naming(' with {}', 'list_branches')} whether {name} still exists."
         written = write_once(
             lambda: self._send(name, "", expected, []), lambda: None if self._git.tip(name) else deleted, check
         )
@@ -158,7 +158,7 @@ class Pushes:
             confirmed = bool(tip) and (tip == commit or self._holds(tip, commit, expected))
             return Pushed(PushStatus.OK) if confirmed else None
 
-        check = f"Look with list_branches whether {branch} has it before trying again."
+        check = f"Look{naming(' with {}', 'list_branches')} whether {branch} has it before trying again."
         written = write_once(lambda: self._send(branch, commit, expected, options), find, check)
         return WriteResult(written.result, confirmed)
 
