@@ -1,15 +1,21 @@
 """A write whose answer is lost is looked up, never blindly repeated; reads are repeated with patience."""
 
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
 import pytest
+from mcp import Client
+from mcp.server.mcpserver import MCPServer
 
 from gitlab_mcp.sandbox import Sandbox
+from gitlab_mcp.server.binding import bind
+from gitlab_mcp.tools.context import App, Ctx
+from gitlab_mcp.tools.definition import ToolDefinition
 from tests.support.agent import Agent, connect
 from tests.support.gitlab_requests import get, writes
-from tests.support.settings import settings_for
+from tests.support.settings import offline_settings, settings_for
 from tests.support.write_faults import CONFIRMED, FAULTS, fault
 
 
@@ -127,6 +133,36 @@ async def test_an_unknown_effect_is_mentioned_once(sandbox: Sandbox, kind: str) 
         sandbox.faults.fail("GET", "/notes$", status=500, times=10)
         message = await agent.refused("create_note", iid="#7", body=f"perhaps {kind}")
     assert message.count("took effect") == message.count(NOT_KNOWN) == 1
+
+
+async def test_an_unknown_effect_is_mentioned_once_when_a_tool_does_not_end_by_itself() -> None:
+    ended = threading.Event()
+
+    def write_without_end(ctx: Ctx) -> str:
+        """Write something."""
+        ended.wait()
+        return ctx.settings.url
+
+    app = App(offline_settings(deadline=0.1))
+    definition = ToolDefinition(
+        write_without_end,
+        toolset="issues",
+        writes=True,
+        destructive=False,
+        idempotent=False,
+        always_load=False,
+        job_token=True,
+        opt_in=False,
+    )
+    try:
+        async with Client(MCPServer("test", tools=[bind(definition, app)])) as client:
+            result = await client.call_tool("write_without_end", {})
+    finally:
+        ended.set()
+        app.close()
+    assert result.is_error
+    assert "GitLab did not answer within the 0 s that one call has." in str(result.content)
+    assert str(result.content).count(NOT_KNOWN) == 1
 
 
 async def test_an_unknown_effect_is_mentioned_once_after_the_deadline(sandbox: Sandbox) -> None:
