@@ -16,13 +16,13 @@ from gitlab_mcp.api.error_mapping import unreachable
 from gitlab_mcp.api.http import GitLabSession, tls_context
 from gitlab_mcp.config.environment import is_ci, variable
 from gitlab_mcp.config.settings import (
-    SECRET_VARIABLE,
     Credential,
     Flags,
     MissingCredential,
     Settings,
     SettingsError,
     read_settings,
+    secrets_of,
 )
 from gitlab_mcp.doctor.background import begin
 from gitlab_mcp.doctor.result import Skipped
@@ -78,8 +78,7 @@ class DoctorContext:
     @property
     def secret_values(self) -> tuple[str, ...]:
         """Every value that must not be shown."""
-        named = [value.strip() for name, value in self.environ.items() if SECRET_VARIABLE.search(name)]
-        return (*(self.settings.secret_values if self.settings else ()), *sorted(named, key=len, reverse=True))
+        return self.settings.secret_values if self.settings else secrets_of(self.environ)
 
     def variable(self, name: str) -> str:
         """The value of a variable; "" where it is unset or empty."""
