@@ -2,8 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -70,8 +69,7 @@ class DoctorContext:
         self.settings, self.problem = _read(flags, environ, directory)
         self.credential = self.settings.credential if self.settings and self.problem is None else None
         self._lock = threading.Lock()
-        self._request: Future[Response | NotReached] | None = None
-        self._deadline = 0.0
+        self._request: Callable[[], Response | NotReached] | None = None
         self._call: Call | None = None
         self._clients: dict[str, GitLab] = {}
 
@@ -108,11 +106,10 @@ class DoctorContext:
         settings = self.require_settings()
         with self._lock:
             if self._request is None:
-                self._request = begin(partial(_request_version, settings))
-                self._deadline = time.monotonic() + GITLAB_SECONDS
+                self._request = begin(partial(_request_version, settings), time.monotonic() + GITLAB_SECONDS)
         try:
             # Waited for here, since no timeout of the request limits name resolution.
-            response = self._request.result(max(0.0, self._deadline - time.monotonic()))
+            response = self._request()
         except TimeoutError:
             raise NotReached(f"{settings.url} did not answer within {GITLAB_SECONDS:.0f} s", NETWORK) from None
         if isinstance(response, NotReached):
