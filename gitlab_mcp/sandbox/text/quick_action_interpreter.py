@@ -13,12 +13,8 @@ from gitlab_mcp.sandbox.http.call import Call, Response
 from gitlab_mcp.sandbox.http.errors import bad_request_reason, forbidden
 from gitlab_mcp.sandbox.state import permissions
 from gitlab_mcp.sandbox.state.model import Issuable
-from gitlab_mcp.sandbox.text import (
-    quick_action_changes,
-    quick_action_merge_requests,  # noqa: F401 - importing it registers its quick actions
-)
 from gitlab_mcp.sandbox.text.mentions import record_mentions
-from gitlab_mcp.sandbox.text.quick_action_effects import EFFECTS, CannotApply, CommandContext
+from gitlab_mcp.sandbox.text.quick_action_effects import CommandContext, apply_command, make_changes
 from gitlab_mcp.sandbox.text.quick_action_extractor import SUBSTITUTIONS, Command, extract
 
 
@@ -40,7 +36,7 @@ class InterpretedText:
 
     def apply(self) -> list[str]:
         """Make the changes; returns the error messages."""
-        return quick_action_changes.make(self.call, self.one, self.changes) if self.changes else []
+        return make_changes(self.call, self.one, self.changes) if self.changes else []
 
     def save(self, make: Callable[[str], dict[str, Any]], entity: str = "") -> Any:
         """Save the comment with `make`, then make the changes, as Notes::CreateService does; returns the response.
@@ -79,27 +75,16 @@ def interpret(
         already_executed = extract(before)[1]
         commands = [command for command in commands if command not in already_executed]
     _refuse_flow(call, commands)
-    context = CommandContext(call, issuable, new, call.get("merge_request_diff_head_sha"), interpreted.changes)
+    context = CommandContext(call, issuable, new, interpreted.changes)
     for command in commands:
         call.world.executed_quick_actions.append(
             {"command": command.name, "argument": command.argument, "user": call.me.username, "where": where}
         )
         if command.name not in SUBSTITUTIONS:
             interpreted.messages += [
-                message for message in [_run(context, command)] if message not in ("", *interpreted.messages)
+                message for message in [apply_command(context, command)] if message not in ("", *interpreted.messages)
             ]
     return interpreted
-
-
-def _run(context: CommandContext, command: Command) -> str:
-    """Run one command; returns GitLab's message about it."""
-    try:
-        if command.name not in EFFECTS:
-            raise CannotApply
-        return EFFECTS[command.name](context, command.argument)
-    except CannotApply as reason:
-        text = f"Could not apply {command.name} command."
-        return f"{text} {reason}." if str(reason) else text
 
 
 def interpret_description(call: Call, issuable: Issuable | None = None) -> InterpretedText | None:
