@@ -16,7 +16,6 @@ from gitlab_mcp.sandbox.state import activity, merge_requests
 from gitlab_mcp.sandbox.state.diff_position import line_code, stored_position
 from gitlab_mcp.sandbox.state.model import MergeRequest
 from gitlab_mcp.sandbox.state.notes import DraftNote, Note
-from gitlab_mcp.sandbox.text.mentions import record_mentions
 from gitlab_mcp.sandbox.text.quick_action_interpreter import interpret
 
 _ALL = "/projects/:id/merge_requests/:merge_request_iid/draft_notes"
@@ -122,7 +121,6 @@ def publish_drafts(call: Call) -> Response:
     if text := call.get("note"):
         interpreted = interpret(call, merge_request, text, "note")
         if not interpreted.only_commands:
-            record_mentions(call.world, interpreted.content, interpreted.where)
             activity.comment(
                 call.world, merge_request, call.me, interpreted.content, internal=bool(call.get("internal"))
             )
@@ -133,12 +131,13 @@ def publish_drafts(call: Call) -> Response:
 
 
 def _publish(call: Call, merge_request: MergeRequest, draft: DraftNote) -> None:
+    if draft.position and draft.line_code is None:
+        # DraftNotes::PublishService deletes a draft even if its note is not valid, whose commands are not executed.
+        merge_request.drafts.remove(draft)
+        return
     interpreted = interpret(call, merge_request, draft.note, "draft note")
     merge_request.drafts.remove(draft)
-    if draft.position and draft.line_code is None:
-        return  # DraftNotes::PublishService deletes the draft even if its note is not valid
     if not interpreted.only_commands:
-        record_mentions(call.world, interpreted.content, interpreted.where)
         _comment(call, merge_request, draft, interpreted.content)
     interpreted.apply()
 

@@ -14,7 +14,6 @@ from gitlab_mcp.sandbox.state import activity, permissions
 from gitlab_mcp.sandbox.state.model import Issuable
 from gitlab_mcp.sandbox.state.notes import Note
 from gitlab_mcp.sandbox.state.users import MAINTAINER, OWNER
-from gitlab_mcp.sandbox.text.mentions import record_mentions
 from gitlab_mcp.sandbox.text.quick_action_interpreter import interpret
 
 _READ = ("merge_requests",)  # GitLab docs: a job token may read the notes of merge requests only
@@ -75,7 +74,6 @@ def change(call: Call, issuable: Issuable, note: Note, body: str | None) -> None
     if interpreted.only_commands:
         issuable.notes.remove(note)
     else:
-        record_mentions(call.world, interpreted.content, interpreted.where)
         note.body = interpreted.content
     interpreted.apply()
     note.updated_at = call.world.now()

@@ -25,7 +25,6 @@ class InterpretedText:
     call: Call
     one: Issuable
     content: str
-    where: str
     changes: dict[str, Any] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
 
@@ -44,7 +43,6 @@ class InterpretedText:
         `make` saves a text and returns its entity. If that is a discussion, `entity` is the key of its notes.
         """
         if not self.only_commands:
-            record_mentions(self.call.world, self.content, self.where)
             shown = make(self.content)
             self.apply()
             saved = shown[entity][-1] if entity else shown
@@ -62,28 +60,28 @@ class InterpretedText:
 def interpret(
     call: Call, issuable: Issuable, text: str, what: str, *, new: bool = False, before: str | None = None
 ) -> InterpretedText:
-    """Extract the commands from a text on an issuable, log them and collect the changes that they make.
+    """Extract the commands from a text on an issuable, collect the changes that they make, and record its mentions.
 
-    `what` names the kind of text in the log, `new` is whether the issuable is being created, and `before` is the text
-    that this one replaces. Raises 403 for the token of a Duo flow, which may not use quick actions.
+    `what` names the kind of text in the records, `new` is whether the issuable is being created, and `before` is the
+    text that this one replaces. Raises 403 for the token of a Duo flow, which may not use quick actions.
     """
     content, commands = extract(text)
     where = f"{issuable.project.full_path}{issuable.reference} {what}"
-    interpreted = InterpretedText(call, issuable, content, where)
+    interpreted = InterpretedText(call, issuable, content)
     if before:
         # GitLab executes only the commands that the previous text did not contain.
         already_executed = extract(before)[1]
         commands = [command for command in commands if command not in already_executed]
     _refuse_flow(call, commands)
+    record_mentions(call.world, content, where)
     context = CommandContext(call, issuable, new, interpreted.changes)
     for command in commands:
         call.world.executed_quick_actions.append(
             {"command": command.name, "argument": command.argument, "user": call.me.username, "where": where}
         )
-        if command.name not in SUBSTITUTIONS:
-            interpreted.messages += [
-                message for message in [apply_command(context, command)] if message not in ("", *interpreted.messages)
-            ]
+        message = "" if command.name in SUBSTITUTIONS else apply_command(context, command)
+        if message and message not in interpreted.messages:
+            interpreted.messages.append(message)
     return interpreted
 
 
@@ -103,14 +101,12 @@ def interpret_description(call: Call, issuable: Issuable | None = None) -> Inter
         return None
     interpreted = interpret(call, issuable, text, "description", before=issuable.description)
     call.params["description"] = interpreted.content
-    record_mentions(call.world, interpreted.content, interpreted.where)
     return interpreted
 
 
 def apply_new_description(call: Call, issuable: Issuable, text: str | None) -> None:
     """Execute the commands in the description of a new issuable, without adding system notes."""
     interpreted = interpret(call, issuable, text or "", "description", new=True)
-    record_mentions(call.world, interpreted.content, interpreted.where)
     before = len(issuable.notes)
     interpreted.apply()
     del issuable.notes[before:]
