@@ -6,7 +6,7 @@ from typing import Any
 
 from gitlab_mcp.sandbox.entities.notes import draft_note
 from gitlab_mcp.sandbox.http.call import Call, Response
-from gitlab_mcp.sandbox.http.errors import bad_request, not_found
+from gitlab_mcp.sandbox.http.errors import bad_request
 from gitlab_mcp.sandbox.http.pagination import paginate
 from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.routes.discussions import reply, resolve
@@ -27,11 +27,7 @@ def _mine(call: Call, merge_request: MergeRequest) -> list[DraftNote]:
 
 
 def _draft(call: Call, merge_request: MergeRequest) -> DraftNote:
-    number = call.number("draft_note_id", "")
-    match = next((draft for draft in _mine(call, merge_request) if draft.id == number), None)
-    if match is None:
-        raise not_found()
-    return match
+    return call.item("draft_note_id", _mine(call, merge_request))
 
 
 def _thread(call: Call, merge_request: MergeRequest, thread: str) -> list[Note]:

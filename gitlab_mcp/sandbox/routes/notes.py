@@ -36,6 +36,7 @@ def list_notes(call: Call) -> Response:
 
 
 @noteable_route("GET", "notes/:note_id", job_token_kinds=_READ)
+@noteable_route("GET", "discussions/:discussion_id/notes/:note_id")
 def get_note(call: Call) -> Any:
     noteable = noteable_of(call)
     return notes.note(call.world, noteable, note_of(call, noteable))
@@ -66,7 +67,7 @@ def change(call: Call, issuable: Issuable, note: Note, body: str | None) -> None
 
     Raises 403 unless the caller is its author or a Maintainer.
     """
-    require_own(call, note)
+    _require_own(call, note)
     if body is None or not body.strip():
         raise bad_request({"note": ["can't be blank"]})
     check_note(body)
@@ -80,7 +81,7 @@ def change(call: Call, issuable: Issuable, note: Note, body: str | None) -> None
     issuable.updated_at = note.updated_at
 
 
-def require_own(call: Call, note: Note) -> None:
+def _require_own(call: Call, note: Note) -> None:
     """Raise 403 unless the caller may change the note; nobody may change a system note."""
     if note.system or (note.author is not call.user and call.role < MAINTAINER):
         raise forbidden()
@@ -95,9 +96,10 @@ def update_note(call: Call) -> Any:
 
 
 @noteable_route("DELETE", "notes/:note_id")
+@noteable_route("DELETE", "discussions/:discussion_id/notes/:note_id")
 def delete_note(call: Call) -> Any:
     noteable = noteable_of(call)
     note = note_of(call, noteable)
-    require_own(call, note)
+    _require_own(call, note)
     noteable.notes.remove(note)
     return None
