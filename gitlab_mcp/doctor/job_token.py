@@ -12,10 +12,11 @@ from gitlab_mcp.doctor.context import NETWORK, DoctorContext
 from gitlab_mcp.doctor.result import CheckResult, Skipped, failed, in_quotes, passed, skipped
 from gitlab_mcp.errors import GitLabRefusal
 from gitlab_mcp.git.change import Author
-from gitlab_mcp.git.process import CompletedGit, GitError, TimeLeft
+from gitlab_mcp.git.process import CompletedGit, GitError
 from gitlab_mcp.git.push import build
 from gitlab_mcp.git.remote import REMOTE_NAME, Remote, RemoteError, RemoteErrorKind, remote_error
 from gitlab_mcp.git.scratch_repository import ScratchRepository
+from gitlab_mcp.git.session import GitSession
 from gitlab_mcp.repository.git_backend.errors import ALLOW_PUSH, failure_of
 from gitlab_mcp.repository.git_backend.errors import quoted as git_message
 
@@ -50,7 +51,7 @@ def push(context: DoctorContext) -> CheckResult | None:
     clone = directory.path if directory and project.is_called(directory.project) else None
     scratch = ScratchRepository(remote, clone, roots(settings.ca_files))
     try:
-        completed = _push_dry_run(scratch, current_call.get().remaining)
+        completed = _push_dry_run(GitSession(scratch, current_call.get().remaining))
     except GitError as error:
         raise Skipped(str(error), "See the check of git.") from error
     finally:
@@ -60,13 +61,11 @@ def push(context: DoctorContext) -> CheckResult | None:
     return _refused(remote_error(completed), remote.url)
 
 
-def _push_dry_run(scratch: ScratchRepository, time_left: TimeLeft) -> CompletedGit:
+def _push_dry_run(git: GitSession) -> CompletedGit:
     # git needs a commit to push: an empty one that stays in the scratch repository.
-    commit = build(scratch, "", "Nothing", [], {}, NOBODY, 0, time_left)
+    commit = build(git, "", "Nothing", [], {}, NOBODY, 0)
     target = f"{commit}:refs/heads/gitlab-mcp-doctor-{uuid4().hex}"
-    return scratch.run_remote(
-        "push", "--dry-run", "--porcelain", "--no-verify", REMOTE_NAME, target, time_left=time_left
-    )
+    return git.run_remote("push", "--dry-run", "--porcelain", "--no-verify", REMOTE_NAME, target)
 
 
 def _refused(error: RemoteError, url: str) -> CheckResult:
