@@ -130,12 +130,13 @@ class ScratchRepository:
         return settings
 
 
-def require_version(time_left: TimeLeft) -> None:
-    """Raise GitError when git is missing or older than OLDEST_GIT."""
+def require_version(time_left: TimeLeft) -> str:
+    """The version of git. Raises GitError when git is missing or older than OLDEST_GIT."""
     output = checked(run_git("--version", environment=environment(), time_left=time_left), "--version").decode()
-    version = re.search(r"(\d+)\.(\d+)", output)
+    version = re.search(r"(\d+)\.(\d+)[\d.]*", output)
     if version is None or (int(version[1]), int(version[2])) < OLDEST_GIT:
         raise GitError(f"git {OLDEST_GIT[0]}.{OLDEST_GIT[1]} or newer is needed, and this is {output.strip()}")
+    return version[0]
 
 
 def _certificates(roots: Iterable[Path]) -> Iterator[bytes]:
