@@ -1,10 +1,8 @@
 """Checks of the job token: whether it is valid, and whether it may push."""
 
-from urllib.parse import quote
 from uuid import uuid4
 
 from gitlab_mcp.api.deadline import current_call
-from gitlab_mcp.api.http import roots
 from gitlab_mcp.api.project import Project
 from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.configuration import SET_CREDENTIAL
@@ -14,9 +12,9 @@ from gitlab_mcp.errors import GitLabRefusal
 from gitlab_mcp.git.change import Author
 from gitlab_mcp.git.process import CompletedGit, GitError
 from gitlab_mcp.git.push import build
-from gitlab_mcp.git.remote import REMOTE_NAME, Remote, RemoteError, RemoteErrorKind, remote_error
-from gitlab_mcp.git.scratch_repository import ScratchRepository
+from gitlab_mcp.git.remote import REMOTE_NAME, RemoteError, RemoteErrorKind, remote_error
 from gitlab_mcp.git.session import GitSession
+from gitlab_mcp.repository.git_backend.client import scratch_for
 from gitlab_mcp.repository.git_backend.errors import ALLOW_PUSH, failure_of
 from gitlab_mcp.repository.git_backend.errors import quoted as git_message
 
@@ -41,15 +39,11 @@ def valid(context: DoctorContext) -> CheckResult | None:
 def push(context: DoctorContext) -> CheckResult | None:
     """Whether GitLab would accept a push: `git push --dry-run` asks for permission and sends nothing."""
     settings = context.require_settings()
-    gitlab, token = context.job_token_client(), settings.push_token
-    if gitlab is None or token is None or settings.read_only:
+    gitlab = context.job_token_client()
+    if gitlab is None or settings.read_only:
         return None
     context.project_path()  # raises Skipped when no project is known
-    project = Project(gitlab, settings.project)
-    remote = Remote(f"{settings.url}/{quote(project.full_path)}.git", token.token)
-    directory = settings.working_directory
-    clone = directory.path if directory and project.is_called(directory.project) else None
-    scratch = ScratchRepository(remote, clone, roots(settings.ca_files))
+    scratch = scratch_for(Project(gitlab, settings.project))
     try:
         completed = _push_dry_run(GitSession(scratch, current_call.get().remaining))
     except GitError as error:
@@ -58,7 +52,7 @@ def push(context: DoctorContext) -> CheckResult | None:
         scratch.close()
     if completed.status == 0:
         return passed("GitLab lets this job push with CI_JOB_TOKEN (checked without pushing anything)")
-    return _refused(remote_error(completed), remote.url)
+    return _refused(remote_error(completed), scratch.remote.url)
 
 
 def _push_dry_run(git: GitSession) -> CompletedGit:

@@ -13,7 +13,6 @@ from gitlab_mcp.git import history, objects
 from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.hunks import patches
 from gitlab_mcp.git.objects import FOLDER, SUBMODULE, TreeEntry
-from gitlab_mcp.git.scratch_repository import ScratchRepository
 from gitlab_mcp.git.session import GitSession
 from gitlab_mcp.repository.branches import deletable
 from gitlab_mcp.repository.git_backend import entities
@@ -29,21 +28,20 @@ ORDER = {FOLDER: 0, SUBMODULE: 2}  # folders, files, submodules: the order in wh
 
 
 class GitBackend:
-    """The Repository of a project over git. `scratch` is the scratch repository that git works in."""
+    """The Repository of a project over git, which works in a scratch repository."""
 
     pipelines = "No pipeline starts for a push with CI_JOB_TOKEN."
 
-    def __init__(self, project: Project, scratch: ScratchRepository) -> None:
+    def __init__(self, project: Project) -> None:
         self._project = project
         self._gitlab = project.gitlab
-        self._scratch = scratch
-        self._git = GitClient(project, scratch)
+        self._git = GitClient(project)
         self._pushes = Pushes(project, self._git)
         self._merge_requests = MergeRequestPushes(project, self._git, self._pushes)
 
     def close(self) -> None:
         """Delete the scratch repository from disk."""
-        self._scratch.close()
+        self._git.scratch.close()
 
     # Branches
 

@@ -3,14 +3,17 @@
 import re
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
+from urllib.parse import quote
 
 from gitlab_mcp.api.client import segment
 from gitlab_mcp.api.deadline import current_call
+from gitlab_mcp.api.http import roots
 from gitlab_mcp.api.project import BRANCH_NAME, Project
 from gitlab_mcp.api.retry import wait_to_retry
 from gitlab_mcp.errors import GitLabRefusal, NotFound, Unreachable
 from gitlab_mcp.git import objects
 from gitlab_mcp.git.process import GitError
+from gitlab_mcp.git.remote import Remote
 from gitlab_mcp.git.scratch_repository import ScratchRepository
 from gitlab_mcp.git.session import GitSession
 from gitlab_mcp.repository.git_backend.errors import failure_of
@@ -22,13 +25,23 @@ INCOMPLETE = "did not send all necessary objects"  # git's message when the id o
 FULL_REF = re.compile(r"(refs/)?(heads|tags|merge-requests)/")
 
 
-class GitClient:
-    """A project's repository as the scratch repository `scratch` reaches it. Methods raise a Failure."""
+def scratch_for(project: Project) -> ScratchRepository:
+    """A scratch repository for a project, which reads the objects of the working directory if that is its checkout."""
+    settings = project.gitlab.settings
+    token = settings.push_token.token if settings.push_token else ""
+    remote = Remote(f"{settings.url}/{quote(project.full_path)}.git", token)
+    directory = settings.working_directory
+    clone = directory.path if directory and project.is_called(directory.project) else None
+    return ScratchRepository(remote, clone, roots(settings.ca_files))
 
-    def __init__(self, project: Project, scratch: ScratchRepository) -> None:
+
+class GitClient:
+    """A project's repository, as it is reached from a scratch repository. Methods raise a Failure."""
+
+    def __init__(self, project: Project) -> None:
         self._project = project
         self._gitlab = project.gitlab
-        self.scratch = scratch
+        self.scratch = scratch_for(project)
 
     def ask(self, what: str, do: Callable[Concatenate[GitSession, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `do` with a session and these arguments; it contacts GitLab, and is retried after transient errors.

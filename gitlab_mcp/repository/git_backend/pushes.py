@@ -33,7 +33,6 @@ class Pushes:
         self._project = project
         self._gitlab = project.gitlab
         self._git = client
-        self._scratch = client.scratch
         self._branches: dict[str, threading.RLock] = {}
         self._lock = threading.Lock()
 
@@ -141,9 +140,9 @@ class Pushes:
     def _send(self, branch: str, commit: str, expected: str, options: Sequence[str]) -> Pushed:
         try:
             with current_call.get().transfer("push to GitLab") as time_left:
-                pushed = push(GitSession(self._scratch, time_left), branch, commit, expected, options)
+                pushed = push(GitSession(self._git.scratch, time_left), branch, commit, expected, options)
         except GitError as error:
-            raise failure_of(error, self._scratch.remote.url, pushes=True) from error
+            raise failure_of(error, self._git.scratch.remote.url, pushes=True) from error
         except Unreachable as failure:  # out of time, and the push may have arrived
             raise AnswerLost(str(failure)) from failure
         if pushed.status is PushStatus.REJECTED:
