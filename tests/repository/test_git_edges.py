@@ -294,7 +294,7 @@ def test_a_git_that_reads_and_prints_much_at_once_is_served_and_one_that_reads_n
     assert run_git("none", environment=environment(), time_left=until(60), stdin=text).status == 5
 
 
-def test_a_git_that_is_silent_is_ended_when_patience_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_git_that_is_silent_is_ended_when_its_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number, script in enumerate(("exec sleep 60\n", "exec >&- 2>&- <&-\nexec sleep 60\n")):
         folder = tmp_path / str(number)
         folder.mkdir()
