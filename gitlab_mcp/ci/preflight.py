@@ -22,12 +22,12 @@ T = TypeVar("T")
 
 PREFLIGHT_SECONDS = 3.0  # for all requests together
 TIMED_OUT = f"GitLab did not answer within {PREFLIGHT_SECONDS:.0f} s"
-PUSH_SETTING = "Settings > CI/CD > Job token permissions > Allow Git push requests to the repository"
+JOB_PUSH_SETTING = "Settings > CI/CD > Job token permissions > Allow Git push requests to the repository"
 COMPARED_BYTES = 2_000_000
 
 
 @dataclass
-class Outcome(Generic[T]):
+class RequestResult(Generic[T]):
     """How a request ended: with a value or with a failure; with neither when time ran out."""
 
     value: T | None = None
@@ -46,23 +46,23 @@ class ParallelRequests:
         self._call = Call(PREFLIGHT_SECONDS, lambda _message: None)
         current_call.set(self._call)
 
-    def start(self, request: Callable[[], T]) -> Callable[[], Outcome[T]]:
-        """Start a request; returns a function that waits for its outcome, until the deadline at most."""
-        outcome: Outcome[T] = Outcome()
+    def start(self, request: Callable[[], T]) -> Callable[[], RequestResult[T]]:
+        """Start a request; returns a function that waits for its result, until the deadline at most."""
+        result: RequestResult[T] = RequestResult()
         context = copy_context()
 
         def run() -> None:
             try:
-                outcome.value = context.run(request)
+                result.value = context.run(request)
             except Failure as failure:
-                outcome.failure = failure
+                result.failure = failure
 
         thread = threading.Thread(target=run, name="preflight", daemon=True)
         thread.start()
 
-        def wait() -> Outcome[T]:
+        def wait() -> RequestResult[T]:
             thread.join(max(0.0, self._call.left()))
-            return Outcome() if thread.is_alive() else outcome
+            return RequestResult() if thread.is_alive() else result
 
         return wait
 
@@ -103,13 +103,13 @@ def _has_scopes(kind: str) -> bool:
     return kind == "access token"
 
 
-def _why_unknown(user: Outcome[T]) -> str:
+def _why_unknown(user: RequestResult[T]) -> str:
     if isinstance(user.failure, GitLabRefusal) and user.failure.status == 401:
         return "GitLab does not know it: the job has ended, or the token is wrong, expired or another GitLab's"
     return user.reason.rstrip(".")
 
 
-def _permissions(settings: Settings, scopes: Outcome[list[str]], can_push: Outcome[bool | None]) -> str:
+def _permissions(settings: Settings, scopes: RequestResult[list[str]], can_push: RequestResult[bool | None]) -> str:
     """What the credential lets the run do, as far as GitLab's responses show it."""
     known = scopes.value or []
     listed = f", scopes {', '.join(_plain(scope) for scope in known)}" if known else ""
@@ -120,7 +120,7 @@ def _permissions(settings: Settings, scopes: Outcome[list[str]], can_push: Outco
         if can_push.value:
             return f"{listed}: reads; commits and opens merge requests by git push{comments}"
         if can_push.value is False:
-            return f"{listed}: reads only; a maintainer can allow pushes in {PUSH_SETTING}{comments}"
+            return f"{listed}: reads only; a maintainer can allow pushes in {JOB_PUSH_SETTING}{comments}"
         if not _has_scopes(settings.credential.kind) or known:
             return f"{listed}: reads; whether it may push is not known ({can_push.reason.rstrip('.')}){comments}"
     if _has_scopes(settings.credential.kind) and not known:

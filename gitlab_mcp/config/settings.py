@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from gitlab_mcp.config.checkout import WorkingDirectory, checkout_around, origin
+from gitlab_mcp.config.checkout import WorkingDirectory, find_checkout, origin
 from gitlab_mcp.config.environment import MissingCredential as MissingCredential
 from gitlab_mcp.config.environment import SettingsError as SettingsError
-from gitlab_mcp.config.environment import flag, is_ci, is_file, is_folder, listed, secret, variable
+from gitlab_mcp.config.environment import flag, is_ci, is_file, is_folder, secret, split_list, variable
 from gitlab_mcp.config.job_context import JobContext, read_job
 from gitlab_mcp.git.change import Author
 
@@ -155,11 +155,11 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
         working_directory=checkout,
         read_only=flags.read_only or flag(environ, "GITLAB_MCP_READ_ONLY"),
         toolsets=_toolsets(flags.toolsets or variable(environ, "GITLAB_MCP_TOOLSETS")),
-        tools=listed(flags.tools or variable(environ, "GITLAB_MCP_TOOLS")),
+        tools=split_list(flags.tools or variable(environ, "GITLAB_MCP_TOOLS")),
         allow_opt_in_tools=not in_ci or bool(flags.toolsets or flags.tools),
-        allow_projects=listed(flags.allow_project or variable(granting, "GITLAB_MCP_ALLOW_PROJECT")),
+        allow_projects=split_list(flags.allow_project or variable(granting, "GITLAB_MCP_ALLOW_PROJECT")),
         allow_default_branch=flags.allow_default_branch or flag(granting, "GITLAB_MCP_ALLOW_DEFAULT_BRANCH"),
-        allow_files=listed(flags.allow_files or variable(granting, "GITLAB_MCP_ALLOW_FILES")),
+        allow_files=split_list(flags.allow_files or variable(granting, "GITLAB_MCP_ALLOW_FILES")),
         trusted_only=flags.trusted_only or flag(environ, "GITLAB_MCP_TRUSTED_ONLY"),
         trigger=(flags.trigger or variable(environ, "GITLAB_MCP_TRIGGER") or "claude").removeprefix("@"),
         secrets=secrets_of(environ),
@@ -169,7 +169,7 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
 
 def _toolsets(names: str) -> tuple[str, ...]:
     """The names in a list of toolsets, with old names replaced by the current ones."""
-    return tuple(_renamed_toolset(name) if name in RENAMED_TOOLSETS else name for name in listed(names))
+    return tuple(_renamed_toolset(name) if name in RENAMED_TOOLSETS else name for name in split_list(names))
 
 
 @cache
@@ -286,7 +286,7 @@ def _working_directory(environ: Mapping[str, str], directory: Path, url: str) ->
     if is_ci(environ) and job_directory and is_folder(Path(job_directory)):
         project = variable(environ, "CI_PROJECT_PATH") or variable(environ, "CI_PROJECT_ID")
         return WorkingDirectory(Path(job_directory).resolve(), project, variable(environ, "CI_COMMIT_SHA"))
-    return checkout_around(directory, url)
+    return find_checkout(directory, url)
 
 
 def known(names: Sequence[str], available: Sequence[str], what: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 
+from gitlab_mcp.api.author_roles import DEVELOPER
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.identity import ROLES, WRITING_SCOPES
@@ -12,7 +13,6 @@ from gitlab_mcp.doctor.result import CheckResult, Skipped, failed, in_brackets, 
 from gitlab_mcp.errors import GitLabRefusal, NotFound
 
 EXPIRY_DAYS = 14
-DEVELOPER = 30  # an access level, see ROLES
 
 
 def valid(context: DoctorContext) -> CheckResult | None:

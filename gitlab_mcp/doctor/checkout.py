@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from gitlab_mcp.config.environment import listed
+from gitlab_mcp.config.environment import split_list
 from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.context import DoctorContext
 from gitlab_mcp.doctor.result import CheckResult, passed, skipped, warned
@@ -91,7 +91,7 @@ def _parsed(words: list[str]) -> ClaudeCommand:
         elif VARIABLE.fullmatch(word) and not before.startswith("-"):
             may_have_more = True  # the variable may hold any option
     # The patterns in brackets, such as those of Bash(...), are not names of tools.
-    names = [name for value in values for name in listed(re.sub(r"\([^()]*\)", "", value))]
+    names = [name for value in values for name in split_list(re.sub(r"\([^()]*\)", "", value))]
     own = [name for name in names if name == "mcp__gitlab" or name.startswith("mcp__gitlab__")]
     in_variables = any("$" in value for value in values)
     return ClaudeCommand(own, may_have_more=in_variables or (may_have_more and not values))

@@ -92,8 +92,8 @@ async def test_the_newest_20_comments_come_in_order_of_time_and_page_2_goes_back
         newest = await agent.call("get_issue", iid=5)
         older = await agent.call("get_issue", iid=5, page=2)
         oldest = await agent.call("get_issue", iid=5, page=3)
-    assert "## Comments (newest 20 of 45; page 2 goes back)" in newest
-    assert "## Comments (page 2, 20 of 45; page 3 goes back)" in older
+    assert "## Comments (newest 20 of 45; page 2: older ones)" in newest
+    assert "## Comments (page 2, 20 of 45; page 3: older ones)" in older
     pages = [[int(note) for note in re.findall(r"^n(\d+) ", page, re.MULTILINE)] for page in (newest, older, oldest)]
     assert [len(page) for page in pages] == [20, 20, 5]
     assert [note for page in reversed(pages) for note in page] == sorted(note for page in pages for note in page)

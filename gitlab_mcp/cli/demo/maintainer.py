@@ -10,7 +10,6 @@ from gitlab_mcp.cli.demo.plain_git import git
 from gitlab_mcp.sandbox import Sandbox
 
 # https://docs.gitlab.com/ci/jobs/ci_job_token/#allow-git-push-requests-to-your-project-repository
-PUSH_SETTING = "Settings > CI/CD > Job token permissions > Allow Git push requests to the repository"
 
 
 class Maintainer:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
-from gitlab_mcp.api.merge_requests import Update, Wanted
+from gitlab_mcp.api.merge_requests import NewMergeRequest, Update
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
 from gitlab_mcp.git import history, objects
@@ -207,7 +207,7 @@ class GitBackend:
     def _written(self, commit: WriteResult[str]) -> WriteResult[Entity]:
         return WriteResult(self._commit(commit.result), commit.confirmed)
 
-    def open_merge_request(self, source: str, target: str, wanted: Wanted) -> Opened:
+    def open_merge_request(self, source: str, target: str, wanted: NewMergeRequest) -> Opened:
         if source == target:
             raise InvalidArgument(f"source_branch and target_branch are both {source}: commit to another branch first.")
         names = (f"refs/heads/{source}", f"refs/heads/{target}")
