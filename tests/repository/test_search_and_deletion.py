@@ -113,7 +113,7 @@ async def test_after_a_lost_answer_it_is_looked_up_whether_the_branch_is_gone(
         answer = await agent.call("delete_branch", branch=name)
         sandbox.faults.clear()
     assert answer.startswith(f"Deleted branch {name}.")
-    assert ("a look-up confirmed it" in answer) == (when == "after")
+    assert ("a lookup confirmed it" in answer) == (when == "after")
 
 
 async def test_by_git_a_branch_that_moved_meanwhile_stays(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
