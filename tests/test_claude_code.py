@@ -19,9 +19,9 @@ from click.testing import CliRunner
 from gitlab_mcp.claude_code import (
     Registration,
     RegistrationError,
-    acting_files,
     disable_project_servers,
     flag_arguments,
+    obeyed_files,
     own_command,
     project_servers,
 )
@@ -611,13 +611,13 @@ def test_what_is_no_file_has_no_names_and_is_not_waited_for(tmp_path: Path, make
 
 
 def test_the_files_that_claude_code_obeys_are_named_where_they_are_present(tmp_path: Path) -> None:
-    assert acting_files(tmp_path) == []
+    assert obeyed_files(tmp_path) == []
     for name in (".claude/commands", ".claude/agents", ".claude/skills", ".claude/hooks"):
         (tmp_path / name).mkdir(parents=True)
     for name in ("CLAUDE.md", "README.md", ".claude/settings.json", ".claude/other.json"):
         (tmp_path / name).write_text("")
     (tmp_path / ".mcp.json").symlink_to("/absent")
-    assert acting_files(tmp_path) == [
+    assert obeyed_files(tmp_path) == [
         ".mcp.json",
         ".claude/settings.json",
         "CLAUDE.md",

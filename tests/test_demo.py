@@ -18,7 +18,7 @@ from gitlab_mcp.cli.demo.maintainer import Maintainer
 from gitlab_mcp.cli.demo.plan import fix
 from gitlab_mcp.cli.demo.play import play, play_on
 from gitlab_mcp.cli.demo.read_back import ReadBack
-from gitlab_mcp.repository.git_backend.errors import PUSH_SETTING
+from gitlab_mcp.repository.git_backend.errors import JOB_PUSH_SETTING
 from gitlab_mcp.sandbox import Sandbox
 from tests.support.ci_job import allow_job_pushes
 from tests.support.gitlab_requests import get, writes
@@ -192,7 +192,7 @@ def test_the_journey_of_a_job_has_nothing_but_its_token_and_ends_with_0(tmp_path
     done = demo("--job-token", HOME=str(tmp_path), **local)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
-    assert PUSH_SETTING in done.stdout
+    assert JOB_PUSH_SETTING in done.stdout
     assert "create_note" not in done.stdout
     assert "\n   closes: #7\n   notes written: none\n" in done.stdout
     assert "Author: Developer <developer@example.com>" in done.stdout
@@ -292,9 +292,9 @@ def test_a_job_writes_by_one_push_and_is_known_by_its_token_alone(fresh_sandbox:
 def test_a_push_that_is_not_allowed_ends_with_1_and_the_sentence_that_says_which_switch() -> None:
     done = demo("--job-token", "--push-not-allowed")
     assert done.returncode == 1
-    assert done.stderr.startswith(f"A maintainer allows it in {PUSH_SETTING}")
+    assert done.stderr.startswith(f"A maintainer allows it in {JOB_PUSH_SETTING}")
     assert len(done.stderr.splitlines()) == 1
-    assert f"{PUSH_SETTING} is off." in done.stdout
+    assert f"{JOB_PUSH_SETTING} is off." in done.stdout
     assert "   branch: none\n   change of another branch: none\n   merge request: none\n   note: none\n" in done.stdout
     assert "of which the server altered none\n" in done.stdout
     assert "Everything read back" not in done.stdout

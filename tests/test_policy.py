@@ -1,4 +1,4 @@
-"""What a run may do: confined to its project, read-only, and away from branches and files that are guarded."""
+"""What a run may do: restricted to its project, read-only, and away from branches and files that are guarded."""
 
 import re
 from pathlib import Path
@@ -28,12 +28,12 @@ def ci(sandbox: Sandbox, **changes: Any) -> Settings:
 async def test_in_ci_another_project_is_neither_read_nor_written_by_path_id_or_url(sandbox: Sandbox) -> None:
     async with connect(ci(sandbox)) as agent:
         for project in ("acme/private-notes", "acme/empty", "2", f"{sandbox.url}/acme/empty"):
-            assert "confined to acme/app" in await agent.refused("list_branches", project=project)
+            assert "restricted to acme/app" in await agent.refused("list_branches", project=project)
             one = [{"path": "x", "content": "x"}]
             arguments = {"branch": "main", "message": "m", "actions": one, "project": project}
-            assert "confined to acme/app" in await agent.refused("commit_files", **arguments)
+            assert "restricted to acme/app" in await agent.refused("commit_files", **arguments)
         other = f"{sandbox.url}/acme/empty/-/issues/1"
-        assert "confined to acme/app" in await agent.refused("create_note", iid=other, body="x")
+        assert "restricted to acme/app" in await agent.refused("create_note", iid=other, body="x")
         assert sandbox.faults.requests() == []
         for own in ("acme/app", "ACME/App", "1", sandbox.project_id):
             assert "main" in await agent.call("list_branches", project=own)
@@ -42,18 +42,18 @@ async def test_in_ci_another_project_is_neither_read_nor_written_by_path_id_or_u
 async def test_a_redirect_does_not_lead_out_of_the_confinement(sandbox: Sandbox) -> None:
     settings = settings_for(sandbox, in_ci=True, own_project=("acme/old-app", ""), project="acme/old-app")
     async with connect(settings) as agent:
-        assert "confined to acme/old-app" in await agent.refused("list_issues")
+        assert "restricted to acme/old-app" in await agent.refused("list_issues")
 
 
 async def test_a_flag_opens_another_project_and_locally_it_confines(sandbox: Sandbox) -> None:
     async with connect(ci(sandbox, allow_projects=("acme/empty",))) as agent:
         assert await agent.call("list_branches", project="acme/empty") == "# Branches: none"
-        assert "confined" in await agent.refused("list_branches", project="acme/archive")
+        assert "restricted" in await agent.refused("list_branches", project="acme/archive")
     async with connect(settings_for(sandbox)) as agent:
         assert "main" in await agent.call("list_branches", project="acme/archive")
-    confined = settings_for(sandbox, own_project=("acme/app",), allow_projects=("acme/empty",))
-    async with connect(confined) as agent:
-        assert "confined" in await agent.refused("list_branches", project="acme/archive")
+    restricted = settings_for(sandbox, own_project=("acme/app",), allow_projects=("acme/empty",))
+    async with connect(restricted) as agent:
+        assert "restricted" in await agent.refused("list_branches", project="acme/archive")
 
 
 async def test_read_only_sends_no_write_whatever_tool_is_called(sandbox: Sandbox) -> None:
@@ -231,10 +231,10 @@ async def test_a_merge_request_in_another_project_can_be_read_and_commented_on_f
         comment = {"path": "src/app/cli.py", "line": 14, "body": "on a line"}
         assert "1 comment." in await agent.call("review_merge_request", iid=1, comments=[comment], project="1")
         told = await agent.refused("review_merge_request", iid=1, verdict="approve", project="1")
-        assert "confined" in told
-        assert "confined" in await agent.refused("get_issue", iid=7, project="1")
-        assert "confined" in await agent.refused("update_merge_request", iid=1, title="x", project="1")
-        assert "confined" in await agent.refused("list_files", project="1")
+        assert "restricted" in told
+        assert "restricted" in await agent.refused("get_issue", iid=7, project="1")
+        assert "restricted" in await agent.refused("update_merge_request", iid=1, title="x", project="1")
+        assert "restricted" in await agent.refused("list_files", project="1")
 
 
 def test_in_ci_what_widens_is_a_flag_and_what_narrows_may_be_a_variable(tmp_path: Path) -> None:

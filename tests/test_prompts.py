@@ -58,7 +58,7 @@ async def test_a_prompt_is_short_and_says_whose_words_are_no_instructions(name: 
 async def test_what_was_given_is_in_it() -> None:
     assert (await text("implement_issue", {"iid": "#7"})).startswith("Implement issue #7.\n")
     assert 'get_issue {"iid": "#7"}' in await text("implement_issue", {"iid": "#7"})
-    assert "merge request !12. Look above all at: error handling\n" in await text(
+    assert "merge request !12. Focus on: error handling\n" in await text(
         "review", {"iid": "12", "focus": "error handling"}
     )
     assert 'the branch "feature/x"' in await text("fix_pipeline", {"subject": "feature/x"})
@@ -80,7 +80,7 @@ async def test_what_was_given_is_in_it() -> None:
     ],
 )
 async def test_a_pipeline_is_named_by_itself_a_job_of_it_a_merge_request_or_a_branch(subject: str, named: str) -> None:
-    assert (await text("fix_pipeline", {"subject": subject})).startswith(f"Mend {named}.\n\n1. ")
+    assert (await text("fix_pipeline", {"subject": subject})).startswith(f"Fix {named}.\n\n1. ")
 
 
 async def test_a_prompt_names_tools_and_arguments_that_there_are() -> None:
@@ -107,9 +107,17 @@ async def test_a_tool_that_the_run_does_not_have_is_said_to_be_missing() -> None
         ("review", {}, "review: iid is missing"),
         ("review", {"iid": " "}, "review: iid is missing"),
         ("review", {"iid": "1", "depth": "2"}, "It takes: iid, focus"),
-        ("implement_issue", {"iid": "!7"}, "implement_issue: iid: !7 names a merge request, and this wants an issue."),
-        ("review", {"iid": "#1"}, "review: iid: #1 names an issue, and this wants a merge request."),
-        ("address_review", {"iid": f"{PROJECT}/issues/1"}, "/issues/1 names an issue, and this wants a merge request."),
+        (
+            "implement_issue",
+            {"iid": "!7"},
+            "implement_issue: iid: !7 names a merge request, and this prompt expects an issue.",
+        ),
+        ("review", {"iid": "#1"}, "review: iid: #1 names an issue, and this prompt expects a merge request."),
+        (
+            "address_review",
+            {"iid": f"{PROJECT}/issues/1"},
+            "/issues/1 names an issue, and this prompt expects a merge request.",
+        ),
         ("fix_pipeline", {"subject": "#1"}, "fix_pipeline: subject: #1 has no pipeline: give a merge request"),
         ("fix_pipeline", {"subject": f"{PROJECT}/issues/1"}, "has no pipeline: give a merge request"),
         ("fix_pipeline", {"subject": "https://gitlab.example.com/acme/app"}, "has no pipeline: give a merge request"),

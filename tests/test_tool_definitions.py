@@ -99,7 +99,7 @@ async def test_an_argument_that_is_not_there_is_answered_with_a_call_that_does_s
 ) -> None:
     with pytest.raises(ToolError) as told:
         await build_server(offline_settings()).call_tool(name, arguments)
-    assert str(told.value).endswith(f"A right call: {json.dumps(example)}.")
+    assert str(told.value).endswith(f"A valid call: {json.dumps(example)}.")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -191,7 +191,7 @@ def test_the_tools_command_prints_what_a_configuration_exposes() -> None:
     assert names(tools_command("--tools", "get_issue,get_file")) == ["get_issue", "get_file"]
     assert "commit_files" not in names(tools_command("--read-only"))
     asked = tools_command("--toolsets", "default,project")
-    assert "where they are asked for" not in asked
+    assert "Opt-in" not in asked
     assert "get_project" in names(asked)
     job = {"GITLAB_CI": "true", "CI_PROJECT_PATH": "acme/app", "CI_JOB_TOKEN": "glcbt-64_not-a-real-token"}
     in_job = names(tools_command(**job))

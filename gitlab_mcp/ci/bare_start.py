@@ -112,7 +112,7 @@ def register(flags: Flags, environ: Mapping[str, str], *, trust_project: bool) -
 
 def report(flags: Flags, environ: Mapping[str, str]) -> Iterator[str]:
     """Yield the report for the job's log: GitLab, the credential, what the job is about, and warnings last."""
-    files = {name: folder / name for folder in folders(environ) for name in claude_code.acting_files(folder)}
+    files = {name: folder / name for folder in folders(environ) for name in claude_code.obeyed_files(folder)}
     try:
         settings = read_settings(flags, environ, working_directory())
         if settings.tools or settings.toolsets:

@@ -15,7 +15,7 @@ from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.doctor.background import begin
 from gitlab_mcp.errors import Failure, GitLabRefusal, NotFound, Unreachable
 from gitlab_mcp.render.user_text import mention
-from gitlab_mcp.repository.git_backend.errors import PUSH_SETTING
+from gitlab_mcp.repository.git_backend.errors import JOB_PUSH_SETTING
 from gitlab_mcp.safety.sanitize import one_line
 
 T = TypeVar("T")
@@ -96,7 +96,7 @@ def _permissions(settings: Settings, scopes: list[str] | Failure, can_push: bool
         if can_push is True:
             return f"{listed}: reads; commits and opens merge requests by git push{comments}"
         if can_push is False:
-            return f"{listed}: reads only; a maintainer can allow pushes in {PUSH_SETTING}{comments}"
+            return f"{listed}: reads only; a maintainer can allow pushes in {JOB_PUSH_SETTING}{comments}"
         if not _has_scopes(settings.credential.kind) or known:
             return f"{listed}: reads; whether it may push is not known ({_reason(can_push)}){comments}"
     if _has_scopes(settings.credential.kind) and not known:

@@ -11,7 +11,7 @@ from gitlab_mcp.claude_code.json_file import Document, RegistrationError, change
 
 # The files that Claude Code 2.1.330 obeys in the folder that it runs in; each was observed. Others in .claude/ take
 # effect only through these, such as hooks/, output-styles/ and plugins.
-ACTING = (
+OBEYED_FILES = (
     ".mcp.json",
     ".claude/settings.json",
     ".claude/settings.local.json",
@@ -32,9 +32,9 @@ JSON_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}:]', re.DOTALL)
 DISABLED_SERVERS = "disabledMcpjsonServers"
 
 
-def acting_files(directory: Path) -> list[str]:
+def obeyed_files(directory: Path) -> list[str]:
     """The files and folders in `directory` that Claude Code obeys, as relative paths."""
-    return [name for name in ACTING if os.path.lexists(directory / name)]
+    return [name for name in OBEYED_FILES if os.path.lexists(directory / name)]
 
 
 def project_servers(directory: Path) -> list[str]:

@@ -17,7 +17,7 @@ class WorkingDirectory:
     commit: str = ""
 
 
-def checkout_around(directory: Path, url: str) -> WorkingDirectory | None:
+def find_checkout(directory: Path, url: str) -> WorkingDirectory | None:
     """The checkout that `directory` is in, if its `origin` is a project of the GitLab at `url`."""
     for candidate in (directory, *directory.parents):
         if (candidate / ".git").exists():

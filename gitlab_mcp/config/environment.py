@@ -43,7 +43,7 @@ def flag(environ: Mapping[str, str], name: str) -> bool:
     raise SettingsError(f'{name} is "{value}": set it to true or false.')
 
 
-def listed(text: str) -> tuple[str, ...]:
+def split_list(text: str) -> tuple[str, ...]:
     """The names in a list that is separated by commas or whitespace."""
     return tuple(name for name in re.split(r"[,\s]+", text) if name)
 

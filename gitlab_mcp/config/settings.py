@@ -2,17 +2,17 @@
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from gitlab_mcp.config.checkout import WorkingDirectory, checkout_around, origin
+from gitlab_mcp.config.checkout import WorkingDirectory, find_checkout, origin
 from gitlab_mcp.config.environment import MissingCredential as MissingCredential
 from gitlab_mcp.config.environment import SettingsError as SettingsError
-from gitlab_mcp.config.environment import flag, is_ci, is_file, is_folder, listed, secret, variable
+from gitlab_mcp.config.environment import flag, is_ci, is_file, is_folder, secret, split_list, variable
 from gitlab_mcp.config.job_context import JobContext, read_job
 from gitlab_mcp.git.change import Author
 
@@ -82,9 +82,9 @@ class Settings:
 
     @property
     def secret_values(self) -> tuple[str, ...]:
-        """Every value that must never be sent or shown: the run's own tokens and the secrets of the environment."""
+        """Every value that must never be sent or shown, longest first: the run's tokens and secret variables."""
         own = (self.credential, self.job_token) if self.job_token else (self.credential,)
-        return (*(credential.token for credential in own), *self.secrets)
+        return longest_first({*(credential.token for credential in own), *self.secrets})
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ LONGEST_DEADLINE = 3600  # seconds
 
 # The URL is shown to the model and in the job's log: the pattern has no room for a sentence.
 ADDRESS = re.compile(r"https?://[A-Za-z0-9._:\[\]-]{1,253}(/[A-Za-z0-9._~%+-]{1,60}){0,4}/?", re.IGNORECASE)
-AUTHOR = re.compile(r"([^<>\x00-\x1f\x7f]{1,255}?) *<([^<>\s\x00-\x1f\x7f]{1,255})>")
+AUTHOR = re.compile(r"([^<>\s\x00-\x1f\x7f][^<>\x00-\x1f\x7f]{0,254}?) *<([^<>\s\x00-\x1f\x7f]{1,255})>")
 CA_VARIABLES = ("CI_SERVER_TLS_CA_FILE", "GITLAB_CA_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 
@@ -155,11 +155,11 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
         working_directory=checkout,
         read_only=flags.read_only or flag(environ, "GITLAB_MCP_READ_ONLY"),
         toolsets=_toolsets(flags.toolsets or variable(environ, "GITLAB_MCP_TOOLSETS")),
-        tools=listed(flags.tools or variable(environ, "GITLAB_MCP_TOOLS")),
+        tools=split_list(flags.tools or variable(environ, "GITLAB_MCP_TOOLS")),
         allow_opt_in_tools=not in_ci or bool(flags.toolsets or flags.tools),
-        allow_projects=listed(flags.allow_project or variable(granting, "GITLAB_MCP_ALLOW_PROJECT")),
+        allow_projects=split_list(flags.allow_project or variable(granting, "GITLAB_MCP_ALLOW_PROJECT")),
         allow_default_branch=flags.allow_default_branch or flag(granting, "GITLAB_MCP_ALLOW_DEFAULT_BRANCH"),
-        allow_files=listed(flags.allow_files or variable(granting, "GITLAB_MCP_ALLOW_FILES")),
+        allow_files=split_list(flags.allow_files or variable(granting, "GITLAB_MCP_ALLOW_FILES")),
         trusted_only=flags.trusted_only or flag(environ, "GITLAB_MCP_TRUSTED_ONLY"),
         trigger=(flags.trigger or variable(environ, "GITLAB_MCP_TRIGGER") or "claude").removeprefix("@"),
         secrets=secrets_of(environ),
@@ -169,7 +169,7 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
 
 def _toolsets(names: str) -> tuple[str, ...]:
     """The names in a list of toolsets, with old names replaced by the current ones."""
-    return tuple(_renamed_toolset(name) if name in RENAMED_TOOLSETS else name for name in listed(names))
+    return tuple(_renamed_toolset(name) if name in RENAMED_TOOLSETS else name for name in split_list(names))
 
 
 @cache
@@ -228,7 +228,12 @@ def _merge_request(environ: Mapping[str, str]) -> MergeRequestElsewhere | None:
 def secrets_of(environ: Mapping[str, str]) -> tuple[str, ...]:
     """The values of variables whose name marks them as secrets, such as *_TOKEN, longest first."""
     values = {value.strip() for name, value in environ.items() if SECRET_VARIABLE.search(name)}
-    return tuple(sorted((value for value in values if len(value) >= SECRET_CHARACTERS), key=len, reverse=True))
+    return longest_first(value for value in values if len(value) >= SECRET_CHARACTERS)
+
+
+def longest_first(secrets: Iterable[str]) -> tuple[str, ...]:
+    """`secrets` in an order in which none is removed from a text as a part of another, whose rest would remain."""
+    return tuple(sorted(secrets, key=lambda secret: (-len(secret), secret)))
 
 
 def _gitlab_url(flags: Flags, environ: Mapping[str, str]) -> str:
@@ -244,7 +249,7 @@ def _address(url: str) -> str:
         bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
     except ValueError:  # an invalid port or IPv6 address
         bad = True
-    if bad or parts.username or parts.query or parts.fragment or not ADDRESS.fullmatch(url):
+    if bad or not ADDRESS.fullmatch(url):
         shown = re.sub(r"[^\x21-\x7e]+", " ", re.split(r"[?#]", _without_userinfo(url))[0])[:200]
         raise SettingsError(f'"{shown}" is not the URL of a GitLab: write it as https://gitlab.example.com.')
     return url.rstrip("/")
@@ -286,7 +291,7 @@ def _working_directory(environ: Mapping[str, str], directory: Path, url: str) ->
     if is_ci(environ) and job_directory and is_folder(Path(job_directory)):
         project = variable(environ, "CI_PROJECT_PATH") or variable(environ, "CI_PROJECT_ID")
         return WorkingDirectory(Path(job_directory).resolve(), project, variable(environ, "CI_COMMIT_SHA"))
-    return checkout_around(directory, url)
+    return find_checkout(directory, url)
 
 
 def known(names: Sequence[str], available: Sequence[str], what: str) -> tuple[str, ...]:

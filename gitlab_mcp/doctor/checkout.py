@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from gitlab_mcp.config.environment import listed
+from gitlab_mcp.config.environment import split_list
 from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.context import DoctorContext
 from gitlab_mcp.doctor.result import CheckResult, passed, skipped, warned
@@ -125,7 +125,7 @@ def _parsed(arguments: list[str], complete: bool) -> ClaudeCommand:
         elif option in ALLOWING_OPTIONS:
             values.append(word)
     # The patterns in brackets, such as those of Bash(...), are not names of tools.
-    names = [name for value in values for name in listed(re.sub(r"\([^()]*\)", "", value))]
+    names = [name for value in values for name in split_list(re.sub(r"\([^()]*\)", "", value))]
     own = [name for name in names if name == "mcp__gitlab" or name.startswith("mcp__gitlab__")]
     # A variable may hold any option, unless it is the value of another one.
     in_variables = any(

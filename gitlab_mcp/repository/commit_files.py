@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.merge_requests import Wanted
+from gitlab_mcp.api.merge_requests import NewMergeRequest
 from gitlab_mcp.api.project import Project
 from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
 from gitlab_mcp.git.change import Change
@@ -32,7 +32,7 @@ class CommitRequest:
     actions: Sequence[RequestedChange]
     paths: Sequence[str]
     target: str = ""
-    merge_request: Wanted | None = None
+    merge_request: NewMergeRequest | None = None
 
 
 @dataclass(frozen=True)

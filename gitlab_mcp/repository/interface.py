@@ -10,7 +10,7 @@ from typing import Protocol
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
-from gitlab_mcp.api.merge_requests import Update, Wanted
+from gitlab_mcp.api.merge_requests import NewMergeRequest, Update
 from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.objects import TreeEntry
@@ -74,7 +74,7 @@ class NewCommit:
     tree: Mapping[str, TreeEntry]
     is_new: bool
     target: str = ""
-    merge_request: Wanted | None = None
+    merge_request: NewMergeRequest | None = None
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class Repository(Protocol):
     def create_commit(self, new: NewCommit) -> Committed:
         """Create a commit with all of its changes, never twice. Raises Conflict when one of its paths changed since."""
 
-    def open_merge_request(self, source: str, target: str, wanted: Wanted) -> Opened:
+    def open_merge_request(self, source: str, target: str, wanted: NewMergeRequest) -> Opened:
         """Open a merge request, never twice; one that is already open for these branches is returned unchanged.
 
         Raises Refused when the source branch has no commits that the target branch lacks.

@@ -9,7 +9,7 @@ from gitlab_mcp.api import merge_requests
 from gitlab_mcp.api.client import Page, segment
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult, write_once
-from gitlab_mcp.api.merge_requests import Update, Wanted
+from gitlab_mcp.api.merge_requests import NewMergeRequest, Update
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.errors import Failure, NotFound
 from gitlab_mcp.git.change import Change
@@ -180,7 +180,7 @@ class RestBackend:
         except Failure as failure:
             return Committed(made, not_opened=f"{failure} Do not commit again; create_merge_request opens it.")
 
-    def open_merge_request(self, source: str, target: str, wanted: Wanted) -> Opened:
+    def open_merge_request(self, source: str, target: str, wanted: NewMergeRequest) -> Opened:
         written, is_new = merge_requests.open_merge_request(self._project, source, target, wanted)
         return Opened(written, is_new)
 

@@ -276,7 +276,7 @@ async def test_with_a_job_token_only_routes_that_take_one_are_asked_and_gitlab_r
     assert len(asked) > 10
     for each in asked:
         path = each["path"].removeprefix("/api/v4")
-        assert job_token.takes(each["method"].lower(), path), path
+        assert job_token.accepts(each["method"].lower(), path), path
         assert each["status"] == 200, each
         entry = endpoint(each["method"], each["path"])
         assert set(parse_qs(each["query"])) <= {*(entry.get("query") or {}), "page", "per_page"}

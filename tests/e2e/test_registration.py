@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gitlab_mcp.claude_code import acting_files, project_servers
+from gitlab_mcp.claude_code import obeyed_files, project_servers
 from tests.e2e.claude import (
     ORDINARY,
     USERS,
@@ -248,7 +248,7 @@ def test_the_files_that_are_warned_of_reach_the_model(name: str) -> None:
     with fresh_place() as place, Model() as model:
         place.git("init", "--quiet")
         place.write(f"{WORK}/{name}", WORKFLOW if name.endswith(".js") else SKILL)
-        [warned] = acting_files(place.work)
+        [warned] = obeyed_files(place.work)
         claude(place, model)
     assert name.startswith(warned)
     assert MARK in json.dumps(model.requests[0].body)
@@ -260,6 +260,6 @@ def test_the_files_that_are_not_warned_of_reach_nobody_by_themselves(name: str) 
     with fresh_place() as place, Model() as model:
         place.git("init", "--quiet")
         place.write(f"{WORK}/{name}", SKILL)
-        assert acting_files(place.work) == []
+        assert obeyed_files(place.work) == []
         claude(place, model)
     assert MARK not in json.dumps(model.requests[0].body)

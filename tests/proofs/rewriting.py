@@ -132,7 +132,7 @@ async def one(
     result = await agent.client.call_tool(scenario.tool, scenario.arguments(name) | prepared)
     proxy.rewrite = None
     text = getattr(result.content[0], "text", "")
-    if "a fault in gitlab-mcp-server itself" in text:
+    if "internal error in gitlab-mcp-server" in text:
         return f"crash: {text}"
     times = scenario.count(sandbox, name)
     if scenario in READS:

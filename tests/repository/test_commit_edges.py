@@ -149,8 +149,8 @@ async def test_a_branch_that_git_cannot_have_beside_another_is_said_to_be_that(s
 NAMES = [
     ("a" * 250, "it has 250 bytes, and the name of a branch at most 249"),
     ("ü" * 125, "it has 250 bytes"),
-    ("HEAD", "git keeps HEAD for itself"),
-    ("@", "git keeps @ for itself"),
+    ("HEAD", "git reserves HEAD"),
+    ("@", "git reserves @"),
     ("refs/heads/main", 'give the plain name of the branch, "main"'),
     ("refs/tags/v1.2.0", 'give the plain name of the branch, "v1.2.0"'),
     ("b\udcff", "an unpaired surrogate"),
@@ -336,7 +336,7 @@ BAD = [
     ({"message": "m\ud800x"}, "message contains an unpaired surrogate"),
     ({"actions": [{"path": "a\udcffb.txt", "content": "x"}]}, "a path cannot hold an unpaired surrogate"),
     ({"actions": [move("a\udcffb.txt", "LICENSE")]}, "a path cannot hold an unpaired surrogate"),
-    ({"ref": "b\udcff"}, "a name cannot hold an unpaired surrogate"),
+    ({"ref": "b\udcff"}, "a name cannot contain an unpaired surrogate"),
 ]
 
 

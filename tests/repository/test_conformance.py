@@ -167,7 +167,7 @@ async def test_a_branch_that_is_there_is_success_at_the_same_commit_and_an_error
     async with connect(settings(sandbox, backend)) as agent:
         branch = f"twice-{backend}"
         assert (await agent.call("create_branch", branch=branch)).startswith(f"Created branch {branch} (")
-        assert "already there, at main; nothing was changed" in await agent.call("create_branch", branch=branch)
+        assert "already exists, at main; nothing was changed" in await agent.call("create_branch", branch=branch)
         told = await agent.refused("create_branch", branch=branch, ref="feature/verbose-flag")
         assert "that is not where feature/verbose-flag is" in told
         assert "Invalid reference name: gone" in await agent.refused("create_branch", branch="x", ref="gone")
@@ -264,7 +264,7 @@ async def test_a_path_that_a_filter_stores_is_named_when_read_and_refused_when_w
         ]
         await agent.call("commit_files", branch=branch, ref="main", message="m", actions=actions)
         shown = await agent.call("get_file", path="assets/big.bin", ref=branch)
-        assert "stored by LFS: what follows is its pointer, not its content" in shown
+        assert "stored with LFS: this is the LFS pointer, not the content" in shown
         for path in ("assets/big.bin", "assets/deep/er/new.bin"):
             told = await agent.refused(
                 "commit_files", branch=branch, message="m", actions=[{"path": path, "content": "x"}]

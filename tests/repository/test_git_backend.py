@@ -281,8 +281,8 @@ async def test_a_slow_git_is_waited_for_and_told_of_as_progress(
     async with connect(job_settings(open_sandbox, deadline=4.0)) as agent:
         result = await agent.client.call_tool("list_files", {"ref": "main"}, progress_callback=keep)
     assert not result.is_error
-    assert "git goes on to ask GitLab for its branches: 5 s" in told
-    assert "git goes on to fetch from GitLab: 5 s" in told
+    assert "git continues to ask GitLab for its branches: 5 s" in told
+    assert "git continues to fetch from GitLab: 5 s" in told
 
 
 async def test_a_token_that_only_reads_serves_the_reads_and_git_the_writes(open_sandbox: Sandbox) -> None:

@@ -2,7 +2,7 @@
 
 from gitlab_mcp.sandbox import Sandbox
 
-CONFIRMED = "(its answer was lost; a look-up confirmed it)"
+CONFIRMED = "(its response was lost; a lookup confirmed it)"
 FAULTS = ("drop before", "drop after", "502", "503", "504", "429")
 
 

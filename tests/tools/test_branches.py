@@ -33,7 +33,7 @@ async def test_a_branch_that_is_already_there_is_success_at_the_same_commit_and_
 ) -> None:
     async with connect(settings_for(sandbox)) as agent:
         await agent.call("create_branch", branch="twice")
-        assert "already there, at main; nothing was changed" in await agent.call("create_branch", branch="twice")
+        assert "already exists, at main; nothing was changed" in await agent.call("create_branch", branch="twice")
         told = await agent.refused("create_branch", branch="twice", ref="feature/verbose-flag")
     assert "that is not where feature/verbose-flag is" in told
 

@@ -124,7 +124,7 @@ async def test_what_is_already_so_is_left_out_and_an_empty_change_is_refused(san
         sandbox.faults.clear()
         told = await agent.refused("commit_files", branch="partly", message="m", actions=[same])
         nothing = await agent.refused("commit_files", branch="not-made", ref="main", message="m", actions=[same])
-    assert "1 added, 1 file already as wanted." in answer
+    assert "1 added, 1 file already up to date." in answer
     assert "nothing to commit: partly already has all of this" in told
     assert "nothing to commit" in nothing
     assert writes(sandbox) == []

@@ -37,9 +37,7 @@ async def test_the_same_issue_again_is_answered_with_the_first_also_when_both_co
         same = {"title": "Twice", "description": "Once is enough."}
         answers = await asyncio.gather(*(agent.call("create_issue", **same) for _ in range(3)))
         other = await agent.call("create_issue", title="Twice", description="Another one.")
-    assert sorted(answer.split("#")[0] for answer in answers) == ["Already there, created minutes ago: "] * 2 + [
-        "Created "
-    ]
+    assert sorted(answer.split("#")[0] for answer in answers) == ["Already created minutes ago: "] * 2 + ["Created "]
     assert "Created #10:" in other
     assert [issue["title"] for issue in get(fresh_sandbox, "/issues?per_page=2")] == ["Twice", "Twice"]
 
@@ -49,7 +47,7 @@ async def test_after_a_lost_answer_an_issue_is_looked_up_and_there_is_one(fresh_
     async with connect(settings_for(fresh_sandbox)) as agent:
         fresh_sandbox.faults.drop("POST", "/issues", when=when)
         answer = await agent.call("create_issue", title="Vanished", description="and found\n/close")
-    assert ("a look-up confirmed it" in answer) == (when == "after")
+    assert ("a lookup confirmed it" in answer) == (when == "after")
     [made] = get(fresh_sandbox, "/issues?search=Vanished")
     assert made["state"] == "opened"
 
@@ -87,7 +85,7 @@ async def test_a_change_whose_answer_is_lost_is_confirmed_by_a_look_up(fresh_san
     async with connect(settings_for(fresh_sandbox)) as agent:
         fresh_sandbox.faults.drop("PUT", "/issues/7", when="after")
         answer = await agent.call("update_issue", iid=7, add_labels=["urgent"], milestone="", confidential=True)
-    assert "a look-up confirmed it" in answer
+    assert "a lookup confirmed it" in answer
     assert writes(fresh_sandbox) == ["PUT /api/v4/projects/acme%2Fapp/issues/7"]
 
 
@@ -126,16 +124,16 @@ async def test_the_same_issue_again_with_other_fields_says_which_of_them_it_does
     async with connect(settings_for(fresh_sandbox)) as agent:
         await agent.call("create_issue", title="A", description="d")
         again = await agent.call("create_issue", title="A", description="d", **more)
-        assert again.startswith("Already there, created minutes ago: #9: ")
+        assert again.startswith("Already created minutes ago: #9: ")
         assert again.endswith(
-            "\nIt was left as it is, not as asked for now: labels, assignees, milestone, confidential."
-            " update_issue changes that."
+            "\nIt was not changed and differs from this call in labels, assignees, milestone, confidential:"
+            " use update_issue."
         )
         await agent.call("update_issue", iid=9, add_labels=["bug"], assignees=["developer"], confidential=True)
         later = await agent.call("create_issue", title="A", description="d", **more)
-        assert later.endswith("not as asked for now: milestone. update_issue changes that.")
+        assert later.endswith("differs from this call in milestone: use update_issue.")
         await agent.call("update_issue", iid=9, milestone="1.4")
-        assert "left as it is" not in await agent.call("create_issue", title="A", description="d", **more)
+        assert "differs from this call" not in await agent.call("create_issue", title="A", description="d", **more)
     assert get(fresh_sandbox, "/issues?search=A&in=title&per_page=100")[0]["iid"] == 9
 
 
@@ -151,9 +149,9 @@ async def test_labels_that_cannot_all_be_had_are_refused_with_the_reason(sandbox
         told = await agent.refused("update_issue", iid=7, add_labels=["x1", "p1"], remove_labels="X1")
         assert '"x1" is in add_labels and in remove_labels' in told
         told = await agent.refused("create_issue", title="x", labels=["size::s", "size::L"])
-        assert '"size::s" and "size::L" are of one scope, of which an issue has one: give one.' in told
+        assert '"size::s" and "size::L" have the same scope, so an issue can have only one of them.' in told
         told = await agent.refused("update_issue", iid=7, add_labels=["a,b"])
-        assert 'a comma separates labels, and "a,b" holds one: give each label by itself' in told
+        assert 'a comma separates labels, and "a,b" contains one: give each label by itself' in told
         assert writes(sandbox) == []
         await agent.call("update_issue", iid=8, add_labels="a, size::s,b, team::s")
     assert get(sandbox, "/issues/8")["labels"] == ["a", "b", "size::s", "team::s"]

@@ -80,7 +80,7 @@ async def test_a_url_of_another_gitlab_another_kind_or_another_project_is_refuse
         assert "the only GitLab" in await agent.refused("get_issue", iid="https://gitlab.com/acme/app/-/issues/7")
         merge_request = f"{sandbox.url}/acme/app/-/merge_requests/1"
         assert "URL of a merge request" in await agent.refused("get_issue", iid=merge_request)
-        assert "wants an issue" in await agent.refused("get_issue", iid="!7")
+        assert "this tool expects an issue" in await agent.refused("get_issue", iid="!7")
         issue = f"{sandbox.url}/acme/app/-/issues/7"
         assert 'project "acme/app"' in await agent.refused("get_issue", iid=issue, project="acme/empty")
         for same in ("1", "Acme/App", "acme/app"):
@@ -92,8 +92,8 @@ async def test_the_newest_20_comments_come_in_order_of_time_and_page_2_goes_back
         newest = await agent.call("get_issue", iid=5)
         older = await agent.call("get_issue", iid=5, page=2)
         oldest = await agent.call("get_issue", iid=5, page=3)
-    assert "## Comments (newest 20 of 45; page 2 goes back)" in newest
-    assert "## Comments (page 2, 20 of 45; page 3 goes back)" in older
+    assert "## Comments (newest 20 of 45; page 2: older ones)" in newest
+    assert "## Comments (page 2, 20 of 45; page 3: older ones)" in older
     pages = [[int(note) for note in re.findall(r"^n(\d+) ", page, re.MULTILINE)] for page in (newest, older, oldest)]
     assert [len(page) for page in pages] == [20, 20, 5]
     assert [note for page in reversed(pages) for note in page] == sorted(note for page in pages for note in page)

@@ -106,7 +106,7 @@ async def test_5000_comments_are_all_on_the_pages_that_answers_count(sandbox: Sa
         for page in (1, 2, 125, 249, 250):
             answer = await agent.call("get_issue", iid=number, page=page)
             assert len(answer.encode()) <= 40_000
-            assert f"of 5,000{'' if page == 250 else f'; page {page + 1} goes back'})" in answer
+            assert f"of 5,000{'' if page == 250 else f'; page {page + 1}: older ones'})" in answer
             found = re.findall(r"(?m)^> comment (\d+)$", answer)
             assert found == [str(5_000 - page * 20 + each) for each in range(20)]
             seen += found
@@ -196,7 +196,7 @@ async def test_a_line_of_a_log_that_is_cut_is_marked_with_where_the_whole_is(san
     async with connect(settings_for(sandbox)) as agent:
         first = await agent.call("get_job_log", job_id=number)
         part = await agent.call("get_job_log", job_id=number, start_line=1)
-    assert "start_line shows 2,000 characters of a line that ends in …, the page of the job all" in first
+    assert "Lines that end in … are cut: start_line shows 2,000 characters, the job's page all" in first
     assert numbered(part)[2] == "z" * 1_500
     assert numbered(part)[3] == f"{'w' * 1_999}…"
-    assert "start_line shows 2,000 characters of a line that ends in …, the page of the job all" in part
+    assert "Lines that end in … are cut: start_line shows 2,000 characters, the job's page all" in part

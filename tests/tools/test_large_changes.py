@@ -110,7 +110,7 @@ async def test_a_file_whose_diff_gitlab_does_not_show_is_named_with_the_call_tha
         compared = await agent.call("compare_refs", base="main", head="single")
         head = re.match(r"# !\d+ at ([0-9a-f]{12})", shown)
         assert head is not None
-        assert f"get_file with ref {head[1]} the others): single.txt (too large)" in shown
+        assert f"get_file with ref {head[1]} reads the others): single.txt (too large)" in shown
         assert "Too large: GitLab does not show it. get_file reads single.txt at single." in compared
         for ref in (head[1], "single"):
             answer = await agent.call("get_file", path="single.txt", ref=ref, start_line=10_500)
@@ -175,7 +175,7 @@ async def test_names_of_what_is_not_shown_and_titles_of_commits_leave_room_for_t
         answers = [answer async for answer in followed(agent, "get_merge_request_diff", iid=number)]
         compared = [answer async for answer in followed(agent, "compare_refs", base="main", head="wide")]
     assert "names_only lists them all" in answers[0]
-    assert "older ones: list_commits goes back to them" in compared[0]
+    assert "older ones: list_commits lists them" in compared[0]
     for found in (answers, compared):
         assert [line for line in added(found) if line.endswith("z")] == [f"{row} {'z' * 90}" for row in range(1_000)]
 

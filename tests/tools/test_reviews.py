@@ -78,7 +78,7 @@ async def test_a_comment_without_a_line_in_the_diff_is_named_and_the_others_land
     assert answer.split("Not posted:\n")[1] == (
         f"{NEW}:20: new line 20 is not in the diff, which has 1-8, 31-38\n"
         f"{NEW}:4 (old): a suggestion replaces lines of the new file, and this one is removed\n"
-        "README.md:1: this file is not changed here\n"
+        "README.md:1: the merge request does not change this file\n"
         f"{NEW}:4: start_line 7 is after line 4\n"
         f"{NEW}:4: body is empty"
     )
@@ -95,8 +95,8 @@ async def test_the_same_review_again_or_twice_at_once_posts_nothing_twice(sandbo
         answers = await asyncio.gather(*(agent.call("review_merge_request", **whole) for _ in range(3)))
         more = {**whole, "comments": [*comments, {"path": NEW, "line": 5, "body": "new"}]}
         last = await agent.call("review_merge_request", **more)
-    assert sorted("2 of them already there" in answer for answer in answers) == [False, True, True]
-    assert "3 comments (2 of them already there)" in last
+    assert sorted("2 of them already posted" in answer for answer in answers) == [False, True, True]
+    assert "3 comments (2 of them already posted)" in last
     assert bodies(sandbox, number) == ["In all.", "new", "once"]
 
 
@@ -146,7 +146,7 @@ async def test_an_approval_is_of_the_head_that_was_read_and_of_nobodys_own(sandb
         assert "approved" in await agent.call("review_merge_request", iid=number, verdict="approve", sha=head[:10])
         assert "1 comment, approved" in await agent.call("review_merge_request", **whole)
         send(sandbox, "PUT", f"/merge_requests/{number}", state_event="close")
-        assert "It is closed" in await agent.refused("review_merge_request", **whole)
+        assert "The merge request is closed" in await agent.refused("review_merge_request", **whole)
     assert get(sandbox, f"/merge_requests/{number}/reviewers")[0]["state"] == "approved"
 
 
@@ -203,7 +203,7 @@ async def test_draft_comments_that_somebody_left_are_not_published_with_ours(san
     async with connect(settings_for(sandbox)) as agent:
         comments = [{"path": NEW, "line": 4, "body": "ours"}]
         answer = await agent.call("review_merge_request", iid=number, comments=comments)
-    assert "Other drafts of this user wait there (1)" in answer
+    assert "This user has other draft notes here (1)" in answer
     assert bodies(sandbox, number) == ["ours"]
 
 

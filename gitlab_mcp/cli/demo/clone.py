@@ -8,7 +8,7 @@ import click
 
 from gitlab_mcp.cli.demo.plain_git import git
 from gitlab_mcp.cli.demo.plan import Plan
-from gitlab_mcp.safety.policy import GUARDED_FILES, plain
+from gitlab_mcp.safety.policy import GUARDED_FILES, normalized_path
 
 
 class Clone:
@@ -50,7 +50,7 @@ class Clone:
     def editable(self, path: str) -> bool:
         """Whether `path` is a regular file that a job's agent may change or delete."""
         file = self.directory / path
-        return file.is_file() and not file.is_symlink() and not GUARDED_FILES.match_file(plain(path))
+        return file.is_file() and not file.is_symlink() and not GUARDED_FILES.match_file(normalized_path(path))
 
     def has(self, path: str) -> bool:
         """Whether `path` exists."""

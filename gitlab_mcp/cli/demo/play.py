@@ -13,7 +13,7 @@ from gitlab_mcp.cli.demo.job import Job, NoJob
 from gitlab_mcp.cli.demo.journey import JobJourney, LocalJourney, local_server
 from gitlab_mcp.cli.demo.maintainer import Maintainer
 from gitlab_mcp.cli.demo.read_back import ReadBack
-from gitlab_mcp.repository.git_backend.errors import PUSH_SETTING
+from gitlab_mcp.repository.git_backend.errors import JOB_PUSH_SETTING
 from gitlab_mcp.sandbox import Sandbox, SandboxError
 
 __all__ = ["play", "play_on"]
@@ -66,10 +66,10 @@ def _in_job(sandbox: Sandbox, job: Job, *, push_allowed: bool) -> list[str]:
     maintainer = Maintainer(sandbox)
     if push_allowed:
         maintainer.allow_job_pushes()
-        click.secho(f"A maintainer of its project has enabled {PUSH_SETTING}, which is off by default.", bold=True)
+        click.secho(f"A maintainer of its project has enabled {JOB_PUSH_SETTING}, which is off by default.", bold=True)
     else:
         state = "on" if maintainer.job_pushes_allowed() else "off"
-        click.secho(f"The setting of its project is not changed: {PUSH_SETTING} is {state}.", bold=True)
+        click.secho(f"The setting of its project is not changed: {JOB_PUSH_SETTING} is {state}.", bold=True)
     read_back = ReadBack(maintainer)
     with tempfile.TemporaryDirectory(prefix="gitlab-mcp-demo-") as folder:
         # git and the server show a folder with all symbolic links resolved.

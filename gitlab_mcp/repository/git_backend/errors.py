@@ -10,10 +10,10 @@ from gitlab_mcp.git.remote import RemoteError, RemoteErrorKind
 from gitlab_mcp.safety.sanitize import one_line
 
 # https://docs.gitlab.com/ci/jobs/ci_job_token/#allow-git-push-requests-to-your-project-repository
-PUSH_SETTING = "Settings > CI/CD > Job token permissions > Allow Git push requests to the repository"
+JOB_PUSH_SETTING = "Settings > CI/CD > Job token permissions > Allow Git push requests to the repository"
 ALLOW_PUSH = (
-    f"A maintainer allows it in {PUSH_SETTING} (GitLab 18.4 or newer), and the user who started the pipeline needs role"
-    " Developer."
+    f"A maintainer allows it in {JOB_PUSH_SETTING} (GitLab 18.4 or newer), and the user who started the pipeline"
+    " needs role Developer."
 )
 ROLE = "The user who started the pipeline needs role Developer, or on a protected branch what its rule says."
 
@@ -36,7 +36,7 @@ def failure_of(error: GitError, url: str, *, pushes: bool) -> Failure:
             f"GitLab could not move the branch{messages}, and nothing was changed: another push holds its lock, or one"
             " that was interrupted left it locked. Try again in a minute; if it stays locked, an administrator of this"
             " GitLab must remove the lock.",
-            passing=True,
+            transient=True,
         )
     kind, messages = error.kind, quoted(error.messages)
     if kind is RemoteErrorKind.UNAUTHORIZED:
@@ -58,16 +58,18 @@ def failure_of(error: GitError, url: str, *, pushes: bool) -> Failure:
         )
     if kind is RemoteErrorKind.NOT_REACHED:
         return Unreachable(
-            f"{url} cannot be reached: is it up, and are the address, the proxy and the network right?", passing=True
+            f"{url} cannot be reached: is it up, and are the address, the proxy and the network right?", transient=True
         )
     if kind is RemoteErrorKind.REDIRECTED:
         return Unreachable(f"{url} redirects, which git does not follow with a token: check GITLAB_URL.")
     if kind is RemoteErrorKind.BUSY:
-        return Unreachable(f"GitLab did not answer git as expected ({one_line(str(error), 200)}).", passing=True)
+        return Unreachable(f"GitLab did not answer git as expected ({one_line(str(error), 200)}).", transient=True)
     if any(mark in line for mark in UNKNOWN_COMMIT for line in error.lines):
         return NotFound("GitLab has no such commit.", status=404)
     broken = f"The connection of git to {url} broke ({one_line(str(error), 200)})."
-    return AnswerLost(broken, passing=True) if pushes else Unreachable(broken, passing=kind is RemoteErrorKind.BROKEN)
+    return (
+        AnswerLost(broken, transient=True) if pushes else Unreachable(broken, transient=kind is RemoteErrorKind.BROKEN)
+    )
 
 
 def refused(pushed: Pushed) -> GitLabRefusal:

@@ -10,7 +10,7 @@ from uuid import uuid4
 from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
-from gitlab_mcp.api.merge_requests import Update, Wanted, new_title, titled
+from gitlab_mcp.api.merge_requests import NewMergeRequest, Update, new_title, titled
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.errors import GitLabRefusal, InvalidArgument, NotFound, Partial, Refused, Unreachable
 from gitlab_mcp.git.push import Pushed
@@ -52,7 +52,7 @@ class MergeRequestPushes:
         self._git = client
         self._pushes = pushes
 
-    def commit(self, new: NewCommit, wanted: Wanted) -> tuple[WriteResult[str], Opened | None, str]:
+    def commit(self, new: NewCommit, wanted: NewMergeRequest) -> tuple[WriteResult[str], Opened | None, str]:
         """Commit and open a merge request by the same push. One that is open for these branches stays as it is.
 
         Returns the commit's id, the merge request (None if GitLab opened none), and the reason for that ("" otherwise).
@@ -78,7 +78,7 @@ class MergeRequestPushes:
             "",
         )
 
-    def open(self, source: str, target: str, source_tip: str, wanted: Wanted) -> Opened:
+    def open(self, source: str, target: str, source_tip: str, wanted: NewMergeRequest) -> Opened:
         """Open a merge request for an existing branch, at `source_tip`, by pushing an empty commit on top of it.
 
         Raises Partial when the commit was pushed and GitLab opened no merge request.
@@ -106,7 +106,7 @@ class MergeRequestPushes:
         if existing := self._already_open(source, target):
             raise AlreadyOpen(existing)
 
-    def _cut(self, wanted: Wanted) -> list[str]:
+    def _cut(self, wanted: NewMergeRequest) -> list[str]:
         return [DESCRIPTION_WAS_CUT] if is_cut(self._gitlab.outgoing(wanted.description)) else []
 
     def update(self, target: Noteable, update: Update) -> Opened:
@@ -165,7 +165,7 @@ class MergeRequestPushes:
             f" {', '.join(missing)}{quoted(pushed.messages)}. {WITH_ACCESS_TOKEN}"
         )
 
-    def _options(self, target: str, wanted: Wanted) -> list[str]:
+    def _options(self, target: str, wanted: NewMergeRequest) -> list[str]:
         title = self._gitlab.outgoing(titled(wanted.title, wanted.draft))
         description = self._gitlab.outgoing(wanted.description)
         self._check(f"{self._project.path}/merge_requests", "post", title, description, [target, *wanted.labels])
@@ -250,7 +250,7 @@ def _empty(branch: str, tip: str, purpose: str) -> NewCommit:
     return NewCommit(branch, f"{purpose}\n\nAn empty commit ({uuid4().hex[:8]}).", [], tip, {}, is_new=False)
 
 
-def _not_assigned(opened: Entity, wanted: Wanted) -> list[str]:
+def _not_assigned(opened: Entity, wanted: NewMergeRequest) -> list[str]:
     assigned = {user.text("username").casefold() for user in opened.entities("assignees")}
     missing = [name for name in wanted.assignees if name.casefold() not in assigned]
     return [f"Not assigned, since they are not members: {', '.join(missing)}."] if missing else []

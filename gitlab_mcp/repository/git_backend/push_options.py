@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.merge_requests import Update, Wanted
+from gitlab_mcp.api.merge_requests import NewMergeRequest, Update
 from gitlab_mcp.errors import Refused
 
 # One option is one packet of git's protocol, of at most 65,516 bytes: https://git-scm.com/docs/protocol-common
@@ -15,7 +15,7 @@ CUT_MARK = "… (cut: a push option takes no more)"
 WITH_ACCESS_TOKEN = "GITLAB_ACCESS_TOKEN (scope api) is needed for that."  # noqa: S105  # no token
 
 
-def opening(target: str, title: str, description: str, wanted: Wanted) -> list[str]:
+def opening(target: str, title: str, description: str, wanted: NewMergeRequest) -> list[str]:
     """The push options that open a merge request. Raises Refused for fields that a push option cannot set."""
     if wanted.reviewers:
         raise Refused(f"reviewers cannot be set by a push: leave them out. {WITH_ACCESS_TOKEN}")
