@@ -16,7 +16,7 @@ from gitlab_mcp.doctor.background import begin
 from gitlab_mcp.errors import Failure, GitLabRefusal, NotFound, Unreachable
 from gitlab_mcp.render.user_text import mention
 from gitlab_mcp.repository.git_backend.errors import JOB_PUSH_SETTING
-from gitlab_mcp.safety.sanitize import one_line
+from gitlab_mcp.safety.sanitize import one_line, quoted_line
 
 T = TypeVar("T")
 
@@ -108,9 +108,7 @@ def _permissions(settings: Settings, scopes: list[str] | Failure, can_push: bool
 
 def _plain(text: str) -> str:
     """A name unchanged where it has only plain characters, else on one line and in quotes."""
-    if PLAIN_BRANCH_NAME.fullmatch(text):
-        return text
-    return '"{}"'.format(one_line(text, 100).replace('"', "'"))
+    return text if PLAIN_BRANCH_NAME.fullmatch(text) else quoted_line(text, 100)
 
 
 def _comparison(gitlab: GitLab, settings: Settings, environ: Mapping[str, str], path: Path) -> Callable[[], str]:

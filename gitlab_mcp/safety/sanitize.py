@@ -47,6 +47,11 @@ def one_line(text: str, characters: int = 200) -> str:
     return line if len(line) <= characters else f"{line[: characters - 1].rstrip()}…"
 
 
+def quoted_line(text: str, characters: int) -> str:
+    """An untrusted name on one line in double quotes, which it cannot end: its own become single quotes."""
+    return '"{}"'.format(one_line(text, characters).replace('"', "'"))
+
+
 def escape_invisible(code: str) -> str:
     """Code with invisible characters escaped as <U+202E>, since code without them would be other code.
 
