@@ -24,7 +24,10 @@ def cut(text: str, limit: int, more: str = "") -> str:
         return text
     # Room for the remark itself, which names both figures.
     remark = f"… (cut: {limit:,} of {len(raw):,} bytes shown{f'; {more}' if more else ''})"
-    kept = raw[: max(0, limit - size(remark) - 1)].decode("utf-8", "ignore")
+    room = limit - size(remark) - 1
+    if room < 0:
+        return f"{raw[: limit - size('…')].decode('utf-8', 'ignore')}…" if limit >= size("…") else ""
+    kept = raw[:room].decode("utf-8", "ignore")
     if (end := kept.rfind("\n")) > len(kept) * 3 // 4:
         kept = kept[:end]
     return f"{kept}\n{remark}"

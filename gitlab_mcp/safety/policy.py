@@ -126,9 +126,11 @@ class Policy:
         text = json.dumps(body, ensure_ascii=False, default=str)
         actions = body.get("actions")
         contents = [_bytes(action) for action in actions] if isinstance(actions, list) else []
-        secrets = self.settings.secret_values
-        if any(secret in text or any(secret.encode() in content for content in contents) for secret in secrets):
-            raise Refused(SECRET_INSIDE)
+        for secret in self.settings.secret_values:
+            # A quote, a backslash or a line break is written otherwise in JSON, here as there.
+            in_json = json.dumps(secret, ensure_ascii=False)[1:-1]
+            if in_json in text or any(secret.encode() in content for content in contents):
+                raise Refused(SECRET_INSIDE)
 
     def _check_repository_write(self, branch: str, paths: Iterable[str], default_branch: Callable[[], str]) -> None:
         if not self.settings.allow_default_branch and branch == default_branch():

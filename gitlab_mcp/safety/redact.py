@@ -10,9 +10,9 @@ from gitlab_mcp.config.settings import SECRET_CHARACTERS
 # personal access tokens, which is why the run's own token is also known by its value).
 TOKENS = re.compile(
     r"\b(?:glpat|gloas|gldt|glrtr?|glcbt|glptt|glft|glimt|glagent|glwt|glsoat|glffct)-[0-9A-Za-z_\-.=]{10,}"
-    r"|\bGR1348941[0-9A-Za-z_\-]{10,}|\bwhsec_[0-9A-Za-z+/=]{16,}|(?<=_gitlab_session=)[0-9a-f]{16,}"
+    r"|\bGR1348941[0-9A-Za-z_\-]{10,}|\bwhsec_[0-9A-Za-z+/=]{16,}|(?<=_gitlab_session=)[0-9a-f]{16,}[\w\-.=]*"
     # What other services call their secrets, each by its own documentation.
-    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_\-]{35}|\bsk-ant-[0-9A-Za-z_\-]{20,}"
+    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_\-]{35,}|\bsk-ant-[0-9A-Za-z_\-]{20,}"
     r"|\bgh[opsur]_[0-9A-Za-z]{36,}|\bgithub_pat_[0-9A-Za-z_]{22,}|\bxox[abprs]-[0-9A-Za-z-]{10,}"
     r"|\beyJ[0-9A-Za-z_\-]{10,}\.eyJ[0-9A-Za-z_\-]{10,}\.[0-9A-Za-z_\-]+"
     # Without an end, as far as it looks like a key: code may well name the beginning alone.
@@ -49,7 +49,8 @@ def redacted(text: str) -> str:
 
 
 def _without(text: str, secrets: tuple[str, ...], instead: Callable[[str], str]) -> str:
-    for secret in secrets:
+    # Of two that begin alike the longer one first, or its end would be left.
+    for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= SECRET_CHARACTERS and secret in text:
             text = text.replace(secret, instead(secret))
     if not any(mark in text for mark in TOKEN_MARKS):

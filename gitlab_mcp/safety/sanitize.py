@@ -18,6 +18,9 @@ HIDDEN_HTML = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 
+HIDDEN_HTML_REMOVED = "[hidden HTML removed]"
+PASSES = 10  # for what is hidden inside a tag that hides
+
 # Answers show at most 40,000 bytes; what is far beyond is not worth the work (GitLab takes a million characters).
 LONGEST_TEXT = 200_000
 
@@ -37,13 +40,24 @@ def sanitize(text: str) -> str:
     """People's text as a person sees it: no terminal codes, no invisible characters, no hidden HTML, no secrets."""
     text = text[:LONGEST_TEXT]
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
-    text = redacted(INVISIBLE.sub("", ANSI.sub("", text)))
-    return HIDDEN_HTML.sub("[hidden HTML removed]", text)
+    return _without_hidden_html(redacted(INVISIBLE.sub("", ANSI.sub("", text))))
+
+
+def _without_hidden_html(text: str) -> str:
+    for _ in range(PASSES):
+        text, found = HIDDEN_HTML.subn(HIDDEN_HTML_REMOVED, text)
+        if not found:
+            return text
+    # Nobody writes such a text to be read.
+    rest = HIDDEN_HTML.search(text)
+    return f"{text[: rest.start()]}{HIDDEN_HTML_REMOVED}" if rest else text
 
 
 def one_line(text: str, characters: int = 200) -> str:
     """Sanitised text on one line of at most `characters`."""
     line = " ".join(sanitize(text).split())
+    # What white space kept apart, the beginning of a private key or of a tag, is whole on one line.
+    line = " ".join(sanitize(line).split())
     return line if len(line) <= characters else f"{line[: characters - 1].rstrip()}…"
 
 
