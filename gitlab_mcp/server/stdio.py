@@ -73,18 +73,16 @@ class Wire:
         length = 0
         try:
             while data := os.read(descriptor, READ_BYTES):
-                *ended, rest = data.split(b"\n")
-                for piece in ended:
+                for number, piece in enumerate(data.split(b"\n")):
+                    if number:
+                        self._arrived(b"".join(parts))
+                        parts, length = [], 0
                     parts.append(piece)
-                    self._arrived(b"".join(parts))
-                    parts, length = [], 0
-                parts.append(rest)
-                length += len(rest)
-                if length > LARGEST_MESSAGE_BYTES:
-                    logger.error("a message of more than %d bytes came in: ending", LARGEST_MESSAGE_BYTES)
-                    break
-            else:
-                self._arrived(b"".join(parts))
+                    length += len(piece)
+                    if length > LARGEST_MESSAGE_BYTES:
+                        logger.error("a message of more than %d bytes came in: ending", LARGEST_MESSAGE_BYTES)
+                        return
+            self._arrived(b"".join(parts))
         except OSError as error:
             logger.error("stdin cannot be read: %s", error)
         finally:

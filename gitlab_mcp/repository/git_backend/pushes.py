@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import urlsplit
 
 from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
@@ -187,7 +188,7 @@ class Pushes:
         if not name:
             raise Unreachable('GitLab does not say whose job this is: give --author, such as "Name <me@example.com>".')
         # https://docs.gitlab.com/user/profile/#use-an-automatically-generated-private-commit-email
-        host = self._gitlab.settings.url.split("://", 1)[1].split("/")[0].split(":")[0]
+        host = urlsplit(self._gitlab.settings.url).hostname
         email = user.text("commit_email") or user.text("public_email")
         return Author(user.text("name") or name, email or f"{user.number('id')}-{name}@users.noreply.{host}")
 
