@@ -19,7 +19,7 @@ HIDDEN_HTML = re.compile(
 )
 
 HIDDEN_HTML_REMOVED = "[hidden HTML removed]"
-PASSES = 10  # for what is hidden inside a tag that hides
+HIDDEN_HTML_PASSES = 10  # for what is hidden inside a tag that hides
 
 # Answers show at most 40,000 bytes; what is far beyond is not worth the work (GitLab takes a million characters).
 LONGEST_TEXT = 200_000
@@ -44,7 +44,7 @@ def sanitize(text: str) -> str:
 
 
 def _without_hidden_html(text: str) -> str:
-    for _ in range(PASSES):
+    for _ in range(HIDDEN_HTML_PASSES):
         text, found = HIDDEN_HTML.subn(HIDDEN_HTML_REMOVED, text)
         if not found:
             return text
