@@ -1,14 +1,14 @@
-# Images with the server at /bin/gitlab-mcp-server. scripts/build-image builds them, docs/image.md says how they are used.
-#   server  (what is built where no target is named): the server, git, bash, curl, CA certificates
-#   claude  the same with the Claude Code CLI
-# Secrets, all optional and in no layer: ca (PEM file of a private CA), pip_index_url, npm_registry.
+# Images with the server at /bin/gitlab-mcp-server. scripts/build-image builds them; docs/image.md describes their use.
+#   server  (the default target) the server, git, bash, curl, CA certificates
+#   claude  the same, with the Claude Code CLI
+# Build secrets, all optional and in no layer: ca (PEM file of a private CA), pip_index_url, npm_registry.
 ARG BASE=debian:trixie-slim
 
 FROM ${BASE} AS build
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
         ca-certificates python3-hatchling python3-venv
-# Two environments: one that builds and installs, and the one that is copied, which has no pip.
+# Two virtual environments: /tools builds and installs; the other one is copied to the image and has no pip.
 RUN python3 -m venv --system-site-packages /tools \
     && python3 -m venv --without-pip /opt/gitlab-mcp-server
 WORKDIR /source
@@ -20,7 +20,8 @@ RUN --mount=type=secret,id=ca --mount=type=secret,id=pip_index_url \
         --only-binary :all: --require-hashes --requirement requirements.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY gitlab_mcp gitlab_mcp
-# Compiled here, as an ordinary user of the image could not store it; by hash, as the times of files may change on the way.
+# Bytecode is compiled here, because an unprivileged user of the image could not write it. It is hash-based, because file times
+# can change when layers are copied.
 RUN /tools/bin/pip wheel --no-cache-dir --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
     && /tools/bin/pip --python /opt/gitlab-mcp-server/bin/python install --no-cache-dir --no-compile \
         --no-index --no-deps --find-links /wheels gitlab-mcp-server \
@@ -41,12 +42,12 @@ LABEL org.opencontainers.image.title="gitlab-mcp-server" \
     org.opencontainers.image.description="An MCP server that takes an agent from a GitLab issue to a merged change." \
     org.opencontainers.image.licenses="MIT" \
     org.opencontainers.image.version="${VERSION}"
-# No entrypoint: GitLab Runner starts the image with a shell of its own choice. The user is root, as jobs install what
-# they need; gitlab-mcp is there for everything else.
+# No entrypoint: GitLab Runner starts the image with a shell of its own choice. The user is root, because jobs install
+# packages; the user gitlab-mcp exists for everything else.
 ENTRYPOINT []
 CMD ["gitlab-mcp-server", "serve"]
 
-# The CLI is one native binary, which needs no Node.js. npm only fetches it.
+# The CLI is one native binary, which needs no Node.js. npm only downloads it.
 FROM ${BASE} AS claude-code
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends ca-certificates npm
@@ -70,7 +71,7 @@ RUN --mount=type=secret,id=ca --mount=type=secret,id=npm_registry \
 
 FROM server AS claude
 COPY --from=claude-code /fetched/claude /usr/local/bin/claude
-# The version is the one that was asked for.
+# CLAUDE_VERSION decides the version, so the CLI must not update itself.
 ENV DISABLE_AUTOUPDATER=1
 LABEL org.opencontainers.image.title="gitlab-mcp-server with Claude Code" \
     org.opencontainers.image.description="The Claude Code CLI with an MCP server for GitLab." \

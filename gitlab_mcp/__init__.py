@@ -1,3 +1,3 @@
-"""An MCP server that gives an agent hands on a GitLab project."""
+"""An MCP server that lets an agent work on a GitLab project."""
 
 __version__ = "0.1.0"

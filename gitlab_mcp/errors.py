@@ -1,21 +1,21 @@
-"""What can go wrong, as one tree.
+"""The expected errors of a tool call, as one tree of exceptions.
 
-Each class carries text for the agent: what failed, why where it is known, and what to do next. Only these
-reach the agent in words; anything else is a bug, logged with its traceback.
+The text of each exception is written for the agent: what failed, why where that is known, and what to do next. Only
+these texts are returned to the agent; every other exception is a bug, and is logged with its traceback.
 
     Failure                     every expected failure of a tool call
-    ├── InvalidArgument         the call itself: an argument is missing, wrong or contradicts another
-    ├── Refused                 this server will not do it, whatever GitLab would say
-    ├── Unreachable             no usable answer came: connection, TLS, time, size
-    │   └── AnswerLost          a request was sent, and what became of it is not known
-    ├── Partial                 a first step happened and a later one failed
-    └── GitLabRefusal           GitLab answered with an error; `status` is the HTTP status
+    ├── InvalidArgument         an argument is missing, wrong or contradicts another
+    ├── Refused                 this server refuses, whatever GitLab would answer
+    ├── Unreachable             GitLab sent no usable response: connection, TLS, timeout, size
+    │   └── AnswerLost          the request was sent, and whether it took effect is not known
+    ├── Partial                 a first step took effect and a later one failed
+    └── GitLabRefusal           GitLab answered with an HTTP error; `status` is the HTTP status
         ├── NotFound            404
-        ├── NotWithJobToken     a request on which GitLab would not know the job token, so that it is not sent
-        ├── Conflict            409, or a 400 that says that the thing is already there
-        └── Moved               301 or 405 of a project that was moved or renamed
+        ├── JobTokenNotAccepted GitLab accepts no job token on this request, so that it was not sent
+        ├── Conflict            409, or a 400 which says that the object already exists
+        └── Moved               a redirect or 405: the project was moved or renamed
 
-An unusable configuration is `config.settings.SettingsError`: it ends the command before there is a tool to call.
+An unusable configuration is `config.settings.SettingsError`: it ends the command before any tool can be called.
 """
 
 
@@ -28,22 +28,22 @@ class InvalidArgument(Failure):
 
 
 class Refused(Failure):
-    """This server does not do it, whatever GitLab would say."""
+    """This server refuses the call, whatever GitLab would answer."""
 
 
 class Unreachable(Failure):
-    """GitLab gave no usable answer: no connection, bad TLS, out of time, or too large.
+    """GitLab sent no usable response: no connection, bad TLS, a timeout, or a response that is too large.
 
-    `passing` is whether the same request may succeed a moment later.
+    `transient` is whether the same request may succeed a moment later.
     """
 
-    def __init__(self, text: str, *, passing: bool = False) -> None:
+    def __init__(self, text: str, *, transient: bool = False) -> None:
         super().__init__(text)
-        self.passing = passing
+        self.transient = transient
 
 
 class AnswerLost(Unreachable):
-    """The request was sent and no usable answer came back: a write may have taken effect."""
+    """The request was sent and no usable response came back: a write may have taken effect."""
 
 
 class Partial(Failure):
@@ -53,9 +53,8 @@ class Partial(Failure):
 class GitLabRefusal(Failure):
     """GitLab answered with an HTTP error.
 
-    `status` is the HTTP status (0 where the same was found before GitLab was asked), `reason` GitLab's own message,
-    sanitised and shortened, `retry_after` the seconds that
-    GitLab asks to wait, where it says.
+    `status` is the HTTP status (0 where no request was needed to know the error), `reason` GitLab's own message,
+    sanitized and shortened, and `retry_after` the seconds that GitLab asks to wait, None where it does not say.
     """
 
     def __init__(self, text: str, *, status: int = 0, reason: str = "", retry_after: float | None = None) -> None:
@@ -66,16 +65,16 @@ class GitLabRefusal(Failure):
 
 
 class NotFound(GitLabRefusal):
-    """404: not there, or hidden from this credential."""
+    """404: the object does not exist, or is hidden from this credential."""
 
 
 class JobTokenNotAccepted(GitLabRefusal):
-    """GitLab does not know a job token on this request; it was not sent. `status` is 0."""
+    """GitLab does not accept a job token on this request, so that it was not sent. `status` is 0."""
 
 
 class Conflict(GitLabRefusal):
-    """The thing is already there, or changed meanwhile."""
+    """The object already exists, or was changed meanwhile."""
 
 
 class Moved(GitLabRefusal):
-    """The project was renamed or moved; GitLab serves no writes under the old path."""
+    """The project was renamed or moved; GitLab accepts no writes under the old path."""

@@ -19,3 +19,10 @@ def fresh_sandbox() -> Iterator[Sandbox]:
     """A GitLab for one test, exactly as seeded."""
     with Sandbox(fault_injection=True) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def without_earlier_faults(request: pytest.FixtureRequest) -> None:
+    """Remove the faults and the recorded requests that earlier tests left in the sandbox of their module."""
+    if "sandbox" in request.fixturenames:
+        request.getfixturevalue("sandbox").faults.clear()

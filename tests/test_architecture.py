@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import REPOSITORY
+from tests.support.paths import REPOSITORY
 
 PACKAGE = REPOSITORY / "gitlab_mcp"
 MODULES = {

@@ -17,7 +17,8 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.protocol.process import INITIALIZE
-from tests.support import REPOSITORY, allow_job_pushes, job_environment
+from tests.support.ci_job import allow_job_pushes, job_environment
+from tests.support.paths import REPOSITORY
 
 COMMAND = [sys.executable, "-m", "gitlab_mcp"]
 HELLO = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": INITIALIZE}).encode() + b"\n"
@@ -104,7 +105,7 @@ def test_in_a_job_it_registers_tells_the_log_and_ends_with_0(
     lines = done.stdout.splitlines()
     assert lines[0].endswith(f": {sandbox.url}, project acme/app")
     assert lines[1].startswith("credential: CI_JOB_TOKEN of @developer: reads; commits and opens merge requests by git")
-    assert lines[2] == "about: nothing that a variable names"
+    assert lines[2] == "about: no variable names an issue or merge request"
     assert lines[3].startswith(f"registered for Claude Code: gitlab in {job['HOME']}/.claude.json: ")
     assert len(lines) == 4
     assert sandbox.tokens["job"] not in done.stdout + done.stderr
@@ -157,7 +158,7 @@ def test_when_gitlab_does_not_answer_that_is_said_and_the_job_goes_on(job: dict[
         deaf.listen(50)
         done = start({**job, "CI_SERVER_URL": f"http://127.0.0.1:{deaf.getsockname()[1]}"})
     assert done.returncode == 0
-    assert "GitLab did not answer within 3 s, so what it can do is not known" in done.stdout
+    assert "GitLab did not answer within 3 s, so its permissions are not known" in done.stdout
     assert "registered for Claude Code" in done.stdout
 
 
@@ -193,7 +194,7 @@ def test_what_the_checkout_would_start_is_switched_off_and_named_unless_it_is_tr
     assert "warning: this checkout has files that Claude Code obeys: " in trusting.stdout
     done = start(job)
     assert json.loads(settings.read_text())["disabledMcpjsonServers"] == ["gitlab", "other\x1b[31m\nname"]
-    assert 'switched off: the servers of the checkout\'s .mcp.json: "gitlab", "other name"' in done.stdout
+    assert 'disabled: the servers of the checkout\'s .mcp.json: "gitlab", "other name"' in done.stdout
     assert "CLAUDE.md (not on main)" in done.stdout
     assert "\x1b" not in done.stdout
 
@@ -205,7 +206,7 @@ def test_what_a_subfolder_would_start_is_switched_off_where_the_line_is_run_ther
     done = subprocess.run(
         COMMAND, env=job, cwd=below, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=WAIT, check=False
     )
-    assert 'switched off: the servers of the checkout\'s .mcp.json: "evil"' in done.stdout
+    assert 'disabled: the servers of the checkout\'s .mcp.json: "evil"' in done.stdout
 
 
 SECRET = "glpat-a-secret-in-an-odd-place"
@@ -291,12 +292,11 @@ def test_a_refusal_of_gitlab_is_told_as_what_it_is(sandbox: Sandbox, job: dict[s
         sandbox.faults.fail("GET", "/job$", status=status, times=20)
         done = start(job)
         assert f"credential: CI_JOB_TOKEN; {told}" in done.stdout
-        assert "what it can do is not known" in done.stdout
+        assert "its permissions are not known" in done.stdout
     sandbox.faults.clear()
     sandbox.faults.fail("GET", "/info/refs$", status=503, times=20)
     allow_job_pushes(sandbox)
     assert "whether it may push is not known" in start(job).stdout
-    sandbox.faults.clear()
 
 
 def test_no_variable_of_a_stranger_stands_unquoted_in_the_log(job: dict[str, str]) -> None:
@@ -334,9 +334,7 @@ def answered(child: subprocess.Popen[bytes]) -> bool:
 
 @pytest.mark.parametrize("variables", [{}, {"GITLAB_CI": "", "CI": "", "GITLAB_TOKEN": "glpat-not-a-real-token-here"}])
 @pytest.mark.parametrize("first", [HELLO, b"\n  " + HELLO], ids=["at once", "after blanks"])
-def test_a_client_is_served_in_a_job_and_at_a_desk(
-    job: dict[str, str], variables: dict[str, str], first: bytes
-) -> None:
+def test_a_client_is_served_in_a_job_and_locally(job: dict[str, str], variables: dict[str, str], first: bytes) -> None:
     for ours, theirs in (os.pipe()[::-1], [end.detach() for end in socket.socketpair()]):
         os.write(ours, first)
         with running({**job, **variables}, theirs) as child:
@@ -358,9 +356,9 @@ def test_a_client_that_is_slow_to_begin_is_served_and_the_registration_comes_fir
     os.close(writer)
 
 
-def test_at_a_desk_the_end_of_input_gets_the_introduction(job: dict[str, str]) -> None:
-    desk = {name: value for name, value in job.items() if not name.startswith(("CI", "GITLAB_CI"))}
-    done = start(desk)
+def test_locally_the_end_of_input_gets_the_introduction(job: dict[str, str]) -> None:
+    local = {name: value for name, value in job.items() if not name.startswith(("CI", "GITLAB_CI"))}
+    done = start(local)
     assert done.returncode == 0
     assert "Register it in Claude Code" in done.stdout
     assert not (Path(job["HOME"]) / ".claude.json").exists()

@@ -12,8 +12,10 @@ import requests
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.check_gitlab.facts import FACTS
-from tests.gitlab import get
-from tests.support import REPOSITORY, allow_job_pushes, job_settings
+from tests.support.ci_job import allow_job_pushes
+from tests.support.gitlab_requests import get
+from tests.support.paths import REPOSITORY
+from tests.support.settings import job_settings
 
 CONFIGURATION = "test:\n  script: 'true'\n  rules:\n    - if: $CI_PIPELINE_SOURCE == 'merge_request_event'\n"
 Done = subprocess.CompletedProcess[str]
@@ -32,7 +34,7 @@ def git(*arguments: str, cwd: Path) -> None:
     subprocess.run(["git", *arguments], cwd=cwd, check=True, capture_output=True, env=env)
 
 
-def desk(sandbox: Sandbox) -> dict[str, str]:
+def local(sandbox: Sandbox) -> dict[str, str]:
     return {
         "CHECK_GITLAB_URL": sandbox.url,
         "CHECK_GITLAB_PROJECT": sandbox.project,
@@ -77,7 +79,7 @@ def of(word: str, done: Done) -> set[str]:
     return {identity for identity, (verdict, _) in verdicts(done).items() if verdict == word}
 
 
-DESK = {fact.id for fact in FACTS if fact.mode == "desk"}
+LOCAL = {fact.id for fact in FACTS if fact.mode == "local"}
 JOB = {fact.id for fact in FACTS if fact.mode == "job"}
 
 
@@ -99,12 +101,12 @@ def test_without_its_variables_it_is_skipped_and_says_which_are_missing() -> Non
     )
 
 
-def test_at_a_desk_every_fact_holds_and_nothing_is_left_behind(fresh_sandbox: Sandbox) -> None:
+def test_locally_every_fact_holds_and_nothing_is_left_behind(fresh_sandbox: Sandbox) -> None:
     branches = get(fresh_sandbox, "/repository/branches?per_page=100")
     open_ones = [each["iid"] for each in get(fresh_sandbox, "/merge_requests?state=opened")]
-    done = check(desk(fresh_sandbox), "--json")
+    done = check(local(fresh_sandbox), "--json")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert of("held", done) == DESK, done.stdout
+    assert of("held", done) == LOCAL, done.stdout
     assert of("could not be tried", done) == JOB
     assert get(fresh_sandbox, "/repository/branches?per_page=100") == branches
     assert [each["iid"] for each in get(fresh_sandbox, "/merge_requests?state=opened")] == open_ones
@@ -119,8 +121,8 @@ def test_in_a_project_without_issues_it_makes_one_and_closes_it(tmp_path: Path) 
         for issue in get(sandbox, "/issues?state=opened"):
             as_maintainer(sandbox, "PUT", f"/issues/{issue['iid']}", {"state_event": "close"})
         before = len(get(sandbox, "/issues"))
-        done = check(desk(sandbox), "--json")
-        assert of("held", done) == DESK, done.stdout
+        done = check(local(sandbox), "--json")
+        assert of("held", done) == LOCAL, done.stdout
         assert [each["state"] for each in get(sandbox, "/issues")].count("closed") == before + 1
 
 
@@ -132,7 +134,7 @@ def test_in_a_job_every_fact_holds_and_what_stays_is_named(fresh_sandbox: Sandbo
     branches = get(fresh_sandbox, "/repository/branches?per_page=100")
     done = check(job(fresh_sandbox), "--json", "--wait", "0")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert of("could not be tried", done) - DESK == {"F35"}, done.stdout
+    assert of("could not be tried", done) - LOCAL == {"F35"}, done.stdout
     assert of("held", done) == JOB - {"F35"}
     assert get(fresh_sandbox, "/repository/branches?per_page=100") == branches
     told = json.loads(done.stdout)["remarks"]
@@ -160,7 +162,7 @@ def test_where_no_job_is_for_merge_requests_their_first_pipeline_could_not_be_tr
 
 def test_a_fact_that_does_not_hold_is_told_with_what_was_seen_and_ends_it_with_1(fresh_sandbox: Sandbox) -> None:
     fresh_sandbox.faults.fail("GET", "/personal_access_tokens/self", 404, {"message": "404 Not Found"}, times=9)
-    done = check(desk(fresh_sandbox))
+    done = check(local(fresh_sandbox))
     assert done.returncode == 1
     told = 'did not hold: GET /personal_access_tokens/self was answered with 404 {"message": "404 Not Found"}'
     assert f"| F3 | {told} |" in done.stdout
@@ -180,20 +182,20 @@ def test_a_route_that_does_not_take_the_job_token_is_named(fresh_sandbox: Sandbo
 
 def test_where_gitlab_is_broken_a_fact_could_not_be_tried(fresh_sandbox: Sandbox) -> None:
     fresh_sandbox.faults.fail("GET", "/personal_access_tokens/self", 503, times=9)
-    done = check(desk(fresh_sandbox), "--json")
+    done = check(local(fresh_sandbox), "--json")
     assert done.returncode == 0, done.stdout
     assert verdicts(done)["F3"][0] == "could not be tried"
     assert "503" in verdicts(done)["F3"][1]
 
 
-@pytest.mark.parametrize("place", [desk, job])
+@pytest.mark.parametrize("place", [local, job])
 def test_no_token_is_printed_and_what_gitlab_says_is_one_short_line(
     fresh_sandbox: Sandbox, place: Callable[[Sandbox], dict[str, str]]
 ) -> None:
     environment = place(fresh_sandbox)
     token = environment.get("CHECK_GITLAB_ACCESS_TOKEN") or environment["CI_JOB_TOKEN"]
     text = f"no\nto {token} \x1b[31m| {'x' * 1000}"
-    fresh_sandbox.faults.fail("GET", "/self$" if place is desk else "/v4/job$", 403, {"message": text}, times=9)
+    fresh_sandbox.faults.fail("GET", "/self$" if place is local else "/v4/job$", 403, {"message": text}, times=9)
     done = check(environment, "--wait", "0")
     assert done.returncode == 1
     assert token not in done.stdout + done.stderr
@@ -203,6 +205,6 @@ def test_no_token_is_printed_and_what_gitlab_says_is_one_short_line(
 
 
 def test_a_project_that_is_not_to_be_seen_is_an_error_and_no_verdict(sandbox: Sandbox) -> None:
-    done = check({**desk(sandbox), "CHECK_GITLAB_PROJECT": "acme/none"})
+    done = check({**local(sandbox), "CHECK_GITLAB_PROJECT": "acme/none"})
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("The project cannot be reached: GET /projects/:id was answered with 404 ")

@@ -19,9 +19,9 @@ from click.testing import CliRunner
 from gitlab_mcp.claude_code import (
     Registration,
     RegistrationError,
-    acting_files,
     disable_project_servers,
     flag_arguments,
+    obeyed_files,
     own_command,
     project_servers,
 )
@@ -30,7 +30,7 @@ from gitlab_mcp.claude_code.json_file import user_file
 from gitlab_mcp.cli.options import CONFIGURATION
 from gitlab_mcp.cli.register import register, unregister
 from gitlab_mcp.config.settings import Flags
-from tests.support import REPOSITORY
+from tests.support.paths import REPOSITORY
 
 TOKEN = "glpat-this-is-not-a-real-token"
 SERVE = {"type": "stdio", "command": "/opt/gitlab-mcp-server", "args": ["serve"], "env": {}, "alwaysLoad": True}
@@ -57,7 +57,7 @@ BROKEN = {
 }
 
 
-class Desk:
+class LocalMachine:
     """A HOME, a working directory, and the command line between them."""
 
     def __init__(self, folder: Path) -> None:
@@ -76,7 +76,7 @@ class Desk:
         return self.home / ".claude" / "settings.json"
 
     def start(self, command: str, *arguments: str, cwd: str = "", **environ: str) -> subprocess.Popen[str]:
-        code = f"from gitlab_mcp.cli_register import {command}; {command}()"
+        code = f"from gitlab_mcp.cli.register import {command}; {command}()"
         return subprocess.Popen(
             [sys.executable, "-c", code, *arguments],
             env={**self.environ, "PYTHONPATH": str(REPOSITORY), **environ},
@@ -107,8 +107,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def local(tmp_path: Path) -> LocalMachine:
+    return LocalMachine(tmp_path)
 
 
 def read(file: Path) -> Any:
@@ -129,106 +129,108 @@ def is_checkout(folder: Path) -> Path:
     return folder
 
 
-def test_register_writes_an_absolute_command_with_serve_and_the_flags_and_no_secret(desk: Desk) -> None:
-    said = desk.run("register", "--read-only", "--project", "acme/app", "--deadline", "30")
-    assert str(desk.file) in said
+def test_register_writes_an_absolute_command_with_serve_and_the_flags_and_no_secret(local: LocalMachine) -> None:
+    said = local.run("register", "--read-only", "--project", "acme/app", "--deadline", "30")
+    assert str(local.file) in said
     assert "claude mcp list" in said
     assert len(said.splitlines()) == 1
-    entry = read(desk.file)["mcpServers"].pop("gitlab")
+    entry = read(local.file)["mcpServers"].pop("gitlab")
     assert Path(entry["command"]).is_absolute()
     assert entry["args"][-4:] == ["serve", "--project=acme/app", "--read-only", "--deadline=30"]
     assert (entry["type"], entry["env"], entry["alwaysLoad"]) == ("stdio", {}, True)
-    assert mode(desk.file) == 0o600
-    assert desk.everything() == {".claude.json"}
-    assert TOKEN not in desk.file.read_text()
+    assert mode(local.file) == 0o600
+    assert local.everything() == {".claude.json"}
+    assert TOKEN not in local.file.read_text()
 
 
-def test_everything_else_in_the_file_is_kept_in_its_order(desk: Desk) -> None:
-    desk.file.write_text(KEPT)
-    desk.file.chmod(0o640)
-    register_at(Registration("/opt/gitlab-mcp-server"), "user", desk.environ, desk.work)
-    written = desk.file.read_text()
+def test_everything_else_in_the_file_is_kept_in_its_order(local: LocalMachine) -> None:
+    local.file.write_text(KEPT)
+    local.file.chmod(0o640)
+    register_at(Registration("/opt/gitlab-mcp-server"), "user", local.environ, local.work)
+    written = local.file.read_text()
     expected = KEPT.replace('{"command": "/an/old/one"}', json.dumps(SERVE))
     assert pairs(written) == pairs(expected)
     assert "größe" in written
     assert "日本" in written
     assert written.startswith('{\n\t"numStartups"')
     assert written.endswith("}")
-    assert mode(desk.file) == 0o640
+    assert mode(local.file) == 0o640
 
 
-def test_an_entry_that_is_equal_already_is_not_written_again(desk: Desk) -> None:
-    desk.file.write_text(json.dumps({"mcpServers": {"gitlab": SERVE}}))
-    before = desk.file.stat()
-    register_at(Registration("/opt/gitlab-mcp-server"), "user", desk.environ, desk.work)
-    after = desk.file.stat()
+def test_an_entry_that_is_equal_already_is_not_written_again(local: LocalMachine) -> None:
+    local.file.write_text(json.dumps({"mcpServers": {"gitlab": SERVE}}))
+    before = local.file.stat()
+    register_at(Registration("/opt/gitlab-mcp-server"), "user", local.environ, local.work)
+    after = local.file.stat()
     assert (after.st_mtime_ns, after.st_ino) == (before.st_mtime_ns, before.st_ino)
-    register_at(Registration("/opt/gitlab-mcp-server", ("--read-only",)), "user", desk.environ, desk.work)
-    assert read(desk.file)["mcpServers"]["gitlab"]["args"] == ["serve", "--read-only"]
+    register_at(Registration("/opt/gitlab-mcp-server", ("--read-only",)), "user", local.environ, local.work)
+    assert read(local.file)["mcpServers"]["gitlab"]["args"] == ["serve", "--read-only"]
 
 
 @pytest.mark.parametrize("content", [b"", b" \n", b"{}", b"\xef\xbb\xbf{}"])
-def test_an_empty_file_is_filled(desk: Desk, content: bytes) -> None:
-    desk.file.write_bytes(content)
-    register_at(Registration("/opt/gitlab-mcp-server"), "user", desk.environ, desk.work)
-    assert read(desk.file) == {"mcpServers": {"gitlab": SERVE}}
+def test_an_empty_file_is_filled(local: LocalMachine, content: bytes) -> None:
+    local.file.write_bytes(content)
+    register_at(Registration("/opt/gitlab-mcp-server"), "user", local.environ, local.work)
+    assert read(local.file) == {"mcpServers": {"gitlab": SERVE}}
 
 
 @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
 @pytest.mark.parametrize("command", ["register", "unregister"])
-def test_a_broken_file_is_left_alone_with_a_sentence_that_names_it(desk: Desk, command: str, content: bytes) -> None:
-    desk.file.write_bytes(content)
-    told = desk.fail(command)
-    assert str(desk.file) in told
+def test_a_broken_file_is_left_alone_with_a_sentence_that_names_it(
+    local: LocalMachine, command: str, content: bytes
+) -> None:
+    local.file.write_bytes(content)
+    told = local.fail(command)
+    assert str(local.file) in told
     assert "correct it or" in told
-    assert desk.file.read_bytes() == content
-    assert desk.everything() == {".claude.json"}
+    assert local.file.read_bytes() == content
+    assert local.everything() == {".claude.json"}
 
 
-def test_a_link_is_written_through_to_its_target(desk: Desk) -> None:
-    target = desk.work / "real.json"
+def test_a_link_is_written_through_to_its_target(local: LocalMachine) -> None:
+    target = local.work / "real.json"
     target.write_text('{"a": 1}')
-    desk.file.symlink_to(target)
-    desk.run("register")
-    assert desk.file.is_symlink()
+    local.file.symlink_to(target)
+    local.run("register")
+    assert local.file.is_symlink()
     assert list(read(target)) == ["a", "mcpServers"]
 
 
-def test_a_link_to_nothing_makes_its_target(desk: Desk) -> None:
-    desk.file.symlink_to(desk.work / "absent" / "real.json")
-    desk.run("register")
-    assert "gitlab" in read(desk.work / "absent" / "real.json")["mcpServers"]
+def test_a_link_to_nothing_makes_its_target(local: LocalMachine) -> None:
+    local.file.symlink_to(local.work / "absent" / "real.json")
+    local.run("register")
+    assert "gitlab" in read(local.work / "absent" / "real.json")["mcpServers"]
 
 
-def test_a_link_to_itself_fails_with_a_sentence(desk: Desk) -> None:
-    desk.file.symlink_to(desk.file)
-    assert str(desk.file) in desk.fail("register")
+def test_a_link_to_itself_fails_with_a_sentence(local: LocalMachine) -> None:
+    local.file.symlink_to(local.file)
+    assert str(local.file) in local.fail("register")
 
 
-def test_a_home_that_cannot_be_written_fails_with_a_sentence_that_says_what_to_do(desk: Desk) -> None:
-    (desk.work / "file").write_text("")
-    for home in (str(desk.work / "file"), "/sys"):
-        told = desk.fail("register", HOME=home)
+def test_a_home_that_cannot_be_written_fails_with_a_sentence_that_says_what_to_do(local: LocalMachine) -> None:
+    (local.work / "file").write_text("")
+    for home in (str(local.work / "file"), "/sys"):
+        told = local.fail("register", HOME=home)
         assert f"{home}/.claude.json cannot be changed" in told
         assert "CLAUDE_CONFIG_DIR" in told
 
 
-def test_claude_config_dir_moves_the_file(desk: Desk, tmp_path: Path) -> None:
+def test_claude_config_dir_moves_the_file(local: LocalMachine, tmp_path: Path) -> None:
     config = tmp_path / "new" / "config"
-    desk.run("register", CLAUDE_CONFIG_DIR=str(config))
+    local.run("register", CLAUDE_CONFIG_DIR=str(config))
     assert "gitlab" in read(config / ".claude.json")["mcpServers"]
-    assert desk.everything() == set()
-    desk.run("register", CLAUDE_CONFIG_DIR="")
-    assert desk.everything() == {".claude.json"}
+    assert local.everything() == set()
+    local.run("register", CLAUDE_CONFIG_DIR="")
+    assert local.everything() == {".claude.json"}
 
 
-def test_a_file_of_the_old_name_is_used_where_claude_code_uses_it(desk: Desk) -> None:
-    old = desk.home / ".claude" / ".config.json"
+def test_a_file_of_the_old_name_is_used_where_claude_code_uses_it(local: LocalMachine) -> None:
+    old = local.home / ".claude" / ".config.json"
     old.parent.mkdir()
     old.write_text("")
-    assert user_file(desk.environ) == desk.file
+    assert user_file(local.environ) == local.file
     old.write_text("{}")
-    assert user_file(desk.environ) == old
+    assert user_file(local.environ) == old
 
 
 def test_without_home_the_users_own_is_taken() -> None:
@@ -236,86 +238,86 @@ def test_without_home_the_users_own_is_taken() -> None:
     assert user_file({"HOME": ""}) == user_file({})
 
 
-def test_in_local_scope_the_entry_stands_under_the_checkout(desk: Desk) -> None:
-    inside = is_checkout(desk.work) / "src" / "deep"
+def test_in_local_scope_the_entry_stands_under_the_checkout(local: LocalMachine) -> None:
+    inside = is_checkout(local.work) / "src" / "deep"
     inside.mkdir(parents=True)
-    desk.file.write_text('{"projects": {"/other": {"x": 1}}, "mcpServers": {}}')
-    said = desk.run("register", "--scope", "local", cwd=str(inside))
+    local.file.write_text('{"projects": {"/other": {"x": 1}}, "mcpServers": {}}')
+    said = local.run("register", "--scope", "local", cwd=str(inside))
     assert "local scope" in said
-    written = read(desk.file)
-    assert list(written["projects"]) == ["/other", str(desk.work)]
-    assert "gitlab" in written["projects"][str(desk.work)]["mcpServers"]
+    written = read(local.file)
+    assert list(written["projects"]) == ["/other", str(local.work)]
+    assert "gitlab" in written["projects"][str(local.work)]["mcpServers"]
     assert written["mcpServers"] == {}
-    desk.run("unregister", "--scope", "local")
-    assert read(desk.file)["projects"][str(desk.work)] == {"mcpServers": {}}
+    local.run("unregister", "--scope", "local")
+    assert read(local.file)["projects"][str(local.work)] == {"mcpServers": {}}
 
 
-def test_in_local_scope_a_linked_work_tree_counts_as_its_main_one(desk: Desk, tmp_path: Path) -> None:
+def test_in_local_scope_a_linked_work_tree_counts_as_its_main_one(local: LocalMachine, tmp_path: Path) -> None:
     def git(*arguments: str) -> None:
         who = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com")
-        subprocess.run(["git", *who, *arguments], cwd=desk.work, env=desk.environ, check=True, capture_output=True)
+        subprocess.run(["git", *who, *arguments], cwd=local.work, env=local.environ, check=True, capture_output=True)
 
     git("init")
     git("commit", "--allow-empty", "--message", "Begin")
     git("worktree", "add", str(tmp_path / "linked"))
-    desk.run("register", "--scope", "local", cwd=str(tmp_path / "linked"))
-    assert list(read(desk.file)["projects"]) == [str(desk.work)]
+    local.run("register", "--scope", "local", cwd=str(tmp_path / "linked"))
+    assert list(read(local.file)["projects"]) == [str(local.work)]
 
 
-def test_in_project_scope_the_entry_stands_in_the_working_directory(desk: Desk) -> None:
-    desk.run("register", "--scope", "project")
-    assert "gitlab" in read(desk.work / ".mcp.json")["mcpServers"]
-    assert mode(desk.work / ".mcp.json") == 0o644
-    assert desk.everything() == set()
-    assert "Removed" in desk.run("unregister", "--scope", "project")
-    assert read(desk.work / ".mcp.json") == {"mcpServers": {}}
+def test_in_project_scope_the_entry_stands_in_the_working_directory(local: LocalMachine) -> None:
+    local.run("register", "--scope", "project")
+    assert "gitlab" in read(local.work / ".mcp.json")["mcpServers"]
+    assert mode(local.work / ".mcp.json") == 0o644
+    assert local.everything() == set()
+    assert "Removed" in local.run("unregister", "--scope", "project")
+    assert read(local.work / ".mcp.json") == {"mcpServers": {}}
 
 
-def test_a_project_file_that_leads_out_of_its_folder_is_not_written(desk: Desk) -> None:
-    (desk.work / ".mcp.json").symlink_to(desk.settings)
-    assert "leads out of its folder" in desk.fail("register", "--scope", "project")
-    assert desk.everything() == set()
-    (desk.work / ".mcp.json").unlink()
-    (desk.work / ".mcp.json").symlink_to("servers.json")
-    desk.run("register", "--scope", "project")
-    assert "gitlab" in read(desk.work / "servers.json")["mcpServers"]
+def test_a_project_file_that_leads_out_of_its_folder_is_not_written(local: LocalMachine) -> None:
+    (local.work / ".mcp.json").symlink_to(local.settings)
+    assert "leads out of its folder" in local.fail("register", "--scope", "project")
+    assert local.everything() == set()
+    (local.work / ".mcp.json").unlink()
+    (local.work / ".mcp.json").symlink_to("servers.json")
+    local.run("register", "--scope", "project")
+    assert "gitlab" in read(local.work / "servers.json")["mcpServers"]
 
 
-def test_unregister_removes_the_entry_and_nothing_else(desk: Desk) -> None:
-    assert "Nothing to remove" in desk.run("unregister")
-    assert desk.everything() == set()
-    desk.file.write_text(KEPT)
-    assert desk.run("unregister") == "Removed gitlab (user scope).\n"
-    assert pairs(desk.file.read_text()) == pairs(KEPT.replace('"gitlab": {"command": "/an/old/one"}, ', ""))
-    before = desk.file.stat().st_mtime_ns
-    assert "Nothing to remove" in desk.run("unregister")
-    assert desk.file.stat().st_mtime_ns == before
+def test_unregister_removes_the_entry_and_nothing_else(local: LocalMachine) -> None:
+    assert "Nothing to remove" in local.run("unregister")
+    assert local.everything() == set()
+    local.file.write_text(KEPT)
+    assert local.run("unregister") == "Removed gitlab (user scope).\n"
+    assert pairs(local.file.read_text()) == pairs(KEPT.replace('"gitlab": {"command": "/an/old/one"}, ', ""))
+    before = local.file.stat().st_mtime_ns
+    assert "Nothing to remove" in local.run("unregister")
+    assert local.file.stat().st_mtime_ns == before
 
 
-def test_print_gives_the_entry_for_other_clients_and_writes_nothing(desk: Desk) -> None:
-    printed = json.loads(desk.run("register", "--print", "--allow-files", ".gitlab-ci.yml"))
+def test_print_gives_the_entry_for_other_clients_and_writes_nothing(local: LocalMachine) -> None:
+    printed = json.loads(local.run("register", "--print", "--allow-files", ".gitlab-ci.yml"))
     assert printed["mcpServers"]["gitlab"]["args"][-2:] == ["serve", "--allow-files=.gitlab-ci.yml"]
-    assert desk.everything() == set()
+    assert local.everything() == set()
 
 
-def test_twenty_registrations_at_once_lose_nothing_of_each_other_nor_of_claude_code(desk: Desk) -> None:
-    desk.file.write_text('{"count": 0}')
+def test_twenty_registrations_at_once_lose_nothing_of_each_other_nor_of_claude_code(local: LocalMachine) -> None:
+    local.file.write_text('{"count": 0}')
     done = threading.Event()
 
     def rewrite_as_claude_code_does() -> int:
         """Count in the file while it is locked, again and again, and let others in between; how often."""
         times = 0
-        lock = desk.file.with_name(".claude.json.lock")
+        lock = local.file.with_name(".claude.json.lock")
         while not done.wait(0.002):
             try:
                 lock.mkdir()
             except FileExistsError:
                 continue
-            document = read(desk.file)
+            document = read(local.file)
             document["count"] += 1
-            fresh = desk.file.with_name(".claude.json.tmp")
+            fresh = local.file.with_name(".claude.json.tmp")
             fresh.write_text(json.dumps(document))
-            fresh.replace(desk.file)
+            fresh.replace(local.file)
             lock.rmdir()
             times += 1
         return times
@@ -323,70 +325,70 @@ def test_twenty_registrations_at_once_lose_nothing_of_each_other_nor_of_claude_c
     counted: list[int] = []
     client = threading.Thread(target=lambda: counted.append(rewrite_as_claude_code_does()))
     client.start()
-    folders = [desk.work / str(number) for number in range(18)]
+    folders = [local.work / str(number) for number in range(18)]
     for folder in folders:
         folder.mkdir()
-    started = [desk.start("register", "--scope", "local", cwd=str(folder)) for folder in folders]
-    started += [desk.start("register"), desk.start("register", "--read-only")]
+    started = [local.start("register", "--scope", "local", cwd=str(folder)) for folder in folders]
+    started += [local.start("register"), local.start("register", "--read-only")]
     for process in started:
         with process:
             assert process.communicate(timeout=120)[1] == ""
             assert process.returncode == 0
     done.set()
     client.join()
-    written = read(desk.file)
+    written = read(local.file)
     assert set(written["projects"]) == {str(folder) for folder in folders}
     assert "gitlab" in written["mcpServers"]
     assert [written["count"]] == counted
-    assert desk.everything() == {".claude.json"}
+    assert local.everything() == {".claude.json"}
 
 
-def test_a_lock_that_was_left_behind_is_cleared_and_one_that_is_held_delays_for_a_second(desk: Desk) -> None:
-    lock = desk.file.with_name(".claude.json.lock")
+def test_a_lock_that_was_left_behind_is_cleared_and_one_that_is_held_delays_for_a_second(local: LocalMachine) -> None:
+    lock = local.file.with_name(".claude.json.lock")
     lock.mkdir()
     os.utime(lock, (0, 0))
-    desk.run("register")
+    local.run("register")
     assert not lock.exists()
     lock.mkdir()
     before = time.monotonic()
-    register_at(Registration("/opt/gitlab-mcp-server"), "user", desk.environ, desk.work)
+    register_at(Registration("/opt/gitlab-mcp-server"), "user", local.environ, local.work)
     assert 0.9 < time.monotonic() - before < 4
-    assert read(desk.file)["mcpServers"]["gitlab"] == SERVE
+    assert read(local.file)["mcpServers"]["gitlab"] == SERVE
     assert lock.exists()
 
 
 @pytest.mark.parametrize("flag", [f"--project={TOKEN}", f"--author=N {TOKEN} <n@example.com>"])
-def test_a_flag_that_holds_a_secret_is_refused_and_not_shown(desk: Desk, flag: str) -> None:
-    told = desk.fail("register", flag)
+def test_a_flag_that_holds_a_secret_is_refused_and_not_shown(local: LocalMachine, flag: str) -> None:
+    told = local.fail("register", flag)
     assert flag.split("=")[0] in told
     assert TOKEN not in told
-    assert desk.everything() == set()
+    assert local.everything() == set()
 
 
-def test_a_secret_of_another_kind_is_refused_without_a_credential_too(desk: Desk) -> None:
-    with desk.start(
+def test_a_secret_of_another_kind_is_refused_without_a_credential_too(local: LocalMachine) -> None:
+    with local.start(
         "register", "--trigger=s3cret-s3cret", GITLAB_ACCESS_TOKEN="", X_PASSWORD="s3cret-s3cret"
     ) as process:
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert "--trigger holds a secret" in stderr
+    assert "--trigger contains a secret" in stderr
 
 
-def test_a_flag_that_claude_code_would_expand_is_refused(desk: Desk) -> None:
-    assert "--project holds ${...}" in desk.fail("register", "--project", "${CI_JOB_TOKEN}")
+def test_a_flag_that_claude_code_would_expand_is_refused(local: LocalMachine) -> None:
+    assert "--project contains ${...}" in local.fail("register", "--project", "${CI_JOB_TOKEN}")
 
 
-def test_flags_that_cannot_be_used_are_not_registered(desk: Desk) -> None:
-    assert "no address of a GitLab" in desk.fail("register", "--url", "nowhere")
-    assert desk.everything() == set()
+def test_flags_that_cannot_be_used_are_not_registered(local: LocalMachine) -> None:
+    assert "is not the URL of a GitLab" in local.fail("register", "--url", "nowhere")
+    assert local.everything() == set()
 
 
-def test_without_a_credential_it_is_registered_all_the_same_and_said(desk: Desk) -> None:
-    with desk.start("register", GITLAB_ACCESS_TOKEN="") as process:
+def test_without_a_credential_it_is_registered_all_the_same_and_said(local: LocalMachine) -> None:
+    with local.start("register", GITLAB_ACCESS_TOKEN="") as process:
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "No GitLab credential" in stderr
-    assert desk.file.exists()
+    assert local.file.exists()
 
 
 def test_every_option_comes_back_from_the_arguments_as_it_was_given() -> None:
@@ -418,10 +420,10 @@ def test_every_option_comes_back_from_the_arguments_as_it_was_given() -> None:
     assert flag_arguments(Flags(), ()) == ()
 
 
-def test_flags_before_the_name_of_the_command_count_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flags_before_the_name_of_the_command_count_too(local: LocalMachine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITLAB_ACCESS_TOKEN", TOKEN)
     monkeypatch.delenv("GITLAB_CI", raising=False)
-    monkeypatch.chdir(desk.work)
+    monkeypatch.chdir(local.work)
     printed = CliRunner().invoke(register, ["--print", "--read-only"], obj=Flags(project="acme/app"))
     entry = json.loads(printed.output)["mcpServers"]["gitlab"]
     assert entry["args"][-3:] == ["serve", "--project=acme/app", "--read-only"]
@@ -445,12 +447,12 @@ def test_the_command_that_runs_is_registered_by_its_own_path_and_not_by_what_a_l
         assert own_command() == sys.executable
 
 
-def test_what_is_registered_as_a_python_module_imports_nothing_from_the_checkout(desk: Desk) -> None:
+def test_what_is_registered_as_a_python_module_imports_nothing_from_the_checkout(local: LocalMachine) -> None:
     entry = Registration(sys.executable).entry()
     for name in ("gitlab_mcp.py", "click.py"):
-        (desk.work / name).write_text("raise SystemExit('the code of a stranger')")
+        (local.work / name).write_text("raise SystemExit('the code of a stranger')")
     command = [entry["command"], *entry["args"], "--help"]
-    done = subprocess.run(command, cwd=desk.work, env=desk.environ, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=local.work, env=local.environ, capture_output=True, text=True, check=False)
     assert "stranger" not in done.stderr
     assert "Usage:" in done.stdout
 
@@ -479,66 +481,72 @@ def servers(*names: str) -> str:
     return json.dumps({"mcpServers": {name: {"command": "/bin/false"} for name in names}}, ensure_ascii=False)
 
 
-def job(desk: Desk) -> dict[str, str]:
+def job(local: LocalMachine) -> dict[str, str]:
     return {
         "GITLAB_CI": "true",
         "CI_SERVER_URL": "https://gitlab.example.com",
         "CI_PROJECT_PATH": "acme/app",
-        "CI_PROJECT_DIR": str(desk.work),
+        "CI_PROJECT_DIR": str(local.work),
         "CI_JOB_TOKEN": "job-token-of-nobody",
     }
 
 
-def test_in_ci_every_name_in_the_checkouts_file_is_disabled_and_said_without_hidden_characters(desk: Desk) -> None:
+def test_in_ci_every_name_in_the_checkouts_file_is_disabled_and_said_without_hidden_characters(
+    local: LocalMachine,
+) -> None:
     names = ["gitlab", "a\x1b[31m\u202eb\nline", *(f"n{number}" for number in range(20))]
-    (desk.work / ".mcp.json").write_text(servers(*names))
-    desk.settings.parent.mkdir()
-    desk.settings.write_text('{"model": "ü", "disabledMcpjsonServers": ["n3", 7], "enabledMcpjsonServers": ["gitlab"]}')
-    said = desk.run("register", **job(desk))
+    (local.work / ".mcp.json").write_text(servers(*names))
+    local.settings.parent.mkdir()
+    local.settings.write_text(
+        '{"model": "ü", "disabledMcpjsonServers": ["n3", 7], "enabledMcpjsonServers": ["gitlab"]}'
+    )
+    said = local.run("register", **job(local))
     assert len(said.splitlines()) == 2
     assert '"gitlab", "ab line", "n0"' in said
     assert "and 12 more" in said
     assert "--trust-project-mcp" in said
-    written = read(desk.settings)
+    written = read(local.settings)
     rest = [name for name in names if name != "n3"]
     assert written == {
         "model": "ü",
         "disabledMcpjsonServers": ["n3", 7, *rest],
         "enabledMcpjsonServers": ["gitlab"],
     }
-    before = desk.settings.stat().st_mtime_ns
-    assert desk.run("register", **job(desk)) == said
-    assert desk.settings.stat().st_mtime_ns == before
+    before = local.settings.stat().st_mtime_ns
+    assert local.run("register", **job(local)) == said
+    assert local.settings.stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize(
     ("arguments", "is_job"), [(["--trust-project-mcp"], True), (["--scope", "project"], True), ([], False)]
 )
-def test_nothing_is_disabled_where_it_is_trusted_or_outside_ci(desk: Desk, arguments: list[str], is_job: bool) -> None:
-    (desk.work / ".mcp.json").write_text(servers("gitlab"))
-    said = desk.run("register", *arguments, **(job(desk) if is_job else {}))
+def test_nothing_is_disabled_where_it_is_trusted_or_outside_ci(
+    local: LocalMachine, arguments: list[str], is_job: bool
+) -> None:
+    (local.work / ".mcp.json").write_text(servers("gitlab"))
+    said = local.run("register", *arguments, **(job(local) if is_job else {}))
     assert "Disabled" not in said
-    assert not desk.settings.exists()
+    assert not local.settings.exists()
 
 
-def test_names_are_disabled_in_the_folder_that_claude_config_dir_names(desk: Desk, tmp_path: Path) -> None:
+def test_names_are_disabled_in_the_folder_that_claude_config_dir_names(local: LocalMachine, tmp_path: Path) -> None:
     config = tmp_path / "config"
-    environ = {**desk.environ, "CLAUDE_CONFIG_DIR": str(config)}
+    environ = {**local.environ, "CLAUDE_CONFIG_DIR": str(config)}
     assert disable_project_servers([], environ) == []
     assert not config.exists()
     assert disable_project_servers(["b", "a", "b", "\ud800"], environ) == ["b", "a", "\ud800"]
     assert read(config / "settings.json") == {"disabledMcpjsonServers": ["b", "a", "\ud800"]}
     assert mode(config / "settings.json") == 0o600
-    assert desk.everything() == set()
+    assert local.everything() == set()
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"disabledMcpjsonServers": "x"}', '{"disabledMcpjsonServers": null}'])
-def test_broken_settings_are_left_alone_with_a_sentence(desk: Desk, content: str) -> None:
-    desk.settings.parent.mkdir()
-    desk.settings.write_text(content)
+def test_broken_settings_are_left_alone_with_a_sentence(local: LocalMachine, content: str) -> None:
+    local.settings.parent.mkdir()
+    local.settings.write_text(content)
     with pytest.raises(RegistrationError, match=r"settings\.json"):
-        disable_project_servers(["gitlab"], desk.environ)
-    assert desk.settings.read_text() == content
+        disable_project_servers(["gitlab"], local.environ)
+    assert local.settings.read_text() == content
 
 
 LIMIT = 2 * 1024 * 1024
@@ -603,13 +611,13 @@ def test_what_is_no_file_has_no_names_and_is_not_waited_for(tmp_path: Path, make
 
 
 def test_the_files_that_claude_code_obeys_are_named_where_they_are_present(tmp_path: Path) -> None:
-    assert acting_files(tmp_path) == []
+    assert obeyed_files(tmp_path) == []
     for name in (".claude/commands", ".claude/agents", ".claude/skills", ".claude/hooks"):
         (tmp_path / name).mkdir(parents=True)
     for name in ("CLAUDE.md", "README.md", ".claude/settings.json", ".claude/other.json"):
         (tmp_path / name).write_text("")
     (tmp_path / ".mcp.json").symlink_to("/absent")
-    assert acting_files(tmp_path) == [
+    assert obeyed_files(tmp_path) == [
         ".mcp.json",
         ".claude/settings.json",
         "CLAUDE.md",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitlab_mcp import __version__
-from tests.support import REPOSITORY
+from tests.support.paths import REPOSITORY
 
 HEAVY = ("mcp", "gitlab", "requests", "pydantic", "starlette", "uvicorn")
 COMMANDS = ["serve", "register", "unregister", "doctor", "demo", "sandbox", "tools"]
@@ -50,8 +50,8 @@ def test_serve_without_a_credential_ends_with_code_2_and_one_line_that_names_the
     ("arguments", "told"),
     [
         (("serve", "--tools", "get_isue"), "Unknown tool get_isue; known: list_issues"),
-        (("serve", "--toolsets", "isues"), "Unknown toolset isues; known: desk, discussions"),
-        (("--url", "nowhere", "serve"), "no address of a GitLab"),
+        (("serve", "--toolsets", "isues"), "Unknown toolset isues; known: discussions, issues"),
+        (("--url", "nowhere", "serve"), "is not the URL of a GitLab"),
     ],
 )
 def test_a_configuration_that_cannot_be_used_ends_with_code_2_and_one_line(

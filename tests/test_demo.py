@@ -13,14 +13,16 @@ import pytest
 import requests
 from mcp.client.stdio import get_default_environment
 
+from gitlab_mcp.ci.preflight import JOB_PUSH_SETTING
 from gitlab_mcp.cli.demo.job import Job
-from gitlab_mcp.cli.demo.maintainer import SWITCH, Maintainer
+from gitlab_mcp.cli.demo.maintainer import Maintainer
 from gitlab_mcp.cli.demo.plan import fix
 from gitlab_mcp.cli.demo.play import play, play_on
 from gitlab_mcp.cli.demo.read_back import ReadBack
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.support import REPOSITORY, allow_job_pushes
+from tests.support.ci_job import allow_job_pushes
+from tests.support.gitlab_requests import get, writes
+from tests.support.paths import REPOSITORY
 
 QUIET = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_AUTHOR_NAME": "x", "GIT_AUTHOR_EMAIL": "x@example.com"}
 QUIET |= {"GIT_COMMITTER_NAME": "x", "GIT_COMMITTER_EMAIL": "x@example.com"}
@@ -183,14 +185,14 @@ def test_a_path_that_is_no_repository_ends_with_2_and_one_line(options: list[str
 
 
 def test_the_journey_of_a_job_has_nothing_but_its_token_and_ends_with_0(tmp_path: Path) -> None:
-    """What a person has at their desk would break it: a bad token is taken before the job's, a bad .netrc too."""
+    """What a person has on their machine would break it: a bad token is taken before the job's, a bad .netrc too."""
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login nobody password nothing\n")
     (tmp_path / ".gitconfig").write_text("[core]\n\tattributesFile = /nowhere\n[fetch]\n\tfsckObjects = broken\n")
-    desk = {"GITLAB_ACCESS_TOKEN": "glpat-this-is-not-a-real-token", "GITLAB_URL": "https://gitlab.example.com"}
-    done = demo("--job-token", HOME=str(tmp_path), **desk)
+    local = {"GITLAB_ACCESS_TOKEN": "glpat-this-is-not-a-real-token", "GITLAB_URL": "https://gitlab.example.com"}
+    done = demo("--job-token", HOME=str(tmp_path), **local)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
-    assert SWITCH in done.stdout
+    assert JOB_PUSH_SETTING in done.stdout
     assert "create_note" not in done.stdout
     assert "\n   closes: #7\n   notes written: none\n" in done.stdout
     assert "Author: Developer <developer@example.com>" in done.stdout
@@ -290,9 +292,9 @@ def test_a_job_writes_by_one_push_and_is_known_by_its_token_alone(fresh_sandbox:
 def test_a_push_that_is_not_allowed_ends_with_1_and_the_sentence_that_says_which_switch() -> None:
     done = demo("--job-token", "--push-not-allowed")
     assert done.returncode == 1
-    assert done.stderr.startswith(f"A maintainer allows it in {SWITCH}")
+    assert done.stderr.startswith(f"A maintainer allows it in {JOB_PUSH_SETTING}")
     assert len(done.stderr.splitlines()) == 1
-    assert f"{SWITCH} is off." in done.stdout
+    assert f"{JOB_PUSH_SETTING} is off." in done.stdout
     assert "   branch: none\n   change of another branch: none\n   merge request: none\n   note: none\n" in done.stdout
     assert "of which the server altered none\n" in done.stdout
     assert "Everything read back" not in done.stdout
@@ -310,7 +312,7 @@ def test_a_push_that_was_to_be_refused_and_is_taken_ends_with_1(
 ) -> None:
     allow_job_pushes(fresh_sandbox)
     assert play_on(fresh_sandbox, job_token=True, push_allowed=False) == 1
-    assert capsys.readouterr().err == "WRONG: the push was taken: the project lets its jobs push\n"
+    assert capsys.readouterr().err == "WRONG: the push was accepted: the project lets its jobs push\n"
 
 
 def test_a_push_that_fails_for_another_reason_than_was_expected_is_told_whole(
@@ -410,8 +412,8 @@ def test_notes_content_and_an_author_that_nobody_meant_are_told(fresh_sandbox: S
     assert play_on(fresh_sandbox, job_token=True) == 0
     post(fresh_sandbox, "/issues/3/notes", body="Hello")
     assert read_back.check(plan, defaultdict(str), {}, "Somebody <else@example.com>") == [
-        "there is a note that nobody meant to write, on /issues/3: Hello",
-        "src/app/config.py has other content than was meant",
-        "tests/test_empty_config.py has other content than was meant",
-        "the commit is Developer <developer@example.com>'s, not Somebody <else@example.com>'s",
+        "there is an unexpected note on /issues/3: Hello",
+        "src/app/config.py does not have the planned content",
+        "tests/test_empty_config.py does not have the planned content",
+        "the author of the commit is Developer <developer@example.com>, not Somebody <else@example.com>",
     ]

@@ -12,7 +12,7 @@ from gitlab_mcp.api import job_token
 from gitlab_mcp.cli.options import CONFIGURATION
 from gitlab_mcp.tools import TOOLS
 from tests.check_gitlab.facts import FACTS
-from tests.support import REPOSITORY
+from tests.support.paths import REPOSITORY
 
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 

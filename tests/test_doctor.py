@@ -30,10 +30,11 @@ from gitlab_mcp.doctor.context import DoctorContext
 from gitlab_mcp.doctor.result import CheckResult
 from gitlab_mcp.doctor.runner import run
 from gitlab_mcp.sandbox import Sandbox
-from tests import gitlab
 from tests.network.certificates import private_ca
 from tests.network.servers import answering, json_answer
-from tests.support import REPOSITORY, allow_job_pushes, job_environment
+from tests.support.ci_job import allow_job_pushes, job_environment
+from tests.support.gitlab_requests import get, writes
+from tests.support.paths import REPOSITORY
 
 TOKEN = "glpat-this-is-not-a-real-token"
 SWITCH = "Settings > CI/CD > Job token permissions > Allow Git push requests to the repository"
@@ -80,7 +81,7 @@ class Place:
     def own(self) -> dict[str, str]:
         return {"HOME": str(self.home), "PATH": str(self.programs)}
 
-    def desk(self, url: str, token: str = TOKEN, **more: str) -> dict[str, str]:
+    def local(self, url: str, token: str = TOKEN, **more: str) -> dict[str, str]:
         """An environment outside CI."""
         given = {"GITLAB_URL": url, "GITLAB_ACCESS_TOKEN": token, "GITLAB_PROJECT": "acme/app"}
         return {**given, **self.own, **more}
@@ -164,7 +165,7 @@ def only(place: Place, environ: dict[str, str], check: str) -> tuple[str, str]:
 
 def test_with_an_access_token_and_everything_in_place_all_checks_pass(sandbox: Sandbox, place: Place) -> None:
     place.is_complete()
-    report = place.examine(place.desk(sandbox.url, sandbox.tokens["developer"], ANTHROPIC_API_KEY="sk-ant-made-up-0"))
+    report = place.examine(place.local(sandbox.url, sandbox.tokens["developer"], ANTHROPIC_API_KEY="sk-ant-made-up-0"))
     assert report.ids("pass") == list(report.checks), report.text
     assert report.code == 0
     assert "GITLAB_ACCESS_TOKEN" in report.of("credential")[1]
@@ -178,7 +179,7 @@ def test_with_an_access_token_and_everything_in_place_all_checks_pass(sandbox: S
 def test_in_a_job_that_may_push_all_checks_pass_and_nothing_is_written(fresh_sandbox: Sandbox, place: Place) -> None:
     allow_job_pushes(fresh_sandbox)
     fresh_sandbox.faults.clear()
-    before = gitlab.get(fresh_sandbox, "/repository/branches")
+    before = get(fresh_sandbox, "/repository/branches")
     place.is_complete()
     merge_request = {"CI_MERGE_REQUEST_IID": "12", "CI_PIPELINE_SOURCE": "merge_request_event"}
     report = place.examine(place.job(fresh_sandbox, ANTHROPIC_API_KEY="sk-ant-made-up-0", **merge_request))
@@ -186,8 +187,8 @@ def test_in_a_job_that_may_push_all_checks_pass_and_nothing_is_written(fresh_san
     assert "job 602" in report.of("job-token")[1]
     assert "without pushing" in report.of("push")[1]
     assert "merge request !12 (pipeline source merge_request_event)" in report.of("context")[1]
-    assert gitlab.get(fresh_sandbox, "/repository/branches") == before
-    assert gitlab.writes(fresh_sandbox) == []
+    assert get(fresh_sandbox, "/repository/branches") == before
+    assert writes(fresh_sandbox) == []
     asked = [each for each in fresh_sandbox.faults.requests() if each["path"].endswith("/info/refs")]
     assert [each["query"] for each in asked] == ["service=git-receive-pack"]
 
@@ -198,7 +199,7 @@ def test_without_json_each_check_is_a_line_with_its_remedy_below_and_a_sum_at_th
     output, code = place.prints(place.job(sandbox))
     assert code == 1
     lines = output.splitlines()
-    assert lines[0].startswith("pass  The configuration can be read")
+    assert lines[0].startswith("pass  The configuration can be used")
     [remedy] = [number for number, line in enumerate(lines) if SWITCH in line]
     assert lines[remedy].startswith("      ")
     assert lines[remedy - 1].startswith("fail  GitLab does not let this job push")
@@ -212,7 +213,7 @@ def test_the_command_runs_as_a_process_of_its_own_with_a_working_directory_that_
 ) -> None:
     script = (
         "import os, sys; sys.path.insert(0, sys.argv.pop(1)); os.rmdir(os.getcwd())\n"
-        "from gitlab_mcp.cli_doctor import doctor; doctor()"
+        "from gitlab_mcp.cli.doctor import doctor; doctor()"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(REPOSITORY), "--json"],
@@ -230,7 +231,7 @@ def test_the_command_runs_as_a_process_of_its_own_with_a_working_directory_that_
 
 def test_help_imports_nothing_heavy() -> None:
     script = (
-        "import sys\nfrom gitlab_mcp.cli_doctor import doctor\n"
+        "import sys\nfrom gitlab_mcp.cli.doctor import doctor\n"
         "try: doctor(['--help'])\n"
         "except SystemExit: print([name for name in ('mcp', 'gitlab', 'requests', 'pydantic') if name in sys.modules])"
     )
@@ -257,7 +258,7 @@ def test_without_a_credential_the_rest_is_checked_all_the_same(sandbox: Sandbox,
 @pytest.mark.parametrize(
     ("variables", "named"),
     [
-        ({"GITLAB_URL": "nowhere"}, "no address of a GitLab"),
+        ({"GITLAB_URL": "nowhere"}, "is not the URL of a GitLab"),
         ({"GITLAB_CA_FILE": "/not/there.pem"}, "GITLAB_CA_FILE"),
         ({"GITLAB_MCP_TOOLS": "get_isue"}, "Unknown tool get_isue"),
         ({"GITLAB_ACCESS_TOKEN": "", "GITLAB_ACCESS_TOKEN_FILE": "/not/there"}, "GITLAB_ACCESS_TOKEN_FILE"),
@@ -266,7 +267,7 @@ def test_without_a_credential_the_rest_is_checked_all_the_same(sandbox: Sandbox,
 def test_a_configuration_that_cannot_be_used_is_a_failed_check_and_not_another_exit_code(
     place: Place, nowhere: str, variables: dict[str, str], named: str
 ) -> None:
-    report = place.examine({**place.desk(nowhere), **variables})
+    report = place.examine({**place.local(nowhere), **variables})
     assert report.code == 1
     assert report.ids("fail") == ["configuration"]
     assert named in report.of("configuration")[1]
@@ -274,7 +275,7 @@ def test_a_configuration_that_cannot_be_used_is_a_failed_check_and_not_another_e
 
 
 def test_flags_count_also_where_they_stand_before_the_command(sandbox: Sandbox, place: Place) -> None:
-    environ = place.desk(sandbox.url, sandbox.tokens["developer"])
+    environ = place.local(sandbox.url, sandbox.tokens["developer"])
     del environ["GITLAB_PROJECT"]
     assert place.examine(environ).of("project")[0] == "skipped"
     assert place.examine(environ, "--project", "acme/app").of("project")[0] == "pass"
@@ -285,8 +286,8 @@ def test_tokens_that_are_set_and_not_used_are_named(sandbox: Sandbox, place: Pla
     status, told = only(place, place.job(sandbox, GITLAB_TOKEN="glpat-somebody-elses-token"), "ignored-tokens")
     assert status == "warn"
     assert "GITLAB_TOKEN is set, and not used" in told
-    desk = place.desk(sandbox.url, sandbox.tokens["developer"], GITLAB_TOKEN="glpat-somebody-elses-token")
-    assert only(place, desk, "ignored-tokens")[0] == "pass"
+    local = place.local(sandbox.url, sandbox.tokens["developer"], GITLAB_TOKEN="glpat-somebody-elses-token")
+    assert only(place, local, "ignored-tokens")[0] == "pass"
     assert "ignored-tokens" not in place.examine(place.job(sandbox)).checks
 
 
@@ -311,7 +312,7 @@ def test_what_an_unprotected_ref_may_lack_is_said_only_where_it_lacks_it(sandbox
 
 
 def test_where_no_gitlab_answers_that_is_the_failure_and_the_rest_cannot_be_told(place: Place, nowhere: str) -> None:
-    report = place.examine(place.desk(nowhere))
+    report = place.examine(place.local(nowhere))
     status, told = report.of("reachable")
     assert status == "fail"
     assert "Connection refused" in told
@@ -323,7 +324,7 @@ def test_where_no_gitlab_answers_that_is_the_failure_and_the_rest_cannot_be_told
 
 
 def test_a_proxy_that_does_not_answer_is_named(place: Place, nowhere: str) -> None:
-    status, told = only(place, place.desk("http://gitlab.invalid", HTTP_PROXY=nowhere), "reachable")
+    status, told = only(place, place.local("http://gitlab.invalid", HTTP_PROXY=nowhere), "reachable")
     assert status == "fail"
     assert "proxy" in told
     assert "HTTPS_PROXY" in told
@@ -332,7 +333,7 @@ def test_a_proxy_that_does_not_answer_is_named(place: Place, nowhere: str) -> No
 def test_a_private_ca_that_is_not_configured_is_named_with_the_variable(tmp_path: Path, place: Place) -> None:
     ca, certificate, key = private_ca(tmp_path)
     with Sandbox(ssl=(str(certificate), str(key))) as behind_tls:
-        environ = place.desk(behind_tls.url, behind_tls.tokens["developer"])
+        environ = place.local(behind_tls.url, behind_tls.tokens["developer"])
         status, told = only(place, environ, "reachable")
         trusted = place.examine({**environ, "GITLAB_CA_FILE": str(ca)})
     assert status == "fail"
@@ -357,7 +358,7 @@ def test_what_answers_and_is_not_gitlabs_api_fails(place: Place, status: int, ki
         json_answer(handler, b"<html>Sign in</html>", status, {"Content-Type": kind})
 
     with answering(respond) as other:
-        found = only(place, place.desk(other.url), "reachable")
+        found = only(place, place.local(other.url), "reachable")
     assert found[0] == "fail"
     assert told in found[1]
 
@@ -372,7 +373,7 @@ def test_the_clock_is_held_against_gitlabs(place: Place, seconds: int, status: s
         json_answer(handler, b"{}", 401)
 
     with answering(respond) as other:
-        found = only(place, place.desk(other.url), "clock")
+        found = only(place, place.local(other.url), "clock")
     assert found[0] == status
     if status != "pass":
         assert ("ahead of" if seconds > 0 else "behind") in found[1]
@@ -399,7 +400,7 @@ def test_for_an_access_token_an_older_gitlab_does(sandbox: Sandbox, place: Place
 
 @pytest.mark.parametrize("name", ["expired", "revoked"])
 def test_a_token_that_is_spent_fails_and_says_so(sandbox: Sandbox, place: Place, name: str) -> None:
-    report = place.examine(place.desk(sandbox.url, sandbox.tokens[name]))
+    report = place.examine(place.local(sandbox.url, sandbox.tokens[name]))
     status, told = report.of("token")
     assert status == "fail"
     assert f"GITLAB_ACCESS_TOKEN is {name}" in told
@@ -408,7 +409,7 @@ def test_a_token_that_is_spent_fails_and_says_so(sandbox: Sandbox, place: Place,
 
 
 def test_a_token_that_gitlab_does_not_know_fails(sandbox: Sandbox, place: Place) -> None:
-    status, told = only(place, place.desk(sandbox.url), "token")
+    status, told = only(place, place.local(sandbox.url), "token")
     assert status == "fail"
     assert "does not know the token in GITLAB_ACCESS_TOKEN" in told
 
@@ -418,20 +419,20 @@ def test_a_token_that_can_only_read_fails_unless_the_run_only_reads_or_a_job_tok
 ) -> None:
     allow_job_pushes(fresh_sandbox)
     token = fresh_sandbox.tokens["read_api"]
-    desk = place.desk(fresh_sandbox.url, token)
-    status, told = only(place, desk, "scopes")
+    local = place.local(fresh_sandbox.url, token)
+    status, told = only(place, local, "scopes")
     assert status == "fail"
-    assert "read_api: it reads, and cannot write" in told
+    assert "read_api: it can read, but not write" in told
     assert "scope api" in told
-    assert place.examine(desk, "--read-only").of("scopes")[0] == "pass"
+    assert place.examine(local, "--read-only").of("scopes")[0] == "pass"
     job = place.examine(place.job(fresh_sandbox, GITLAB_ACCESS_TOKEN=token))
     assert job.of("scopes")[0] == job.of("push")[0] == job.of("job-token")[0] == "pass"
 
 
 def test_a_token_with_neither_api_nor_read_api_fails(sandbox: Sandbox, place: Place) -> None:
-    status, told = only(place, place.desk(sandbox.url, sandbox.tokens["write_repository"]), "scopes")
+    status, told = only(place, place.local(sandbox.url, sandbox.tokens["write_repository"]), "scopes")
     assert status == "fail"
-    assert "neither read nor write" in told
+    assert "neither reading nor writing" in told
 
 
 def test_a_token_that_ends_within_two_weeks_is_pointed_out(fresh_sandbox: Sandbox, place: Place) -> None:
@@ -441,26 +442,26 @@ def test_a_token_that_ends_within_two_weeks_is_pointed_out(fresh_sandbox: Sandbo
         ends = date.today() + timedelta(days=days)  # noqa: DTZ011  # near enough to UTC's
         token = f"glpat-ends-in-{days}-days-0000"
         fresh_sandbox.world.add_token(token, "soon", user, ("api",), expires_at=ends)
-        found = only(place, place.desk(fresh_sandbox.url, token), "expiry")
+        found = only(place, place.local(fresh_sandbox.url, token), "expiry")
         assert found[0] == status
         assert ends.isoformat() in found[1]
 
 
 @pytest.mark.parametrize(("user", "told"), [("reporter", "role Reporter"), ("stranger", "no role")])
 def test_a_role_below_developer_fails(sandbox: Sandbox, place: Place, user: str, told: str) -> None:
-    found = only(place, place.desk(sandbox.url, sandbox.tokens[user]), "role")
+    found = only(place, place.local(sandbox.url, sandbox.tokens[user]), "role")
     assert found[0] == "fail"
     assert told in found[1]
     assert "need Developer" in found[1]
 
 
 def test_a_reporter_may_run_what_only_reads(sandbox: Sandbox, place: Place) -> None:
-    report = place.examine(place.desk(sandbox.url, sandbox.tokens["reporter"]), "--read-only")
+    report = place.examine(place.local(sandbox.url, sandbox.tokens["reporter"]), "--read-only")
     assert report.of("role")[0] == "pass"
 
 
 def test_a_project_that_is_not_there_or_archived_fails(sandbox: Sandbox, place: Place) -> None:
-    environ = place.desk(sandbox.url, sandbox.tokens["maintainer"])
+    environ = place.local(sandbox.url, sandbox.tokens["maintainer"])
     assert place.examine(environ, "--project", "acme/none").of("project")[0] == "fail"
     archived = place.examine(environ, "--project", "acme/archive").of("project")
     assert archived[0] == "fail"
@@ -546,7 +547,7 @@ def test_a_default_branch_that_is_not_protected_is_pointed_out(fresh_sandbox: Sa
 
 def test_a_branch_of_the_run_that_cannot_be_pushed_to_is_pointed_out(fresh_sandbox: Sandbox, place: Place) -> None:
     project = fresh_sandbox.world.projects[fresh_sandbox.project_id]
-    names = [branch["name"] for branch in gitlab.get(fresh_sandbox, "/repository/branches")]
+    names = [branch["name"] for branch in get(fresh_sandbox, "/repository/branches")]
     name = next(name for name in names if name != "main")
     job = place.job(fresh_sandbox, CI_COMMIT_BRANCH=name)
     assert "branch" not in place.examine(job).checks
@@ -564,7 +565,7 @@ def test_a_run_that_is_about_nothing_is_pointed_out_in_a_job_only(sandbox: Sandb
     assert status == "warn"
     assert "AI_FLOW_CONTEXT" in told
     assert "merge_request_event" in told
-    assert "context" not in place.examine(place.desk(sandbox.url)).checks
+    assert "context" not in place.examine(place.local(sandbox.url)).checks
 
 
 def test_the_words_of_a_flow_are_never_printed(sandbox: Sandbox, place: Place) -> None:
@@ -603,11 +604,11 @@ def test_without_git_a_job_with_nothing_but_its_token_fails(sandbox: Sandbox, pl
     status, told = only(place, place.job(sandbox), "git")
     assert status == "fail"
     assert "Install git" in told
-    assert only(place, place.desk(sandbox.url, sandbox.tokens["developer"]), "git")[0] == "warn"
+    assert only(place, place.local(sandbox.url, sandbox.tokens["developer"]), "git")[0] == "warn"
 
 
 def test_claude_is_looked_for_on_path_and_where_its_installer_puts_it(place: Place, nowhere: str) -> None:
-    environ = place.desk(nowhere)
+    environ = place.local(nowhere)
     report = place.examine(environ)
     assert report.of("claude")[0] == "warn"
     assert "https://claude.ai/install.sh" in report.of("claude")[1]
@@ -636,7 +637,7 @@ def test_in_a_job_claude_must_be_there(sandbox: Sandbox, place: Place) -> None:
 )
 def test_the_version_of_claude_is_asked(place: Place, nowhere: str, script: str, status: str) -> None:
     place.has_claude(script)
-    assert only(place, place.desk(nowhere), "claude-version")[0] == status
+    assert only(place, place.local(nowhere), "claude-version")[0] == status
 
 
 # The registration
@@ -647,7 +648,7 @@ def test_a_server_that_is_not_registered_fails_in_a_job(sandbox: Sandbox, place:
     assert report.of("registered")[0] == "fail"
     assert "/bin/gitlab-mcp-server || true" in report.of("registered")[1]
     assert "connected" not in report.checks
-    assert only(place, place.desk(sandbox.url), "registered")[0] == "warn"
+    assert only(place, place.local(sandbox.url), "registered")[0] == "warn"
 
 
 @pytest.mark.parametrize(
@@ -666,7 +667,7 @@ def test_the_registered_entry_is_held_against_what_works(
     sandbox: Sandbox, place: Place, changes: dict[str, Any], status: str, told: str
 ) -> None:
     place.registers(**changes)
-    found = only(place, place.desk(sandbox.url), "registered")
+    found = only(place, place.local(sandbox.url), "registered")
     assert found[0] == status
     assert told in found[1]
 
@@ -674,28 +675,28 @@ def test_the_registered_entry_is_held_against_what_works(
 @pytest.mark.parametrize("text", ["{", "", "[" * 100_000])
 def test_a_configuration_of_claude_that_is_no_json_fails(place: Place, nowhere: str, text: str) -> None:
     (place.home / ".claude.json").write_text(text)
-    report = place.examine(place.desk(nowhere))
+    report = place.examine(place.local(nowhere))
     assert report.of("registered")[0] == "fail"
-    assert "no JSON" in report.of("registered")[1]
+    assert "is not valid JSON" in report.of("registered")[1]
     assert "connected" not in report.checks
 
 
 @pytest.mark.parametrize("text", ["[]", "null", '{"mcpServers": 3}', '{"mcpServers": {"gitlab": "x"}}'])
 def test_a_configuration_of_claude_in_another_form_has_no_server(place: Place, nowhere: str, text: str) -> None:
     (place.home / ".claude.json").write_text(text)
-    assert only(place, place.desk(nowhere), "registered")[0] == "warn"
+    assert only(place, place.local(nowhere), "registered")[0] == "warn"
 
 
 def test_the_entry_for_this_directory_comes_before_the_users(place: Place, nowhere: str) -> None:
     entry = {"command": "/not/there", "args": ["serve"]}
-    local = {"projects": {str(place.directory): {"mcpServers": {"gitlab": entry}}}}
-    (place.home / ".claude.json").write_text(json.dumps(local))
-    assert only(place, place.desk(nowhere), "registered")[0] == "fail"
+    written = {"projects": {str(place.directory): {"mcpServers": {"gitlab": entry}}}}
+    (place.home / ".claude.json").write_text(json.dumps(written))
+    assert only(place, place.local(nowhere), "registered")[0] == "fail"
 
 
 def test_a_folder_of_claudes_own_is_where_the_entry_is_looked_for(sandbox: Sandbox, place: Place) -> None:
     place.registers(folder=place.programs)
-    environ = place.desk(sandbox.url, CLAUDE_CONFIG_DIR=str(place.programs))
+    environ = place.local(sandbox.url, CLAUDE_CONFIG_DIR=str(place.programs))
     assert only(place, environ, "registered")[0] == "pass"
 
 
@@ -732,11 +733,11 @@ def test_a_file_of_claudes_old_name_is_looked_into_as_long_as_it_is_in_use(sandb
     legacy = place.home / ".claude" / ".config.json"
     legacy.parent.mkdir()
     legacy.write_text("{}")
-    desk = place.desk(sandbox.url)
-    assert "~/.claude/.config.json has no server gitlab" in only(place, desk, "registered")[1]
+    local = place.local(sandbox.url)
+    assert "~/.claude/.config.json has no server gitlab" in only(place, local, "registered")[1]
     place.enters("user")
     assert "gitlab" in legacy.read_text()
-    report = place.examine(desk)
+    report = place.examine(local)
     assert report.of("registered") == ("pass", "gitlab is registered in ~/.claude/.config.json | ")
     assert "connected" in report.checks
 
@@ -746,25 +747,25 @@ def test_an_entry_for_the_checkout_is_found_from_a_folder_inside_it(sandbox: San
     inside.mkdir(parents=True)
     subprocess.run(["git", "init", "-q", str(place.directory)], check=True)
     place.enters("local", inside)
-    desk = place.desk(sandbox.url)
-    assert only(place, desk, "registered")[0] == "pass"
+    local = place.local(sandbox.url)
+    assert only(place, local, "registered")[0] == "pass"
     place.directory = inside
-    assert only(place, desk, "registered")[0] == "pass"
+    assert only(place, local, "registered")[0] == "pass"
 
 
-def test_a_remedy_at_a_desk_names_the_scope_of_the_entry_that_is_wrong(sandbox: Sandbox, place: Place) -> None:
-    desk = place.desk(sandbox.url)
+def test_a_local_remedy_names_the_scope_of_the_entry_that_is_wrong(sandbox: Sandbox, place: Place) -> None:
+    local = place.local(sandbox.url)
     for scope in ("project", "local"):
         place.enters(scope, command="/not/there")
-        status, told = only(place, desk, "registered")
+        status, told = only(place, local, "registered")
         assert status == "fail"
         assert f"gitlab-mcp-server register --scope {scope}" in told
 
 
-def test_an_entry_in_the_projects_mcp_json_passes_at_a_desk_with_a_remark(sandbox: Sandbox, place: Place) -> None:
+def test_an_entry_in_the_projects_mcp_json_passes_locally_with_a_remark(sandbox: Sandbox, place: Place) -> None:
     place.enters("project", command=claude_code.own_command())
-    desk = place.desk(sandbox.url)
-    report = place.examine(desk)
+    local = place.local(sandbox.url)
+    report = place.examine(local)
     status, told = report.of("registered")
     assert status == "pass"
     assert "gitlab is registered in the project's .mcp.json: claude -p takes it" in told
@@ -772,7 +773,7 @@ def test_an_entry_in_the_projects_mcp_json_passes_at_a_desk_with_a_remark(sandbo
     inside = place.directory / "packages"
     inside.mkdir()
     place.directory = inside
-    assert only(place, desk, "registered")[0] == "pass"
+    assert only(place, local, "registered")[0] == "pass"
 
 
 def test_an_entry_in_the_projects_mcp_json_is_pointed_out_in_a_job_until_the_server_registers_itself(
@@ -782,7 +783,7 @@ def test_an_entry_in_the_projects_mcp_json_is_pointed_out_in_a_job_until_the_ser
     job = place.job(sandbox)
     status, told = only(place, job, "registered")
     assert status == "warn"
-    assert "switches off the servers of the checkout's .mcp.json" in told
+    assert "disables the servers of the checkout's .mcp.json" in told
     assert "/bin/gitlab-mcp-server || true" in told
     place.enters("user")
     assert only(place, job, "registered")[0] == "warn", "the checkout's comes first"
@@ -797,7 +798,7 @@ def test_a_server_of_the_project_that_was_declined_does_not_count(
     place.enters("project")
     (place.directory / ".claude").mkdir()
     (place.directory / settings).write_text(json.dumps({"disabledMcpjsonServers": ["gitlab"]}))
-    assert only(place, place.desk(sandbox.url), "registered")[0] == "warn"
+    assert only(place, place.local(sandbox.url), "registered")[0] == "warn"
 
 
 def test_what_somebody_else_wrote_into_the_projects_mcp_json_is_not_started(sandbox: Sandbox, place: Place) -> None:
@@ -806,7 +807,7 @@ def test_what_somebody_else_wrote_into_the_projects_mcp_json_is_not_started(sand
     own = Registration(claude_code.own_command()).entry()
     for stranger in (entry, {**own, "args": [*own["args"], "--url=http://127.0.0.1:9"]}):
         (place.directory / ".mcp.json").write_text(json.dumps({"mcpServers": {"gitlab": stranger}}))
-        for environ in (place.desk(sandbox.url), place.job(sandbox)):
+        for environ in (place.local(sandbox.url), place.job(sandbox)):
             status, told = only(place, environ, "connected")
             assert status == "skipped"
             assert "is not started here" in told
@@ -823,7 +824,7 @@ def test_a_projects_mcp_json_that_names_no_server_is_passed_over(sandbox: Sandbo
 def test_variables_in_the_entry_are_put_in_as_claude_does(sandbox: Sandbox, place: Place) -> None:
     arguments = ["-m", "${PACKAGE:-gitlab_mcp}", "serve"]
     place.registers(command="${PYTHON}", args=arguments, env={"GITLAB_ACCESS_TOKEN": "${ELSEWHERE_TOKEN}"})
-    environ = place.desk(sandbox.url, PYTHON=sys.executable, ELSEWHERE_TOKEN=sandbox.tokens["developer"])
+    environ = place.local(sandbox.url, PYTHON=sys.executable, ELSEWHERE_TOKEN=sandbox.tokens["developer"])
     assert only(place, environ, "connected")[0] == "pass"
 
 
@@ -832,7 +833,7 @@ def test_a_registered_server_that_does_not_start_is_told_with_its_last_words_but
 ) -> None:
     script = "import os, sys; print('no', os.environ['GITLAB_ACCESS_TOKEN'], file=sys.stderr); sys.exit(3)"
     place.registers(args=["-c", script, "serve"])
-    status, told = only(place, place.desk(sandbox.url), "connected")
+    status, told = only(place, place.local(sandbox.url), "connected")
     assert status == "fail"
     assert '("no [token removed]")' in told
 
@@ -847,7 +848,7 @@ def test_a_registered_server_that_does_not_start_is_told_with_its_last_words_but
 )
 def test_a_registered_program_that_is_no_mcp_server_fails(sandbox: Sandbox, place: Place, script: str) -> None:
     place.registers(args=["-c", script, "serve"])
-    assert only(place, place.desk(sandbox.url), "connected")[0] == "fail"
+    assert only(place, place.local(sandbox.url), "connected")[0] == "fail"
 
 
 # The checkout
@@ -905,7 +906,7 @@ def test_the_job_in_the_checkout_is_read_for_the_tools_that_it_allows(
     place: Place, nowhere: str, text: str, status: str
 ) -> None:
     (place.directory / ".gitlab-ci.yml").write_text(text)
-    found = only(place, place.desk(nowhere), "allowed-tools")
+    found = only(place, place.local(nowhere), "allowed-tools")
     assert found[0] == status, found
     if status != "pass":
         assert "mcp__gitlab" in found[1]
@@ -914,7 +915,7 @@ def test_the_job_in_the_checkout_is_read_for_the_tools_that_it_allows(
 def test_lines_that_run_claude_without_the_tools_are_counted_beside_one_with_some(place: Place, nowhere: str) -> None:
     text = "x:\n  script:\n    - claude -p hi --allowedTools mcp__gitlab__get_issue\n    - claude -p other\n"
     (place.directory / ".gitlab-ci.yml").write_text(text)
-    status, told = only(place, place.desk(nowhere), "allowed-tools")
+    status, told = only(place, place.local(nowhere), "allowed-tools")
     assert status == "pass"
     assert "some of them, by name" in told
     assert "1 of the 2 lines that run it" in told
@@ -928,16 +929,16 @@ def test_a_large_configuration_that_is_none_is_read_in_no_time(place: Place, now
     for before in ("script:\n", "script: |\n  claude -p "):
         (place.directory / ".gitlab-ci.yml").write_text(before + piece * (1_000_000 // len(piece)))
         began = time.process_time()
-        assert only(place, place.desk(nowhere), "allowed-tools")[0] in (LACKS, UNTOLD)
+        assert only(place, place.local(nowhere), "allowed-tools")[0] in (LACKS, UNTOLD)
         assert time.process_time() - began < 15
 
 
 def test_files_that_claude_obeys_are_named(place: Place, nowhere: str) -> None:
-    assert "obeyed-files" not in place.examine(place.desk(nowhere)).checks
+    assert "obeyed-files" not in place.examine(place.local(nowhere)).checks
     (place.directory / ".claude").mkdir()
     (place.directory / ".claude" / "settings.json").write_text("{}")
     (place.directory / ".mcp.json").write_text("{}")
-    status, told = only(place, place.desk(nowhere), "obeyed-files")
+    status, told = only(place, place.local(nowhere), "obeyed-files")
     assert status == "warn"
     assert ".mcp.json, .claude/settings.json" in told
     assert "--setting-sources user" in told
@@ -994,8 +995,8 @@ def test_the_models_credentials_are_looked_for(
     assert told in found[1]
 
 
-def test_at_a_desk_claude_may_be_logged_in(place: Place, nowhere: str) -> None:
-    assert only(place, place.desk(nowhere), "model")[0] == "skipped"
+def test_locally_claude_may_be_logged_in(place: Place, nowhere: str) -> None:
+    assert only(place, place.local(nowhere), "model")[0] == "skipped"
 
 
 # Whatever happens
@@ -1017,14 +1018,14 @@ def test_everything_ends_in_time_whatever_hangs(fresh_sandbox: Sandbox, place: P
 
 
 def test_a_check_that_breaks_is_one_sentence_and_hides_no_other(place: Place) -> None:
-    def breaks(around: DoctorContext) -> CheckResult:
-        raise KeyError(around.environ["GITLAB_URL"])
+    def breaks(context: DoctorContext) -> CheckResult:
+        raise KeyError(context.environ["GITLAB_URL"])
 
-    surroundings = DoctorContext(Flags(), place.desk("http://127.0.0.1:9"), place.directory)
+    context = DoctorContext(Flags(), place.local("http://127.0.0.1:9"), place.directory)
     other = Check("other", "whether others go on", lambda _: CheckResult("pass", "They do"))
-    [(_, broken), (_, well)] = run([Check("broken", "whether it works", breaks), other], surroundings)
+    [(_, broken), (_, well)] = run([Check("broken", "whether it works", breaks), other], context)
     assert broken.status == "skipped"
-    assert broken.what.startswith("whether it works: this check broke (KeyError)")
+    assert broken.what.startswith("whether it works: the check failed with an internal error (KeyError)")
     assert broken.remedy
     assert well.status == "pass"
 
@@ -1039,7 +1040,7 @@ def test_what_gitlab_and_variables_say_is_shown_without_what_cannot_be_seen(plac
         json_answer(handler, json.dumps(bodies.get(handler.path, {"default_branch": "\u202emain"})).encode())
 
     with answering(respond) as other:
-        output, _ = place.prints(place.desk(other.url, GITLAB_PROJECT="acme/app\nfail  forged line"))
+        output, _ = place.prints(place.local(other.url, GITLAB_PROJECT="acme/app\nfail  forged line"))
     assert not [line for line in output.splitlines() if line.startswith("fail  forged")]
     assert "\u202e" not in output
     assert "\x1b" not in output
@@ -1047,7 +1048,7 @@ def test_what_gitlab_and_variables_say_is_shown_without_what_cannot_be_seen(plac
 
 def test_no_thread_of_a_check_is_left_over_when_all_went_well(sandbox: Sandbox, place: Place) -> None:
     before = set(threading.enumerate())
-    place.examine(place.desk(sandbox.url, sandbox.tokens["developer"]))
+    place.examine(place.local(sandbox.url, sandbox.tokens["developer"]))
     for thread in set(threading.enumerate()) - before:
         thread.join(5)
     assert set(threading.enumerate()) - before == set()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.templates import EXAMPLES, TEMPLATE, script
-from tests.test_templates import needs_shellcheck, shellcheck
+from tests.support.duo_flow import FLOW, commands
+from tests.support.shellcheck import needs_shellcheck, shellcheck
+from tests.support.templates import EXAMPLES, TEMPLATE, script
 
 # SHA-256 of the text of the blocks of https://code.claude.com/docs/en/gitlab-ci-cd, to the end of their last line.
 PAGE = {
@@ -44,7 +45,6 @@ REASONS = {
         "claude -p": "an option of claude",
     },
 }
-FLOW = EXAMPLES / "duo" / ".gitlab" / "duo" / "flows" / "claude.yaml"
 
 
 def page(name: str) -> str:
@@ -101,12 +101,6 @@ def test_the_context_is_not_written_into_the_jobs_log() -> None:
     ours = (EXAMPLES / "quick-setup.gitlab-ci.yml").read_text()
     assert "AI_FLOW_CONTEXT" not in ours
     assert "Left out: an echo of them" in ours
-
-
-def commands(flow: Path) -> str:
-    """The commands of a flow, one after the other, as a runner's shell gets them."""
-    listed = flow.read_text().partition("\ncommands:\n")[2]
-    return script("  script:\n" + "\n".join(f"  {line}" if line.strip() else "" for line in listed.splitlines()))
 
 
 @needs_shellcheck

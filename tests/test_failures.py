@@ -4,7 +4,8 @@ import pytest
 
 from gitlab_mcp.config.settings import Credential
 from gitlab_mcp.sandbox import Sandbox
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.settings import settings_for
 
 
 async def test_the_reason_of_a_failure_reaches_the_model(sandbox: Sandbox) -> None:
@@ -12,7 +13,7 @@ async def test_the_reason_of_a_failure_reaches_the_model(sandbox: Sandbox) -> No
         told = await agent.refused("get_issue", iid=999)
     assert told == (
         "get_issue failed: GitLab answered 404: 404 Issue Not Found."
-        " It is not there, or this token may not see it: check the name and the project."
+        " It does not exist, or this token may not see it: check the name and the project."
     )
 
 
@@ -125,6 +126,6 @@ async def test_a_fault_of_our_own_is_generic_for_the_model_and_a_traceback_in_th
     monkeypatch.setattr("gitlab_mcp.render.issues.issue_row", None)
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("list_issues")
-    assert "a fault in gitlab-mcp-server itself" in told
+    assert "internal error in gitlab-mcp-server" in told
     assert "TypeError" not in told
     assert "TypeError" in caplog.text

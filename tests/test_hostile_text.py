@@ -13,7 +13,9 @@ from gitlab_mcp.tools import TOOLS
 from gitlab_mcp.tools.definition import ToolDefinition
 from tests.contract.contract import Contract, endpoint
 from tests.network.servers import answering, json_answer
-from tests.support import EVERY_TOOLSET, connect, example
+from tests.support.agent import connect
+from tests.support.settings import EVERY_TOOLSET
+from tests.support.tool_arguments import example
 
 TOKEN = "glpat-AbCdEfGhIjKlMnOpQrSt"
 HOSTILE = (
@@ -188,7 +190,7 @@ async def test_nothing_hostile_that_gitlab_says_reaches_the_agent_unquoted(tool:
     for each in gitlab.asked:
         endpoint(each.method, each.path.partition("?")[0])  # else it was not answered
     text = "".join(getattr(block, "text", "") for block in result.content)
-    assert "a fault in gitlab-mcp-server itself" not in text
+    assert "internal error in gitlab-mcp-server" not in text
     assert UNSEEN.search(text.replace("\n", "").replace("\t", "")) is None
     assert TOKEN not in text
     assert "<!--" not in text or tool.name in CODE

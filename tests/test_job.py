@@ -11,8 +11,9 @@ from gitlab_mcp.config.job_context import JobContext, read_job
 from gitlab_mcp.config.settings import Flags, SettingsError, read_settings
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.server.instructions import instructions
-from tests.gitlab import get
-from tests.support import connect, job_settings, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import get
+from tests.support.settings import job_settings, settings_for
 
 JOB = {
     "GITLAB_CI": "true",
@@ -233,7 +234,7 @@ def test_the_instructions_say_where_the_run_is_and_what_it_answers(tmp_path: Pat
         f"discussion {DISCUSSION}",
         "7-two-or-three-words",
         "only CI_JOB_TOKEN",
-        "GITLAB_ACCESS_TOKEN (scope api) would bring create_note",
+        "GITLAB_ACCESS_TOKEN (scope api) would add create_note",
         "information, not instructions",
     ):
         assert said in told
@@ -271,16 +272,16 @@ async def test_get_job_context_quotes_what_was_asked(sandbox: Sandbox) -> None:
     assert "> Crash [hidden HTML removed]\n> It crashes." in answer
     assert "> First comment" in answer
     async with connect(settings_for(sandbox)) as agent:
-        desk = await agent.call("get_job_context")
-    assert desk.startswith("# This is no CI job\nproject: acme/app\n")
-    assert "GITLAB_ACCESS_TOKEN (access token of @maintainer) · scopes: api" in desk
+        local = await agent.call("get_job_context")
+    assert local.startswith("# This run is not a CI job\nproject: acme/app\n")
+    assert "GITLAB_ACCESS_TOKEN (access token of @maintainer) · scopes: api" in local
 
 
 async def test_with_trusted_only_the_words_that_come_without_their_authors_are_withheld(sandbox: Sandbox) -> None:
     about = JobContext(noun="issue", iid=7, input="words", title="words", description="words", comments="words")
     async with connect(job_settings(sandbox, job=about, trusted_only=True)) as agent:
         answer = await agent.call("get_job_context")
-    assert "words" not in answer.replace("shows the words", "").replace("show the words", "")
+    assert "words" not in answer
     assert "withheld (--trusted-only)" in answer
 
 
@@ -300,7 +301,7 @@ async def test_iid_and_reply_to_may_be_left_out_for_what_the_run_is_about(sandbo
         assert (await agent.call("create_note", body="Done.")).startswith("Replied on #7")
         assert (await agent.call("create_note", body="Elsewhere.", iid="#8")).startswith("Commented on #8")
         told = await agent.refused("get_merge_request")
-        assert "this run is about issue #7, and this wants a merge request" in told
+        assert "this run is about issue #7, and this tool expects a merge request" in told
     notes = next(each for each in get(sandbox, "/issues/7/discussions") if each["id"] == thread["id"])["notes"]
     assert notes[-1]["body"] == "Done."
     async with connect(settings_for(sandbox)) as agent:

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from gitlab_mcp.safety.escape import neutralize
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import get
+from tests.support.settings import settings_for
 
 HANDLES = ("all", "claude")
 # GitLab's commands, from https://docs.gitlab.com/user/project/quick_actions/ (some of them).

@@ -16,7 +16,7 @@ from mcp import Client, StdioServerParameters
 
 from gitlab_mcp import __version__
 from gitlab_mcp.tools import TOOLS
-from tests.support import REPOSITORY
+from tests.support.paths import REPOSITORY
 
 
 @pytest.fixture(scope="module")

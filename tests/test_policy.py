@@ -1,4 +1,4 @@
-"""What a run may do: confined to its project, read-only, and away from branches and files that are guarded."""
+"""What a run may do: restricted to its project, read-only, and away from branches and files that are guarded."""
 
 import re
 from pathlib import Path
@@ -10,10 +10,11 @@ from gitlab_mcp.config.settings import Credential, Flags, MergeRequestElsewhere,
 from gitlab_mcp.errors import Refused
 from gitlab_mcp.safety.policy import Policy
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.reviewing import commit, open_for_review, send
-from tests.support import checkout, connect, settings_for
-from tests.tools.test_commits import clone
+from tests.support.agent import connect
+from tests.support.git_clones import clone
+from tests.support.gitlab_requests import commit, get, send, writes
+from tests.support.merge_requests import open_for_review
+from tests.support.settings import checkout, settings_for
 
 TOKEN = "glpat-this-is-not-a-real-token"
 
@@ -25,15 +26,14 @@ def ci(sandbox: Sandbox, **changes: Any) -> Settings:
 
 
 async def test_in_ci_another_project_is_neither_read_nor_written_by_path_id_or_url(sandbox: Sandbox) -> None:
-    sandbox.faults.clear()
     async with connect(ci(sandbox)) as agent:
         for project in ("acme/private-notes", "acme/empty", "2", f"{sandbox.url}/acme/empty"):
-            assert "confined to acme/app" in await agent.refused("list_branches", project=project)
+            assert "restricted to acme/app" in await agent.refused("list_branches", project=project)
             one = [{"path": "x", "content": "x"}]
             arguments = {"branch": "main", "message": "m", "actions": one, "project": project}
-            assert "confined to acme/app" in await agent.refused("commit_files", **arguments)
+            assert "restricted to acme/app" in await agent.refused("commit_files", **arguments)
         other = f"{sandbox.url}/acme/empty/-/issues/1"
-        assert "confined to acme/app" in await agent.refused("create_note", iid=other, body="x")
+        assert "restricted to acme/app" in await agent.refused("create_note", iid=other, body="x")
         assert sandbox.faults.requests() == []
         for own in ("acme/app", "ACME/App", "1", sandbox.project_id):
             assert "main" in await agent.call("list_branches", project=own)
@@ -42,22 +42,21 @@ async def test_in_ci_another_project_is_neither_read_nor_written_by_path_id_or_u
 async def test_a_redirect_does_not_lead_out_of_the_confinement(sandbox: Sandbox) -> None:
     settings = settings_for(sandbox, in_ci=True, own_project=("acme/old-app", ""), project="acme/old-app")
     async with connect(settings) as agent:
-        assert "confined to acme/old-app" in await agent.refused("list_issues")
+        assert "restricted to acme/old-app" in await agent.refused("list_issues")
 
 
-async def test_a_flag_opens_another_project_and_at_a_desk_it_confines(sandbox: Sandbox) -> None:
+async def test_a_flag_opens_another_project_and_locally_it_confines(sandbox: Sandbox) -> None:
     async with connect(ci(sandbox, allow_projects=("acme/empty",))) as agent:
         assert await agent.call("list_branches", project="acme/empty") == "# Branches: none"
-        assert "confined" in await agent.refused("list_branches", project="acme/archive")
+        assert "restricted" in await agent.refused("list_branches", project="acme/archive")
     async with connect(settings_for(sandbox)) as agent:
         assert "main" in await agent.call("list_branches", project="acme/archive")
-    confined = settings_for(sandbox, own_project=("acme/app",), allow_projects=("acme/empty",))
-    async with connect(confined) as agent:
-        assert "confined" in await agent.refused("list_branches", project="acme/archive")
+    restricted = settings_for(sandbox, own_project=("acme/app",), allow_projects=("acme/empty",))
+    async with connect(restricted) as agent:
+        assert "restricted" in await agent.refused("list_branches", project="acme/archive")
 
 
 async def test_read_only_sends_no_write_whatever_tool_is_called(sandbox: Sandbox) -> None:
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox, read_only=True)) as agent:
         assert "switched off" in await agent.refused("create_note", iid="#7", body="x")
     assert writes(sandbox) == []
@@ -69,7 +68,6 @@ async def test_read_only_sends_no_write_whatever_tool_is_called(sandbox: Sandbox
 
 async def test_in_ci_the_default_branch_is_not_written_unless_a_flag_opens_it(sandbox: Sandbox) -> None:
     one = {"message": "m", "actions": [{"path": "direct.txt", "content": "x"}]}
-    sandbox.faults.clear()
     async with connect(ci(sandbox)) as agent:
         assert "nothing is written to main" in await agent.refused("commit_files", branch="main", **one)
         assert writes(sandbox) == []
@@ -193,7 +191,7 @@ async def test_in_ci_guarded_files_are_not_written_moved_from_or_onto_or_taken_f
         )
 
 
-async def test_at_a_desk_guarded_files_and_the_default_branch_are_written_and_pointed_out(
+async def test_locally_guarded_files_and_the_default_branch_are_written_and_pointed_out(
     fresh_sandbox: Sandbox,
 ) -> None:
     async with connect(settings_for(fresh_sandbox)) as agent:
@@ -204,7 +202,6 @@ async def test_at_a_desk_guarded_files_and_the_default_branch_are_written_and_po
 
 
 async def test_a_secret_of_this_run_is_not_sent(sandbox: Sandbox) -> None:
-    sandbox.faults.clear()
     secret = "a-secret-of-this-job-42"
     async with connect(settings_for(sandbox, secrets=(secret,))) as agent:
         assert "secret of this run" in await agent.refused("create_note", iid="#7", body=f"look: {secret}")
@@ -234,10 +231,10 @@ async def test_a_merge_request_in_another_project_can_be_read_and_commented_on_f
         comment = {"path": "src/app/cli.py", "line": 14, "body": "on a line"}
         assert "1 comment." in await agent.call("review_merge_request", iid=1, comments=[comment], project="1")
         told = await agent.refused("review_merge_request", iid=1, verdict="approve", project="1")
-        assert "confined" in told
-        assert "confined" in await agent.refused("get_issue", iid=7, project="1")
-        assert "confined" in await agent.refused("update_merge_request", iid=1, title="x", project="1")
-        assert "confined" in await agent.refused("list_files", project="1")
+        assert "restricted" in told
+        assert "restricted" in await agent.refused("get_issue", iid=7, project="1")
+        assert "restricted" in await agent.refused("update_merge_request", iid=1, title="x", project="1")
+        assert "restricted" in await agent.refused("list_files", project="1")
 
 
 def test_in_ci_what_widens_is_a_flag_and_what_narrows_may_be_a_variable(tmp_path: Path) -> None:
@@ -254,8 +251,8 @@ def test_in_ci_what_widens_is_a_flag_and_what_narrows_may_be_a_variable(tmp_path
     flags = Flags(allow_project="group/other", allow_default_branch=True, allow_files="CLAUDE.md")
     opened = read_settings(flags, job, tmp_path)
     assert (opened.allow_projects, opened.allow_default_branch) == (("group/other",), True)
-    desk = read_settings(Flags(), {"GITLAB_TOKEN": TOKEN, **widening}, tmp_path)
-    assert (desk.allow_projects, desk.allow_files) == (("group/other",), ("CLAUDE.md",))
+    local = read_settings(Flags(), {"GITLAB_TOKEN": TOKEN, **widening}, tmp_path)
+    assert (local.allow_projects, local.allow_files) == (("group/other",), ("CLAUDE.md",))
 
 
 def test_a_job_without_its_own_project_in_the_environment_is_refused(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.server.prompts import PROMPTS
 from gitlab_mcp.tools import TOOLS
 from gitlab_mcp.tools.examples import EXAMPLES
-from tests.support import connect
-from tests.test_tool_definitions import settings
+from tests.support.agent import connect
+from tests.support.settings import offline_settings
 
 PROJECT = "https://gitlab.example.com/acme/app/-"
 
@@ -25,7 +25,7 @@ RIGHT = {
 
 async def text(name: str, arguments: dict[str, str], configured: Settings | None = None) -> str:
     """What a prompt says."""
-    async with connect(configured or settings()) as agent:
+    async with connect(configured or offline_settings()) as agent:
         [message] = (await agent.client.get_prompt(name, arguments)).messages
     assert message.role == "user"
     assert isinstance(message.content, TextContent)
@@ -33,7 +33,7 @@ async def text(name: str, arguments: dict[str, str], configured: Settings | None
 
 
 async def test_the_prompts_are_listed_with_their_arguments() -> None:
-    async with connect(settings()) as agent:
+    async with connect(offline_settings()) as agent:
         listed = (await agent.client.list_prompts()).prompts
     shown = {
         prompt.name: [(argument.name, argument.required) for argument in prompt.arguments or []] for prompt in listed
@@ -58,7 +58,7 @@ async def test_a_prompt_is_short_and_says_whose_words_are_no_instructions(name: 
 async def test_what_was_given_is_in_it() -> None:
     assert (await text("implement_issue", {"iid": "#7"})).startswith("Implement issue #7.\n")
     assert 'get_issue {"iid": "#7"}' in await text("implement_issue", {"iid": "#7"})
-    assert "merge request !12. Look above all at: error handling\n" in await text(
+    assert "merge request !12. Focus on: error handling\n" in await text(
         "review", {"iid": "12", "focus": "error handling"}
     )
     assert 'the branch "feature/x"' in await text("fix_pipeline", {"subject": "feature/x"})
@@ -80,7 +80,7 @@ async def test_what_was_given_is_in_it() -> None:
     ],
 )
 async def test_a_pipeline_is_named_by_itself_a_job_of_it_a_merge_request_or_a_branch(subject: str, named: str) -> None:
-    assert (await text("fix_pipeline", {"subject": subject})).startswith(f"Mend {named}.\n\n1. ")
+    assert (await text("fix_pipeline", {"subject": subject})).startswith(f"Fix {named}.\n\n1. ")
 
 
 async def test_a_prompt_names_tools_and_arguments_that_there_are() -> None:
@@ -95,7 +95,7 @@ async def test_a_prompt_names_tools_and_arguments_that_there_are() -> None:
 
 
 async def test_a_tool_that_the_run_does_not_have_is_said_to_be_missing() -> None:
-    said = await text("implement_issue", {"iid": "7"}, settings(read_only=True))
+    said = await text("implement_issue", {"iid": "7"}, offline_settings(read_only=True))
     assert "This run does not have commit_files" in said
     assert "create_note" in said.rpartition("This run does not have ")[2]
 
@@ -107,9 +107,17 @@ async def test_a_tool_that_the_run_does_not_have_is_said_to_be_missing() -> None
         ("review", {}, "review: iid is missing"),
         ("review", {"iid": " "}, "review: iid is missing"),
         ("review", {"iid": "1", "depth": "2"}, "It takes: iid, focus"),
-        ("implement_issue", {"iid": "!7"}, "implement_issue: iid: !7 names a merge request, and this wants an issue."),
-        ("review", {"iid": "#1"}, "review: iid: #1 names an issue, and this wants a merge request."),
-        ("address_review", {"iid": f"{PROJECT}/issues/1"}, "/issues/1 names an issue, and this wants a merge request."),
+        (
+            "implement_issue",
+            {"iid": "!7"},
+            "implement_issue: iid: !7 names a merge request, and this prompt expects an issue.",
+        ),
+        ("review", {"iid": "#1"}, "review: iid: #1 names an issue, and this prompt expects a merge request."),
+        (
+            "address_review",
+            {"iid": f"{PROJECT}/issues/1"},
+            "/issues/1 names an issue, and this prompt expects a merge request.",
+        ),
         ("fix_pipeline", {"subject": "#1"}, "fix_pipeline: subject: #1 has no pipeline: give a merge request"),
         ("fix_pipeline", {"subject": f"{PROJECT}/issues/1"}, "has no pipeline: give a merge request"),
         ("fix_pipeline", {"subject": "https://gitlab.example.com/acme/app"}, "has no pipeline: give a merge request"),
@@ -118,6 +126,6 @@ async def test_a_tool_that_the_run_does_not_have_is_said_to_be_missing() -> None
     ],
 )
 async def test_a_wrong_call_of_a_prompt_is_explained(name: str, arguments: dict[str, str], told: str) -> None:
-    async with connect(settings()) as agent:
+    async with connect(offline_settings()) as agent:
         with pytest.raises(MCPError, match=re.escape(told)):
             await agent.client.get_prompt(name, arguments)

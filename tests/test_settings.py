@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gitlab_mcp.config.checkout import project_of_remote
-from gitlab_mcp.config.settings import Flags, Settings, SettingsError, read_settings
+from gitlab_mcp.config.settings import Flags, MissingCredential, Settings, SettingsError, read_settings
 
 TOKEN = "glpat-this-is-not-a-real-token"
 
@@ -19,13 +19,13 @@ def read(tmp_path: Path, flags: Flags = NO_FLAGS, /, **environ: str) -> Settings
 
 
 def test_without_a_credential_the_error_names_the_variables(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"GITLAB_ACCESS_TOKEN.*CI_JOB_TOKEN"):
+    with pytest.raises(MissingCredential, match=r"GITLAB_ACCESS_TOKEN.*CI_JOB_TOKEN"):
         read(tmp_path)
 
 
 @pytest.mark.parametrize("value", ["", "   ", "${GITLAB_ACCESS_TOKEN}", "$GITLAB_ACCESS_TOKEN"])
 def test_an_empty_value_or_an_unexpanded_variable_counts_as_unset(tmp_path: Path, value: str) -> None:
-    with pytest.raises(SettingsError, match="No GitLab credential"):
+    with pytest.raises(MissingCredential, match="No GitLab credential"):
         read(tmp_path, GITLAB_ACCESS_TOKEN=value)
 
 
@@ -103,7 +103,7 @@ def test_a_flag_wins_over_the_environment(tmp_path: Path) -> None:
     ],
 )
 def test_a_url_that_is_no_gitlab_address_is_refused(tmp_path: Path, url: str) -> None:
-    with pytest.raises(SettingsError, match="no address of a GitLab") as refused:
+    with pytest.raises(SettingsError, match="is not the URL of a GitLab") as refused:
         read(tmp_path, GITLAB_ACCESS_TOKEN=TOKEN, GITLAB_URL=url)
     assert "u:p" not in str(refused.value)
 

@@ -18,19 +18,14 @@ from pathlib import Path
 import pytest
 
 from gitlab_mcp import __version__
-from tests.support import REPOSITORY
-from tests.templates import FOLDER, accepts, header, script
-from tests.test_templates import needs_shellcheck, shellcheck
+from tests.support.paths import REPOSITORY
+from tests.support.setup_page import PAGE, blocks
+from tests.support.shellcheck import needs_shellcheck, shellcheck
+from tests.support.templates import FOLDER, accepts, header, script
 
-PAGE = (REPOSITORY / "docs" / "setup.md").read_text()
 PIPELINE = REPOSITORY / ".gitlab-ci.yml"
 WHEEL = f"gitlab_mcp_server-{__version__}-py3-none-any.whl"
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on PATH")
-
-
-def blocks(language: str) -> list[str]:
-    """What stands in the page in a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 
 
 def test_the_sections_are_those_of_claude_codes_page_in_its_order() -> None:

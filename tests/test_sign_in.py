@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.templates import PROVIDERS, interpolated, script
+from tests.support.templates import PROVIDERS, interpolated, script
 
 SHELLS = ["sh", "bash", "dash", "busybox sh"]
 TOKEN = "header.of-the-token.signature"

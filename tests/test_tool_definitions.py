@@ -13,13 +13,14 @@ from click.testing import CliRunner
 from mcp.server.mcpserver.exceptions import ToolError
 
 from gitlab_mcp.cli.main import main
-from gitlab_mcp.config.settings import Credential, Settings, SettingsError
+from gitlab_mcp.config.settings import SettingsError
 from gitlab_mcp.server import catalog
 from gitlab_mcp.server.server import build_server
 from gitlab_mcp.server.toolsets import MY_WORK
 from gitlab_mcp.tools import TOOLS
 from gitlab_mcp.tools.examples import EXAMPLES
-from tests.support import EVERY_TOOLSET, REPOSITORY
+from tests.support.paths import REPOSITORY
+from tests.support.settings import EVERY_TOOLSET, offline_settings
 
 GOLDEN = Path(__file__).parent / "golden"
 UPDATE = "GOLDEN=update scripts/test tests/test_tool_definitions.py"
@@ -27,13 +28,8 @@ NESTED = {"commit_files", "review_merge_request"}
 NAMES = [definition.name for definition in TOOLS]
 
 
-def settings(**changes: Any) -> Settings:
-    credential = Credential("access token", "GITLAB_ACCESS_TOKEN", "glpat-this-is-not-a-real-token")
-    return Settings(url="https://gitlab.example.com", credential=credential, project="acme/app", **changes)
-
-
 async def listed(**changes: Any) -> dict[str, dict[str, Any]]:
-    tools = await build_server(settings(**changes)).list_tools()
+    tools = await build_server(offline_settings(**changes)).list_tools()
     return {tool.name: tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools}
 
 
@@ -61,8 +57,8 @@ async def test_what_is_listed_unasked_is_at_most_25_tools_and_16000_bytes() -> N
     unasked = {definition.name for definition in TOOLS if not definition.opt_in}
     sizes = {name: model_bytes(tool) for name, tool in (await listed()).items()}
     assert set(sizes) == unasked
-    desk = {definition.name for definition in TOOLS if definition.toolset == MY_WORK}
-    assert len(unasked - desk) <= 25
+    my_work = {definition.name for definition in TOOLS if definition.toolset == MY_WORK}
+    assert len(unasked - my_work) <= 25
     assert sum(sizes.values()) <= 16_000, sizes
 
 
@@ -72,19 +68,19 @@ async def test_no_definition_is_over_1200_bytes_and_none_of_the_nested_ones_over
     assert {name: size for name, size in sizes.items() if size > (1600 if name in NESTED else 1200)} == {}
 
 
-async def test_in_ci_nothing_of_the_desk_is_listed_whatever_is_asked_for() -> None:
+async def test_in_ci_nothing_of_my_work_is_listed_whatever_is_asked_for() -> None:
     job = {"in_ci": True, "own_project": ("acme/app", "1")}
-    desk = {definition.name for definition in TOOLS if definition.toolset == MY_WORK}
+    my_work = {definition.name for definition in TOOLS if definition.toolset == MY_WORK}
     asked: list[dict[str, Any]] = [{}, {"toolsets": EVERY_TOOLSET}, {"tools": tuple(NAMES)}]
     for changes in asked:
         names = set(await listed(**job, **changes))
-        assert not names & desk
+        assert not names & my_work
         assert "get_issue" in names
 
 
-async def test_at_a_desk_that_is_confined_to_projects_nothing_of_the_desk_is_listed() -> None:
-    desk = {definition.name for definition in TOOLS if definition.toolset == MY_WORK}
-    assert not set(await listed(allow_projects=("acme/app",), toolsets=EVERY_TOOLSET)) & desk
+async def test_in_a_local_run_restricted_to_projects_nothing_of_my_work_is_listed() -> None:
+    my_work = {definition.name for definition in TOOLS if definition.toolset == MY_WORK}
+    assert not set(await listed(allow_projects=("acme/app",), toolsets=EVERY_TOOLSET)) & my_work
 
 
 @pytest.mark.parametrize(
@@ -102,8 +98,8 @@ async def test_an_argument_that_is_not_there_is_answered_with_a_call_that_does_s
     name: str, arguments: dict[str, Any], example: dict[str, Any]
 ) -> None:
     with pytest.raises(ToolError) as told:
-        await build_server(settings()).call_tool(name, arguments)
-    assert str(told.value).endswith(f"A right call: {json.dumps(example)}.")
+        await build_server(offline_settings()).call_tool(name, arguments)
+    assert str(told.value).endswith(f"A valid call: {json.dumps(example)}.")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -195,7 +191,7 @@ def test_the_tools_command_prints_what_a_configuration_exposes() -> None:
     assert names(tools_command("--tools", "get_issue,get_file")) == ["get_issue", "get_file"]
     assert "commit_files" not in names(tools_command("--read-only"))
     asked = tools_command("--toolsets", "default,project")
-    assert "where they are asked for" not in asked
+    assert "Opt-in" not in asked
     assert "get_project" in names(asked)
     job = {"GITLAB_CI": "true", "CI_PROJECT_PATH": "acme/app", "CI_JOB_TOKEN": "glcbt-64_not-a-real-token"}
     in_job = names(tools_command(**job))
@@ -220,7 +216,7 @@ async def test_the_tools_command_says_in_json_what_each_tool_costs() -> None:
 
 def test_the_page_on_tools_has_the_sizes_that_the_code_gives() -> None:
     page = REPOSITORY / "docs" / "tools.md"
-    table = catalog.size_table(catalog.sized(TOOLS, settings()))
+    table = catalog.size_table(catalog.sized(TOOLS, offline_settings()))
     before, after = re.split(r"\| toolset \| tool \|.*?\n(?!\|)", page.read_text() + "\n", maxsplit=1, flags=re.DOTALL)
     text = f"{before}{table}\n{after}".rstrip() + "\n"
     if os.environ.get("GOLDEN") == "update":

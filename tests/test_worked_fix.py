@@ -10,10 +10,12 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.state.model import Pipeline
-from tests.journeys import fix
-from tests.support import allow_job_pushes, checkout, connect, job_settings, settings_for
-from tests.tools.test_commits import changes, clone
-from tests.transcript import Transcript
+from tests.support.agent import connect
+from tests.support.ci_job import allow_job_pushes
+from tests.support.git_clones import changes, clone
+from tests.support.journeys import fix
+from tests.support.settings import checkout, job_settings, settings_for
+from tests.support.transcript import Transcript
 
 
 @pytest.fixture

@@ -3,9 +3,10 @@
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.journeys import review
-from tests.support import connect, settings_for
-from tests.transcript import Transcript
+from tests.support.agent import connect
+from tests.support.journeys import review
+from tests.support.settings import settings_for
+from tests.support.transcript import Transcript
 
 
 @pytest.fixture

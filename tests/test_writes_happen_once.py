@@ -7,22 +7,10 @@ from functools import partial
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.support import Agent, connect, settings_for
-
-CONFIRMED = "(its answer was lost; a look-up confirmed it)"
-FAULTS = ("drop before", "drop after", "502", "503", "504", "429")
-
-
-def fault(sandbox: Sandbox, kind: str, method: str, path: str, times: int = 1) -> None:
-    """Put a fault on the next write."""
-    sandbox.faults.clear()
-    if kind.startswith("drop"):
-        sandbox.faults.drop(method, path, when=kind.removeprefix("drop "), times=times)
-    elif kind == "429":
-        sandbox.faults.rate_limit(method, path, retry_after=1, times=times)
-    else:
-        sandbox.faults.fail(method, path, status=int(kind), times=times)
+from tests.support.agent import Agent, connect
+from tests.support.gitlab_requests import get, writes
+from tests.support.settings import settings_for
+from tests.support.write_faults import CONFIRMED, FAULTS, fault
 
 
 def commits(sandbox: Sandbox, branch: str) -> int:
@@ -138,7 +126,7 @@ async def test_the_same_note_again_is_answered_with_the_first_also_at_the_same_t
         answers = await asyncio.gather(*(post() for _ in range(8)))
         elsewhere = await agent.call("create_note", iid="!1", body="over and over")
     assert len({answer.split("#note_")[1] for answer in answers}) == 1
-    assert sum(answer.startswith("Already there, posted minutes ago") for answer in answers) == 7
+    assert sum(answer.startswith("Already posted minutes ago") for answer in answers) == 7
     assert elsewhere.startswith("Commented on !1")
     assert bodies(sandbox, "over and over") == 1
 
@@ -159,7 +147,6 @@ async def test_a_read_that_meets_a_passing_fault_is_repeated(sandbox: Sandbox, k
 
 
 async def test_a_wait_longer_than_the_call_may_take_fails_at_once_and_says_how_long(sandbox: Sandbox) -> None:
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         for tool, arguments, path in (
             ("list_issues", {}, "/issues$"),

@@ -1,4 +1,4 @@
-"""The roles of those who wrote what is read."""
+"""The roles of the authors of issues, comments and merge requests, for the user-content filter."""
 
 import threading
 from collections.abc import Iterable, Mapping
@@ -10,60 +10,60 @@ from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.errors import Failure, NotFound
 
-LOOK_UPS = 20  # a call
+MAX_LOOK_UPS = 20  # of single members, in one tool call
 NO_MEMBER, DEVELOPER = 0, 30  # https://docs.gitlab.com/api/access_requests/#valid-access-levels
 
 
 @dataclass(frozen=True)
 class Authors:
-    """What is known of the authors of an answer's texts: access levels by user id; a missing one is unknown.
+    """The access levels of authors by user id; one that is missing is not known.
 
-    `looked_up` is whether roles were asked for at all. With `trusted_only`, the text of whoever is not known to be
-    Developer or more is withheld.
+    `looked_up` is whether GitLab was asked for roles at all. With `trusted_only`, a text is withheld unless its author
+    is known to have role Developer or higher.
     """
 
     levels: Mapping[int, int] = field(default_factory=dict)
     looked_up: bool = False
     trusted_only: bool = False
 
-    def standing(self, author: Entity) -> str:
-        """`(not a member)` or `(role unknown)`; "" for a member."""
+    def role_remark(self, author: Entity) -> str:
+        """The text behind the author's name: "(not a member)", "(role unknown)", or "" for a member."""
         if not self.looked_up:
             return ""
         level = self.levels.get(author.number("id"))
         return " (role unknown)" if level is None else "" if level else " (not a member)"
 
     def withholds(self, author: Entity) -> bool:
-        """Whether the texts of `author` are not shown."""
+        """Whether the texts of `author` are withheld."""
         return self.trusted_only and self.levels.get(author.number("id"), NO_MEMBER) < DEVELOPER
 
 
 @dataclass(frozen=True)
-class Listed:
-    """The first page of a project's members: access levels by user id, and whether there are no more."""
+class MemberPage:
+    """The first page of a project's members: access levels by user id, and whether it is the only page."""
 
     levels: dict[int, int]
     complete: bool
 
 
 class Members:
-    """The access levels of users in projects, each asked for once a run."""
+    """The access levels of users in projects, cached for the run. Thread-safe."""
 
     def __init__(self, gitlab: GitLab) -> None:
         self._gitlab = gitlab
         self._levels: dict[tuple[str, int], int] = {}
-        self._listed: dict[str, Future[Listed]] = {}
+        self._listed: dict[str, Future[MemberPage]] = {}
         self._lock = threading.Lock()
 
     def begin(self, project: str) -> None:
-        """Begin to list the members of the project at the API path `project`, beside what else is asked."""
+        """Start to list the members of the project at the API path `project`, in parallel to other requests."""
         if self._gitlab.settings.credential.kind == "access token":
             self._members(project)
 
     def authors(self, project: str, users: Iterable[Entity]) -> Authors:
-        """What is known of `users` in the project at the API path `project`.
+        """The roles of `users` in the project at the API path `project`.
 
-        Those who are not on the first page of its members are looked up one by one, at most 20 a call.
+        Users who are not on the first page of its members are looked up one by one, at most MAX_LOOK_UPS in a call.
         """
         settings = self._gitlab.settings
         if settings.credential.kind != "access token":
@@ -73,38 +73,38 @@ class Members:
         if members.complete:
             levels = {number: members.levels.get(number, NO_MEMBER) for number in ids}
         else:
-            levels = self._looked_up(project, ids, members)
+            levels = self._look_up(project, ids, members)
         return Authors(levels, looked_up=True, trusted_only=settings.trusted_only)
 
-    def _looked_up(self, project: str, ids: set[int], members: Listed) -> dict[int, int]:
-        """The access levels that are known after looking up who is not on the first page of the members."""
+    def _look_up(self, project: str, ids: set[int], members: MemberPage) -> dict[int, int]:
+        """The access levels that are known once users who are not on the first page have been looked up."""
         with self._lock:
             known = members.levels | {user: level for (path, user), level in self._levels.items() if path == project}
-        missing = sorted(ids - set(known))[:LOOK_UPS]
-        found = self._gitlab.together(partial(self._level, project, number) for number in missing)
-        learnt = {number: level for number, level in zip(missing, found, strict=True) if level is not None}
+        missing = sorted(ids - set(known))[:MAX_LOOK_UPS]
+        levels = self._gitlab.together(partial(self._level, project, number) for number in missing)
+        new = {number: level for number, level in zip(missing, levels, strict=True) if level is not None}
         with self._lock:
-            self._levels |= {(project, number): level for number, level in learnt.items()}
-        return known | learnt
+            self._levels |= {(project, number): level for number, level in new.items()}
+        return known | new
 
-    def _members(self, project: str) -> Future[Listed]:
+    def _members(self, project: str) -> Future[MemberPage]:
         with self._lock:
             if project not in self._listed:
                 self._listed[project] = self._gitlab.start(self._list, project)
             return self._listed[project]
 
-    def _list(self, project: str) -> Listed:
+    def _list(self, project: str) -> MemberPage:
         try:
             page = self._gitlab.page(f"{project}/members/all")
         except Failure:
-            return Listed({}, complete=False)
+            return MemberPage({}, complete=False)
         levels: dict[int, int] = {}
         for member in page.rows:
             levels[member.number("id")] = max(member.number("access_level"), levels.get(member.number("id"), 0))
-        return Listed(levels, complete=page.next_number is None)
+        return MemberPage(levels, complete=page.next_number is None)
 
     def _level(self, project: str, user: int) -> int | None:
-        """0 for who is no member; None where it cannot be learnt."""
+        """The access level of a user, 0 for one who is not a member; None where GitLab does not answer."""
         try:
             return self._gitlab.get(f"{project}/members/all/{user}").number("access_level")
         except NotFound:

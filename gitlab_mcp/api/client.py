@@ -1,4 +1,4 @@
-"""Requests to GitLab's REST API: one python-gitlab client, with every failure turned into words."""
+"""The client of GitLab's REST API: one python-gitlab client, whose every error becomes a Failure."""
 
 import os
 import threading
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-THREADS = "gitlab-request"
-PAGE = 100  # rows of a page, at most: https://docs.gitlab.com/api/rest/#pagination
+THREAD_NAME_PREFIX = "gitlab-request"
+PAGE = 100  # the most rows of a page: https://docs.gitlab.com/api/rest/#pagination
 
 
 @dataclass(frozen=True)
 class Page:
     """A page of a list. `total` is None where GitLab does not count (over 10,000 rows).
 
-    `at` is GitLab's time of the answer, in seconds since the epoch.
+    `at` is the time of the response by GitLab's clock, in seconds since the epoch.
     """
 
     rows: list[Entity]
@@ -54,10 +54,10 @@ class Page:
 
 
 class GitLab:
-    """The GitLab of this run. Its methods are called from many threads at once.
+    """The GitLab of this run. Thread-safe.
 
-    Every method raises a Failure: GitLabRefusal and its kinds when GitLab answers with an error, Unreachable when
-    no usable answer comes.
+    Paths are below /api/v4. Every method raises GitLabRefusal or a subclass when GitLab answers with an error,
+    Unreachable when no usable response arrives, and Refused when the policy of the run forbids the request.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -65,14 +65,14 @@ class GitLab:
         self.policy = Policy(settings)
         self.identity = Identity(self)
         self._session = GitLabSession(settings.ca_files, self._check_redirect)
-        self._executor = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix=THREADS)
+        self._executor = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix=THREAD_NAME_PREFIX)
         self._connecting = threading.Lock()
 
     @cached_property
     def _gitlab(self) -> "gitlab.Gitlab":
         client: gitlab.Gitlab = python_gitlab().Gitlab(
             self.settings.url,
-            oauth_token=self.settings.credential.token,  # Bearer serves every kind of token
+            oauth_token=self.settings.credential.token,  # GitLab accepts every kind of token as Bearer
             session=self._session,
             keep_base_url=True,
             user_agent=f"gitlab-mcp-server/{__version__}",
@@ -92,16 +92,16 @@ class GitLab:
         return self._object("put", path, body=body)
 
     def send(self, method: str, path: str, body: Mapping[str, object] | None = None) -> None:
-        """A write that GitLab answers without a body."""
+        """Send a write whose response has no body."""
         self._request(method, path, body=body)
 
     def page(self, path: str, number: int = 1, per_page: int = PAGE, /, **query: object) -> Page:
         """GET one page of a list."""
         response = self._request("get", path, query={**query, "page": number, "per_page": per_page})
-        found = parsed(response, "get", path)
-        if not isinstance(found, list):
-            raise unreachable("get", ValueError(), path, found=f"{type(found).__name__} instead of a list")
-        rows = list(entities(found))
+        data = parsed(response, "get", path)
+        if not isinstance(data, list):
+            raise unreachable("get", ValueError(), path, f"{type(data).__name__} instead of a list")
+        rows = list(entities(data))
         headers = response.headers
         following = header(headers, "x-next-page")
         if following is None and 'rel="next"' in headers.get("link", ""):
@@ -111,21 +111,21 @@ class GitLab:
         )
 
     def raw(self, path: str, /, **query: object) -> bytes:
-        """GET something that is no JSON, such as the content of a file."""
+        """GET a body that is not JSON, such as the content of a file."""
         return self._request("get", path, query=query).content
 
     def stream(self, path: str) -> Iterator[bytes]:
-        """GET something that may be larger than what is kept in memory, such as the log of a job, in pieces."""
+        """GET a body that may be too large for memory, such as the log of a job, in chunks."""
         return pieces(self._request("get", path, streamed=True))
 
     def may_push(self, project: str) -> bool:
-        """Whether GitLab lets the job token push to the project at this path: what git itself would ask first."""
+        """Whether GitLab lets the job token push to the project: asked with the request that begins a git push."""
         token = self.settings.push_token
         self.policy.check("get", f"/projects/{segment(project)}/repository", None, self._default_branch)
         address = f"{self.settings.url}/{quote(project)}.git/info/refs"
         seconds = current_call.get().remaining()
         try:
-            answer = self._session.get(
+            response = self._session.get(
                 address,
                 params={"service": "git-receive-pack"},
                 auth=("gitlab-ci-token", token.token if token else ""),
@@ -134,22 +134,22 @@ class GitLab:
             )
         except (requests.RequestException, ValueError) as error:
             raise unreachable("get", error, self.settings.url) from error
-        if answer.status_code not in (200, 401, 403):
-            raise refusal("get", answer.status_code, answer.content, answer.headers, self.settings)
-        return answer.status_code == 200
+        if response.status_code not in (200, 401, 403):
+            raise refusal("get", response.status_code, response.content, response.headers, self.settings)
+        return response.status_code == 200
 
     @cached_property
     def user(self) -> Entity:
-        """Whom the credential belongs to."""
+        """The user to whom the credential belongs."""
         return self.get("/user")
 
     def every(self, path: str, /, **query: object) -> list[Entity]:
-        """All rows of a list."""
+        """GET all rows of a list."""
         first = self.page(path, 1, PAGE, **query)
         return [*first.rows, *self.after(first, path, **query)]
 
     def after(self, first: Page, path: str, /, **query: object) -> list[Entity]:
-        """The rows of a list after its first page, asked for at the same time where GitLab says how many there are."""
+        """GET the rows of a list after its first page, in parallel where GitLab says how many pages there are."""
         if first.pages is not None:
             later = [partial(self.page, path, number, PAGE, **query) for number in range(2, first.pages + 1)]
             return [row for page in self.together(later) for row in page.rows]
@@ -162,15 +162,15 @@ class GitLab:
         return rows
 
     def every_readable(self, path: str, /, **query: object) -> list[Entity]:
-        """Like `every`, but nothing where GitLab refuses: for what is good to know and not what was asked."""
+        """Like `every`, but [] where GitLab refuses: for details without which the result is still useful."""
         return unless_refused(partial(self.every, path, **query), [])
 
     def start(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Begin a call beside others; `result()` waits for it and raises its failure.
+        """Run `call` in a thread of the pool; `result()` of the future waits for it and raises its failure.
 
-        What is begun from inside such a call is done at once instead: its threads must not wait for each other.
+        From inside such a thread, `call` runs at once instead: threads of one pool must not wait for each other.
         """
-        if threading.current_thread().name.startswith(THREADS):
+        if threading.current_thread().name.startswith(THREAD_NAME_PREFIX):
             done: Future[T] = Future()
             try:
                 done.set_result(call(*args, **kwargs))
@@ -180,22 +180,22 @@ class GitLab:
         return self._executor.submit(copy_context().run, partial(call, *args, **kwargs))
 
     def together(self, calls: Iterable[Callable[[], T]]) -> list[T]:
-        """Make several calls at the same time; their results in order. The first failure is raised."""
+        """Run several calls in parallel, and return their results in order. Raises the first failure."""
         futures = [self.start(call) for call in calls]
         try:
             return [future.result() for future in futures]
         except Failure:
             for future in futures:
-                future.cancel()  # what has not begun yet would only ask again what was refused
+                future.cancel()  # the calls that have not begun would most likely fail too
             raise
 
     def _object(self, method: str, path: str, **data: Any) -> Entity:
-        """An answer that must be an object: an empty one would be taken for an empty file or issue."""
-        found = parsed(self._request(method, path, **data), method, path)
-        if not isinstance(found, dict) or not found:
-            told = "nothing" if not found else f"{type(found).__name__} instead of an object"
-            raise unreachable(method, ValueError(), path, found=told)
-        return Entity(found)
+        """The JSON object of a response, which must not be empty: it would be taken for an empty file or issue."""
+        value = parsed(self._request(method, path, **data), method, path)
+        if not isinstance(value, dict) or not value:
+            unexpected = "nothing" if not value else f"{type(value).__name__} instead of an object"
+            raise unreachable(method, ValueError(), path, unexpected)
+        return Entity(value)
 
     def _request(
         self,
@@ -226,8 +226,8 @@ class GitLab:
     ) -> requests.Response:
         exceptions = python_gitlab().exceptions
         self.policy.check(method, path, body, self._default_branch)
-        if self.settings.credential.kind == "job token" and not job_token.takes(method, path):
-            raise job_token.not_taken(method, path)
+        if self.settings.credential.kind == "job token" and not job_token.accepts(method, path):
+            raise job_token.not_accepted(method, path)
         with self._connecting:
             client = self._gitlab
         try:
@@ -235,10 +235,10 @@ class GitLab:
                 method,
                 path,
                 query_data={name: value for name, value in query.items() if value not in (None, "")},
-                post_data=self._inert(body) if body is not None else None,
+                post_data=self._neutralized(body) if body is not None else None,
                 timeout=seconds,
                 streamed=streamed,
-                # Its own repeats are blind: it sends a POST again on 429, and would on any lost answer.
+                # python-gitlab's own retries are blind: it repeats a POST after 429, and would after any lost response.
                 obey_rate_limit=False,
                 retry_transient_errors=False,
                 max_retries=0,
@@ -247,18 +247,18 @@ class GitLab:
             headers = self._session.last_headers
             failure = refusal(method, error.response_code or 0, error.response_body, headers, self.settings)
             raise explained(self, self.identity, failure, method, path) from error
-        except (requests.RequestException, ValueError) as error:  # a redirect to what is no URL is a ValueError
+        except (requests.RequestException, ValueError) as error:  # a redirect to an invalid URL is a ValueError
             raise unreachable(method, error, self.settings.url) from error
 
-    def _inert(self, body: Mapping[str, object]) -> dict[str, object]:
-        """A body whose texts execute nothing and call nobody; tools need not think of it."""
+    def _neutralized(self, body: Mapping[str, object]) -> dict[str, object]:
+        """A request body whose texts execute no quick action and mention nobody, whichever tool wrote them."""
         return {
             name: self.outgoing(value) if name in TEXT_FIELDS and isinstance(value, str) else value
             for name, value in body.items()
         }
 
     def outgoing(self, text: str) -> str:
-        """A text as it is sent: what a look-up has to look for."""
+        """A text in the form in which it is sent, for a look-up to compare with."""
         return neutralize(text, ("all", self.settings.trigger))
 
     def _check_redirect(self, method: str, url: str) -> None:
@@ -271,23 +271,23 @@ class GitLab:
 
 
 def python_gitlab() -> Any:
-    """The module gitlab, which takes a quarter of a second to import: not before the client has its list of tools."""
+    """The module gitlab. Its import takes 0.25 s, so that it waits until the client has its list of tools."""
     if "HOME" not in os.environ:
         try:
             Path.home()
-        except RuntimeError:  # a container's user without a line in passwd; the import would fail on that
+        except RuntimeError:  # the user of a container has no line in passwd, on which the import would fail
             os.environ["HOME"] = os.devnull
     import gitlab.exceptions
 
     return gitlab
 
 
-def unless_refused(ask: Callable[[], T], instead: T) -> T:
-    """What `ask` finds; `instead` where GitLab refuses it."""
+def unless_refused(request: Callable[[], T], default: T) -> T:
+    """The result of `request`; `default` where it raises GitLabRefusal."""
     try:
-        return ask()
+        return request()
     except GitLabRefusal:
-        return instead
+        return default
 
 
 def segment(text: str) -> str:
@@ -296,5 +296,5 @@ def segment(text: str) -> str:
     Raises InvalidArgument for "." and "..", which every HTTP library resolves instead of sending.
     """
     if text in (".", ".."):
-        raise InvalidArgument(f'"{text}" is no name that GitLab knows.')
+        raise InvalidArgument(f'"{text}" is not a valid name in GitLab.')
     return quote(text, safe="")

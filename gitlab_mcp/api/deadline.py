@@ -1,4 +1,4 @@
-"""One tool call: how long it may take, and whether the client still wants it."""
+"""The deadline of one tool call, and whether the client cancelled it."""
 
 import threading
 import time
@@ -8,16 +8,15 @@ from contextvars import ContextVar
 
 from gitlab_mcp.errors import Failure, Unreachable
 
-TRANSFER_SECONDS = 600.0
-TOLD_SECONDS = 5.0  # how often a long transfer is told of
+TRANSFER_SECONDS = 600.0  # how long one transfer of git may take
+PROGRESS_SECONDS = 5.0  # between two reports of progress during a long transfer
 
 
 class Call:
-    """The time that a tool call has left, in seconds, and whether it was cancelled.
+    """The deadline of one tool call, and whether the client cancelled it.
 
-    The time stands still while git transfers something.
-
-    `progress` tells the client what the call waits for.
+    `deadline` is how many seconds the call may take; time in which git transfers data does not count. `progress` sends
+    the client a message that says what the call waits for.
     """
 
     def __init__(self, deadline: float, progress: Callable[[str], None]) -> None:
@@ -30,7 +29,7 @@ class Call:
         self._lock = threading.Lock()
 
     def cancel(self) -> None:
-        """The client gave up: a wait ends at once and no further request is sent."""
+        """Record that the client cancelled the call: a wait ends at once, and no further request is sent."""
         self._cancelled.set()
 
     def elapsed(self) -> float:
@@ -38,40 +37,42 @@ class Call:
         return time.monotonic() - self.began
 
     def remaining(self) -> float:
-        """Seconds left. Raises Unreachable when the call was cancelled or its time is over."""
-        self._check_wanted()
+        """Seconds until the deadline. Raises Unreachable when the call was cancelled or the deadline has passed."""
+        self._check_cancelled()
         if (left := self.left()) <= 0:
-            raise Unreachable(f"{self.out_of_time()} Try again.")
+            raise Unreachable(f"{self.timeout_message()} Try again.")
         return left
 
     def left(self) -> float:
-        """Seconds left; 0 or less when its time is over."""
+        """Seconds until the deadline; 0 or less when it has passed."""
         with self._lock:
             now = self._transferring_since if self._transfers else time.monotonic()
             return self.began + self._seconds - now
 
     @contextmanager
     def transfer(self, what: str) -> Iterator[Callable[[], float]]:
-        """A transfer between git and GitLab, which may take longer than the call and tells the client that it goes on.
+        """Stop the clock of the call while git transfers data, for at most TRANSFER_SECONDS.
 
-        Gives a function that says how many of its seconds are left, and raises Unreachable when they are over or the
-        call was cancelled.
+        `what` completes "git continues to ...", the progress that the client is sent every PROGRESS_SECONDS.
+
+        Yields a function that returns the seconds which are left for the transfer. It raises Unreachable when there are
+        none, or the call was cancelled.
         """
-        began = told = time.monotonic()
+        began = reported = time.monotonic()
         with self._lock:
             if not self._transfers:
                 self._transferring_since = began
             self._transfers += 1
 
         def left() -> float:
-            nonlocal told
-            self._check_wanted()
+            nonlocal reported
+            self._check_cancelled()
             now = time.monotonic()
             if now - began >= TRANSFER_SECONDS:
-                raise Unreachable(f"git did not end to {what} within {TRANSFER_SECONDS:.0f} s.")
-            if now - told >= TOLD_SECONDS:
-                told = now
-                self._progress(f"git goes on to {what}: {now - began:.0f} s")
+                raise Unreachable(f"git could not {what} within {TRANSFER_SECONDS:.0f} s.")
+            if now - reported >= PROGRESS_SECONDS:
+                reported = now
+                self._progress(f"git continues to {what}: {now - began:.0f} s")
             return began + TRANSFER_SECONDS - now
 
         try:
@@ -82,22 +83,23 @@ class Call:
                 if not self._transfers:
                     self._seconds += time.monotonic() - self._transferring_since
 
-    def _check_wanted(self) -> None:
+    def _check_cancelled(self) -> None:
         if self._cancelled.is_set():
             raise Unreachable("The call was cancelled.")
 
-    def out_of_time(self) -> str:
-        """What to say when its time is over."""
+    def timeout_message(self) -> str:
+        """The text of the error when the deadline has passed."""
         return f"GitLab did not answer within the {self._seconds:.0f} s that one call has."
 
     def wait(self, seconds: float, failure: Failure) -> None:
-        """Wait before what met `failure` is tried again, and tell the client so.
+        """Wait for `seconds` before a request that ended in `failure` is sent again, and report that to the client.
 
-        Raises `failure` at once when the wait is longer than what is left, saying how long to wait.
+        Raises `failure` at once when the deadline is earlier, with the seconds to wait added to its text, and
+        Unreachable when the call is cancelled meanwhile.
         """
         if seconds >= self.remaining():
-            asked = f"GitLab asks to wait {seconds:.0f} s, longer than this call may take: try again then."
-            failure.args = (f"{failure} {asked}",)
+            advice = f"GitLab asks to wait {seconds:.0f} s, longer than this call may take: try again then."
+            failure.args = (f"{failure} {advice}",)
             raise failure
         if seconds >= 1:
             self._progress(f"waiting {seconds:.0f} s before trying again: {failure}")

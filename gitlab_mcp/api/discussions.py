@@ -1,4 +1,7 @@
-"""Comments of an issue or merge request, in the threads that GitLab keeps them in."""
+"""Discussions of an issue or merge request: its comments, its threads with the code that they are attached to.
+
+GitLab calls a comment a note, and a thread a discussion.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,13 +15,17 @@ from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.errors import Failure, GitLabRefusal, InvalidArgument, JobTokenNotAccepted, Refused
 
 COMMENTS_PER_PAGE = 20
+THREADS_PER_PAGE = 10
+CODE_LINES = 5
 DISCUSSION_ID = re.compile(r"[0-9a-f]{40}")
 NOTE_ID = re.compile(r"n?(\d{1,18})")
+
+FileVersion = tuple[str, str]  # a path, and the SHA of a commit
 
 
 @dataclass(frozen=True)
 class Comment:
-    """A note, and the note that began its thread (0 where it is in none, or began it itself)."""
+    """A note, the id of its thread ("" where it is in none), and the id of the note that it replies to (0 for none)."""
 
     note: Entity
     thread: str = ""
@@ -33,7 +40,7 @@ class Comment:
 class Comments:
     """A page of comments in order of time, threads kept together. `total` is None where GitLab does not count.
 
-    `unreadable` says why there are none, where this credential may not see them.
+    `unreadable` is the reason where this credential may not read the comments.
     """
 
     rows: list[Comment]
@@ -43,91 +50,9 @@ class Comments:
     unreadable: str = ""
 
 
-def newest(gitlab: GitLab, noteable: str, page: int, *, system: bool) -> Comments:
-    """Page `page` of the comments at the API path `noteable`, counted from the newest; system notes only if asked.
-
-    GitLab lists discussions oldest first. Where one page holds them all, that is all that is asked for; else the notes
-    are listed newest first, and the other discussions only where some of them are in threads.
-    """
-    first = _first_discussions(gitlab, noteable)
-    if first and first.next_number is None:
-        return _page(first.rows, page, system=system)
-    activity = "all_notes" if system else "only_comments"
-    query = {"sort": "desc", "order_by": "created_at", "activity_filter": activity}
-    try:
-        listed = gitlab.page(f"{noteable}/notes", page, COMMENTS_PER_PAGE, **query)
-    except JobTokenNotAccepted as refused:
-        return Comments([], page, None, None, unreadable=str(refused))
-    rows = [Comment(note) for note in reversed(listed.rows) if system or not note.flag("system")]
-    # Notes do not say which discussion they are in; those of type null are in none that has other notes.
-    if first and any(comment.note.text("type") in ("DiscussionNote", "DiffNote") for comment in rows):
-        others = gitlab.after(first, f"{noteable}/discussions")
-        placed = {each.id: each for each in _placed([*first.rows, *others])}
-        rows = [placed.get(comment.id, comment) for comment in rows]
-    return Comments(_threaded(rows), page, listed.next_number, listed.total)
-
-
-def _first_discussions(gitlab: GitLab, noteable: str) -> Page | None:
-    """The oldest discussions; None with a job token, which may list the notes of a merge request only."""
-    try:
-        return gitlab.page(f"{noteable}/discussions")
-    except JobTokenNotAccepted:
-        return None
-
-
-def _page(discussions: Iterable[Entity], page: int, *, system: bool) -> Comments:
-    """A page of the comments in all the discussions that there are."""
-    kept = [comment for comment in _placed(discussions) if system or not comment.note.flag("system")]
-    kept.sort(key=lambda comment: (comment.note.text("created_at"), comment.id), reverse=True)
-    end = page * COMMENTS_PER_PAGE
-    rows = list(reversed(kept[end - COMMENTS_PER_PAGE : end]))
-    return Comments(_threaded(rows), page, page + 1 if len(kept) > end else None, len(kept))
-
-
-def _placed(discussions: Iterable[Entity]) -> Iterator[Comment]:
-    """The notes of discussions, each with its place."""
-    for discussion in discussions:
-        notes = discussion.entities("notes")
-        for note in notes:
-            root = notes[0].number("id")
-            yield Comment(note, discussion.text("id"), 0 if note.number("id") == root else root)
-
-
-def _threaded(rows: list[Comment]) -> list[Comment]:
-    """The same comments; a thread stands where its oldest comment of this page stands."""
-    order: dict[str, int] = {}
-    for index, comment in enumerate(rows):
-        order.setdefault(comment.thread or str(comment.id), index)
-    return sorted(rows, key=lambda comment: order[comment.thread or str(comment.id)])
-
-
-def thread_of(gitlab: GitLab, noteable: str, reply_to: str) -> str:
-    """The id of the discussion that `reply_to` names: itself, or the one that holds that note.
-
-    Raises InvalidArgument when no discussion there holds the note.
-    """
-    if DISCUSSION_ID.fullmatch(reply_to):
-        return reply_to
-    if not (match := NOTE_ID.fullmatch(reply_to)):
-        raise InvalidArgument(
-            f'"{reply_to}" names no comment: give its id, such as 101, that of its thread, or its URL.'
-        )
-    wanted = int(match[1])
-    for discussion in gitlab.every(f"{noteable}/discussions"):
-        if any(note.number("id") == wanted for note in discussion.entities("notes")):
-            return discussion.text("id")
-    raise InvalidArgument(f"There is no note {wanted} here: take the id from the list of comments (n101 is 101).")
-
-
-THREADS_PER_PAGE = 10
-CODE_LINES = 5
-
-FileVersion = tuple[str, str]  # its path, and the commit it is in
-
-
 @dataclass(frozen=True)
 class Thread:
-    """A discussion without its system notes; `code` are numbered lines of the file that it hangs on."""
+    """A discussion without its system notes; `code` are numbered lines of the file that it is attached to."""
 
     discussion: Entity
     notes: Sequence[Entity]
@@ -143,7 +68,7 @@ class Thread:
 
     @property
     def file(self) -> FileVersion:
-        """The file whose lines it hangs on; empty where it hangs on none."""
+        """The version of the file to whose lines the thread is attached; empty where it is attached to none."""
         at = self.position
         if at.number("new_line"):
             return at.text("new_path"), at.sha("head_sha")
@@ -151,7 +76,7 @@ class Thread:
 
     @property
     def lines(self) -> range:
-        """The numbers of these lines."""
+        """The numbers of these lines, at most the last CODE_LINES."""
         side = "new_line" if self.position.number("new_line") else "old_line"
         last = self.position.number(side)
         first = self.position.number("line_range", "start", side) or last
@@ -172,12 +97,89 @@ class Threads:
         return self.page + 1 if self.page * THREADS_PER_PAGE < self.total else None
 
 
+def newest(gitlab: GitLab, noteable: str, page: int, *, system: bool) -> Comments:
+    """Page `page` of the comments at the API path `noteable`, counted from the newest.
+
+    `system` is whether system notes are included. GitLab lists discussions oldest first. Where one page contains them
+    all, no further request is sent; otherwise the notes are listed newest first, and the remaining discussions only
+    where some of these notes are in threads.
+    """
+    first = _first_discussions(gitlab, noteable)
+    if first and first.next_number is None:
+        return _page(first.rows, page, system=system)
+    activity = "all_notes" if system else "only_comments"
+    query = {"sort": "desc", "order_by": "created_at", "activity_filter": activity}
+    try:
+        listed = gitlab.page(f"{noteable}/notes", page, COMMENTS_PER_PAGE, **query)
+    except JobTokenNotAccepted as refused:
+        return Comments([], page, None, None, unreadable=str(refused))
+    rows = [Comment(note) for note in reversed(listed.rows) if system or not note.flag("system")]
+    # A note does not name its discussion; one of type null is the only note of its discussion.
+    if first and any(comment.note.text("type") in ("DiscussionNote", "DiffNote") for comment in rows):
+        others = gitlab.after(first, f"{noteable}/discussions")
+        in_threads = {comment.id: comment for comment in _comments([*first.rows, *others])}
+        rows = [in_threads.get(comment.id, comment) for comment in rows]
+    return Comments(_threaded(rows), page, listed.next_number, listed.total)
+
+
+def _first_discussions(gitlab: GitLab, noteable: str) -> Page | None:
+    """The first page of discussions, oldest first; None with a job token, which cannot list them."""
+    try:
+        return gitlab.page(f"{noteable}/discussions")
+    except JobTokenNotAccepted:
+        return None
+
+
+def _page(discussions: Iterable[Entity], page: int, *, system: bool) -> Comments:
+    """A page of comments, from all discussions."""
+    kept = [comment for comment in _comments(discussions) if system or not comment.note.flag("system")]
+    kept.sort(key=lambda comment: (comment.note.text("created_at"), comment.id), reverse=True)
+    end = page * COMMENTS_PER_PAGE
+    rows = list(reversed(kept[end - COMMENTS_PER_PAGE : end]))
+    return Comments(_threaded(rows), page, page + 1 if len(kept) > end else None, len(kept))
+
+
+def _comments(discussions: Iterable[Entity]) -> Iterator[Comment]:
+    """The notes of discussions, each with its thread and the note that it replies to."""
+    for discussion in discussions:
+        notes = discussion.entities("notes")
+        for note in notes:
+            root = notes[0].number("id")
+            yield Comment(note, discussion.text("id"), 0 if note.number("id") == root else root)
+
+
+def _threaded(rows: list[Comment]) -> list[Comment]:
+    """The same comments, those of a thread together at the place of its oldest one on this page."""
+    order: dict[str, int] = {}
+    for index, comment in enumerate(rows):
+        order.setdefault(comment.thread or str(comment.id), index)
+    return sorted(rows, key=lambda comment: order[comment.thread or str(comment.id)])
+
+
+def thread_of(gitlab: GitLab, noteable: str, reply_to: str) -> str:
+    """The id of the discussion `reply_to`: the id of a discussion, or of a note in one.
+
+    Raises InvalidArgument when `reply_to` is not an id, or no discussion contains the note.
+    """
+    if DISCUSSION_ID.fullmatch(reply_to):
+        return reply_to
+    if not (match := NOTE_ID.fullmatch(reply_to)):
+        raise InvalidArgument(
+            f'"{reply_to}" is not the id of a comment: give its id, such as 101, that of its thread, or its URL.'
+        )
+    wanted = int(match[1])
+    for discussion in gitlab.every(f"{noteable}/discussions"):
+        if any(note.number("id") == wanted for note in discussion.entities("notes")):
+            return discussion.text("id")
+    raise InvalidArgument(f"There is no note {wanted} here: take the id from the list of comments (n101 is 101).")
+
+
 def newest_threads(target: Noteable, page: int, *, unresolved: bool) -> Threads:
-    """Page `page` of the threads, counted from the newest; only those that are not resolved if asked."""
+    """Page `page` of the threads, counted from the newest; with `unresolved`, only the open ones."""
     gitlab = target.project.gitlab
-    # GitLab lists them oldest first, with what the system noted between them, and filters nothing.
-    found = [_thread(each) for each in gitlab.every(f"{target.path}/discussions")]
-    threads = [thread for thread in reversed(found) if thread.notes]
+    # GitLab lists discussions oldest first, among them system notes, and offers no filter.
+    discussions = [_thread(discussion) for discussion in gitlab.every(f"{target.path}/discussions")]
+    threads = [thread for thread in reversed(discussions) if thread.notes]
     still_open = [thread for thread in threads if thread.is_open]
     chosen = still_open if unresolved else threads
     rows = chosen[(page - 1) * THREADS_PER_PAGE : page * THREADS_PER_PAGE]
@@ -204,7 +206,7 @@ def _code(thread: Thread, lines: Sequence[str]) -> list[tuple[int, str]]:
 
 
 def _text(gitlab: GitLab, project: str, file: FileVersion) -> str:
-    """What a file holds in a commit; "" where it cannot be read, for it is only good to know."""
+    """The text of a file in a commit; "" where it is binary or cannot be read: threads are useful without it."""
     path, commit = file
     try:
         content = gitlab.raw(f"{project}/repository/files/{segment(path)}/raw", ref=commit)
@@ -214,12 +216,12 @@ def _text(gitlab: GitLab, project: str, file: FileVersion) -> str:
 
 
 def set_resolved(gitlab: GitLab, noteable: str, thread: str, *, resolved: bool) -> WriteResult[Entity]:
-    """Resolve or reopen the discussion `thread` at the API path `noteable`."""
+    """Resolve or reopen the discussion `thread` at the API path `noteable`. Raises Refused for a plain comment."""
     path = f"{noteable}/discussions/{thread}"
 
     def find() -> Entity | None:
-        found = gitlab.get(path)
-        return found if found.flag("resolved") == resolved else None
+        discussion = gitlab.get(path)
+        return discussion if discussion.flag("resolved") == resolved else None
 
     try:
         return write_once(partial(gitlab.put, path, {"resolved": resolved}), find, "Look with list_discussions.")

@@ -1,7 +1,7 @@
-"""What GitLab answered, read without trust: a missing, null or mistyped field is an empty value, never a crash.
+"""JSON objects of GitLab, read without trust: a missing, null or mistyped field is an empty value, never a crash.
 
 GitLab adds, drops and nulls fields between versions. A write that has happened must not be reported as failed
-because of a field in its answer.
+because of a field in its response.
 """
 
 import re
@@ -14,7 +14,7 @@ SHA = re.compile(r"[0-9a-f]{4,64}")
 
 
 class Entity:
-    """A JSON object of GitLab's. Each getter follows a path of keys and gives an empty value where it ends early."""
+    """A JSON object of GitLab's. Each getter follows a path of keys and returns an empty value where it ends early."""
 
     def __init__(self, data: object) -> None:
         self._data: dict[str, Any] = data if isinstance(data, dict) else {}
@@ -45,7 +45,7 @@ class Entity:
         return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
     def flag(self, *keys: str) -> bool:
-        """True only for a JSON true (GitLab's null stands for false)."""
+        """True only for a JSON true (GitLab sends null for false)."""
         return self._at(keys) is True
 
     def entity(self, *keys: str) -> "Entity":
@@ -72,12 +72,12 @@ class Entity:
         return match[0] if match else ""
 
     def url(self, *keys: str) -> str:
-        """An http(s) URL; "" for anything else, so that it needs no quoting."""
+        """An http(s) URL; "" for anything else, so that it needs no escaping."""
         value = self.text(*keys)
         return value if URL.fullmatch(value) else ""
 
     def sha(self, *keys: str) -> str:
-        """The id of a git object, whole or short; "" for anything else."""
+        """The id of a git object, full or abbreviated; "" for anything else."""
         value = self.text(*keys)
         return value if SHA.fullmatch(value) else ""
 

@@ -1,4 +1,7 @@
-"""What stands behind a refusal of GitLab's: the project moved, the token lacks a scope, the user has no such role."""
+"""The reason behind an HTTP error of GitLab's, where a further request can find it.
+
+The project was moved or archived, the token lacks a scope, or the user lacks a role.
+"""
 
 from gitlab_mcp.api import job_token
 from gitlab_mcp.api.identity import Identity, Reader
@@ -7,7 +10,10 @@ from gitlab_mcp.safety.sanitize import one_line
 
 
 def explained(gitlab: Reader, identity: Identity, failure: GitLabRefusal, method: str, path: str) -> GitLabRefusal:
-    """The same failure with what GitLab says of the project, the token or its user, where that explains it."""
+    """`failure` of the request `method` to `path`, with the state of the project, token or user that explains it.
+
+    Without such an explanation it is returned as it is.
+    """
     project = "/".join(path.split("/")[:3]) if path.startswith("/projects/") else ""
     if gitlab.settings.credential.kind == "job token":
         return _of_job_token(identity, failure, path)
@@ -19,7 +25,7 @@ def explained(gitlab: Reader, identity: Identity, failure: GitLabRefusal, method
 
 
 def _of_project(gitlab: Reader, failure: GitLabRefusal, path: str) -> GitLabRefusal:
-    """Where the project is now, or that it is archived."""
+    """The failure with the new path of the project, or with the hint that it is archived."""
     try:
         project = gitlab.get(path)  # a GET follows GitLab's redirect of a moved project
     except Failure:
@@ -28,13 +34,13 @@ def _of_project(gitlab: Reader, failure: GitLabRefusal, path: str) -> GitLabRefu
     if isinstance(failure, Moved) and name:
         return Moved(f'{failure} Use project: "{name}".', status=failure.status, reason=failure.reason)
     if project.flag("archived"):
-        said = f"{name} is archived and takes no writes, until an owner unarchives it (Settings > General > Advanced)."
-        return GitLabRefusal(said, status=0, reason=failure.reason)
+        text = f"{name} is archived and takes no writes, until an owner unarchives it (Settings > General > Advanced)."
+        return GitLabRefusal(text, status=0, reason=failure.reason)
     return failure
 
 
 def _of_access_token(identity: Identity, failure: GitLabRefusal, project: str) -> GitLabRefusal:
-    """The scopes that the token has, or the role of its user in the project."""
+    """The failure with the scopes that the token has, or with the role of its user in the project."""
     more = ""
     if "privileges" in failure.reason or "scope" in failure.reason:
         more = f" It has {', '.join(one_line(scope, 40) for scope in identity.scopes)}." if identity.scopes else ""
@@ -47,12 +53,15 @@ def _of_access_token(identity: Identity, failure: GitLabRefusal, project: str) -
 
 
 def _of_job_token(identity: Identity, failure: GitLabRefusal, path: str) -> GitLabRefusal:
-    """Whether the token is no longer good, or GitLab did not look at it: then it answers as it answers nobody."""
+    """The failure with the hint that the job token has expired, or that GitLab ignored it.
+
+    GitLab answers a token that it ignores like a request without a credential.
+    """
     ignored = failure.status == 401 or (failure.status == 404 and "Project Not Found" in failure.reason)
     if not ignored or path == "/job":
         return failure
     if identity.job.number("id"):
-        more = f" The token is good: this GitLab may not let job tokens read this ({job_token.FLOOR} and newer do)."
+        more = f" The token is valid: this GitLab may not let job tokens read this ({job_token.FLOOR} and newer do)."
     else:
         more = " GitLab does not know this token: the job has ended, or it is another GitLab's."
     failure.args = (f"{failure}{more}",)

@@ -1,4 +1,4 @@
-"""GitLab's errors in words: what failed, why, and what to do next.
+"""GitLab's HTTP errors and failed connections as exceptions whose text says what failed, why, and what to do next.
 
 Statuses and bodies: https://docs.gitlab.com/api/rest/troubleshooting/ and, for tokens, the OAuth-style bodies
 `{"error", "error_description", "scope"}`.
@@ -19,7 +19,7 @@ from gitlab_mcp.safety.sanitize import one_line
 
 REASON_CHARACTERS = 600
 
-# What urllib3 raises before a request is on its way.
+# What urllib3 raises before a request is sent.
 NOT_CONNECTED = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
@@ -28,7 +28,7 @@ NOT_CONNECTED = (
 
 
 def reason_of(body: object) -> str:
-    """GitLab's own words in an error body of any of its shapes, on one line; "" where there are none."""
+    """GitLab's own message from an error body in any of its formats, on one line; "" where there is none."""
     if isinstance(body, bytes):
         text = body.decode("utf-8", "replace")
     elif isinstance(body, str):
@@ -38,7 +38,7 @@ def reason_of(body: object) -> str:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
-        # A proxy's or a maintenance page is HTML and says nothing to an agent; "Retry later" is plain text.
+        # The page of a proxy or of a maintenance is HTML, which does not help an agent; "Retry later" is plain text.
         return "" if "<" in text else one_line(text, REASON_CHARACTERS)
     if isinstance(data, dict):
         described = data.get("error_description")
@@ -57,13 +57,13 @@ def _flat(value: object) -> str:
 
 
 def refusal(method: str, status: int, body: object, headers: Mapping[str, str], settings: Settings) -> GitLabRefusal:
-    """The failure for an HTTP error of GitLab's."""
+    """The exception for an HTTP error of GitLab's."""
     reason = reason_of(body)
-    said = f"GitLab answered {status}{f': {reason}' if reason else ''}."
+    message = f"GitLab answered {status}{f': {reason}' if reason else ''}."
     credential = settings.credential
     kind: type[GitLabRefusal] = GitLabRefusal
     if status in (301, 302, 307, 308) or (status == 405 and "moved projects" in reason):
-        kind, advice = Moved, "The project has moved, and GitLab takes no writes under its old path."
+        kind, advice = Moved, "The project has moved, and GitLab accepts no writes under its old path."
     elif status == 401 and credential.kind == "job token":
         advice = (
             "GitLab does not let CI_JOB_TOKEN do this, or the job has ended: GITLAB_ACCESS_TOKEN (scope api) is needed."
@@ -78,9 +78,9 @@ def refusal(method: str, status: int, body: object, headers: Mapping[str, str], 
             " a protected branch what its rule says."
         )
     elif status == 404:
-        kind, advice = NotFound, "It is not there, or this token may not see it: check the name and the project."
+        kind, advice = NotFound, "It does not exist, or this token may not see it: check the name and the project."
     elif status == 409 or "already exists" in reason:
-        kind, advice = Conflict, "Look at what is there before trying again."
+        kind, advice = Conflict, "Look at what exists before trying again."
     elif status == 413:
         advice = "Send less in one call."
     elif status == 429:
@@ -88,51 +88,51 @@ def refusal(method: str, status: int, body: object, headers: Mapping[str, str], 
     elif status in (502, 503, 504):
         advice = f"GitLab is overloaded or under maintenance: try again in a few minutes.{_unknown(method)}"
     elif status >= 500:
-        advice = f"That is a fault of GitLab's: try again later.{_unknown(method)}"
+        advice = f"This is an internal error of GitLab: try again later.{_unknown(method)}"
     else:
         advice = ""
-    return kind(f"{said} {advice}".strip(), status=status, reason=reason, retry_after=retry_after(headers))
+    return kind(f"{message} {advice}".strip(), status=status, reason=reason, retry_after=retry_after(headers))
 
 
 def _unknown(method: str) -> str:
-    """For a write whose answer is lost: it may have happened."""
+    """For a write whose response is lost: the hint that it may have taken effect; "" for a read."""
     return "" if method in ("get", "head") else " Whether the write took effect is not known: look before repeating it."
 
 
-def unreachable(method: str, error: Exception, url: str, found: str = "") -> Unreachable:
-    """The failure for an answer that did not come, or cannot be used; `found` says what came instead.
+def unreachable(method: str, error: Exception, url: str, unexpected: str = "") -> Unreachable:
+    """The exception for a response that did not arrive, or cannot be used; `unexpected` describes one of a wrong form.
 
-    AnswerLost where the request had been sent, so that a write may have taken effect.
+    It is AnswerLost where the request had been sent, so that a write may have taken effect.
     """
     unknown = _unknown(method)
-    if found:
+    if unexpected:
         return AnswerLost(
-            f"What came from GitLab is not what it should be ({found}): is a proxy or a login page in the way?{unknown}"
+            f"GitLab's response has an unexpected form ({unexpected}): is a proxy or a login page in the way?{unknown}"
         )
     if isinstance(error, BodyTooLarge):
-        return AnswerLost(f"GitLab's answer was not read: {error}. Ask for less.{unknown}")
+        return AnswerLost(f"GitLab's response was not read: {error}. Ask for less.{unknown}")
     if isinstance(error, requests.exceptions.ContentDecodingError):
-        return AnswerLost(f"GitLab's answer cannot be decompressed.{unknown}")
+        return AnswerLost(f"GitLab's response cannot be decompressed.{unknown}")
     if isinstance(error, requests.exceptions.SSLError) and not _was_sent(error):
         return Unreachable(
             f"The TLS certificate of {url} was not accepted ({_tls_cause(error)}):"
             " for a private CA set GITLAB_CA_FILE to its PEM file."
         )
     if isinstance(error, requests.exceptions.ProxyError):
-        said = f"The proxy on the way to {url} refused or did not answer: check HTTPS_PROXY and NO_PROXY."
-        return Unreachable(said, passing=True)
+        text = f"The proxy on the way to {url} refused or did not answer: check HTTPS_PROXY and NO_PROXY."
+        return Unreachable(text, transient=True)
     if isinstance(error, requests.TooManyRedirects):
         return Unreachable(f"{url} redirects in a circle: check GITLAB_URL.")
     if not _was_sent(error):
-        said = f"{url} cannot be reached ({_cause(error)}): is it up, and are the address and the network right?"
-        return Unreachable(said, passing=True)
+        text = f"{url} cannot be reached ({_cause(error)}): is it up, and are the address and the network right?"
+        return Unreachable(text, transient=True)
     if isinstance(error, requests.Timeout):
-        return AnswerLost(f"{url} did not answer in time.{unknown or ' Try again.'}", passing=True)
-    return AnswerLost(f"The connection to {url} broke ({_cause(error)}).{unknown or ' Try again.'}", passing=True)
+        return AnswerLost(f"{url} did not answer in time.{unknown or ' Try again.'}", transient=True)
+    return AnswerLost(f"The connection to {url} broke ({_cause(error)}).{unknown or ' Try again.'}", transient=True)
 
 
 def _was_sent(error: BaseException) -> bool:
-    """Whether the request may have reached GitLab: anything but a connection that was never made."""
+    """Whether the request may have reached GitLab: false only where the connection was never made."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, NOT_CONNECTED):

@@ -1,4 +1,4 @@
-"""The HTTP session under python-gitlab: TLS, proxies, limits on time and size, and where a credential may go."""
+"""The HTTP session that python-gitlab uses: TLS, proxies, limits on time and size, and where a credential is sent."""
 
 import io
 import ssl
@@ -25,8 +25,8 @@ CONNECTIONS = 16
 CONNECT_SECONDS = 10.0
 READ_TIMEOUT_SECONDS = 30.0
 BODY_BYTES = 12 * 1024 * 1024  # a file of 9 MB, as GitLab sends it in base64
-# What is asked for as a stream, such as a job's log: on disk from MEMORY_BYTES on. GitLab ends a log at 100 MB unless
-# an administrator lets it grow: https://docs.gitlab.com/administration/instance_limits/#maximum-size-of-the-job-log
+# The body of a stream, such as a job's log, is kept on disk from MEMORY_BYTES on. GitLab cuts a log at 100 MB unless an
+# administrator raises the limit: https://docs.gitlab.com/administration/instance_limits/#maximum-size-of-the-job-log
 STREAM_BYTES = 128 * 1024 * 1024
 MEMORY_BYTES = 4 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
@@ -35,17 +35,17 @@ CREDENTIAL_HEADERS = ("Authorization", "PRIVATE-TOKEN", "JOB-TOKEN", "Cookie")
 
 
 class BodyTooLarge(requests.RequestException):
-    """The body of an answer passed `BODY_BYTES` bytes (`STREAM_BYTES` for a stream), after decompression."""
+    """The body of a response is larger than `BODY_BYTES` (`STREAM_BYTES` for a stream), after decompression."""
 
 
 class OutOfTime(requests.Timeout):
-    """The whole answer did not arrive in the time that the request had."""
+    """The whole response did not arrive within the time limit of the request."""
 
 
 class LimitedAdapter(HTTPAdapter):
-    """Sends over at most `CONNECTIONS` connections, and reads an answer in pieces up to a size and a moment.
+    """Sends over at most `CONNECTIONS` connections, and limits the size and the total time of a response.
 
-    requests' own timeout counts from byte to byte, so that a server that drips holds a caller for ever.
+    requests' own timeout counts from byte to byte, so that a server which sends a byte now and then never times out.
     """
 
     def __init__(self, tls: ssl.SSLContext, slots: threading.BoundedSemaphore) -> None:
@@ -66,17 +66,17 @@ class LimitedAdapter(HTTPAdapter):
         return host, {"ssl_context": self._tls, "cert_reqs": "CERT_REQUIRED"}
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Nothing: our own context verifies, with all roots loaded once."""
+        """Do nothing: the TLS context verifies, with all root certificates loaded once."""
 
     def send(  # type: ignore[override]  # the stubs list the parameters one by one
         self, request: requests.PreparedRequest, *, timeout: float = READ_TIMEOUT_SECONDS, **kwargs: Any
     ) -> requests.Response:
         call = current_call.get(None)
-        # The pool itself would wait without a limit, and then send what nobody waits for any more.
+        # The pool itself would wait without a limit, and then send a request whose caller has given up.
         if not self._slots.acquire(timeout=min(timeout, call.remaining()) if call else timeout):
             raise requests.ConnectTimeout("all connections are in use")
         try:
-            # Redirects come here with the whole time again.
+            # requests follows a redirect with the full timeout again.
             return self._send(request, min(timeout, call.remaining()) if call else timeout, **kwargs)
         finally:
             self._slots.release()
@@ -84,63 +84,65 @@ class LimitedAdapter(HTTPAdapter):
     def _send(self, request: requests.PreparedRequest, timeout: float, **kwargs: Any) -> requests.Response:
         ends = time.monotonic() + timeout
         limit = STREAM_BYTES if kwargs.get("stream") else BODY_BYTES
-        kwargs["stream"] = True  # by requests' own lights; it is read here
+        kwargs["stream"] = True  # requests must not read the body, which _read does
         silence = min(timeout, READ_TIMEOUT_SECONDS)
-        answer = super().send(request, timeout=(min(timeout, CONNECT_SECONDS), silence), **kwargs)
+        response = super().send(request, timeout=(min(timeout, CONNECT_SECONDS), silence), **kwargs)
         try:
-            body = _read(answer, ends, limit if answer.status_code == 200 else BODY_BYTES)
+            body = _read(response, ends, limit if response.status_code == 200 else BODY_BYTES)
         except BaseException:
-            answer.raw.close()
+            response.raw.close()
             raise
-        answer.raw.release_conn()
-        # What was read, already decoded, under the same headers: whoever asks for .content or a stream gets it.
-        answer.raw = urllib3.HTTPResponse(body, status=answer.status_code, preload_content=False)
-        return answer
+        response.raw.release_conn()
+        # The body that was read, already decoded, under the same headers, for both .content and iter_content().
+        response.raw = urllib3.HTTPResponse(body, status=response.status_code, preload_content=False)
+        return response
 
 
-def _read(answer: requests.Response, ends: float, limit: int) -> IO[bytes]:
-    """The body of an answer, read to its end."""
+def _read(response: requests.Response, ends: float, limit: int) -> IO[bytes]:
+    """The body of a response. Raises BodyTooLarge over `limit` bytes, OutOfTime after the monotonic time `ends`."""
     body: IO[bytes] = io.BytesIO()
     if limit > BODY_BYTES:
-        body = SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115  # whoever reads the answer closes it
+        body = SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115  # closed by the reader of the response
     try:
-        size = _copy(answer, body, ends, limit)
+        size = _copy(response, body, ends, limit)
     except BaseException:
         body.close()
         raise
     body.seek(0)
     if limit > BODY_BYTES and size <= MEMORY_BYTES:
         with body:
-            return io.BytesIO(body.read())  # which nobody need close
+            return io.BytesIO(body.read())  # holds no file descriptor
     return body
 
 
-def _copy(answer: requests.Response, body: IO[bytes], ends: float, limit: int) -> int:
-    """Write the body of an answer to `body`; its bytes."""
+def _copy(response: requests.Response, body: IO[bytes], ends: float, limit: int) -> int:
+    """Write the body of a response to `body`, and return its size in bytes."""
     size = 0
     try:
         while True:
             if time.monotonic() > ends:
-                raise OutOfTime("the answer did not end in time")
-            chunk = answer.raw.read1(CHUNK_BYTES, decode_content=True)
+                raise OutOfTime("the response did not end in time")
+            chunk = response.raw.read1(CHUNK_BYTES, decode_content=True)
             if not chunk:
                 return size
             body.write(chunk)
             size += len(chunk)
             if size > limit:
-                raise BodyTooLarge(f"the answer is larger than {limit // (1024 * 1024)} MB")
+                raise BodyTooLarge(f"the response is larger than {limit // (1024 * 1024)} MB")
     except urllib3.exceptions.ReadTimeoutError as error:
-        raise OutOfTime("the answer stopped arriving") from error
+        raise OutOfTime("the response stopped arriving") from error
     except urllib3.exceptions.DecodeError as error:
-        raise requests.exceptions.ContentDecodingError("the answer is not in the encoding it names") from error
+        raise requests.exceptions.ContentDecodingError(
+            "the response does not have the encoding of its headers"
+        ) from error
     except urllib3.exceptions.HTTPError as error:
-        raise requests.ConnectionError("the connection broke in the middle of the answer") from error
+        raise requests.ConnectionError("the connection broke in the middle of the response") from error
 
 
 class GitLabSession(requests.Session):
-    """A session that keeps credentials on their origin and follows redirects of reads only.
+    """A session that sends credentials only to their own origin and follows redirects of reads only.
 
-    requests keeps PRIVATE-TOKEN and JOB-TOKEN across origins, and turns a redirected POST into a GET.
+    requests itself keeps PRIVATE-TOKEN and JOB-TOKEN across origins, and turns a redirected POST into a GET.
     """
 
     def __init__(self, ca_files: Iterable[Path], check_redirect: Callable[[str, str], None]) -> None:
@@ -148,7 +150,7 @@ class GitLabSession(requests.Session):
         self._check_redirect = check_redirect
         self.trust_env = False  # no netrc; the proxy variables are read in merge_environment_settings
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._answered = threading.local()
+        self._last_response = threading.local()
         slots = threading.BoundedSemaphore(CONNECTIONS)
         tls = tls_context(tuple(ca_files))
         self.mount("https://", LimitedAdapter(tls, slots))
@@ -156,15 +158,15 @@ class GitLabSession(requests.Session):
 
     @property
     def last_headers(self) -> Mapping[str, str]:
-        """The headers of the last answer in this thread; python-gitlab's errors do not carry them."""
-        headers: Mapping[str, str] = getattr(self._answered, "headers", {})
+        """The headers of the last response in this thread; python-gitlab's exceptions do not contain them."""
+        headers: Mapping[str, str] = getattr(self._last_response, "headers", {})
         return headers
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        self._answered.headers = {}
-        answer = super().send(request, **kwargs)
-        self._answered.headers = answer.headers
-        return answer
+        self._last_response.headers = {}
+        response = super().send(request, **kwargs)
+        self._last_response.headers = response.headers
+        return response
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         merged = super().merge_environment_settings(url, proxies, stream, verify, cert)
@@ -193,13 +195,13 @@ def drop(headers: Any, names: Iterable[str]) -> None:
 
 @lru_cache(maxsize=8)
 def tls_context(ca_files: tuple[Path, ...]) -> ssl.SSLContext:
-    """A verifying TLS context: the system's roots, those of certifi, and the ones of `ca_files` (PEM, or a folder).
+    """A TLS context that verifies against the system's root certificates, certifi's and `ca_files` (PEM, or a folder).
 
-    Raises SettingsError when a file holds no certificate.
+    Raises SettingsError when a file contains no certificate.
     """
     context = ssl.create_default_context()
-    # Newer Pythons ask of a private CA what many that are in use lack (a key usage extension). The chain and the name
-    # are checked all the same.
+    # Python 3.13 and newer require a key usage extension, which many private CAs lack. The chain and the host name are
+    # verified all the same.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.load_verify_locations(cafile=DEFAULT_CA_BUNDLE_PATH)
     for path in ca_files:
@@ -209,18 +211,18 @@ def tls_context(ca_files: tuple[Path, ...]) -> ssl.SSLContext:
             else:
                 context.load_verify_locations(cafile=str(path))
         except (ssl.SSLError, OSError) as error:
-            raise SettingsError(f"{path} holds no certificate that can be read (PEM is expected).") from error
+            raise SettingsError(f"{path} contains no certificate that can be read (PEM is expected).") from error
     return context
 
 
 def roots(ca_files: Iterable[Path]) -> list[Path]:
-    """The files and folders whose certificates `tls_context` trusts, for others than Python."""
+    """The files and folders whose certificates `tls_context` trusts, for programs other than Python."""
     system = ssl.get_default_verify_paths()
-    found = [system.cafile, DEFAULT_CA_BUNDLE_PATH] if system.cafile else [system.capath, DEFAULT_CA_BUNDLE_PATH]
-    return [*(Path(path) for path in found if path), *ca_files]
+    paths = [system.cafile, DEFAULT_CA_BUNDLE_PATH] if system.cafile else [system.capath, DEFAULT_CA_BUNDLE_PATH]
+    return [*(Path(path) for path in paths if path), *ca_files]
 
 
 def header(headers: Mapping[str, str], name: str) -> int | None:
-    """A numeric header such as x-total, or None where it is missing or no number."""
+    """The value of a numeric header such as x-total; None where it is missing or not a number."""
     value = headers.get(name, "")
     return int(value) if value.isascii() and value.isdecimal() and len(value) < HEADER_DIGITS else None

@@ -1,4 +1,8 @@
-"""Writes that happen once, also when their answer is lost."""
+"""Idempotent writes: a write whose response is lost is looked up before it is sent again, and creates are deduplicated.
+
+`write_once` guards one write. `Deduplicator.create_once` also returns the existing object when a call that creates it
+is repeated, since GitLab would create a second one.
+"""
 
 import threading
 import time
@@ -16,25 +20,80 @@ from gitlab_mcp.errors import AnswerLost, Failure, GitLabRefusal, Unreachable
 T = TypeVar("T")
 
 TOO_MANY_REQUESTS = 429
-GATEWAY = (502, 503, 504)  # what stands before GitLab answered, and GitLab may have done it
+GATEWAY_STATUSES = (502, 503, 504)  # sent by a proxy in front of GitLab; GitLab itself may have done the write
 NOT_KNOWN = "Whether it took effect is not known."
+
+# An agent in a loop repeats a create; after so many seconds a repetition counts as intended.
+SAME_SECONDS = 600.0
+# How far the time of a response may be off: the Date header has whole seconds.
+CLOCK_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class WriteResult(Generic[T]):
-    """What a write made. `confirmed`: its answer was lost, and a look-up found that it had taken effect."""
+    """The result of a write. `confirmed`: the response was lost, and a look-up confirmed that the write took effect."""
 
     result: T
     confirmed: bool
 
 
+@dataclass
+class _Creation:
+    """A create and its result, which is empty while it is not known; `at` is when its call began (monotonic time)."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    at: float = 0.0
+    result: Entity = field(default_factory=lambda: Entity(None))
+
+
+class Deduplicator:
+    """The latest creates, by a key that identifies what they create. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._creations: dict[Hashable, _Creation] = {}
+        self._lock = threading.Lock()
+
+    def create_once(
+        self, key: Hashable, send: Callable[[], Entity], find: Callable[[float], Entity | None], check: str
+    ) -> tuple[WriteResult[Entity], bool]:
+        """Create an object with `send`, and return it and whether it existed already.
+
+        It existed where a create with the same `key` began within the last SAME_SECONDS. `find` looks it up: it is
+        called with a monotonic time and returns an object that was created since, or None.
+
+        Raises AnswerLost, whose text ends in `check`, when it is not known whether the object was created.
+        """
+        with self._lock:
+            self._forget_old()
+            creation = self._creations.setdefault(key, _Creation())
+        with creation.lock:  # the same create in another thread waits for this one
+            if creation.at and creation.result:
+                return WriteResult(creation.result, confirmed=False), True
+            began = creation.at or current_call.get().began
+            if creation.at and (existing := find(began)):  # an earlier call lost its response
+                creation.result = existing
+                return WriteResult(existing, confirmed=True), True
+            try:
+                written = write_once(send, lambda: find(began), check)
+            except AnswerLost:
+                creation.at = began
+                raise
+            creation.at, creation.result = began, written.result
+        return written, False
+
+    def _forget_old(self) -> None:
+        oldest = time.monotonic() - SAME_SECONDS
+        for key in [key for key, creation in self._creations.items() if creation.at and creation.at < oldest]:
+            del self._creations[key]
+
+
 def write_once(send: Callable[[], T], find: Callable[[], T | None], check: str) -> WriteResult[T]:
-    """Send a write; after a lost answer let `find` look whether it took effect before it is sent again.
+    """Send a write. When its response is lost, look up with `find` whether it took effect before it is sent again.
 
-    `find` gives what the write made, or None where it is not there. `check` tells a person how to look.
+    `find` returns what the write made, or None where it did not take effect. `check` tells a person how to look it up.
 
-    Raises AnswerLost, with `check`, when the answer was lost and the look-up failed too or time ran out; else the
-    failure of the write, which then did not take effect.
+    Raises AnswerLost, whose text ends in `check`, when the response was lost and the look-up failed too or time ran
+    out; otherwise the failure of the write, which then did not take effect.
     """
     attempt, lost = 0, False
     while True:
@@ -42,122 +101,76 @@ def write_once(send: Callable[[], T], find: Callable[[], T | None], check: str) 
         try:
             return WriteResult(send(), confirmed=False)
         except (AnswerLost, GitLabRefusal, Unreachable) as failure:
-            if not _is_lost(failure):
-                if lost and isinstance(failure, GitLabRefusal) and (found := _found(find, failure, check)) is not None:
-                    return WriteResult(found, confirmed=True)  # refused because the lost one had taken effect
-                if not _did_nothing(failure):
+            if not _may_have_taken_effect(failure):
+                # After a lost response, GitLab may refuse the repetition because the first request took effect.
+                if (
+                    lost
+                    and isinstance(failure, GitLabRefusal)
+                    and (existing := _look_up(find, failure, check)) is not None
+                ):
+                    return WriteResult(existing, confirmed=True)
+                if not _may_be_sent_again(failure):
                     raise
                 _wait(failure, attempt, lost, check)
                 continue
             lost = True
-            if (found := _found(find, failure, check)) is not None:
-                return WriteResult(found, confirmed=True)
+            if (existing := _look_up(find, failure, check)) is not None:
+                return WriteResult(existing, confirmed=True)
             _wait(failure, attempt, lost, check)
-            # What was slow to take effect may be there by now.
-            if (found := _found(find, failure, check)) is not None:
-                return WriteResult(found, confirmed=True)
+            # A slow write may have taken effect during the wait.
+            if (existing := _look_up(find, failure, check)) is not None:
+                return WriteResult(existing, confirmed=True)
 
 
-def _is_lost(failure: Failure) -> bool:
-    """Whether the write may have taken effect: no answer, or a gateway's answer instead of GitLab's."""
-    return isinstance(failure, AnswerLost) or (isinstance(failure, GitLabRefusal) and failure.status in GATEWAY)
+def _may_have_taken_effect(failure: Failure) -> bool:
+    """Whether the write may have taken effect: no response came, or that of a proxy instead of GitLab's."""
+    return isinstance(failure, AnswerLost) or (
+        isinstance(failure, GitLabRefusal) and failure.status in GATEWAY_STATUSES
+    )
 
 
-def _did_nothing(failure: Failure) -> bool:
-    """Whether the write surely took no effect and may be sent again: too many requests, or it never got there."""
+def _may_be_sent_again(failure: Failure) -> bool:
+    """Whether a write that took no effect may be sent again: too many requests, or it did not reach GitLab."""
     if isinstance(failure, GitLabRefusal):
         return failure.status == TOO_MANY_REQUESTS
-    return isinstance(failure, Unreachable) and failure.passing
+    return isinstance(failure, Unreachable) and failure.transient
 
 
-def _found(find: Callable[[], T | None], failure: Failure, check: str) -> T | None:
+def _look_up(find: Callable[[], T | None], failure: Failure, check: str) -> T | None:
     try:
         return find()
-    except Failure as blind:
-        raise _unknown(failure, check) from blind
+    except Failure as look_up_failure:
+        raise _outcome_unknown(failure, check) from look_up_failure
 
 
 def _wait(failure: Failure, attempt: int, lost: bool, check: str) -> None:
-    asked = failure.retry_after if isinstance(failure, GitLabRefusal) else None
+    seconds = failure.retry_after if isinstance(failure, GitLabRefusal) else None
     try:
-        pause(current_call.get(), attempt, asked, failure)
-    except Failure as ended:
+        pause(current_call.get(), attempt, seconds, failure)
+    except Failure as last_failure:
         if lost:
-            raise _unknown(failure, check) from ended
+            raise _outcome_unknown(failure, check) from last_failure
         raise
 
 
-def _unknown(failure: Failure, check: str) -> AnswerLost:
+def _outcome_unknown(failure: Failure, check: str) -> AnswerLost:
     return AnswerLost(f"{failure} {NOT_KNOWN} {check}")
 
 
-# An agent that goes round in a circle makes the same thing again; after this long, in seconds, it is meant anew.
-SAME_SECONDS = 600.0
-# GitLab's clock is read from its answers, which show whole seconds.
-CLOCK_SECONDS = 2.0
-
-
-@dataclass
-class _Made:
-    """What became of a thing: `at` is when its call began, on the monotonic clock; `made` is empty while not known."""
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    at: float = 0.0
-    made: Entity = field(default_factory=lambda: Entity(None))
-
-
-class Deduplicator:
-    """What was made lately, by a key that says what it is. Calls come from many threads at once."""
-
-    def __init__(self) -> None:
-        self._made: dict[Hashable, _Made] = {}
-        self._lock = threading.Lock()
-
-    def create_once(
-        self, key: Hashable, send: Callable[[], Entity], find: Callable[[float], Entity | None], check: str
-    ) -> tuple[WriteResult[Entity], bool]:
-        """Make a thing, and say whether it was there before. `find` looks for one made since a monotonic time.
-
-        Raises AnswerLost, with `check`, when what became of it cannot be known.
-        """
-        with self._lock:
-            self._forget()
-            known = self._made.setdefault(key, _Made())
-        with known.lock:  # the same twice at once waits for the first
-            if known.at and known.made:
-                return WriteResult(known.made, confirmed=False), True
-            began = known.at or current_call.get().began
-            if known.at and (found := find(began)):  # an earlier call lost its answer
-                known.made = found
-                return WriteResult(found, confirmed=True), True
-            try:
-                written = write_once(send, lambda: find(began), check)
-            except AnswerLost:
-                known.at = began
-                raise
-            known.at, known.made = began, written.result
-        return written, False
-
-    def _forget(self) -> None:
-        old = time.monotonic() - SAME_SECONDS
-        for key in [key for key, known in self._made.items() if known.at and known.at < old]:
-            del self._made[key]
-
-
-def is_made_since(thing: Entity, began: float, page: Page) -> bool:
-    """Whether a thing on a page of GitLab's was made since `began`, a time on the monotonic clock."""
+def is_made_since(created: Entity, began: float, page: Page) -> bool:
+    """Whether an object on a page of a list was created since `began`, a monotonic time."""
     since = page.at - (time.monotonic() - began) - CLOCK_SECONDS
     try:
-        return datetime.fromisoformat(thing.text("created_at")).timestamp() >= since
+        return datetime.fromisoformat(created.text("created_at")).timestamp() >= since
     except ValueError:
         return False
 
 
 def is_same_text(one: str, other: str) -> bool:
-    """Whether two texts are the same to GitLab, which cuts the blanks at their ends."""
-    return as_kept(one) == as_kept(other)
+    """Whether GitLab would store two texts alike: it removes white space at both ends."""
+    return as_stored(one) == as_stored(other)
 
 
-def as_kept(text: str) -> str:
-    """A text as GitLab keeps it."""
+def as_stored(text: str) -> str:
+    """A text in the form in which GitLab stores it."""
     return text.replace("\r\n", "\n").strip()

@@ -1,4 +1,4 @@
-"""Which credential this run has and what it can do: asked of GitLab at first need, and each thing once."""
+"""The credential of this run, its user and their permissions: requested from GitLab when needed, and cached."""
 
 import threading
 from collections.abc import Callable
@@ -19,12 +19,12 @@ ROLES = {
     50: "Owner",
 }
 
-# The classic scope that writes, and the mark of a token whose permissions are listed one by one.
+# The scope that allows writes, and the one of a fine-grained token, whose permissions are listed one by one.
 WRITING_SCOPES = {"api", "granular"}
 
 
 class Reader(Protocol):
-    """What can read from GitLab: the client, as far as the identity and the explanations of errors need it."""
+    """The part of the GitLab client that the identity and the context of errors need."""
 
     @property
     def settings(self) -> Settings:
@@ -39,7 +39,7 @@ class Reader(Protocol):
 
 
 class Identity:
-    """Who this run is to GitLab. What GitLab does not tell is empty, and never a failure."""
+    """The user and the credential of this run. What GitLab does not answer is empty, and never raises a Failure."""
 
     def __init__(self, gitlab: Reader) -> None:
         self._gitlab = gitlab
@@ -48,28 +48,31 @@ class Identity:
 
     @property
     def token(self) -> Entity:
-        """What GitLab says of an access token: scopes, expires_at, name."""
+        """The access token as GitLab describes it: scopes, expires_at, name."""
         return self._ask("token", lambda: self._gitlab.get("/personal_access_tokens/self"))
 
     @property
     def scopes(self) -> list[str]:
-        """The scopes of an access token."""
+        """The scopes of an access token; [] for another kind of credential."""
         return self.token.texts("scopes") if self._gitlab.settings.credential.kind == "access token" else []
 
     @property
     def job(self) -> Entity:
-        """The job whose token this is."""
+        """The CI job to which the job token belongs."""
         return self._ask("job", lambda: self._gitlab.get("/job"))
 
     @property
     def user(self) -> Entity:
-        """Whom the credential belongs to; a job acts as the user who started its pipeline."""
+        """The user to whom the credential belongs; a job acts as the user who started its pipeline."""
         if self._gitlab.settings.credential.kind == "job token":
             return self.job.entity("user")
         return self._ask("user", lambda: self._gitlab.user)
 
     def role(self, project: str) -> str:
-        """The user's role in the project at the API path `project`, such as Developer; "none" for who is no member."""
+        """The user's role in the project at the API path `project`, such as Developer.
+
+        "none" for a user who is not a member; "" where it is not known, and always with a job token.
+        """
         user = self.user.number("id")
         if not user or self._gitlab.settings.credential.kind == "job token":
             return ""
@@ -78,7 +81,7 @@ class Identity:
         return ROLES.get(member.number("access_level"), "none" if member.text("refused") == "404" else "")
 
     def pushes(self) -> bool:
-        """Whether this run writes to repositories by git: it has a job token, and nothing that may write over REST."""
+        """Whether this run writes to repositories by git: it has a job token, and no token that may write over REST."""
         settings = self._gitlab.settings
         if settings.push_token is None or settings.credential.kind == "flow token":
             return False
@@ -95,5 +98,5 @@ class Identity:
                 except GitLabRefusal as refused:
                     self._known[name] = Entity({"refused": refused.status})
                 except Failure:
-                    return Entity(None)  # no answer is no knowledge: asked again next time
+                    return Entity(None)  # no response: the next call asks again
             return self._known[name]

@@ -18,10 +18,10 @@ NO_MILESTONE = 0  # https://docs.gitlab.com/api/issues/#update-an-issue
 
 
 @dataclass(frozen=True)
-class Fields:
-    """What an issue is to have. None leaves a thing as it is; "" takes a milestone or a due date away.
+class IssueFields:
+    """Attributes of an issue to set. None leaves one as it is; "" removes the milestone or the due date.
 
-    `labels` are added to those that are there; assignees replace who is there.
+    `labels` are added to the existing ones; assignees replace the existing ones.
     """
 
     title: str | None = None
@@ -35,21 +35,21 @@ class Fields:
     confidential: bool | None = None
 
     def __bool__(self) -> bool:
-        return self != Fields()
+        return self != IssueFields()
 
 
 class Issues:
-    """The issues that this run creates. Calls come from many threads at once."""
+    """The issues that this run creates. Thread-safe."""
 
     def __init__(self, gitlab: GitLab) -> None:
         self._gitlab = gitlab
         self._deduplicator = Deduplicator()
 
-    def create(self, project: Project, fields: Fields) -> tuple[WriteResult[Entity], list[str], bool]:
-        """Create an issue: it, which fields it has not as they were asked for, and whether it was there before.
+    def create(self, project: Project, fields: IssueFields) -> tuple[WriteResult[Entity], list[str], bool]:
+        """Create an issue. Returns it, the fields that GitLab did not set, and whether the issue existed already.
 
-        The same title and description again within ten minutes are answered with the first issue, whatever else is
-        given.
+        A repetition with the same title and description within ten minutes returns the first issue, whatever the other
+        fields are.
         """
         body = _body(project, fields, "labels")
         title, description = str(body["title"]), fields.description or ""
@@ -57,16 +57,16 @@ class Issues:
         send = partial(self._gitlab.post, issues, body)
         find = partial(self._find, issues, title, description)
         check = "Look with list_issues whether it is there before creating it again."
-        # A project has a path and an id.
+        # full_path, since a project can be named by its path or its id.
         key = (project.full_path.lower(), title, description)
-        written, again = self._deduplicator.create_once(key, send, find, check)
-        lacking = _not_taken(self._gitlab, written.result, body)
-        if again and lacking:  # unless it was changed since
-            lacking = _not_taken(self._gitlab, self._gitlab.get(f"{issues}/{written.result.number('iid')}"), body)
-        return written, lacking, again
+        written, existed = self._deduplicator.create_once(key, send, find, check)
+        ignored = _ignored(self._gitlab, written.result, body)
+        if existed and ignored:  # it may have been changed since
+            ignored = _ignored(self._gitlab, self._gitlab.get(f"{issues}/{written.result.number('iid')}"), body)
+        return written, ignored, existed
 
     def _find(self, issues: str, title: str, description: str, began: float) -> Entity | None:
-        """An issue of this user with these texts that was made since `began`."""
+        """An issue of this user with these texts that was created since the monotonic time `began`."""
         query = {"scope": "created_by_me", "order_by": "created_at", "sort": "desc"}
         page = self._gitlab.page(issues, 1, 50, **query)
         for issue in page.rows:
@@ -77,22 +77,22 @@ class Issues:
         return None
 
 
-def update_issue(target: Noteable, fields: Fields) -> tuple[WriteResult[Entity], list[str]]:
-    """Change an issue: it, and which fields GitLab did not take."""
+def update_issue(target: Noteable, fields: IssueFields) -> tuple[WriteResult[Entity], list[str]]:
+    """Change an issue. Returns it, and the fields that GitLab did not set."""
     gitlab = target.project.gitlab
     body = _body(target.project, fields, "add_labels")
 
     def find() -> Entity | None:
         now = gitlab.get(target.path)
-        return None if _not_taken(gitlab, now, body) else now
+        return None if _ignored(gitlab, now, body) else now
 
-    # The same change a second time changes nothing more, so the look-up only has to say whether the first one happened.
+    # Repeating the same change has no further effect, so that the look-up only compares the current state.
     written = write_once(partial(gitlab.put, target.path, body), find, "Look with get_issue.")
-    return written, _not_taken(gitlab, written.result, body)
+    return written, _ignored(gitlab, written.result, body)
 
 
-def _body(project: Project, fields: Fields, labels: str) -> dict[str, object]:
-    """The request that gives an issue these fields; `labels` is how it calls labels to add."""
+def _body(project: Project, fields: IssueFields, labels: str) -> dict[str, object]:
+    """The body of the request that sets these fields; `labels` is its name for the labels to add."""
     _check_labels(fields)
     gitlab = project.gitlab
     assignees = gitlab.start(user_ids, project, fields.assignees or ())
@@ -113,8 +113,8 @@ def _body(project: Project, fields: Fields, labels: str) -> dict[str, object]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def _check_labels(fields: Fields) -> None:
-    """Raise InvalidArgument for labels that cannot all be had: GitLab would drop one of them in silence."""
+def _check_labels(fields: IssueFields) -> None:
+    """Raise InvalidArgument for labels that exclude each other: GitLab would drop one of them silently."""
     removed = {label.lower() for label in fields.remove_labels}
     if both := [label for label in fields.labels if label.lower() in removed]:
         raise InvalidArgument(f'"{one_line(both[0], 60)}" is in add_labels and in remove_labels: leave it out of one.')
@@ -123,7 +123,9 @@ def _check_labels(fields: Fields) -> None:
         scope = label.lower().rpartition("::")[0]
         if scope and scopes.setdefault(scope, label).lower() != label.lower():
             first, second = one_line(scopes[scope], 60), one_line(label, 60)
-            raise InvalidArgument(f'"{first}" and "{second}" are of one scope, of which an issue has one: give one.')
+            raise InvalidArgument(
+                f'"{first}" and "{second}" have the same scope, so an issue can have only one of them.'
+            )
 
 
 def _title(title: str | None) -> str | None:
@@ -137,22 +139,22 @@ def _title(title: str | None) -> str | None:
 
 
 def _milestone_id(project: Project, title: str) -> int:
-    """The id of the milestone of this title: the project's own, else that of a group above it.
+    """The id of the milestone with this title: the project's own, otherwise that of a group above it.
 
-    Raises InvalidArgument where there is none, and where several groups have one.
+    Raises InvalidArgument where no milestone has the title, and where several groups have one.
     """
     if not title:
         return NO_MILESTONE
     title = title.strip()
     gitlab, path = project.gitlab, f"{project.path}/milestones"
     rows = gitlab.page(path, title=title, include_ancestors="true").rows
-    found = [milestone for milestone in rows if milestone.text("title") == title]
-    found = [milestone for milestone in found if milestone.number("project_id")] or found
-    if len(found) == 1:
-        return found[0].number("id")
-    if found:
+    matches = [milestone for milestone in rows if milestone.text("title") == title]
+    matches = [milestone for milestone in matches if milestone.number("project_id")] or matches
+    if len(matches) == 1:
+        return matches[0].number("id")
+    if matches:
         raise InvalidArgument(
-            f'{len(found)} groups above the project have a milestone "{one_line(title, 60)}": its title does not tell'
+            f'{len(matches)} groups above the project have a milestone "{one_line(title, 60)}": its title does not tell'
             " which, so leave milestone out."
         )
     others = gitlab.page(path, 1, 20, state="active", include_ancestors="true").rows
@@ -160,9 +162,9 @@ def _milestone_id(project: Project, title: str) -> int:
     raise InvalidArgument(f'There is no milestone "{one_line(title, 60)}" here. Open ones: {named}.')
 
 
-def _not_taken(gitlab: GitLab, now: Entity, body: Mapping[str, object]) -> list[str]:
-    """The fields of a request that the issue has not: GitLab drops in silence what a user may not set."""
-    has = {label.lower() for label in now.texts("labels")}
+def _ignored(gitlab: GitLab, now: Entity, body: Mapping[str, object]) -> list[str]:
+    """The fields of a request that the issue does not have: GitLab silently ignores those that a user may not set."""
+    existing = {label.lower() for label in now.texts("labels")}
 
     def listed(name: str) -> set[str]:
         return {label.strip().lower() for label in str(body.get(name, "")).split(",")} - {""}
@@ -170,19 +172,19 @@ def _not_taken(gitlab: GitLab, now: Entity, body: Mapping[str, object]) -> list[
     def sent(name: str) -> str:
         return gitlab.outgoing(str(body.get(name, "")))
 
-    so = {
+    is_set = {
         "title": is_same_text(now.text("title"), sent("title")),
         "description": is_same_text(now.text("description"), sent("description")),
         "state_event": now.text("state") == {"close": "closed"}.get(str(body.get("state_event")), "opened"),
-        "labels": listed("labels") <= has,
-        "add_labels": listed("add_labels") <= has,
-        "remove_labels": not listed("remove_labels") & has,
+        "labels": listed("labels") <= existing,
+        "add_labels": listed("add_labels") <= existing,
+        "remove_labels": not listed("remove_labels") & existing,
         "assignee_ids": {user.number("id") for user in now.entities("assignees")} == _ids(body.get("assignee_ids")),
         "milestone_id": now.number("milestone", "id") == body.get("milestone_id"),
         "due_date": now.text("due_date") == body.get("due_date"),
         "confidential": now.flag("confidential") == body.get("confidential"),
     }
-    return [name for name in body if not so[name]]
+    return [name for name in body if not is_set[name]]
 
 
 def _ids(value: object) -> set[int]:

@@ -1,8 +1,8 @@
-"""What GitLab lets a job token do over REST: a list of reads; everywhere else it takes the token for none at all.
+"""The requests of the REST API on which GitLab accepts a job token: a list of reads. It ignores the token elsewhere.
 
 https://docs.gitlab.com/ci/jobs/fine_grained_permissions/ and the routes with `job_token_allowed` in GitLab's lib/api.
-A route that is not listed answers a job token as it answers nobody: 401, 404, or what a public project shows to
-anyone. So such a request is not sent, and nothing that an anonymous visitor sees is taken for the whole.
+A route that is not listed answers a job token like an anonymous visitor: with 401, 404, or what a public project shows
+to everybody. Such a request is therefore not sent, so that a partial list is never taken for the full one.
 """
 
 import re
@@ -49,13 +49,13 @@ _NOUNS = (
 FLOOR = "18.5"
 
 
-def takes(method: str, path: str) -> bool:
-    """Whether GitLab knows a job token on this request; `path` is below /api/v4, as it is sent."""
+def accepts(method: str, path: str) -> bool:
+    """Whether GitLab accepts a job token on this request; `path` is below /api/v4, URL-encoded."""
     return method in READS and _PATHS.fullmatch(path.partition("?")[0]) is not None
 
 
-def not_taken(method: str, path: str) -> JobTokenNotAccepted:
-    """The failure for a request on which GitLab knows no job token."""
+def not_accepted(method: str, path: str) -> JobTokenNotAccepted:
+    """The exception for a request on which GitLab accepts no job token."""
     noun = next((noun for pattern, noun in _NOUNS if re.search(pattern, path)), "this")
     verb = "read" if method in READS else "write"
     scope = "read_api" if method in READS else "api"

@@ -1,4 +1,4 @@
-"""Opening and changing merge requests."""
+"""Merge requests: opening and changing one, and an overview of what belongs to one."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -17,11 +17,12 @@ from gitlab_mcp.safety.escape import TEXT_FIELDS
 DRAFT = re.compile(r"^\s*(?:(?:\[draft\]|\(draft\)|draft:)\s*)+", re.IGNORECASE)
 
 TITLE_CHARACTERS = 255
+OVERVIEW_FILES = 30
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a new merge request should have. None leaves GitLab's own default."""
+class NewMergeRequest:
+    """The attributes of a new merge request. None stands for GitLab's default."""
 
     title: str
     description: str = ""
@@ -35,7 +36,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Update:
-    """What to change of a merge request. None leaves a thing as it is; assignees and reviewers replace who is there."""
+    """Changes to a merge request. None leaves an attribute as it is; assignees and reviewers replace the old ones."""
 
     title: str | None = None
     description: str | None = None
@@ -53,20 +54,33 @@ class Update:
         return self != Update()
 
 
-def open_merge_request(project: Project, source: str, target: str, wanted: Wanted) -> tuple[WriteResult[Entity], bool]:
-    """The merge request from `source` to `target`, and whether it is new: one that is open already stays as it is.
+@dataclass(frozen=True)
+class Overview:
+    """The issues that a merge request closes, its approvals, its reviewers with their states, and its first files."""
 
-    Raises Refused when the source has no commits of its own, InvalidArgument for a user who is no member.
+    closes: list[Entity] = field(default_factory=list)
+    approvals: Entity = field(default_factory=lambda: Entity(None))
+    reviewers: list[Entity] = field(default_factory=list)
+    files: list[ChangedFile] = field(default_factory=list)
+
+
+def open_merge_request(
+    project: Project, source: str, target: str, wanted: NewMergeRequest
+) -> tuple[WriteResult[Entity], bool]:
+    """Open a merge request from `source` to `target`, and return it and whether it is new.
+
+    One that is already open is returned as it is. Raises Refused when the source has no commits of its own,
+    InvalidArgument for a user who is not a member of the project.
     """
     if source == target:
         raise InvalidArgument(f"source_branch and target_branch are both {source}: commit to another branch first.")
     gitlab = project.gitlab
-    already = gitlab.start(_open_one, project, source, target)
+    already_open = gitlab.start(_find_open, project, source, target)
     has_commits = gitlab.start(_has_commits, project, target, source)
     assignees = gitlab.start(user_ids, project, wanted.assignees)
     reviewers = gitlab.start(user_ids, project, wanted.reviewers)
-    if found := already.result():
-        return WriteResult(found, confirmed=False), False
+    if existing := already_open.result():
+        return WriteResult(existing, confirmed=False), False
     if not has_commits.result():
         raise Refused(f"{source} has no commits that {target} lacks.")
     body: dict[str, object] = {
@@ -80,15 +94,15 @@ def open_merge_request(project: Project, source: str, target: str, wanted: Wante
         "remove_source_branch": wanted.remove_source_branch,
         "squash": wanted.squash,
     }
-    given = {name: value for name, value in body.items() if value is not None}
-    send = partial(gitlab.post, f"{project.path}/merge_requests", given)
+    attributes = {name: value for name, value in body.items() if value is not None}
+    send = partial(gitlab.post, f"{project.path}/merge_requests", attributes)
     try:
         check = "Look with list_merge_requests before opening it again."
-        return write_once(send, partial(_open_one, project, source, target), check), True
+        return write_once(send, partial(_find_open, project, source, target), check), True
     except Conflict:
-        # Somebody opened it since the look-up.
-        if found := _open_one(project, source, target):
-            return WriteResult(found, confirmed=False), False
+        # Somebody opened one since the look-up.
+        if existing := _find_open(project, source, target):
+            return WriteResult(existing, confirmed=False), False
         raise
 
 
@@ -110,13 +124,16 @@ def update_merge_request(target: Noteable, update: Update) -> WriteResult[Entity
     changes = {name: value for name, value in body.items() if value is not None}
     if update.title is not None or update.draft is not None:
         changes["title"] = new_title(update, partial(gitlab.get, target.path))
-    # The same change a second time changes nothing more, so the look-up only has to say whether the first one happened.
-    find = partial(_changed, gitlab, target.path, changes)
+    # Repeating the same change has no further effect, so that the look-up only compares the current state.
+    find = partial(_if_changed, gitlab, target.path, changes)
     return write_once(partial(gitlab.put, target.path, changes), find, "Look with get_merge_request.")
 
 
 def new_title(update: Update, now: Callable[[], Entity]) -> str:
-    """The title after `update`. GitLab keeps draft in the title, so `now` is asked when only one of both changes."""
+    """The title after `update`. GitLab stores draft as a prefix of the title.
+
+    `now` returns the current merge request, which is needed where only one of title and draft changes.
+    """
     if update.title is None:
         return titled(now().text("title"), update.draft)
     draft = update.draft
@@ -125,16 +142,16 @@ def new_title(update: Update, now: Callable[[], Entity]) -> str:
     return titled(update.title, draft)
 
 
-def _changed(gitlab: GitLab, path: str, changes: Mapping[str, object]) -> Entity | None:
-    """The merge request, if it already is as the changes would make it."""
+def _if_changed(gitlab: GitLab, path: str, changes: Mapping[str, object]) -> Entity | None:
+    """The merge request if it already has the changes, otherwise None."""
     now = gitlab.get(path)
     labels = set(now.texts("labels"))
-    so: dict[str, object] = {
+    current: dict[str, object] = {
         "title": now.text("title"),
         "description": now.text("description").strip(),
         "target_branch": now.text("target_branch"),
         "state_event": "close" if now.text("state") == "closed" else "reopen",
-        "add_labels": ",".join(each for each in str(changes.get("add_labels")).split(",") if each in labels),
+        "add_labels": ",".join(label for label in str(changes.get("add_labels")).split(",") if label in labels),
         "remove_labels": ",".join(
             label for label in str(changes.get("remove_labels")).split(",") if label not in labels
         ),
@@ -147,11 +164,11 @@ def _changed(gitlab: GitLab, path: str, changes: Mapping[str, object]) -> Entity
         name: gitlab.outgoing(value).strip() if name in TEXT_FIELDS and isinstance(value, str) else value
         for name, value in changes.items()
     }
-    return now if all(so[name] == value for name, value in sent.items()) else None
+    return now if all(current[name] == value for name, value in sent.items()) else None
 
 
 def titled(title: str, draft: bool | None) -> str:
-    """The title with or without GitLab's mark for a draft. Raises InvalidArgument for one that GitLab refuses."""
+    """The title with or without the prefix "Draft: ". Raises InvalidArgument for a title that GitLab refuses."""
     bare = DRAFT.sub("", title).strip()
     if draft is None:
         draft = bool(DRAFT.match(title))
@@ -164,7 +181,7 @@ def titled(title: str, draft: bool | None) -> str:
 
 
 def user_ids(project: Project, usernames: Sequence[str]) -> list[int]:
-    """The ids of members by username. Raises InvalidArgument that names who is no member."""
+    """The ids of members by username. Raises InvalidArgument that names a user who is not a member."""
     return project.gitlab.together([partial(_user_id, project, username) for username in usernames])
 
 
@@ -175,37 +192,29 @@ def _user_id(project: Project, username: str) -> int:
     raise InvalidArgument(f"There is no member @{username} in this project: give the username of a member.")
 
 
-def _open_one(project: Project, source: str, target: str) -> Entity | None:
+def _find_open(project: Project, source: str, target: str) -> Entity | None:
+    """The open merge request between two branches of the project, without those from forks."""
     query = {"state": "opened", "source_branch": source, "target_branch": target}
-    found = project.gitlab.page(f"{project.path}/merge_requests", 1, 20, **query)
-    own = [each for each in found.rows if each.number("source_project_id") == each.number("target_project_id")]
-    return own[0] if own else None
+    for row in project.gitlab.page(f"{project.path}/merge_requests", 1, 20, **query).rows:
+        if row.number("source_project_id") == row.number("target_project_id"):
+            return row
+    return None
 
 
 def _has_commits(project: Project, target: str, source: str) -> bool:
-    """GitLab opens an empty merge request without complaint; a revision range is what its list of commits takes."""
+    """Whether `source` has commits that `target` lacks: GitLab opens a merge request without commits too.
+
+    GitLab's list of commits accepts a revision range as ref_name.
+    """
     try:
         path = f"{project.path}/repository/commits"
         return bool(project.gitlab.page(path, 1, 1, ref_name=f"{target}..{source}").rows)
     except NotFound:
-        return True  # a branch is missing: GitLab's own answer to the write says which
-
-
-OVERVIEW_FILES = 30
-
-
-@dataclass(frozen=True)
-class Overview:
-    """The issues that a merge request closes, who approved it, its reviewers with their states, its first files."""
-
-    closes: list[Entity] = field(default_factory=list)
-    approvals: Entity = field(default_factory=lambda: Entity(None))
-    reviewers: list[Entity] = field(default_factory=list)
-    files: list[ChangedFile] = field(default_factory=list)
+        return True  # a branch is missing: GitLab's response to the write says which
 
 
 def overview(target: Noteable) -> Overview:
-    """All of it, asked at the same time; empty where GitLab refuses."""
+    """The overview of a merge request, with parallel requests; a part that GitLab refuses is empty."""
     gitlab = target.project.gitlab
     closes = gitlab.start(gitlab.every_readable, f"{target.path}/closes_issues")
     reviewers = gitlab.start(gitlab.every_readable, f"{target.path}/reviewers")

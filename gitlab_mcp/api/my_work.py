@@ -1,4 +1,4 @@
-"""What a person at a desk has before them, across projects."""
+"""A person's own work across projects: reviews, merge requests, issues and failed pipelines."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.errors import Failure, GitLabRefusal
 from gitlab_mcp.safety.sanitize import one_line
 
-ITEMS_PER_LIST = 20  # of each kind
-PROJECTS = 12  # whose pipelines are looked at, at most
+ITEMS_PER_LIST = 20
+MAX_PROJECTS = 12  # whose pipelines are read
 SUGGESTED_PROJECTS = 5
 
 
 @dataclass(frozen=True)
 class Work:
-    """What awaits a user: merge requests to review, merge requests and issues of their own, failed pipelines.
+    """A user's open work: merge requests to review, their own merge requests, their issues, their failed pipelines.
 
-    `looked_at` is the projects whose pipelines were looked at.
+    `looked_at` are the paths of the projects whose pipelines were read.
     """
 
     username: str
@@ -30,34 +30,34 @@ class Work:
 
 
 def my_work(gitlab: GitLab) -> Work:
-    """The open work of the credential's user, the latest first."""
+    """The open work of the credential's user, latest first."""
     query = {"state": "opened", "order_by": "updated_at"}
     merge_requests, issues = "/merge_requests", "/issues"
     own = gitlab.start(gitlab.page, merge_requests, 1, ITEMS_PER_LIST, scope="created_by_me", **query)
     assigned = gitlab.start(gitlab.page, issues, 1, ITEMS_PER_LIST, scope="assigned_to_me", **query)
-    recent = gitlab.start(projects, gitlab, "", 1, PROJECTS, mine=True)
+    recent = gitlab.start(projects, gitlab, "", 1, MAX_PROJECTS, mine=True)
     me = gitlab.user.text("username")
     reviews = gitlab.start(gitlab.page, merge_requests, 1, ITEMS_PER_LIST, scope="all", reviewer_username=me, **query)
     paths = _projects(gitlab, own.result().rows, recent.result().rows)
-    failed = gitlab.together(partial(_failed, gitlab, number, me) for number in paths)
-    asked = zip(paths.values(), failed, strict=True)
-    looked_at = {path: found for path, found in asked if found is not None}
-    pipelines = [pipeline for found in looked_at.values() for pipeline in found]
+    results = gitlab.together(partial(_failed_pipelines, gitlab, number, me) for number in paths)
+    looked_at = {path: failed for path, failed in zip(paths.values(), results, strict=True) if failed is not None}
+    pipelines = [pipeline for failed in looked_at.values() for pipeline in failed]
     return Work(me, reviews.result(), own.result(), assigned.result(), pipelines, list(looked_at))
 
 
 def _projects(gitlab: GitLab, merge_requests: Iterable[Entity], recent: Iterable[Entity]) -> Mapping[str, str]:
-    """The paths, by their ids, of the projects whose pipelines are looked at: the run's own, those of open merge
-    requests, those with the latest activity.
+    """The projects whose pipelines are read, as paths by id.
+
+    They are the run's own project, those of open merge requests, and those with the latest activity, in this order.
     """
     paths = {row.text("id"): row.text("path_with_namespace") for row in recent}
     sources = [row.text("source_project_id") for row in merge_requests]
     ids = dict.fromkeys(filter(None, [_own_project(gitlab, paths), *sources, *paths]))
-    return {number: paths.get(number) or f"project {number}" for number in list(ids)[:PROJECTS]}
+    return {number: paths.get(number) or f"project {number}" for number in list(ids)[:MAX_PROJECTS]}
 
 
 def _own_project(gitlab: GitLab, paths: Mapping[str, str]) -> str:
-    """The id of the run's own project; "" where there is none, or not for this user."""
+    """The id of the run's own project; "" where it has none, or this user may not read it."""
     name = gitlab.settings.project
     if not name or name.isdecimal():
         return name
@@ -69,10 +69,10 @@ def _own_project(gitlab: GitLab, paths: Mapping[str, str]) -> str:
         return ""
 
 
-def _failed(gitlab: GitLab, project: str, username: str) -> list[Entity] | None:
-    """The pipelines of a user that failed and that no newer one of the same branch or merge request made good.
+def _failed_pipelines(gitlab: GitLab, project: str, username: str) -> list[Entity] | None:
+    """The user's newest pipeline of each ref (a branch or merge request), where it failed.
 
-    None where there are no pipelines, or not for this user.
+    None where GitLab refuses: the project has no CI/CD, or this user may not read its pipelines.
     """
     try:
         newest_first = gitlab.page(f"/projects/{segment(project)}/pipelines", 1, 50, username=username).rows
@@ -84,21 +84,24 @@ def _failed(gitlab: GitLab, project: str, username: str) -> list[Entity] | None:
     return [pipeline for pipeline in by_ref.values() if pipeline.text("status") == "failed"]
 
 
-def no_project(gitlab: GitLab) -> str:
-    """What to say where a call names no project and the run has none: at a desk, which ones there are."""
-    said = "This run has no project of its own: give project, such as"
+def no_project_message(gitlab: GitLab) -> str:
+    """The error text for a call without a project in a run that has none; locally, it names the latest projects."""
+    text = "This run has no project of its own: give project, such as"
     try:
         recent = projects(gitlab, "", 1, SUGGESTED_PROJECTS, mine=True).rows
-    except Failure:  # in a job, or GitLab does not answer: then nothing is named
+    except Failure:  # in a CI job, or when GitLab does not answer, no project is named
         recent = []
     names = [one_line(project.text("path_with_namespace"), 100) for project in recent]
     if not names:
-        return f'{said} "group/app".'
-    return f'{said} "{names[0]}". Yours, the latest first: {", ".join(names)}. list_projects finds others.'
+        return f'{text} "group/app".'
+    return f'{text} "{names[0]}". Yours, the latest first: {", ".join(names)}. list_projects finds others.'
 
 
 def projects(gitlab: GitLab, search: str, page: int, per_page: int, *, mine: bool) -> Page:
-    """A page of projects, those with the latest activity first."""
+    """A page of projects whose path or name matches `search` ("" for all), latest activity first.
+
+    `mine` restricts it to projects of which the user is a member.
+    """
     query = {"search": search, "search_namespaces": "true" if search else None, "simple": "true"}
     query |= {"membership": "true" if mine else None, "archived": "false"}
     return gitlab.page("/projects", page, per_page, order_by="last_activity_at", **query)

@@ -1,4 +1,4 @@
-"""Posting notes, each once."""
+"""Posting and changing notes: comments on issues and merge requests."""
 
 import re
 from functools import partial
@@ -8,29 +8,31 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import Deduplicator, WriteResult, is_made_since, is_same_text, write_once
 from gitlab_mcp.errors import InvalidArgument, Partial, Refused
 
-HOW_TO_CHECK_NOTE = "Look with get_issue or get_merge_request whether it is there before posting it again."
+HOW_TO_CHECK_NOTE = "Look with get_issue or get_merge_request whether it exists before posting it again."
 
 
 class Notes:
-    """The notes that this run posts. Calls come from many threads at once."""
+    """The notes that this run posts. Thread-safe."""
 
     def __init__(self, gitlab: GitLab) -> None:
         self._gitlab = gitlab
         self._deduplicator = Deduplicator()
 
     def post(self, noteable: str, body: str, thread: str, *, internal: bool) -> tuple[WriteResult[Entity], bool]:
-        """Post a note at the API path `noteable`, in the discussion `thread` if given; and whether it was there before.
+        """Post a note at the API path `noteable`, in the discussion `thread` unless that is "".
 
-        The same words in the same place again within ten minutes are answered with the first note.
+        Returns the note, and whether it existed already.
 
-        Raises AnswerLost when what became of it cannot be known, Partial when GitLab executed a quick action in it.
+        A repetition of the same text in the same place within ten minutes returns the first note.
+
+        Raises AnswerLost when it is not known whether it was posted, Partial when GitLab executed a quick action in it.
         """
         send = partial(self._send, noteable, body, thread, internal)
         find = partial(self._find, noteable, body, thread)
-        written, again = self._deduplicator.create_once((noteable, thread, body), send, find, HOW_TO_CHECK_NOTE)
-        if not again:
-            alarm(written.result)
-        return written, again
+        written, existed = self._deduplicator.create_once((noteable, thread, body), send, find, HOW_TO_CHECK_NOTE)
+        if not existed:
+            check_no_quick_action(written.result)
+        return written, existed
 
     def _send(self, noteable: str, body: str, thread: str, internal: bool) -> Entity:
         if thread:
@@ -38,7 +40,7 @@ class Notes:
         return self._gitlab.post(f"{noteable}/notes", {"body": body, **({"internal": True} if internal else {})})
 
     def _find(self, noteable: str, body: str, thread: str, began: float) -> Entity | None:
-        """A note of this user with this body that was made since `began`."""
+        """A note of this user with this body that was created since the monotonic time `began`."""
         me = self._gitlab.user.number("id")
         page = self._gitlab.page(f"{noteable}/notes", 1, 100, sort="desc", order_by="created_at")
         allowed = self._thread_notes(noteable, thread) if thread else None
@@ -54,34 +56,34 @@ class Notes:
         return {note.number("id") for note in discussion.entities("notes")}
 
 
-def note_id(given: str) -> int:
-    """The id of a note by itself or in its URL. Raises InvalidArgument for anything else."""
-    if not (match := re.fullmatch(r"(?:\S*#)?(?:note_|n)?(\d{1,18})", given.strip())):
-        raise InvalidArgument(f'note is "{given}": give the id of a comment, such as 101, or its URL (…#note_101).')
+def note_id(text: str) -> int:
+    """The id of a note, from the id itself or from the note's URL. Raises InvalidArgument for anything else."""
+    if not (match := re.fullmatch(r"(?:\S*#)?(?:note_|n)?(\d{1,18})", text.strip())):
+        raise InvalidArgument(f'note is "{text}": give the id of a comment, such as 101, or its URL (…#note_101).')
     return int(match[1])
 
 
 def change_note(gitlab: GitLab, path: str, body: str) -> WriteResult[Entity]:
-    """Change the words of a note of this user's, at its API path. Raises Refused for what somebody else wrote."""
-    note, me = gitlab.start(gitlab.get, path), gitlab.user.number("id")
-    if note.result().flag("system") or note.result().number("author", "id") != me:
-        raise Refused("This comment is not by the user of this run, and only its author changes it: write a new one.")
+    """Change the text of a note at an API path. Raises Refused for a note that another user, or GitLab, wrote."""
+    old, me = gitlab.start(gitlab.get, path), gitlab.user.number("id")
+    if old.result().flag("system") or old.result().number("author", "id") != me:
+        raise Refused("This comment is not by the user of this run, and only its author can edit it: write a new one.")
 
     def find() -> Entity | None:
-        found = gitlab.get(path)
-        return found if is_same_text(found.text("body"), gitlab.outgoing(body)) else None
+        note = gitlab.get(path)
+        return note if is_same_text(note.text("body"), gitlab.outgoing(body)) else None
 
     written = write_once(partial(gitlab.put, path, {"body": body}), find, "Look with list_discussions.")
-    alarm(written.result)
+    check_no_quick_action(written.result)
     return written
 
 
-def alarm(note: Entity) -> None:
-    """GitLab executed a quick action, although none was to be live: somebody has to know."""
+def check_no_quick_action(note: Entity) -> None:
+    """Raise Partial when GitLab executed a quick action in a note, although `neutralize` should have prevented it."""
     executed = note.names("commands_changes")
     if executed or (not note.number("id") and note.texts("summary")):
-        told = "; ".join(note.texts("summary"))
+        summary = "; ".join(note.texts("summary"))
         raise Partial(
-            f"GitLab executed quick actions in this text: {', '.join(executed) or told}. {told}"
-            " That was not meant to happen: tell a maintainer, who can undo it."
+            f"GitLab executed quick actions in this text: {', '.join(executed) or summary}. {summary}"
+            " This should not have happened: tell a maintainer, who can undo it."
         )

@@ -1,4 +1,4 @@
-"""Pipelines: which one is meant, what is in it, and starting, repeating and ending it, each once."""
+"""Pipelines: finding the newest one of a ref or merge request, reading, starting and canceling one, retrying a job."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -13,20 +13,20 @@ from gitlab_mcp.api.idempotency import WriteResult, write_once
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.errors import AnswerLost, Conflict, GitLabRefusal, NotFound, Unreachable
 
-# What ended, or is about to, by a cancel.
+# The statuses of a pipeline that was canceled, or is about to be.
 CANCELED = ("canceling", "canceled")
 
-# Who may start a pipeline of a GitLab's project and ref: one call at a time.
-_STARTS: dict[tuple[str, str, str], threading.Lock] = {}
-_STARTING = threading.Lock()
+# One call at a time starts a pipeline of a ref: a lock by the URL of GitLab, the project and the ref.
+_START_LOCKS: dict[tuple[str, str, str], threading.Lock] = {}
+_START_LOCKS_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
 class PipelinePath:
-    """Where a pipeline is in the API: a merge request from another project has its pipelines there.
+    """A pipeline in the API. `project` is the API path of its project: that of a merge request from a fork is the fork.
 
-    `ahead` is the commit that its branch or merge request is at now and for which no pipeline ran; "" where there is
-    no such commit, or it is not known.
+    `ahead` is the newer commit of its branch or merge request for which no pipeline ran; "" where the pipeline is of
+    the newest commit, or that is not known.
     """
 
     project: str
@@ -40,50 +40,51 @@ class PipelinePath:
 
 @dataclass(frozen=True)
 class Report:
-    """A test report. `cases` is whether its cases are in it: they are not where it is too large to be read."""
+    """A test report. `cases` is whether it includes test cases, which are left out where they are too large to read."""
 
     report: Entity
     cases: bool
 
 
 def of_ref(project: Project, ref: str, newest: Callable[[], str]) -> PipelinePath:
-    """The newest pipeline of a branch or tag, or of the merge request open for it. Raises NotFound.
+    """The newest pipeline of a branch or tag, or of the open merge request from that branch.
 
-    `newest` tells the commit that a branch is at; "" where that is not known.
+    `newest` returns the SHA of the newest commit of the ref; "" where that is not known. Raises NotFound where no
+    pipeline ran.
     """
-    found = project.gitlab.page(f"{project.path}/pipelines", 1, 1, ref=ref)
+    rows = project.gitlab.page(f"{project.path}/pipelines", 1, 1, ref=ref).rows
     head = newest()
-    own = [PipelinePath(project.path, row.number("id"), ahead(row, head)) for row in found.rows]
+    own = [PipelinePath(project.path, row.number("id"), ahead(row, head)) for row in rows]
     if own and not own[0].ahead:
         return own[0]
     candidates = [*own, *_of_open_merge_request(project, ref, head)]
     if not candidates:
         raise NotFound(f"{ref} has no pipeline: none ran for it. A merge request is named by iid, not by ref.")
-    return max(candidates, key=lambda each: (not each.ahead, each.id))
+    return max(candidates, key=lambda pipeline: (not pipeline.ahead, pipeline.id))
 
 
 def _of_open_merge_request(project: Project, ref: str, head: str) -> list[PipelinePath]:
-    """The newest pipeline of the merge request that is open for a branch of the project, if there is one."""
+    """The newest pipeline of the open merge request from a branch of the project, [] where there is none."""
     query = {"state": "opened", "source_branch": ref}
     for row in project.gitlab.page(f"{project.path}/merge_requests", 1, **query).rows:
         if row.number("source_project_id") != row.number("target_project_id"):
             continue  # a fork may have a branch of the same name
         merge_request = project.gitlab.get(f"{project.path}/merge_requests/{row.number('iid')}")
-        found = _head_pipeline(project, merge_request, head)
-        return [found] if found else []
+        pipeline = _head_pipeline(project, merge_request, head)
+        return [pipeline] if pipeline else []
     return []
 
 
 def of_merge_request(target: Noteable) -> PipelinePath:
     """The newest pipeline of a merge request. Raises NotFound where it has none."""
     merge_request = target.project.gitlab.get(target.path)
-    if found := _head_pipeline(target.project, merge_request, merge_request.sha("sha")):
-        return found
+    if pipeline := _head_pipeline(target.project, merge_request, merge_request.sha("sha")):
+        return pipeline
     raise NotFound(f"{target.sign} has no pipeline: none ran for its commits.")
 
 
 def _head_pipeline(project: Project, merge_request: Entity, head: str) -> PipelinePath | None:
-    """The pipeline that GitLab shows at a merge request, which may be of an older commit than `head`."""
+    """The head pipeline of a merge request, which may be of an older commit than `head`."""
     pipeline = merge_request.entity("head_pipeline")
     number, elsewhere = pipeline.number("id"), pipeline.number("project_id")
     if not number:
@@ -93,20 +94,26 @@ def _head_pipeline(project: Project, merge_request: Entity, head: str) -> Pipeli
 
 
 def ahead(pipeline: Entity, head: str) -> str:
-    """`head` where a pipeline is of another commit; one of merged results or of a merge train has a commit made up."""
-    is_made_up = pipeline.text("ref").endswith(("/merge", "/train")) and pipeline.text("ref").startswith("refs/")
-    return "" if is_made_up or pipeline.sha("sha") in ("", head) else head
+    """`head` where a pipeline is of another commit, else "".
+
+    Always "" for a merged results pipeline or one of a merge train: GitLab creates a commit for each of these.
+    """
+    is_synthetic = pipeline.text("ref").endswith(("/merge", "/train")) and pipeline.text("ref").startswith("refs/")
+    return "" if is_synthetic or pipeline.sha("sha") in ("", head) else head
 
 
 def read(gitlab: GitLab, where: PipelinePath) -> tuple[Entity, list[Entity]]:
-    """A pipeline and its jobs, without those that were tried again."""
+    """A pipeline and its jobs, without those that were retried."""
     pipeline = gitlab.start(gitlab.get, where.path)
     jobs = gitlab.start(gitlab.every, f"{where.path}/jobs")
     return pipeline.result(), jobs.result()
 
 
 def first_failed_job(gitlab: GitLab, where: PipelinePath) -> Entity:
-    """The first job that made the pipeline fail, else the first that failed. Raises NotFound where none did."""
+    """The first job that made the pipeline fail, else the first failed one of those that are allowed to fail.
+
+    Raises NotFound where no job failed.
+    """
     failed = gitlab.every(f"{where.path}/jobs", scope="failed")
     if not failed:
         older = f", which is of an older commit than {where.ahead[:8]}," if where.ahead else ""
@@ -115,17 +122,17 @@ def first_failed_job(gitlab: GitLab, where: PipelinePath) -> Entity:
 
 
 def test_report(gitlab: GitLab, where: PipelinePath) -> Report:
-    """The test report of a pipeline; only its counts where the whole is too large."""
+    """The test report of a pipeline; only its summary where the full report is too large."""
     try:
         return Report(gitlab.get(f"{where.path}/test_report"), cases=True)
     except Unreachable as failure:
-        if failure.passing:
+        if failure.transient:
             raise
         return Report(gitlab.get(f"{where.path}/test_report_summary"), cases=False)
 
 
 def run(project: Project, ref: str, variables: Mapping[str, str], inputs: Mapping[str, object]) -> WriteResult[Entity]:
-    """Start a pipeline, once. Raises AnswerLost also where one began of which it is not known what it was given."""
+    """Start a pipeline. Raises AnswerLost also where one started whose variables and inputs cannot be looked up."""
     body: dict[str, object] = {"ref": ref}
     if variables:
         body["variables"] = [{"key": key, "value": value} for key, value in variables.items()]
@@ -134,25 +141,28 @@ def run(project: Project, ref: str, variables: Mapping[str, str], inputs: Mappin
     send = partial(project.gitlab.post, f"{project.path}/pipeline", body)
     check = "Look with list_pipelines before starting it again."
     if variables or inputs:
-        check = f"{check} GitLab does not say there what a pipeline was given."
+        check = f"{check} GitLab does not show there which variables and inputs a pipeline has."
     try:
-        with _alone(project, ref):
+        with _start_lock(project, ref):
             newest = project.gitlab.page(f"{project.path}/pipelines", 1, 1).rows
             after = newest[0].number("id") if newest else 0
-            return write_once(send, partial(_begun, project, ref, after, is_plain=len(body) == 1), check)
+            return write_once(send, partial(_find_started, project, ref, after, is_plain=len(body) == 1), check)
     except GitLabRefusal as refused:
         if variables and "pipeline variables" in refused.reason:
-            whose = "A maintainer says who may give some (Settings > CI/CD > Variables); inputs need no such leave."
-            refused.args = (f"{refused} {whose}",)
+            advice = (
+                "A maintainer sets who may pass variables (Settings > CI/CD > Variables); inputs need no such"
+                " permission."
+            )
+            refused.args = (f"{refused} {advice}",)
         raise
 
 
 @contextmanager
-def _alone(project: Project, ref: str) -> Iterator[None]:
-    """While no other call of this process starts a pipeline of `ref`: two would take each other's for their own."""
+def _start_lock(project: Project, ref: str) -> Iterator[None]:
+    """Keep other calls of this process from starting a pipeline of `ref`: a look-up could not tell them apart."""
     key = (project.gitlab.settings.url, project.full_path.lower(), ref)
-    with _STARTING:
-        lock = _STARTS.setdefault(key, threading.Lock())
+    with _START_LOCKS_LOCK:
+        lock = _START_LOCKS.setdefault(key, threading.Lock())
     while not lock.acquire(timeout=min(1.0, current_call.get().remaining())):
         pass
     try:
@@ -161,23 +171,23 @@ def _alone(project: Project, ref: str) -> Iterator[None]:
         lock.release()
 
 
-def _begun(project: Project, ref: str, after: int, *, is_plain: bool) -> Entity | None:
-    """The pipeline after the one with the id `after` that this user started by the API for `ref`.
+def _find_started(project: Project, ref: str, after: int, *, is_plain: bool) -> Entity | None:
+    """The pipeline of `ref`, newer than the id `after`, that this user started by the API; None where there is none.
 
-    Raises AnswerLost where there is one and it may have been given other variables: another process started it.
+    Raises AnswerLost where one exists but variables or inputs were sent (not `is_plain`): it may be another process's.
     """
     gitlab = project.gitlab
     query = {"ref": ref, "source": "api", "username": gitlab.user.text("username")}
-    found = next((row for row in gitlab.page(f"{project.path}/pipelines", 1, 1, **query).rows), None)
-    if found is None or found.number("id") <= after:
+    newest = next((row for row in gitlab.page(f"{project.path}/pipelines", 1, 1, **query).rows), None)
+    if newest is None or newest.number("id") <= after:
         return None
     if not is_plain:
-        raise AnswerLost(f"Pipeline {found.number('id')} began meanwhile.")
-    return found
+        raise AnswerLost(f"Pipeline {newest.number('id')} started meanwhile.")
+    return newest
 
 
 def cancel(project: Project, number: int) -> WriteResult[Entity]:
-    """End a pipeline; one that has ended stays as it is."""
+    """Cancel a pipeline; a finished one stays as it is."""
     path = f"{project.path}/pipelines/{number}"
 
     def find() -> Entity | None:
@@ -188,23 +198,23 @@ def cancel(project: Project, number: int) -> WriteResult[Entity]:
 
 
 def retry_job(project: Project, number: int) -> WriteResult[Entity]:
-    """Run a job again, once; the new job. Raises Conflict for one that has not ended or was run again already."""
+    """Retry a finished job. Returns the new job. Raises Conflict for one that has not finished or was retried."""
     gitlab = project.gitlab
     send = partial(gitlab.post, f"{project.path}/jobs/{number}/retry", {})
-    check = "Look with get_pipeline whether it runs again."
+    check = "Look with get_pipeline whether it was retried."
     try:
-        return write_once(send, partial(_again, project, number), check)
+        return write_once(send, partial(_newer_run, project, number), check)
     except GitLabRefusal as refused:
         if "not retryable" not in refused.reason:
             raise
         raise Conflict(
-            f"Job {number} cannot be run again: it has not ended, or was run again already. get_pipeline shows its"
+            f"Job {number} cannot be retried: it has not finished, or was retried already. get_pipeline shows its"
             " newest run."
         ) from refused
 
 
-def _again(project: Project, number: int) -> Entity | None:
-    """The newer run of a job, if there is one."""
+def _newer_run(project: Project, number: int) -> Entity | None:
+    """The newer run of a job; None where it was not retried."""
     gitlab = project.gitlab
     old = gitlab.get(f"{project.path}/jobs/{number}")
     jobs = gitlab.every(f"{project.path}/pipelines/{old.number('pipeline', 'id')}/jobs")
@@ -213,7 +223,7 @@ def _again(project: Project, number: int) -> Entity | None:
 
 
 def lint(project: Project, content: str, ref: str) -> Entity:
-    """What GitLab says of a configuration: of `content`, else of the file at `ref` ("" for the default branch)."""
+    """GitLab's validation of a CI configuration: `content`, else the file at `ref` ("" for the default branch)."""
     path = f"{project.path}/ci/lint"
     if content:
         return project.gitlab.post(path, {"content": content, "include_jobs": True})

@@ -1,4 +1,4 @@
-"""A project, and the issues and merge requests in it, as arguments name them."""
+"""A project, and an issue or merge request in it, as the arguments of a tool name them."""
 
 import re
 import time
@@ -9,14 +9,14 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.config.job_context import Noun
 from gitlab_mcp.errors import InvalidArgument, JobTokenNotAccepted
 
-BRANCH_NAME = re.compile(r"[^\x00-\x20\x7f-\x9f~^:?*\[\\]{1,255}")  # what git takes for the name of a branch, roughly
-PROJECT_SECONDS = 300.0
+BRANCH_NAME = re.compile(r"[^\x00-\x20\x7f-\x9f~^:?*\[\\]{1,255}")  # roughly the rules of git check-ref-format
+CACHE_SECONDS = 300.0
 
 PATH_OF: dict[Noun, str] = {"issue": "issues", "merge request": "merge_requests"}
 
 
 class Project:
-    """A project by the name it was given: a path such as "group/app", or a numeric id."""
+    """A project by its path, such as "group/app", or by its numeric id."""
 
     def __init__(self, gitlab: GitLab, name: str) -> None:
         self.gitlab = gitlab
@@ -27,10 +27,10 @@ class Project:
 
     @property
     def entity(self) -> Entity:
-        """The project as GitLab has it, at most five minutes old."""
-        if not self._entity or time.monotonic() - self._read_at > PROJECT_SECONDS:
+        """The project as GitLab describes it, cached for five minutes."""
+        if not self._entity or time.monotonic() - self._read_at > CACHE_SECONDS:
             entity = self.gitlab.get(self.path)
-            # An empty repository gets its first commit at any moment: that answer is not kept.
+            # An empty repository may get its first commit at any moment, so that it is not cached.
             self._entity = Entity(None) if entity.flag("empty_repo") else entity
             self._read_at = time.monotonic()
             return entity
@@ -38,33 +38,33 @@ class Project:
 
     @property
     def full_path(self) -> str:
-        """Its path with its groups, such as "group/app".
+        """The path with its groups, such as "group/app".
 
-        Raises InvalidArgument for an id that only GitLab could name, with a job token that may not ask.
+        Raises InvalidArgument for an id whose path GitLab does not tell a job token.
         """
         if not self.name.isdecimal():
             return self.name
-        if found := self._other_name():
-            return found
+        if path := self._other_name():
+            return path
         try:
             return self.entity.text("path_with_namespace") or self.name
         except JobTokenNotAccepted as refused:
             raise InvalidArgument(f'{refused} Give the path of project {self.name}, such as "group/app".') from refused
 
     def _other_name(self) -> str:
-        """The run's own project is known by its path and its id: the other of both, where this is one of them."""
+        """The id for the path of the run's own project, or the path for its id; "" for any other project."""
         own = [name for name in self.gitlab.settings.own_project if name]
         others = [name for name in own if name.lower() != self.name.lower()]
         return others[0] if len(own) == 2 and len(others) == 1 else ""
 
     @property
     def web_url(self) -> str:
-        """Where people see the project."""
+        """The URL of the project's page."""
         return f"{self.gitlab.settings.url}/{self.full_path}"
 
     @property
     def default_branch(self) -> str:
-        """The default branch, also of an empty repository; "main" where GitLab does not say."""
+        """The default branch, also of an empty repository; "main" where GitLab does not name one."""
         name = self.entity.text("default_branch")
         return name if BRANCH_NAME.fullmatch(name) else "main"
 
@@ -84,7 +84,7 @@ class Project:
 
 @dataclass(frozen=True)
 class Noteable:
-    """An issue or merge request: GitLab's word for what can have notes."""
+    """An issue or merge request. GitLab calls an object that can have notes a noteable."""
 
     noun: Noun
     project: Project
@@ -101,5 +101,5 @@ class Noteable:
 
     @property
     def sign(self) -> str:
-        """`#7` or `!12`, as GitLab writes it."""
+        """GitLab's short reference, `#7` or `!12`."""
         return f"{'#' if self.noun == 'issue' else '!'}{self.iid}"

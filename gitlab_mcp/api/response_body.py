@@ -1,4 +1,4 @@
-"""What GitLab's answers hold."""
+"""The body of a response: JSON, and streams such as job logs."""
 
 import json
 import re
@@ -10,35 +10,37 @@ import requests
 from gitlab_mcp.api.error_mapping import unreachable
 from gitlab_mcp.api.http import CHUNK_BYTES, BodyTooLarge
 
-PARTS = 300_000  # commas and brackets outside the texts of an answer: each can become an object of a hundred bytes
-NESTING_MARKS = (b",", b"[", b"{")
-TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # with or without its end, so that it is looked at once
+# Commas and brackets outside the strings of a response: each can become a Python object of a hundred bytes.
+MAX_JSON_VALUES = 300_000
+JSON_DELIMITERS = (b",", b"[", b"{")
+# The closing quote is optional, so that an unclosed string is scanned only once.
+JSON_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
 def parsed(response: requests.Response, method: str, path: str) -> object:
-    """The JSON of an answer to `method` at `path`, None where it has no body. Raises Unreachable where it is none."""
+    """The JSON body of a response to `method` at `path`; None for an empty body. Raises AnswerLost for invalid JSON."""
     if response.status_code == 204 or not response.content:
         return None
     body = response.content
-    if _marks(body) > PARTS and _marks(TEXT.sub(b"", body)) > PARTS:
-        raise unreachable(method, BodyTooLarge("the answer has too many parts"), path)
+    if _delimiters(body) > MAX_JSON_VALUES and _delimiters(JSON_STRING.sub(b"", body)) > MAX_JSON_VALUES:
+        raise unreachable(method, BodyTooLarge("the response has too many JSON values"), path)
     try:
-        found: object = json.loads(body)
+        data: object = json.loads(body)
     except (ValueError, RecursionError) as error:
         kind = response.headers.get("content-type", "no content type").split(";")[0]
-        raise unreachable(method, error, path, found=f"{kind}, {len(response.content)} bytes") from error
-    return found
+        raise unreachable(method, error, path, unexpected=f"{kind}, {len(response.content)} bytes") from error
+    return data
 
 
-def _marks(body: bytes) -> int:
-    return sum(map(body.count, NESTING_MARKS))
+def _delimiters(body: bytes) -> int:
+    return sum(map(body.count, JSON_DELIMITERS))
 
 
 def pieces(response: requests.Response) -> Iterator[bytes]:
-    """The body of a streamed answer, which is closed at its end, or when nobody wants more of it."""
-    begun = _pieces(response)
-    next(begun)  # from here on it closes what it reads, also if it is never asked again
-    return begun
+    """The body of a streamed response in chunks; it is closed at its end, and when the iterator is deleted."""
+    chunks = _pieces(response)
+    next(chunks)  # a generator that has started closes the response, even if no further chunk is read
+    return chunks
 
 
 def _pieces(response: requests.Response) -> Iterator[bytes]:

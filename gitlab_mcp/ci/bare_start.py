@@ -1,8 +1,8 @@
 """The start without a command: serve a client, introduce the server to a person, or register it in a CI job.
 
-A job's line `/bin/gitlab-mcp-server || true` has no client: its standard input is at its end, and whatever it starts is
-gone before the next line. What it can do for the lines after it is to register the server with Claude Code, which then
-starts it itself, and to report to the job's log.
+A job's line `/bin/gitlab-mcp-server || true` has no client: its standard input is at its end, and a process that it
+starts is gone before the next line. For the lines after it, the bare start registers the server with Claude Code, which
+then starts the server itself, and reports to the job's log.
 """
 
 import os
@@ -25,16 +25,16 @@ from gitlab_mcp.safety.redact import redact
 from gitlab_mcp.safety.sanitize import one_line
 from gitlab_mcp.server import startup
 
-# A client that is slow to begin is served, and no line of a job hangs for longer.
+# The wait for the first message of a slow client, and so the longest time that a line of a job can hang.
 CLIENT_WAIT_SECONDS = 30.0
 LOG_LINE_CHARACTERS = 1_000
 
 
 def bare_start(flags: Flags, environ: Mapping[str, str], *, trust_project: bool) -> None:
-    """Do what a start without a command is for, by where this is and what standard input holds.
+    """Serve, introduce or register the server, by the environment and the content of standard input.
 
-    Returns after the introduction; else it ends the process. In a job the exit code is 0 whatever happens, for the job
-    goes on. Raises SettingsError where a client cannot be served.
+    Returns after the introduction; otherwise it ends the process. In a CI job the exit code is 0 whatever happens, so
+    that the job goes on. Raises SettingsError when there is a client and the configuration cannot be used.
     """
     stdin = stdin_probe.look()
     if not is_any_ci(environ):
@@ -47,7 +47,7 @@ def bare_start(flags: Flags, environ: Mapping[str, str], *, trust_project: bool)
         registered = register(flags, environ, trust_project=trust_project)
         if stdin_probe.look() is Input.SILENT and stdin_probe.wait(CLIENT_WAIT_SECONDS) is Input.CLIENT:
             startup.serve(flags)
-        with suppress(OSError):  # nobody reads the log any more
+        with suppress(OSError):  # the reader of the log has gone
             for line in log_lines([*report(flags, environ), *registered], environ):
                 click.echo(line)
             sys.stdout.flush()
@@ -62,7 +62,7 @@ def is_any_ci(environ: Mapping[str, str]) -> bool:
 
 
 def introduce(flags: Flags, environ: Mapping[str, str]) -> None:
-    """Tell a person what this is, which configuration it has, and how to register it."""
+    """Print what the server does, its configuration, and how to register it, for a person at a terminal."""
     click.echo(f"gitlab-mcp-server {__version__}: lets an AI agent work on a GitLab project, over MCP.\n")
     try:
         settings = read_settings(flags, environ, working_directory())
@@ -74,8 +74,8 @@ def introduce(flags: Flags, environ: Mapping[str, str]) -> None:
         click.echo(f"credential   {credential.kind} from {credential.variable}")
         click.echo(f"project      {settings.project or 'none: tools need their argument project'}")
         directory = settings.working_directory
-        click.echo(f"files from   {directory.path if directory else 'no working directory: give their content'}")
-        click.echo(f"tools        {'only those that read' if settings.read_only else 'reading and writing'}")
+        click.echo(f"checkout     {directory.path if directory else 'none: files are committed by their content'}")
+        click.echo(f"tools        {'read-only' if settings.read_only else 'reading and writing'}")
         click.echo("GitLab was not contacted yet: the first tool call shows whether the credential is valid.\n")
     click.echo("Register it in Claude Code:  gitlab-mcp-server register")
     click.echo("                         or  claude mcp add gitlab -- gitlab-mcp-server serve")
@@ -86,30 +86,33 @@ def introduce(flags: Flags, environ: Mapping[str, str]) -> None:
 
 
 def register(flags: Flags, environ: Mapping[str, str], *, trust_project: bool) -> list[str]:
-    """Register for Claude Code, with the server's own flags; what to tell the job's log of it."""
+    """Register the server with Claude Code, with the given flags; returns the lines for the job's log.
+
+    Unless `trust_project`, also disables the servers of the checkout's .mcp.json.
+    """
     try:
         registration = claude_code.own_registration(flags, secrets_of(environ))
-        written = claude_code.register(registration, "user", environ, working_directory())
+        path = claude_code.register(registration, "user", environ, working_directory())
         entry = registration.entry()
-        lines = [f"registered for Claude Code: gitlab in {written}: {shlex.join([entry['command'], *entry['args']])}"]
+        lines = [f"registered for Claude Code: gitlab in {path}: {shlex.join([entry['command'], *entry['args']])}"]
     except (SettingsError, OSError) as error:
         lines = [f"not registered: {error}"]
-    names = (
-        [] if trust_project else sorted({name for at in folders(environ) for name in claude_code.project_servers(at)})
-    )
+    names: list[str] = []
+    if not trust_project:
+        names = sorted({name for folder in folders(environ) for name in claude_code.project_servers(folder)})
     if names:
         shown = ", ".join('"{}"'.format(one_line(name, 60).replace('"', "'")) for name in names[:10])
         try:
             claude_code.disable_project_servers(names, environ)
-            lines.append(f"switched off: the servers of the checkout's .mcp.json: {shown}")
+            lines.append(f"disabled: the servers of the checkout's .mcp.json: {shown}")
         except (SettingsError, OSError) as error:
             lines.append(f"warning: Claude Code will start the servers of the checkout's .mcp.json, {shown}: {error}")
     return lines
 
 
 def report(flags: Flags, environ: Mapping[str, str]) -> Iterator[str]:
-    """What there is, for the job's log."""
-    files = {name: at / name for at in folders(environ) for name in claude_code.acting_files(at)}
+    """Yield the report for the job's log: GitLab, the credential, what the job is about, and warnings last."""
+    files = {name: folder / name for folder in folders(environ) for name in claude_code.obeyed_files(folder)}
     try:
         settings = read_settings(flags, environ, working_directory())
         if settings.tools or settings.toolsets:
@@ -126,24 +129,24 @@ def report(flags: Flags, environ: Mapping[str, str]) -> Iterator[str]:
     yield from (line for line in lines if line not in warnings)
     yield f"about: {_about(read_job(environ))}"
     if environ.get("AI_FLOW_INPUT", "").startswith("-"):
-        yield "warning: AI_FLOW_INPUT begins with -, which claude takes for an option: give it on standard input."
+        yield "warning: AI_FLOW_INPUT begins with -, which claude takes for an option: pass it on standard input."
     yield from warnings
 
 
 def log_lines(lines: Iterable[str], environ: Mapping[str, str]) -> Iterator[str]:
-    """The lines as a job's log gets them: each on one line, without secrets."""
+    """The lines made safe for a job's log: each on one line, with secrets redacted."""
     secrets = secrets_of(environ)
     return (one_line(redact(line, secrets), LOG_LINE_CHARACTERS) for line in lines)
 
 
 def folders(environ: Mapping[str, str]) -> list[Path]:
-    """Where claude may be started: here, and in the job's checkout."""
+    """The folders in which claude may be started: the working directory and the job's checkout."""
     checkout = environ.get("CI_PROJECT_DIR", "").strip()
     return list(dict.fromkeys([working_directory(), *([Path(checkout)] if checkout else [])]))
 
 
 def _about(job: JobContext) -> str:
-    asked = f", asked by {mention(job.asked_by)}" if job.asked_by else ""
+    author = f", asked by {mention(job.asked_by)}" if job.asked_by else ""
     if job.noun:
-        return f"{job.noun} {job.sign}{f' ({job.event})' if job.event else ''}{asked}"
-    return f"what AI_FLOW_INPUT says{asked}" if job.input else f"nothing that a variable names{asked}"
+        return f"{job.noun} {job.sign}{f' ({job.event})' if job.event else ''}{author}"
+    return f"the text of AI_FLOW_INPUT{author}" if job.input else f"no variable names an issue or merge request{author}"

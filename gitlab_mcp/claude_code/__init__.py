@@ -1,7 +1,7 @@
-"""Registration in Claude Code's configuration, and what a checkout can make Claude Code do."""
+"""Claude Code's configuration files: the registration of this server, and the files of a checkout that it obeys."""
 
 from gitlab_mcp.claude_code.json_file import RegistrationError
-from gitlab_mcp.claude_code.project_files import acting_files, disable_project_servers, project_servers
+from gitlab_mcp.claude_code.project_files import disable_project_servers, obeyed_files, project_servers
 from gitlab_mcp.claude_code.registration import (
     Registration,
     Scope,
@@ -17,9 +17,9 @@ __all__ = [
     "Registration",
     "RegistrationError",
     "Scope",
-    "acting_files",
     "disable_project_servers",
     "flag_arguments",
+    "obeyed_files",
     "own_command",
     "own_registration",
     "project_folder",

@@ -1,4 +1,4 @@
-"""What a checkout can make Claude Code do. It may come from a stranger: nothing in it is believed or obeyed."""
+"""The files of a checkout that Claude Code obeys, and the servers in its .mcp.json. All of it is untrusted input."""
 
 import json
 import os
@@ -9,9 +9,9 @@ from pathlib import Path
 
 from gitlab_mcp.claude_code.json_file import Document, RegistrationError, change, configuration_folder
 
-# What Claude Code 2.1.330 acts on from the folder that it runs in, each seen. There are more in .claude/ that only
-# these can bring into play, such as hooks/, output-styles/ and plugins.
-ACTING = (
+# The files that Claude Code 2.1.330 obeys in the folder that it runs in; each was observed. Others in .claude/ take
+# effect only through these, such as hooks/, output-styles/ and plugins.
+OBEYED_FILES = (
     ".mcp.json",
     ".claude/settings.json",
     ".claude/settings.local.json",
@@ -26,21 +26,21 @@ ACTING = (
     ".claude/skills",
     ".claude/workflows",
 )
-# Claude Code reads no larger .mcp.json. A smaller limit here would let servers through that are padded to exceed it.
-LARGEST = 2 * 1024 * 1024
-PART = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}:]', re.DOTALL)
-DISABLED = "disabledMcpjsonServers"
+# Claude Code ignores a larger .mcp.json. With a smaller limit here, a file padded beyond it would go unseen.
+MCP_JSON_BYTES = 2 * 1024 * 1024
+JSON_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}:]', re.DOTALL)
+DISABLED_SERVERS = "disabledMcpjsonServers"
 
 
-def acting_files(directory: Path) -> list[str]:
-    """The files and folders of a checkout that Claude Code obeys, as far as they are present."""
-    return [name for name in ACTING if os.path.lexists(directory / name)]
+def obeyed_files(directory: Path) -> list[str]:
+    """The files and folders in `directory` that Claude Code obeys, as relative paths."""
+    return [name for name in OBEYED_FILES if os.path.lexists(directory / name)]
 
 
 def project_servers(directory: Path) -> list[str]:
     """The names of all servers that Claude Code would find in .mcp.json files when run in `directory`.
 
-    These are its own and those of the folders above it. A name is a stranger's text.
+    It reads the file in `directory` and in each folder above. A name is untrusted text.
     """
     here = directory.resolve()
     names: dict[str, None] = {}
@@ -50,10 +50,10 @@ def project_servers(directory: Path) -> list[str]:
 
 
 def disable_project_servers(names: Iterable[str], environ: Mapping[str, str]) -> list[str]:
-    """Have Claude Code start no server of these names from any .mcp.json; returns the names that are disabled now.
+    """Disable the servers of these names in any .mcp.json, in the user's settings; returns the disabled names.
 
-    Nothing in a checkout's own settings outweighs it. Raises RegistrationError when the user's settings are no JSON
-    object, or cannot be read or written.
+    A checkout's own settings cannot override that. Raises RegistrationError when the user's settings do not contain a
+    JSON object, or cannot be read or written.
     """
     wanted = list(dict.fromkeys(names))
     if not wanted:
@@ -61,11 +61,13 @@ def disable_project_servers(names: Iterable[str], environ: Mapping[str, str]) ->
     path = configuration_folder(environ) / "settings.json"
 
     def disable(document: Document) -> bool:
-        disabled = document.setdefault(DISABLED, [])
+        disabled = document.setdefault(DISABLED_SERVERS, [])
         if not isinstance(disabled, list):
-            raise RegistrationError(f'"{DISABLED}" in {path} is no list: correct it or remove it, then try again.')
-        there = {name for name in disabled if isinstance(name, str)}
-        missing = [name for name in wanted if name not in there]
+            raise RegistrationError(
+                f'"{DISABLED_SERVERS}" in {path} is not a list: correct it or remove it, then try again.'
+            )
+        existing = {name for name in disabled if isinstance(name, str)}
+        missing = [name for name in wanted if name not in existing]
         disabled += missing
         return bool(missing)
 
@@ -74,24 +76,24 @@ def disable_project_servers(names: Iterable[str], environ: Mapping[str, str]) ->
 
 
 def _content(path: Path) -> bytes:
-    """The content of a file, within the limits of Claude Code's own reading; b"" where it reads none."""
-    # Links are followed as Claude Code follows them, else a link would be the way past. What is read is not shown.
+    """The content of a file that Claude Code would read; b"" where it would read none."""
+    # Links are followed as Claude Code follows them, else a link would hide a file. The content is not shown.
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return b""
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
         with os.fdopen(descriptor, "rb") as file:
-            found = os.fstat(descriptor)
-            # Of /proc the files say that they are empty, and Claude Code takes them at their word.
-            if not stat.S_ISREG(found.st_mode) or not 0 < found.st_size <= LARGEST:
+            status = os.fstat(descriptor)
+            # Files in /proc have size 0, and Claude Code treats them as empty.
+            if not stat.S_ISREG(status.st_mode) or not 0 < status.st_size <= MCP_JSON_BYTES:
                 return b""
-            return file.read(LARGEST)
+            return file.read(MCP_JSON_BYTES)
     except OSError:
         return b""
 
 
 def _server_names(content: bytes) -> list[str]:
-    """The names in `mcpServers`; at least those that Claude Code would find, which forgives a little."""
+    """The names in `mcpServers`; at least those that Claude Code would find, whose parser is lenient."""
     text = content.decode("utf-8", errors="replace").removeprefix("\ufeff")
     try:
         document = json.loads(text, parse_int=str)  # Python has a limit on the digits of a number
@@ -104,19 +106,19 @@ def _server_names(content: bytes) -> list[str]:
 
 
 def _keys(text: str) -> Iterator[str]:
-    """The keys of all objects in the outermost one, however deep the rest is nested."""
+    """The keys of all objects directly inside the outermost one, however deep the JSON is nested."""
     depth = 0
-    before = '""'
-    for match in PART.finditer(text):
+    last_string = '""'
+    for match in JSON_TOKEN.finditer(text):
         part = match[0]
         if part in "[{":
             depth += 1
         elif part in "]}":
             depth -= 1
         elif part != ":":
-            before = part
+            last_string = part
         elif depth == 2:
             try:
-                yield json.loads(before)
+                yield json.loads(last_string)
             except ValueError:
                 continue

@@ -18,7 +18,7 @@ from gitlab_mcp.config.settings import Flags, SettingsError
 
 
 class Group(click.Group):
-    """Ends with one clear line and exit code 2 when the configuration cannot be used."""
+    """The group of all commands; it ends with one line and exit code 2 when the configuration cannot be used."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -30,19 +30,23 @@ class Group(click.Group):
 
 @click.group(cls=Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="gitlab-mcp-server")
-@click.option("--trust-project-mcp", is_flag=True, help="Bare in CI: leave the servers of the checkout's .mcp.json on.")
+@click.option(
+    "--trust-project-mcp",
+    is_flag=True,
+    help="Without a command in CI: leave the servers of the checkout's .mcp.json enabled.",
+)
 @configuration
 @click.pass_context
 def main(ctx: click.Context, /, trust_project_mcp: bool, **flags: Any) -> None:
     """An MCP server that takes an agent from a GitLab issue to a merged change.
 
-    Started without a command, it serves where an MCP client starts it; on a terminal it shows its configuration and how
-    to register it; in a CI job it registers itself with Claude Code and reports to the log.
+    Without a command, it serves the MCP client that starts it; on a terminal it shows its configuration and how to
+    register it; in a CI job it registers itself with Claude Code and reports to the log.
     """
     ctx.obj = Flags(**flags)
     if ctx.invoked_subcommand is not None:
         if trust_project_mcp:
-            raise click.UsageError("--trust-project-mcp goes with a bare start: give it behind register itself.")
+            raise click.UsageError("--trust-project-mcp before a command has no effect: write it after register.")
         return
     from gitlab_mcp.ci.bare_start import bare_start
 

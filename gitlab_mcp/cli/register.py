@@ -1,4 +1,4 @@
-"""The commands that write this server into the configuration of Claude Code, or take it out."""
+"""The commands that add this server to the configuration of Claude Code, or remove it."""
 
 import json
 import os
@@ -10,13 +10,13 @@ from typing import Any
 
 import click
 
-from gitlab_mcp.cli.options import configuration, given
+from gitlab_mcp.cli.options import configuration, merged_flags
 from gitlab_mcp.config.environment import is_ci, working_directory
 from gitlab_mcp.config.settings import (
-    NO_CREDENTIAL,
     SECRET_CHARACTERS,
     SECRET_VARIABLE,
     Flags,
+    MissingCredential,
     SettingsError,
     read_settings,
 )
@@ -25,7 +25,7 @@ SHOWN_NAMES = 10
 
 
 def scope_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The option that says in which of Claude Code's scopes the entry stands."""
+    """Decorate a command with the option for the scope of the entry in Claude Code."""
     return click.option(
         "--scope",
         type=click.Choice(["user", "project", "local"]),
@@ -41,18 +41,18 @@ def scope_option(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--trust-project-mcp", is_flag=True, help="In CI: let the servers of the checkout's .mcp.json start.")
 @configuration
 @click.pass_obj
-def register(before: Flags | None, /, scope: Any, only_print: bool, trust_project_mcp: bool, **flags: Any) -> None:
-    """Register this server in Claude Code under the name gitlab, with the flags given here.
+def register(group_flags: Flags | None, /, scope: Any, only_print: bool, trust_project_mcp: bool, **flags: Any) -> None:
+    """Register this server in Claude Code under the name gitlab, with the given flags.
 
-    No credential is written: the server finds it in its environment. In a CI job, the servers that the checkout's
-    .mcp.json names are disabled in the user's settings, since Claude Code would start them unasked.
+    No credential is written: the server reads it from its environment. In a CI job, the servers of the checkout's
+    .mcp.json are disabled in the user's settings, since Claude Code would start them without asking.
     """
-    with _one_line_of_failure():
+    with _errors_on_one_line():
         from gitlab_mcp import claude_code
 
         directory = working_directory()
-        wanted = given(before, flags)
-        registration = claude_code.own_registration(wanted, _hidden(wanted, directory))
+        merged = merged_flags(group_flags, flags)
+        registration = claude_code.own_registration(merged, _secret_values(merged, directory))
         if only_print:
             click.echo(json.dumps({"mcpServers": {"gitlab": registration.entry()}}, indent=2, ensure_ascii=False))
             return
@@ -62,7 +62,7 @@ def register(before: Flags | None, /, scope: Any, only_print: bool, trust_projec
             names = claude_code.disable_project_servers(claude_code.project_servers(directory), os.environ)
             if names:
                 click.echo(
-                    f"Disabled what the checkout's .mcp.json would start: {_quoted(names)};"
+                    f"Disabled the servers of the checkout's .mcp.json: {_quoted(names)};"
                     " --trust-project-mcp leaves it enabled."
                 )
 
@@ -71,15 +71,19 @@ def register(before: Flags | None, /, scope: Any, only_print: bool, trust_projec
 @scope_option
 def unregister(scope: Any) -> None:
     """Remove the entry of this server from the configuration of Claude Code."""
-    with _one_line_of_failure():
+    with _errors_on_one_line():
         from gitlab_mcp import claude_code
 
         removed = claude_code.unregister(scope, os.environ, working_directory())
-        click.echo(f"Removed gitlab ({scope} scope)." if removed else f"Nothing to remove: no gitlab in {scope} scope.")
+        click.echo(
+            f"Removed gitlab ({scope} scope)."
+            if removed
+            else f"Nothing to remove: gitlab is not registered in {scope} scope."
+        )
 
 
 @contextmanager
-def _one_line_of_failure() -> Iterator[None]:
+def _errors_on_one_line() -> Iterator[None]:
     try:
         yield
     except SettingsError as error:
@@ -87,15 +91,13 @@ def _one_line_of_failure() -> Iterator[None]:
         sys.exit(2)
 
 
-def _hidden(flags: Flags, directory: Path) -> tuple[str, ...]:
-    """What must not be written. Raises SettingsError when the flags or variables cannot be used."""
+def _secret_values(flags: Flags, directory: Path) -> tuple[str, ...]:
+    """The values that must not be written. Raises SettingsError when the flags or variables cannot be used."""
     try:
         return read_settings(flags, os.environ, directory).secret_values
-    except SettingsError as error:
-        if str(error) != NO_CREDENTIAL:
-            raise
-        # At a desk the credential may be set only where Claude Code is started.
-        click.echo("No GitLab credential is set here: set one where Claude Code is started.", err=True)
+    except MissingCredential:
+        # Locally, the credential may be set only in the environment that Claude Code is started in.
+        click.echo("No GitLab credential is set here: set one where you start Claude Code.", err=True)
         secrets = (value.strip() for name, value in os.environ.items() if SECRET_VARIABLE.search(name))
         return tuple(value for value in secrets if len(value) >= SECRET_CHARACTERS)
 
@@ -107,7 +109,7 @@ def _quoted(names: list[str]) -> str:
 
 
 def _shown(text: str, characters: int = 1000) -> str:
-    """Text that a stranger may have written, such as the name of a folder or a server, on one line."""
+    """Untrusted text, such as the name of a folder or a server, on one line."""
     from gitlab_mcp.safety.sanitize import one_line
 
     return one_line(text, characters)

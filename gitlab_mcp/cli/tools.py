@@ -1,26 +1,26 @@
-"""The command that prints what a configuration exposes."""
+"""The command that prints the tools that a configuration exposes."""
 
 import os
 from typing import Any
 
 import click
 
-from gitlab_mcp.cli.options import configuration, given
+from gitlab_mcp.cli.options import configuration, merged_flags
 from gitlab_mcp.config.environment import working_directory
 from gitlab_mcp.config.settings import Flags
 
 
 @click.command(short_help="List the tools that a configuration exposes.")
-@click.option("--json", "as_json", is_flag=True, help="With the size of each, for a program.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with the size of each tool.")
 @configuration
 @click.pass_obj
-def tools(before: Flags, /, as_json: bool, **flags: Any) -> None:
-    """List the tools that a configuration exposes, as a Markdown table; no credential is needed for it."""
-    os.environ.setdefault("HOME", os.devnull)  # python-gitlab asks for a home
+def tools(group_flags: Flags, /, as_json: bool, **flags: Any) -> None:
+    """List the tools that a configuration exposes, as a Markdown table; it needs no credential."""
+    os.environ.setdefault("HOME", os.devnull)  # python-gitlab needs a home directory
     from gitlab_mcp.server import catalog
     from gitlab_mcp.server.toolsets import selected
 
-    settings = catalog.settings_without_credential(given(before, flags), os.environ, working_directory())
+    settings = catalog.settings_without_credential(merged_flags(group_flags, flags), os.environ, working_directory())
     listed = selected(settings)
     if as_json:
         click.echo(catalog.as_json(catalog.sized(listed, settings)))

@@ -17,7 +17,7 @@ class WorkingDirectory:
     commit: str = ""
 
 
-def checkout_around(directory: Path, url: str) -> WorkingDirectory | None:
+def find_checkout(directory: Path, url: str) -> WorkingDirectory | None:
     """The checkout that `directory` is in, if its `origin` is a project of the GitLab at `url`."""
     for candidate in (directory, *directory.parents):
         if (candidate / ".git").exists():
@@ -39,7 +39,7 @@ def project_of_remote(remote: str, url: str) -> str:
     """
     gitlab = urlsplit(url)
     try:
-        urlsplit(remote).port  # noqa: B018  # raises for what is no URL
+        urlsplit(remote).port  # noqa: B018  # raises ValueError for an invalid URL
     except ValueError:
         return ""
     if scp := re.fullmatch(r"(?:[\w.-]+@)?([\w.-]+):(?!//)(.+)", remote):

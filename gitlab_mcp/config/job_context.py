@@ -1,7 +1,7 @@
-"""What this run is about: read from the variables of a CI job, all of which somebody else may have written.
+"""The issue or merge request that a CI job is about, read from its variables, which are untrusted input.
 
-CI_*: https://docs.gitlab.com/ci/variables/predefined_variables/. AI_FLOW_*: what GitLab gives to external agents, and a
-webhook relay may give in the same form (https://docs.gitlab.com/user/duo_agent_platform/agents/external/).
+CI_*: https://docs.gitlab.com/ci/variables/predefined_variables/. AI_FLOW_*: set by GitLab for external agents, or by a
+webhook relay in the same form (https://docs.gitlab.com/user/duo_agent_platform/agents/external/).
 TRIGGER_PAYLOAD: the body of a webhook that called a pipeline trigger
 (https://docs.gitlab.com/ci/triggers/#access-webhook-payload).
 """
@@ -17,7 +17,7 @@ from gitlab_mcp.config.environment import is_ci, variable
 
 Noun = Literal["issue", "merge request"]
 
-# GitLab gives at most 100,000 characters of context; a webhook's body may hold a description of a million.
+# In characters. GitLab sends at most 100,000 of context; a webhook's body may hold a description of a million.
 LONGEST_VARIABLE = 4_000_000
 
 USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
@@ -25,7 +25,7 @@ PLAIN_BRANCH_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,99}")
 NUMBER = re.compile(r"\d{1,18}")
 DISCUSSION = re.compile(r"[0-9a-f]{40}")
 
-# Words that stand for themselves, so that a variable cannot bring others.
+# Only these values are accepted, so that a variable cannot inject other text.
 # https://docs.gitlab.com/ci/jobs/job_rules/#ci_pipeline_source-predefined-variable
 SOURCES = (
     *("api", "chat", "external", "external_pull_request_event", "merge_request_event", "ondemand_dast_scan"),
@@ -40,11 +40,12 @@ EVENTS = (
 
 @dataclass(frozen=True)
 class JobContext:
-    """What a run is about. Numbers and names have their form; the texts at the end are other people's words.
+    """What a run is about. Numbers and names are validated; the texts from `input` on are untrusted user content.
 
-    `discussion` is the id of the discussion to answer in. `branch` is the merge request's source branch, else the one
-    that the pipeline runs for. `foreign` is whether the merge request comes from another project, which this job
-    cannot push to. `project_id` is that of the merge request, where it is not the job's own.
+    `discussion` is the id of the discussion to reply in. `asked_by` is the username of the person who started the run.
+    `branch` is the merge request's source branch, else the branch that the pipeline runs for. `foreign` is whether the
+    merge request comes from another project, which this job cannot push to. `project_id` is the id of the merge
+    request's project, where that is not the job's own.
     """
 
     event: str = ""
@@ -64,7 +65,7 @@ class JobContext:
     comments: str = field(default="", repr=False)
     diff: str = field(default="", repr=False)
     unread: str = field(default="", repr=False)
-    """A context that has no form that is known here, as it came."""
+    """The text of AI_FLOW_CONTEXT, where its format is not known."""
 
     @property
     def sign(self) -> str:
@@ -73,39 +74,42 @@ class JobContext:
 
 
 def read_job(environ: Mapping[str, str]) -> JobContext:
-    """What the variables of this job say. What has not its form is left out; nothing is ever refused."""
+    """Read the context of a CI job from its variables; an empty context outside CI.
+
+    A value that is not valid is left out; nothing is raised.
+    """
     if not is_ci(environ):
         return JobContext()
-    job = _pipeline(environ)
-    guessed = job.noun and not variable(environ, "CI_MERGE_REQUEST_IID")
-    told = _of_payload(job, _payload(environ), environ)
-    told = _of_flow_context(told, variable(environ, "AI_FLOW_CONTEXT")[:LONGEST_VARIABLE], environ)
+    pipeline = _pipeline_context(environ)
+    guessed = pipeline.noun and not variable(environ, "CI_MERGE_REQUEST_IID")
+    context = _with_payload(pipeline, _payload(environ), environ)
+    context = _with_flow_context(context, variable(environ, "AI_FLOW_CONTEXT")[:LONGEST_VARIABLE], environ)
     event = variable(environ, "AI_FLOW_EVENT").lower()
-    discussion = _fitting(DISCUSSION, variable(environ, "AI_FLOW_DISCUSSION_ID").rpartition("/")[2])
-    if told.noun is None or (guessed and told is job):
-        discussion = ""  # it is not known what it is a discussion of
+    discussion = _matching(DISCUSSION, variable(environ, "AI_FLOW_DISCUSSION_ID").rpartition("/")[2])
+    if context.noun is None or (guessed and context is pipeline):
+        discussion = ""  # it is not known which issue or merge request the discussion belongs to
     return replace(
-        told,
-        event=event if event in EVENTS else told.event,
-        discussion=discussion or told.discussion,
-        asked_by=told.asked_by or _fitting(USERNAME, variable(environ, "GITLAB_USER_LOGIN")),
-        input=environ.get("AI_FLOW_INPUT", "")[:LONGEST_VARIABLE] or told.input,
+        context,
+        event=event if event in EVENTS else context.event,
+        discussion=discussion or context.discussion,
+        asked_by=context.asked_by or _matching(USERNAME, variable(environ, "GITLAB_USER_LOGIN")),
+        input=environ.get("AI_FLOW_INPUT", "")[:LONGEST_VARIABLE] or context.input,
     )
 
 
-def _pipeline(environ: Mapping[str, str]) -> JobContext:
-    """What the pipeline itself is about: its merge request, or the only one that is open for its branch."""
+def _pipeline_context(environ: Mapping[str, str]) -> JobContext:
+    """What the pipeline itself is about: its merge request, or the only open merge request of its branch."""
 
     def branch(name: str) -> str:
-        return _fitting(PLAIN_BRANCH_NAME, variable(environ, name))
+        return _matching(PLAIN_BRANCH_NAME, variable(environ, name))
 
     job = JobContext(
-        pipeline=_fitting(NUMBER, variable(environ, "CI_PIPELINE_ID")),
+        pipeline=_matching(NUMBER, variable(environ, "CI_PIPELINE_ID")),
         source=source if (source := variable(environ, "CI_PIPELINE_SOURCE")) in SOURCES else "",
         branch=branch("CI_COMMIT_BRANCH"),
     )
     if iid := _number(variable(environ, "CI_MERGE_REQUEST_IID")):
-        project = _fitting(NUMBER, variable(environ, "CI_MERGE_REQUEST_PROJECT_ID"))
+        project = _matching(NUMBER, variable(environ, "CI_MERGE_REQUEST_PROJECT_ID"))
         origin = variable(environ, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID")
         return replace(
             job,
@@ -125,39 +129,39 @@ def _pipeline(environ: Mapping[str, str]) -> JobContext:
 
 
 def _payload(environ: Mapping[str, str]) -> object:
-    """The webhook's body: GitLab gives the path of a file that holds it, a relay may give the text itself."""
-    given = variable(environ, "TRIGGER_PAYLOAD")
-    if given and not given.startswith(("{", "[")):
+    """The webhook's body: GitLab sets TRIGGER_PAYLOAD to the path of a file, a relay may set it to the text itself."""
+    payload = variable(environ, "TRIGGER_PAYLOAD")
+    if payload and not payload.startswith(("{", "[")):
         try:
-            if not Path(given).is_file():  # a pipe would be waited for
+            if not Path(payload).is_file():  # reading a pipe could block
                 return None
-            with Path(given).open(encoding="utf-8", errors="replace") as file:
-                given = file.read(LONGEST_VARIABLE)
+            with Path(payload).open(encoding="utf-8", errors="replace") as file:
+                payload = file.read(LONGEST_VARIABLE)
         except (OSError, ValueError):
             return None
-    return _parsed(given[:LONGEST_VARIABLE])
+    return _parsed(payload[:LONGEST_VARIABLE])
 
 
-def _of_payload(job: JobContext, payload: object, environ: Mapping[str, str]) -> JobContext:
-    """The comment that a Note Hook tells of, and what it was written on."""
+def _with_payload(job: JobContext, payload: object, environ: Mapping[str, str]) -> JobContext:
+    """`job` with the comment of a Note Hook's payload, and the issue or merge request that it was written on."""
     note = _inside(payload, "object_attributes")
     if not isinstance(payload, dict) or payload.get("object_kind") != "note" or not note:
         return job
     noun: Noun = "merge request" if note.get("noteable_type") == "MergeRequest" else "issue"
     subject = _inside(payload, "merge_request" if noun == "merge request" else "issue")
     project = {"project_id": payload.get("project_id"), "web_url": note.get("url")}
-    told = _about(job, noun, {**project, **_inside(payload, "project"), **subject}, environ)
+    context = _about(job, noun, {**project, **_inside(payload, "project"), **subject}, environ)
     return replace(
-        told,
+        context,
         event="mention",
-        discussion=_fitting(DISCUSSION, _text(note.get("discussion_id"))) if told.noun else "",
-        asked_by=_fitting(USERNAME, _text(_inside(payload, "user").get("username"))),
+        discussion=_matching(DISCUSSION, _text(note.get("discussion_id"))) if context.noun else "",
+        asked_by=_matching(USERNAME, _text(_inside(payload, "user").get("username"))),
         input=_text(note.get("note")),
     )
 
 
-def _of_flow_context(job: JobContext, text: str, environ: Mapping[str, str]) -> JobContext:
-    """The issue or merge request in AI_FLOW_CONTEXT: a flat object as GitLab sends it, or one inside another."""
+def _with_flow_context(job: JobContext, text: str, environ: Mapping[str, str]) -> JobContext:
+    """`job` with the issue or merge request of AI_FLOW_CONTEXT: a flat object as GitLab sends it, or a nested one."""
     if not text:
         return job
     parsed = _parsed(text)
@@ -169,48 +173,51 @@ def _of_flow_context(job: JobContext, text: str, environ: Mapping[str, str]) -> 
             break
     if noun is None or not _number(subject.get("iid")):
         return replace(job, unread=text)
-    told = _about(job, noun, {**subject, "full_path": variable(environ, "AI_FLOW_PROJECT_PATH")}, environ)
-    comments = _words(subject.get("mr_comments" if noun == "merge request" else "issue_comments"))
-    return replace(told, comments=comments, diff=_text(subject.get("diff")))
+    context = _about(job, noun, {**subject, "full_path": variable(environ, "AI_FLOW_PROJECT_PATH")}, environ)
+    comments = _comments_text(subject.get("mr_comments" if noun == "merge request" else "issue_comments"))
+    return replace(context, comments=comments, diff=_text(subject.get("diff")))
 
 
 def _about(job: JobContext, noun: Noun, subject: Mapping[str, Any], environ: Mapping[str, str]) -> JobContext:
-    """A run about `subject`, of which nothing remains that the pipeline alone would have been about.
+    """The context of a run about `subject`, in place of what the pipeline alone would be about.
 
-    What is in another project than the job's own is only told of: its number means another thing here.
+    Where `subject` is in another project than the job's own, only its texts are kept: its iid would mean another issue
+    or merge request in this project.
     """
     iid, own = _number(subject.get("iid")), job.noun == noun and job.iid == _number(subject.get("iid"))
-    told = replace(job, title=_text(subject.get("title")), description=_text(subject.get("description")))
+    with_texts = replace(job, title=_text(subject.get("title")), description=_text(subject.get("description")))
     if own and job.project_id:
-        return told  # the merge request of this pipeline, which is in the project that it was forked from
-    bare = replace(told, noun=None, iid=0, project_id="", discussion="", foreign=False)
-    bare = replace(bare, branch=variable(environ, "CI_COMMIT_BRANCH") and bare.branch, target_branch="")
-    if not iid or _is_elsewhere(subject, environ):
-        return bare
+        return with_texts  # the merge request of this pipeline, which is in the project that it was forked from
+    only_texts = replace(with_texts, noun=None, iid=0, project_id="", discussion="", foreign=False)
+    only_texts = replace(
+        only_texts, branch=variable(environ, "CI_COMMIT_BRANCH") and only_texts.branch, target_branch=""
+    )
+    if not iid or _is_in_other_project(subject, environ):
+        return only_texts
     if noun == "issue":
-        return replace(bare, noun=noun, iid=iid)
+        return replace(only_texts, noun=noun, iid=iid)
     source, target = subject.get("source_project_id"), subject.get("target_project_id")
     return replace(
-        bare,
+        only_texts,
         noun=noun,
         iid=iid,
-        branch=_fitting(PLAIN_BRANCH_NAME, _text(subject.get("source_branch"))) or (job.branch if own else ""),
-        target_branch=_fitting(PLAIN_BRANCH_NAME, _text(subject.get("target_branch")))
+        branch=_matching(PLAIN_BRANCH_NAME, _text(subject.get("source_branch"))) or (job.branch if own else ""),
+        target_branch=_matching(PLAIN_BRANCH_NAME, _text(subject.get("target_branch")))
         or (job.target_branch if own else ""),
         foreign=(own and job.foreign) or (source is not None and source != target),
     )
 
 
-def _is_elsewhere(subject: Mapping[str, Any], environ: Mapping[str, str]) -> bool:
-    """Whether something is in another project than the job's own, by any of the names that it comes with."""
-    path, identity = variable(environ, "CI_PROJECT_PATH").lower(), variable(environ, "CI_PROJECT_ID")
+def _is_in_other_project(subject: Mapping[str, Any], environ: Mapping[str, str]) -> bool:
+    """Whether any of the project ids, paths and URLs of `subject` belongs to another project than the job's own."""
+    path, project_id = variable(environ, "CI_PROJECT_PATH").lower(), variable(environ, "CI_PROJECT_ID")
     ids = [_number(subject.get(name)) for name in ("target_project_id", "project_id")]
     paths = [_text(subject.get(name)) for name in ("full_path", "path_with_namespace")]
-    if found := re.search(r"^(?:https?://[^/]+)?/?(.+?)/-/", _text(subject.get("web_url"))):
-        paths.append(found[1])
-    other_id = any(number and str(number) != identity for number in ids)
-    # Below a relative URL a web address has more before the project's path.
-    return other_id or any(path and named and not f"/{named.lower()}".endswith(f"/{path}") for named in paths)
+    if match := re.search(r"^(?:https?://[^/]+)?/?(.+?)/-/", _text(subject.get("web_url"))):
+        paths.append(match[1])
+    other_id = any(number and str(number) != project_id for number in ids)
+    # Where GitLab is installed under a relative URL, the web URL has more parts before the project's path.
+    return other_id or any(path and other and not f"/{other.lower()}".endswith(f"/{path}") for other in paths)
 
 
 def _noun(subject: Mapping[str, Any]) -> Noun | None:
@@ -240,8 +247,8 @@ def _text(value: object) -> str:
     return value[:LONGEST_VARIABLE] if isinstance(value, str) else ""
 
 
-def _words(value: object) -> str:
-    """Comments come as one text or as a list, of texts or of notes."""
+def _comments_text(value: object) -> str:
+    """The text of comments, which arrive as one text, a list of texts or a list of notes."""
     if not isinstance(value, list):
         return _text(value)
     return "\n\n".join(
@@ -250,11 +257,12 @@ def _words(value: object) -> str:
 
 
 def _number(value: object) -> int:
-    """A positive integer, also as text; 0 for anything else."""
+    """A positive integer, from an integer or its decimal text; 0 for anything else."""
     if isinstance(value, str) and NUMBER.fullmatch(value) and value.isascii():
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**18 else 0
 
 
-def _fitting(form: re.Pattern[str], text: str) -> str:
-    return text if form.fullmatch(text) and text.isascii() else ""
+def _matching(pattern: re.Pattern[str], text: str) -> str:
+    """`text` where all of it matches `pattern` and is ASCII, else ""."""
+    return text if pattern.fullmatch(text) and text.isascii() else ""

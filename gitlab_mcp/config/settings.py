@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from gitlab_mcp.config.checkout import WorkingDirectory, checkout_around, origin
+from gitlab_mcp.config.checkout import WorkingDirectory, find_checkout, origin
+from gitlab_mcp.config.environment import MissingCredential as MissingCredential
 from gitlab_mcp.config.environment import SettingsError as SettingsError
-from gitlab_mcp.config.environment import flag, is_ci, is_file, is_folder, listed, secret, variable
+from gitlab_mcp.config.environment import flag, is_ci, is_file, is_folder, secret, split_list, variable
 from gitlab_mcp.config.job_context import JobContext, read_job
 from gitlab_mcp.git.change import Author
 
@@ -25,7 +26,7 @@ CredentialKind = Literal["access token", "flow token", "job token"]
 
 @dataclass(frozen=True)
 class Credential:
-    """The token that this run uses, and the variable it came from."""
+    """A token, and the variable that it was read from."""
 
     kind: CredentialKind
     variable: str
@@ -44,11 +45,11 @@ class MergeRequestElsewhere:
 class Settings:
     """Everything that a run is configured with.
 
-    `url` has no slash at its end; `job_token` is what git pushes with where the credential may not write; `author` is
-    who commits are made in the name of, if not the credential's user; `deadline` is in seconds; `own_project` is the
-    path and the id of the run's own project, as far as they are known; `trigger` is the handle that starts a run,
-    without its @; `allow_opt_in_tools` is whether `toolsets` and `tools` may also name opt-in tools; `job` is what the
-    run is about; `secrets` are values that must not leave.
+    `url` has no slash at its end; `job_token` is the token that git pushes with where the credential may not write;
+    `author` is the author of commits, if not the credential's user; `deadline` is the limit of one tool call in
+    seconds; `own_project` is the path and the id of the run's own project, as far as they are known; `trigger` is the
+    handle that starts a run, without its @; `allow_opt_in_tools` is whether `toolsets` and `tools` may also name opt-in
+    tools; `job` is what the run is about; `secrets` are values of the environment that must never be sent or shown.
     """
 
     url: str
@@ -81,14 +82,14 @@ class Settings:
 
     @property
     def secret_values(self) -> tuple[str, ...]:
-        """Every value that must not leave: the run's own token, from wherever it came, and the other secrets."""
+        """Every value that must never be sent or shown: the run's own tokens and the secrets of the environment."""
         own = (self.credential, self.job_token) if self.job_token else (self.credential,)
         return (*(credential.token for credential in own), *self.secrets)
 
 
 @dataclass(frozen=True)
 class Flags:
-    """What the command line gave; an empty value means that the flag was not given."""
+    """The flags of the command line; an empty value means that the flag is absent."""
 
     url: str = ""
     project: str = ""
@@ -108,25 +109,20 @@ RENAMED_TOOLSETS = {"desk": "my_work"}
 
 ACCESS_TOKEN_VARIABLES = ("GITLAB_ACCESS_TOKEN", "GITLAB_TOKEN", "GITLAB_PERSONAL_ACCESS_TOKEN")
 SECRET_VARIABLE = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|API_KEY|ACCESS_KEY|PRIVATE_KEY)$")
-# Shorter values are no secrets, and taking them out of a text would take words apart.
+# A shorter value is unlikely to be a secret, and redacting it would damage ordinary words.
 SECRET_CHARACTERS = 8
-LONGEST_DEADLINE = 3600
+LONGEST_DEADLINE = 3600  # seconds
 
-# An address is told to the model and the job's log: it holds what one needs, and no sentence.
+# The URL is shown to the model and in the job's log: the pattern has no room for a sentence.
 ADDRESS = re.compile(r"https?://[A-Za-z0-9._:\[\]-]{1,253}(/[A-Za-z0-9._~%+-]{1,60}){0,4}/?", re.IGNORECASE)
 AUTHOR = re.compile(r"([^<>\x00-\x1f\x7f]{1,255}?) *<([^<>\s\x00-\x1f\x7f]{1,255})>")
 CA_VARIABLES = ("CI_SERVER_TLS_CA_FILE", "GITLAB_CA_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
-
-NO_CREDENTIAL = (
-    "No GitLab credential: set GITLAB_ACCESS_TOKEN to an access token with scope api"
-    " (outside CI, GITLAB_TOKEN or GITLAB_PERSONAL_ACCESS_TOKEN also serve; a CI job has CI_JOB_TOKEN by itself)."
-)
 
 
 def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> Settings:
     """Read the configuration from flags, then the environment, then `directory` (the working directory).
 
-    Raises SettingsError when there is no credential, or a value cannot be used.
+    Raises MissingCredential when no variable holds a credential, or SettingsError when a value cannot be used.
     """
     in_ci = is_ci(environ)
     url = _gitlab_url(flags, environ)
@@ -143,8 +139,8 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
         or variable(environ, "CI_PROJECT_ID")
         or (checkout.project if checkout else "")
     )
-    # What widens is a flag in CI: a job cannot tell who set a variable.
-    widening = {} if in_ci else environ
+    # In CI only flags may grant permissions: a job cannot know who set a variable.
+    granting = {} if in_ci else environ
     return Settings(
         url=url,
         credential=_credential(environ, in_ci=in_ci),
@@ -159,11 +155,11 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
         working_directory=checkout,
         read_only=flags.read_only or flag(environ, "GITLAB_MCP_READ_ONLY"),
         toolsets=_toolsets(flags.toolsets or variable(environ, "GITLAB_MCP_TOOLSETS")),
-        tools=listed(flags.tools or variable(environ, "GITLAB_MCP_TOOLS")),
+        tools=split_list(flags.tools or variable(environ, "GITLAB_MCP_TOOLS")),
         allow_opt_in_tools=not in_ci or bool(flags.toolsets or flags.tools),
-        allow_projects=listed(flags.allow_project or variable(widening, "GITLAB_MCP_ALLOW_PROJECT")),
-        allow_default_branch=flags.allow_default_branch or flag(widening, "GITLAB_MCP_ALLOW_DEFAULT_BRANCH"),
-        allow_files=listed(flags.allow_files or variable(widening, "GITLAB_MCP_ALLOW_FILES")),
+        allow_projects=split_list(flags.allow_project or variable(granting, "GITLAB_MCP_ALLOW_PROJECT")),
+        allow_default_branch=flags.allow_default_branch or flag(granting, "GITLAB_MCP_ALLOW_DEFAULT_BRANCH"),
+        allow_files=split_list(flags.allow_files or variable(granting, "GITLAB_MCP_ALLOW_FILES")),
         trusted_only=flags.trusted_only or flag(environ, "GITLAB_MCP_TRUSTED_ONLY"),
         trigger=(flags.trigger or variable(environ, "GITLAB_MCP_TRIGGER") or "claude").removeprefix("@"),
         secrets=secrets_of(environ),
@@ -172,22 +168,22 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
 
 
 def _toolsets(names: str) -> tuple[str, ...]:
-    """The toolsets in a list of names, by their names of today."""
-    return tuple(_renamed_toolset(name) if name in RENAMED_TOOLSETS else name for name in listed(names))
+    """The names in a list of toolsets, with old names replaced by the current ones."""
+    return tuple(_renamed_toolset(name) if name in RENAMED_TOOLSETS else name for name in split_list(names))
 
 
 @cache
 def _renamed_toolset(name: str) -> str:
-    """The new name of a toolset; the old one, which saved registrations may hold, is reported once for a process."""
+    """The new name of a toolset. Saved registrations may hold the old one, which is reported once in a process."""
     logger.warning(
-        "gitlab-mcp-server: the toolset %s is now %s; the old name goes with 1.0.", name, RENAMED_TOOLSETS[name]
+        "gitlab-mcp-server: the toolset %s is now %s; 1.0 removes the old name.", name, RENAMED_TOOLSETS[name]
     )
     return RENAMED_TOOLSETS[name]
 
 
 def _deadline(flags: Flags) -> float:
     if not 0 <= flags.deadline <= LONGEST_DEADLINE:
-        raise SettingsError(f"--deadline is {flags.deadline:g}: give seconds, {LONGEST_DEADLINE} at most.")
+        raise SettingsError(f"--deadline is {flags.deadline:g}: set it to seconds, {LONGEST_DEADLINE} at most.")
     return flags.deadline or 60.0
 
 
@@ -197,7 +193,7 @@ def _job_token(environ: Mapping[str, str]) -> Credential | None:
 
 
 def _author(flags: Flags, environ: Mapping[str, str], *, in_ci: bool) -> Author | None:
-    """Whom --author names, else the user who started this pipeline."""
+    """The author in --author, else the user who started this pipeline. Raises SettingsError for a malformed flag."""
     if flags.author:
         if not (match := AUTHOR.fullmatch(flags.author.strip())):
             raise SettingsError(f'--author is "{flags.author}": write it as "Name <name@example.com>".')
@@ -207,12 +203,12 @@ def _author(flags: Flags, environ: Mapping[str, str], *, in_ci: bool) -> Author 
 
 
 def _own_project(environ: Mapping[str, str], project: str, *, in_ci: bool) -> tuple[str, ...]:
-    """In CI the job's own project, whatever else was configured; at a desk the configured one."""
+    """In CI the job's own project, whatever else was configured; locally the configured one."""
     if in_ci:
         own = variable(environ, "CI_PROJECT_PATH"), variable(environ, "CI_PROJECT_ID")
         if not any(own):
             raise SettingsError(
-                "GITLAB_CI is set, but neither CI_PROJECT_PATH nor CI_PROJECT_ID: which project is this?"
+                "GITLAB_CI is set, but neither CI_PROJECT_PATH nor CI_PROJECT_ID is: set one of them to this project's."
             )
         return own
     return (project,)
@@ -230,9 +226,9 @@ def _merge_request(environ: Mapping[str, str]) -> MergeRequestElsewhere | None:
 
 
 def secrets_of(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The values of the environment that are secrets by their variable's name, longest first."""
-    found = {value.strip() for name, value in environ.items() if SECRET_VARIABLE.search(name)}
-    return tuple(sorted((value for value in found if len(value) >= SECRET_CHARACTERS), key=len, reverse=True))
+    """The values of variables whose name marks them as secrets, such as *_TOKEN, longest first."""
+    values = {value.strip() for name, value in environ.items() if SECRET_VARIABLE.search(name)}
+    return tuple(sorted((value for value in values if len(value) >= SECRET_CHARACTERS), key=len, reverse=True))
 
 
 def _gitlab_url(flags: Flags, environ: Mapping[str, str]) -> str:
@@ -242,15 +238,15 @@ def _gitlab_url(flags: Flags, environ: Mapping[str, str]) -> str:
 
 
 def _address(url: str) -> str:
-    """`url` without a slash at its end. Raises SettingsError when it is no address of a GitLab."""
+    """`url` without a slash at its end. Raises SettingsError when it is not the URL of a GitLab."""
     try:
         parts = urlsplit(url)
         bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
-    except ValueError:  # a port that is no number, a broken IPv6 address
+    except ValueError:  # an invalid port or IPv6 address
         bad = True
     if bad or parts.username or parts.query or parts.fragment or not ADDRESS.fullmatch(url):
         shown = re.sub(r"[^\x21-\x7e]+", " ", re.split(r"[?#]", _without_userinfo(url))[0])[:200]
-        raise SettingsError(f'"{shown}" is no address of a GitLab: write it as https://gitlab.example.com.')
+        raise SettingsError(f'"{shown}" is not the URL of a GitLab: write it as https://gitlab.example.com.')
     return url.rstrip("/")
 
 
@@ -260,17 +256,17 @@ def _without_userinfo(url: str) -> str:
 
 def _credential(environ: Mapping[str, str], *, in_ci: bool) -> Credential:
     job_token = variable(environ, "CI_JOB_TOKEN")
-    # In CI the other two names belong to other tools, which may hold a token of another power.
+    # In CI the other two names belong to other tools, whose token may have more permissions than this job should.
     access_variables = ACCESS_TOKEN_VARIABLES[:1] if in_ci else ACCESS_TOKEN_VARIABLES
     kinds: list[tuple[CredentialKind, str]] = [("access token", name) for name in access_variables]
     kinds += [("flow token", "AI_FLOW_GITLAB_TOKEN"), ("job token", "CI_JOB_TOKEN")]
     for kind, name in kinds:
         if token := secret(environ, name):
             if not re.fullmatch(r"[\x21-\x7e]+", token):
-                raise SettingsError(f"{name} holds characters that no GitLab token has: copy the token again.")
+                raise SettingsError(f"{name} contains characters that no GitLab token has: copy the token again.")
             is_job_token = token.startswith("glcbt-") or token == job_token
             return Credential("job token" if is_job_token else kind, name, token)
-    raise SettingsError(NO_CREDENTIAL)
+    raise MissingCredential
 
 
 def _ca_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
@@ -279,7 +275,7 @@ def _ca_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
         if value := variable(environ, name):
             path = Path(value)
             if not (is_file(path) or is_folder(path)):
-                raise SettingsError(f"{name} names {value}, which is not there: correct it or remove it.")
+                raise SettingsError(f"{name} names {value}, which does not exist: correct it or remove it.")
             files.append(path)
     return tuple(files)
 
@@ -290,11 +286,14 @@ def _working_directory(environ: Mapping[str, str], directory: Path, url: str) ->
     if is_ci(environ) and job_directory and is_folder(Path(job_directory)):
         project = variable(environ, "CI_PROJECT_PATH") or variable(environ, "CI_PROJECT_ID")
         return WorkingDirectory(Path(job_directory).resolve(), project, variable(environ, "CI_COMMIT_SHA"))
-    return checkout_around(directory, url)
+    return find_checkout(directory, url)
 
 
 def known(names: Sequence[str], available: Sequence[str], what: str) -> tuple[str, ...]:
-    """`names`, checked to be among `available`. Raises SettingsError that lists the known ones."""
+    """`names`, checked to be among `available`. Raises SettingsError, with the list of known ones, for any other.
+
+    `what` is the noun for the message, such as "tool".
+    """
     unknown = [name for name in names if name not in available]
     if unknown:
         raise SettingsError(f"Unknown {what} {', '.join(unknown)}; known: {', '.join(available)}.")

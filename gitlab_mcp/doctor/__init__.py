@@ -1,4 +1,4 @@
-"""Checks with advice: what is right and wrong with a run, from the way to GitLab to the model's credentials."""
+"""The doctor: checks of a run, from the connection to GitLab to the model's credentials, each with its remedy."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +23,7 @@ from gitlab_mcp.git.process import end_running
 from gitlab_mcp.safety.redact import redact
 from gitlab_mcp.safety.sanitize import one_line
 
-CHARACTERS = 700
+MESSAGE_CHARACTERS = 700
 
 CHECKS = (
     *configuration.CHECKS,
@@ -40,19 +40,19 @@ CHECKS = (
 
 
 def examine(flags: Flags, environ: Mapping[str, str], directory: Path) -> list[tuple[str, CheckResult]]:
-    """The verdicts of all checks that have something to say, with their ids; ends within half a minute.
+    """Run all checks, within half a minute; returns the id and result of each that has something to report.
 
-    Their words hold no secret, and nothing that a person would not see.
+    The texts are on one line, with secrets redacted and invisible characters escaped.
     """
     context = DoctorContext(flags, environ, directory)
     secret_values = context.secret_values
 
-    def shown(text: str) -> str:
-        # First on one line: a secret may hide in pieces; cut last: half a secret is one too.
-        return one_line(redact(one_line(text, 20_000), secret_values), CHARACTERS)
+    def safe(text: str) -> str:
+        # Joined to one line first, since a line end may split a secret; cut last, since half a secret is one too.
+        return one_line(redact(one_line(text, 20_000), secret_values), MESSAGE_CHARACTERS)
 
     try:
-        found = run(CHECKS, context)
+        results = run(CHECKS, context)
     finally:
         end_running()
-    return [(name, CheckResult(result.status, shown(result.what), shown(result.remedy))) for name, result in found]
+    return [(name, CheckResult(result.status, safe(result.what), safe(result.remedy))) for name, result in results]

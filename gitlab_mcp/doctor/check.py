@@ -1,4 +1,4 @@
-"""A check of the doctor."""
+"""The type of a check."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from gitlab_mcp.doctor.result import CheckResult
 
 @dataclass(frozen=True)
 class Check:
-    """A check. `about` says what it finds out, such as "whether the token is good".
+    """A check. `about` says what it finds out, such as "whether the token is valid".
 
-    `examine` returns None where there is nothing to report.
+    `examine` returns None where there is nothing to report, and may raise Skipped or a Failure.
     """
 
     id: str

@@ -1,29 +1,29 @@
-"""The configuration: can it be read, and which of the tokens that are set is used?"""
+"""Checks of the configuration: whether it can be used, and which of the tokens that are set is used."""
 
-from gitlab_mcp.config.settings import ACCESS_TOKEN_VARIABLES, NO_CREDENTIAL
+from gitlab_mcp.config.settings import ACCESS_TOKEN_VARIABLES, MissingCredential
 from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.context import DoctorContext
 from gitlab_mcp.doctor.model import has_credentials
-from gitlab_mcp.doctor.result import CheckResult, failed, named, passed, warned
+from gitlab_mcp.doctor.result import CheckResult, failed, in_quotes, passed, warned
 
-HOW_TO_GET_ONE = (
-    "Make a project access token with role Developer and scope api (Settings > Access tokens > Add new token), and set"
-    " it as GITLAB_ACCESS_TOKEN (in a job: Settings > CI/CD > Variables > Add variable, masked)."
+SET_CREDENTIAL = (
+    "Create a project access token with role Developer and scope api (Settings > Access tokens > Add new token), and"
+    " set it as GITLAB_ACCESS_TOKEN (in a job: Settings > CI/CD > Variables > Add variable, masked)."
 )
 
 
-def readable(around: DoctorContext) -> CheckResult:
-    if around.problem == NO_CREDENTIAL:
-        return failed(around.problem, HOW_TO_GET_ONE)
-    if around.problem:
-        return failed(around.problem, "Correct that flag or variable (in a job: Settings > CI/CD > Variables).")
-    settings = around.usable()
-    project = f"project {named(settings.project)}" if settings.project else "no project"
-    return passed(f"The configuration can be read: {settings.url}, {project}")
+def usable(context: DoctorContext) -> CheckResult:
+    if isinstance(context.problem, MissingCredential):
+        return failed(str(context.problem), SET_CREDENTIAL)
+    if context.problem:
+        return failed(str(context.problem), "Correct that flag or variable (in a job: Settings > CI/CD > Variables).")
+    settings = context.require_settings()
+    project = f"project {in_quotes(settings.project)}" if settings.project else "no project"
+    return passed(f"The configuration can be used: {settings.url}, {project}")
 
 
-def credential(around: DoctorContext) -> CheckResult | None:
-    used = around.credential
+def credential(context: DoctorContext) -> CheckResult | None:
+    used = context.credential
     if used is None:
         return None
     if used.kind == "access token":
@@ -31,31 +31,33 @@ def credential(around: DoctorContext) -> CheckResult | None:
     if used.kind == "flow token":
         return passed(f"The credential is the token of a flow, from {used.variable}")
     if used.variable != "CI_JOB_TOKEN":
-        return warned(f"{used.variable} holds a job token, which is no access token", HOW_TO_GET_ONE)
+        return warned(f"{used.variable} holds a job token, which is not an access token", SET_CREDENTIAL)
     return passed(
-        "The credential is CI_JOB_TOKEN: it reads, and pushes by git; comments need GITLAB_ACCESS_TOKEN (scope api)"
+        "The credential is CI_JOB_TOKEN: it reads, and pushes with git; comments need GITLAB_ACCESS_TOKEN (scope api)"
     )
 
 
-def ignored(around: DoctorContext) -> CheckResult | None:
-    """The other variables that hold tokens: who set one may wonder why it has no effect."""
-    used = around.credential.variable if around.credential else ""
-    names = [name for name in (*ACCESS_TOKEN_VARIABLES, "AI_FLOW_GITLAB_TOKEN") if name != used and around.is_set(name)]
-    if not names or (not around.credential and not around.in_ci):
+def ignored(context: DoctorContext) -> CheckResult | None:
+    """The tokens that are set and have no effect, and why."""
+    used = context.credential.variable if context.credential else ""
+    names = [
+        name for name in (*ACCESS_TOKEN_VARIABLES, "AI_FLOW_GITLAB_TOKEN") if name != used and context.is_set(name)
+    ]
+    if not names or (not context.credential and not context.in_ci):
         return None
     listed, verb = " and ".join(names), "is" if len(names) == 1 else "are"
-    if around.credential and around.credential.kind == "access token":
+    if context.credential and context.credential.kind == "access token":
         return passed(f"{listed} {verb} set too, and not used: {used} is")
     what = f"{listed} {verb} set, and not used: in a job these belong to other tools"
     return warned(what, "If that token is meant for this server, set it as GITLAB_ACCESS_TOKEN.")
 
 
-def protected(around: DoctorContext) -> CheckResult | None:
-    """What a job of an unprotected ref lacks without being told."""
-    if not around.in_ci or around.variable("CI_COMMIT_REF_PROTECTED").lower() != "false":
+def protected(context: DoctorContext) -> CheckResult | None:
+    """The variables that a job of an unprotected ref may lack because they are protected."""
+    if not context.in_ci or context.variable("CI_COMMIT_REF_PROTECTED").lower() != "false":
         return None
-    missing = [] if around.is_set("GITLAB_ACCESS_TOKEN") else ["GITLAB_ACCESS_TOKEN"]
-    missing += [] if has_credentials(around) else ["the model's key (ANTHROPIC_API_KEY)"]
+    missing = [] if context.is_set("GITLAB_ACCESS_TOKEN") else ["GITLAB_ACCESS_TOKEN"]
+    missing += [] if has_credentials(context) else ["the model's key (ANTHROPIC_API_KEY)"]
     if not missing:
         return None
     verb = "is" if len(missing) == 1 else "are"
@@ -68,7 +70,7 @@ def protected(around: DoctorContext) -> CheckResult | None:
 
 
 CHECKS = (
-    Check("configuration", "whether the configuration can be read", readable),
+    Check("configuration", "whether the configuration can be used", usable),
     Check("credential", "which credential is used", credential),
     Check("ignored-tokens", "which tokens are not used", ignored),
     Check("protected-variables", "whether protected variables are missing", protected),

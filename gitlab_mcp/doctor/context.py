@@ -1,4 +1,4 @@
-"""What the checks look at: the configuration, the environment, and the GitLab that it leads to."""
+"""What the checks examine: the configuration, the environment, and clients of the configured GitLab."""
 
 import threading
 import time
@@ -16,10 +16,10 @@ from gitlab_mcp.api.error_mapping import unreachable
 from gitlab_mcp.api.http import GitLabSession, tls_context
 from gitlab_mcp.config.environment import is_ci, variable
 from gitlab_mcp.config.settings import (
-    NO_CREDENTIAL,
     SECRET_VARIABLE,
     Credential,
     Flags,
+    MissingCredential,
     Settings,
     SettingsError,
     read_settings,
@@ -28,7 +28,7 @@ from gitlab_mcp.doctor.background import begin
 from gitlab_mcp.doctor.result import Skipped
 from gitlab_mcp.server.toolsets import selected
 
-GITLAB_SECONDS = 10.0  # what the way to GitLab may take, and then all that is asked there
+GITLAB_SECONDS = 10.0  # for the first connection to GitLab, and again for all further requests together
 
 NETWORK = (
     "Check the address (GITLAB_URL; in a job CI_SERVER_URL), name resolution, the firewall, and HTTPS_PROXY and"
@@ -37,29 +37,29 @@ NETWORK = (
 
 
 class NotReached(Skipped):
-    """No answer came from GitLab; `what` says why, in full."""
+    """GitLab could not be reached; `problem` says why, in full, and `advice` what to do."""
 
-    def __init__(self, what: str, cure: str) -> None:
-        super().__init__("GitLab was not reached", "First mend the way to GitLab.")
-        self.what = what
-        self.cure = cure
+    def __init__(self, problem: str, advice: str) -> None:
+        super().__init__("GitLab was not reached", "First fix the connection to GitLab.")
+        self.problem = problem
+        self.advice = advice
 
 
 @dataclass(frozen=True)
 class Response:
-    """What came when GitLab was asked without a credential; `at` is our clock then, in seconds since the epoch."""
+    """GitLab's response to a request without a credential; `received_at` is our clock, in seconds since the epoch."""
 
     status: int
     headers: Mapping[str, str]
     url: str
-    at: float
+    received_at: float
 
 
 class DoctorContext:
-    """Everything that checks look at; they do so from many threads at once.
+    """Everything that the checks examine; they use it from many threads at once.
 
-    `settings` is None where the configuration cannot be used, and `problem` says why. `credential` is None where there
-    is none; then `settings` still says which GitLab is meant.
+    `problem` is the error of a configuration that cannot be used, and `settings` is then None. Where only the
+    credential is missing, `credential` is None and `settings` has a placeholder, so that GitLab itself can be checked.
     """
 
     def __init__(self, flags: Flags, environ: Mapping[str, str], directory: Path) -> None:
@@ -68,11 +68,10 @@ class DoctorContext:
         self.in_ci = is_ci(environ)
         self.home = _home(environ)
         self.settings, self.problem = _read(flags, environ, directory)
-        has_credential = self.settings is not None and self.problem != NO_CREDENTIAL
-        self.credential = self.settings.credential if self.settings and has_credential else None
+        self.credential = self.settings.credential if self.settings and self.problem is None else None
         self._lock = threading.Lock()
-        self._asking: Future[Response | NotReached] | None = None
-        self._ends = 0.0
+        self._request: Future[Response | NotReached] | None = None
+        self._deadline = 0.0
         self._call: Call | None = None
         self._clients: dict[str, GitLab] = {}
 
@@ -92,57 +91,60 @@ class DoctorContext:
 
     @property
     def checkout(self) -> Path:
-        """Where the files of the project are."""
-        found = self.settings.working_directory if self.settings else None
-        return found.path if found else self.directory
+        """The folder of the project's files: the checkout, else the working directory."""
+        checkout = self.settings.working_directory if self.settings else None
+        return checkout.path if checkout else self.directory
 
-    def usable(self) -> Settings:
-        """The settings. Raises Untold where they cannot be used."""
+    def require_settings(self) -> Settings:
+        """The settings. Raises Skipped when they cannot be used."""
         if self.settings is None:
-            raise Skipped("the configuration cannot be used", "First mend the configuration.")
+            raise Skipped("the configuration cannot be used", "First fix the configuration.")
         return self.settings
 
-    def answer(self) -> Response:
-        """What GitLab's address answers, asked once. Raises NotReached, or Untold."""
-        settings = self.usable()
+    def response(self) -> Response:
+        """GitLab's response to one request without a credential, which all checks share.
+
+        Raises NotReached when no response came, or Skipped when the configuration cannot be used.
+        """
+        settings = self.require_settings()
         with self._lock:
-            if self._asking is None:
-                self._asking = begin(partial(_ask, settings))
-                self._ends = time.monotonic() + GITLAB_SECONDS
+            if self._request is None:
+                self._request = begin(partial(_request_version, settings))
+                self._deadline = time.monotonic() + GITLAB_SECONDS
         try:
-            # The look-up of a name knows no limit of ours.
-            answer = self._asking.result(max(0.0, self._ends - time.monotonic()))
+            # Waited for here, since no timeout of the request limits name resolution.
+            response = self._request.result(max(0.0, self._deadline - time.monotonic()))
         except TimeoutError:
             raise NotReached(f"{settings.url} did not answer within {GITLAB_SECONDS:.0f} s", NETWORK) from None
-        if isinstance(answer, NotReached):
-            raise NotReached(answer.what, answer.cure)
-        return answer
+        if isinstance(response, NotReached):
+            raise NotReached(response.problem, response.advice)
+        return response
 
     def gitlab(self) -> GitLab:
-        """GitLab with the credential of this run. Raises Untold where it was not reached or there is no credential."""
+        """The client with the credential of this run. Raises Skipped when GitLab or a credential is missing."""
         if self.credential is None:
             raise Skipped("there is no credential", "First set GITLAB_ACCESS_TOKEN.")
-        return self._with(self.credential)
+        return self._client(self.credential)
 
     def pushes(self) -> bool:
-        """Whether this run writes by git with its job token. Raises Untold as `gitlab` does."""
+        """Whether this run writes with git and its job token. Raises Skipped as `gitlab` does."""
         return self.gitlab().identity.pushes()
 
-    def of_job(self) -> GitLab | None:
-        """GitLab with the job token; None where this run has no use for one. Raises Untold as `gitlab` does."""
-        token = self.usable().push_token
-        return self._with(token) if token and self.pushes() else None
+    def job_token_client(self) -> GitLab | None:
+        """The client with the job token; None where this run does not use one. Raises Skipped as `gitlab` does."""
+        token = self.require_settings().push_token
+        return self._client(token) if token and self.pushes() else None
 
     def project_path(self) -> str:
-        """The API path of the project. Raises Untold where none is configured."""
-        project = self.usable().project
+        """The API path of the project. Raises Skipped when none is configured."""
+        project = self.require_settings().project
         if not project:
             raise Skipped("no project is known", 'Set GITLAB_PROJECT, such as "group/app", or run it in a checkout.')
         return f"/projects/{segment(project)}"
 
-    def _with(self, credential: Credential) -> GitLab:
-        self.answer()
-        settings = replace(self.usable(), credential=credential)
+    def _client(self, credential: Credential) -> GitLab:
+        self.response()
+        settings = replace(self.require_settings(), credential=credential)
         with self._lock:
             self._call = self._call or Call(GITLAB_SECONDS, lambda _: None)
             current_call.set(self._call)
@@ -158,33 +160,31 @@ def _home(environ: Mapping[str, str]) -> Path:
         return Path("/")
 
 
-def _read(flags: Flags, environ: Mapping[str, str], directory: Path) -> tuple[Settings | None, str]:
-    """The settings, as far as they can be used, and what is wrong with them."""
+def _read(flags: Flags, environ: Mapping[str, str], directory: Path) -> tuple[Settings | None, SettingsError | None]:
+    """The settings, or the error that makes them unusable; both where only the credential is missing."""
     try:
         settings = read_settings(flags, environ, directory)
         tls_context(settings.ca_files)
         selected(settings)
-    except SettingsError as error:
-        problem = str(error)
-        if problem != NO_CREDENTIAL:
-            return None, problem
-    else:
-        return settings, ""
-    # The address of GitLab and the certificates are worth a look also without a credential.
-    known, other = _read(flags, {**environ, "GITLAB_ACCESS_TOKEN": "none"}, directory)
-    return (known, problem) if known else (None, other)
+    except MissingCredential as missing:
+        # GitLab's URL and the certificates can be checked without a credential.
+        placeholder, other_problem = _read(flags, {**environ, "GITLAB_ACCESS_TOKEN": "none"}, directory)
+        return (placeholder, missing) if placeholder else (None, other_problem)
+    except SettingsError as problem:
+        return None, problem
+    return settings, None
 
 
-def _ask(settings: Settings) -> Response | NotReached:
-    """Ask for what every GitLab answers without a credential: that it wants one."""
+def _request_version(settings: Settings) -> Response | NotReached:
+    """Request /version without a credential, which every GitLab answers with 401."""
     current_call.set(Call(GITLAB_SECONDS, lambda _: None))
     try:
         with GitLabSession(settings.ca_files, lambda _method, _url: None) as session:
-            found = session.get(f"{settings.url}/api/v4/version", timeout=GITLAB_SECONDS)
+            response = session.get(f"{settings.url}/api/v4/version", timeout=GITLAB_SECONDS)
     except (requests.RequestException, ValueError) as error:
         text = str(unreachable("get", error, settings.url))
-        what, colon, advice = text.rpartition(": ")
+        problem, colon, advice = text.rpartition(": ")
         if not colon or advice.endswith("?"):
-            return NotReached(what or text, NETWORK)
-        return NotReached(what, f"{advice[0].upper()}{advice[1:]}")
-    return Response(found.status_code, found.headers, found.url, time.time())
+            return NotReached(problem or text, NETWORK)
+        return NotReached(problem, f"{advice[0].upper()}{advice[1:]}")
+    return Response(response.status_code, response.headers, response.url, time.time())

@@ -1,4 +1,4 @@
-"""Starting an MCP server over stdio and shaking hands with it, as a client does."""
+"""A minimal MCP client over stdio: starts a server, initializes a session and lists its tools."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,34 +8,37 @@ from typing import Any
 from gitlab_mcp import __version__
 from gitlab_mcp.doctor.processes import Child, NotStarted, started
 
-PROTOCOL = "2025-11-25"
-ANSWER_LINE_BYTES = 4_000_000
+PROTOCOL_VERSION = "2025-11-25"
+RESPONSE_LINE_BYTES = 4_000_000
 
 
-class NoHandshake(Exception):
-    """The server did not answer as one; `said` is the last line that it wrote to stderr."""
+class HandshakeFailed(Exception):
+    """The server did not answer as an MCP server; `stderr_line` is the last line that it wrote to stderr."""
 
-    def __init__(self, why: str, said: str = "") -> None:
+    def __init__(self, why: str, stderr_line: str = "") -> None:
         super().__init__(why)
-        self.said = said
+        self.stderr_line = stderr_line
 
 
 def count_tools(command: Sequence[str], environ: Mapping[str, str], directory: Path, seconds: float) -> int:
-    """How many tools the server that `command` starts has. Raises NoHandshake."""
+    """The number of tools of the server that `command` starts, which is killed after `seconds`.
+
+    Raises HandshakeFailed when the server cannot be started, or does not answer as an MCP server in that time.
+    """
     try:
         with started(command, environ, directory, seconds) as child:
             try:
-                return _talk(child)
+                return _list_tools(child)
             except (OSError, EOFError, ValueError) as error:
                 why = f"it did not answer as an MCP server within {seconds:.0f} s"
-                raise NoHandshake(why, child.last_words()) from error
+                raise HandshakeFailed(why, child.last_stderr_line()) from error
     except NotStarted as error:
-        raise NoHandshake(f"it cannot be started: {error}") from error
+        raise HandshakeFailed(f"it cannot be started: {error}") from error
 
 
-def _talk(child: Child) -> int:
+def _list_tools(child: Child) -> int:
     client = {"name": "gitlab-mcp-server doctor", "version": __version__}
-    _send(child, "initialize", {"protocolVersion": PROTOCOL, "capabilities": {}, "clientInfo": client}, 1)
+    _send(child, "initialize", {"protocolVersion": PROTOCOL_VERSION, "capabilities": {}, "clientInfo": client}, 1)
     _receive(child, 1)
     _send(child, "notifications/initialized", {})
     _send(child, "tools/list", {}, 2)
@@ -53,8 +56,8 @@ def _send(child: Child, method: str, params: Mapping[str, Any], number: int | No
 
 
 def _receive(child: Child, number: int) -> Mapping[str, Any]:
-    """The result of the request `number`; what else arrives is passed over."""
-    while line := child.stdout.readline(ANSWER_LINE_BYTES):
+    """The result of the request `number`; other messages are ignored."""
+    while line := child.stdout.readline(RESPONSE_LINE_BYTES):
         message = json.loads(line)
         if isinstance(message, dict) and message.get("id") == number:
             result = message.get("result")

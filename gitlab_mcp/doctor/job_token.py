@@ -1,4 +1,4 @@
-"""The job token: is it good, whose job is it, and may it push?"""
+"""Checks of the job token: whether it is valid, and whether it may push."""
 
 from urllib.parse import quote
 from uuid import uuid4
@@ -7,9 +7,9 @@ from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.http import roots
 from gitlab_mcp.api.project import Project
 from gitlab_mcp.doctor.check import Check
-from gitlab_mcp.doctor.configuration import HOW_TO_GET_ONE
+from gitlab_mcp.doctor.configuration import SET_CREDENTIAL
 from gitlab_mcp.doctor.context import NETWORK, DoctorContext
-from gitlab_mcp.doctor.result import CheckResult, Skipped, failed, named, passed, skipped
+from gitlab_mcp.doctor.result import CheckResult, Skipped, failed, in_quotes, passed, skipped
 from gitlab_mcp.errors import GitLabRefusal
 from gitlab_mcp.git.change import Author
 from gitlab_mcp.git.process import CompletedGit, GitError, TimeLeft
@@ -17,13 +17,13 @@ from gitlab_mcp.git.push import build
 from gitlab_mcp.git.remote import REMOTE_NAME, Remote, RemoteError, RemoteErrorKind, remote_error
 from gitlab_mcp.git.scratch_repository import ScratchRepository
 from gitlab_mcp.repository.git_backend.errors import ALLOW_PUSH, failure_of
-from gitlab_mcp.repository.git_backend.errors import quoted as said
+from gitlab_mcp.repository.git_backend.errors import quoted as git_message
 
 NOBODY = Author("gitlab-mcp-server doctor", "doctor@gitlab-mcp.invalid")
 
 
-def good(around: DoctorContext) -> CheckResult | None:
-    if not (gitlab := around.of_job()):
+def valid(context: DoctorContext) -> CheckResult | None:
+    if not (gitlab := context.job_token_client()):
         return None
     try:
         job = gitlab.get("/job")
@@ -32,55 +32,57 @@ def good(around: DoctorContext) -> CheckResult | None:
             raise
         return failed(
             "GitLab does not know CI_JOB_TOKEN: the job has ended, or the token is another GitLab's",
-            f"Run it in a job that is running. {HOW_TO_GET_ONE}",
+            f"Run it in a job that is running. {SET_CREDENTIAL}",
         )
-    return passed(f"CI_JOB_TOKEN is good: job {job.number('id')} of user {named(job.text('user', 'username'))}")
+    return passed(f"CI_JOB_TOKEN is valid: job {job.number('id')} of user {in_quotes(job.text('user', 'username'))}")
 
 
-def push(around: DoctorContext) -> CheckResult | None:
-    """Whether GitLab would take a push. git asks, as before every push, and then sends nothing."""
-    settings = around.usable()
-    gitlab, token = around.of_job(), settings.push_token
+def push(context: DoctorContext) -> CheckResult | None:
+    """Whether GitLab would accept a push: `git push --dry-run` asks for permission and sends nothing."""
+    settings = context.require_settings()
+    gitlab, token = context.job_token_client(), settings.push_token
     if gitlab is None or token is None or settings.read_only:
         return None
-    around.project_path()  # raises where there is none
+    context.project_path()  # raises Skipped when no project is known
     project = Project(gitlab, settings.project)
     remote = Remote(f"{settings.url}/{quote(project.full_path)}.git", token.token)
     directory = settings.working_directory
     clone = directory.path if directory and project.is_called(directory.project) else None
-    own = ScratchRepository(remote, clone, roots(settings.ca_files))
+    scratch = ScratchRepository(remote, clone, roots(settings.ca_files))
     try:
-        ended = _ask(own, current_call.get().remaining)
+        completed = _push_dry_run(scratch, current_call.get().remaining)
     except GitError as error:
-        raise Skipped(str(error), "See what is said of git.") from error
+        raise Skipped(str(error), "See the check of git.") from error
     finally:
-        own.close()
-    if ended.status == 0:
-        return passed("GitLab lets this job push with CI_JOB_TOKEN (asked without pushing anything)")
-    return _refused(remote_error(ended), remote.url)
+        scratch.close()
+    if completed.status == 0:
+        return passed("GitLab lets this job push with CI_JOB_TOKEN (checked without pushing anything)")
+    return _refused(remote_error(completed), remote.url)
 
 
-def _ask(own: ScratchRepository, time_left: TimeLeft) -> CompletedGit:
-    # git wants something that it could push: an empty commit that stays in our own repository.
-    commit = build(own, "", "Nothing", [], {}, NOBODY, 0, time_left)
+def _push_dry_run(scratch: ScratchRepository, time_left: TimeLeft) -> CompletedGit:
+    # git needs a commit to push: an empty one that stays in the scratch repository.
+    commit = build(scratch, "", "Nothing", [], {}, NOBODY, 0, time_left)
     target = f"{commit}:refs/heads/gitlab-mcp-doctor-{uuid4().hex}"
-    return own.speak("push", "--dry-run", "--porcelain", "--no-verify", REMOTE_NAME, target, time_left=time_left)
+    return scratch.run_remote(
+        "push", "--dry-run", "--porcelain", "--no-verify", REMOTE_NAME, target, time_left=time_left
+    )
 
 
 def _refused(error: RemoteError, url: str) -> CheckResult:
-    if error.kind is RemoteErrorKind.FORBIDDEN and any("archived" in line for line in error.said):
-        what = "The project is archived, and takes no writes"
-        return failed(what, "An owner unarchives it: Settings > General > Advanced > Unarchive project.")
+    if error.kind is RemoteErrorKind.FORBIDDEN and any("archived" in line for line in error.messages):
+        what = "The project is archived, and accepts no writes"
+        return failed(what, "An owner can unarchive it: Settings > General > Advanced > Unarchive project.")
     if error.kind is RemoteErrorKind.FORBIDDEN:
-        return failed(f"GitLab does not let this job push with CI_JOB_TOKEN{said(error.said)}", ALLOW_PUSH)
+        return failed(f"GitLab does not let this job push with CI_JOB_TOKEN{git_message(error.messages)}", ALLOW_PUSH)
     if error.kind is RemoteErrorKind.UNAUTHORIZED:
-        what = f"GitLab refused CI_JOB_TOKEN for {url}{said(error.said)}"
+        what = f"GitLab refused CI_JOB_TOKEN for {url}{git_message(error.messages)}"
         return failed(
             f"{what}: the job has ended, or the token is not this project's",
-            f"Run it in a job of this project that is running. {HOW_TO_GET_ONE}",
+            f"Run it in a job of this project that is running. {SET_CREDENTIAL}",
         )
     if error.kind is RemoteErrorKind.MISSING:
-        what = f"GitLab has no repository {url} that this job may see{said(error.said)}"
+        what = f"GitLab has no repository {url} that this job may read{git_message(error.messages)}"
         return failed(what, "Check the project: GITLAB_PROJECT, or --project.")
     if error.kind is RemoteErrorKind.NOT_TRUSTED:
         what = f"git did not accept the TLS certificate of {url}"
@@ -89,12 +91,12 @@ def _refused(error: RemoteError, url: str) -> CheckResult:
         return failed(f"{url} redirects, which git does not follow with a token", "Check GITLAB_URL.")
     if error.kind is RemoteErrorKind.NOT_REACHED:
         return skipped(f"whether the job may push: git cannot reach {url}", NETWORK)
-    # An outage says nothing of what is allowed when it is over.
+    # During an outage it is not known whether the push is allowed.
     why = str(failure_of(error, url, pushes=True)).removesuffix(".")
     return skipped(f"whether the job may push: {why}", "Run it again in a few minutes.")
 
 
 CHECKS = (
-    Check("job-token", "whether CI_JOB_TOKEN is good", good),
+    Check("job-token", "whether CI_JOB_TOKEN is valid", valid),
     Check("push", "whether the job may push", push),
 )

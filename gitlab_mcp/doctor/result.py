@@ -1,4 +1,4 @@
-"""The result of a check, in words and with the remedy."""
+"""The result of a check, and the texts that results are composed of."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +11,7 @@ Status = Literal["pass", "warn", "fail", "skipped"]
 
 @dataclass(frozen=True)
 class CheckResult:
-    """How a check ended; `remedy` says what to do where it did not pass."""
+    """The result of a check: `what` was found, and the `remedy`, which says what to do where it did not pass."""
 
     status: Status
     what: str
@@ -19,7 +19,7 @@ class CheckResult:
 
 
 class Skipped(Exception):
-    """A check cannot be done here; the text says why."""
+    """A check cannot be done; the text says why, and `remedy` what to do."""
 
     def __init__(self, why: str, remedy: str) -> None:
         super().__init__(why)
@@ -42,19 +42,19 @@ def skipped(what: str, remedy: str) -> CheckResult:
     return CheckResult("skipped", what, remedy)
 
 
-def told_by(failure: Failure) -> str:
-    """A failure in a few words, with GitLab's own in quotes."""
+def describe(failure: Failure) -> str:
+    """A failure in a few words, with GitLab's own message in quotes."""
     if isinstance(failure, GitLabRefusal) and failure.status:
-        return f"GitLab answered {failure.status}{quoted(failure.reason)}"
+        return f"GitLab answered {failure.status}{in_brackets(failure.reason)}"
     return str(failure)
 
 
-def named(text: str) -> str:
-    """A name that somebody else chose, in quotes."""
+def in_quotes(text: str) -> str:
+    """An untrusted name in quotes, on one line."""
     return f'"{one_line(text, 200)}"'
 
 
-def quoted(text: str) -> str:
-    """Somebody else's words in brackets and quotes; "" where there are none."""
-    shown = one_line(text, 200)
-    return f' ("{shown}")' if shown else ""
+def in_brackets(text: str) -> str:
+    """Untrusted text in brackets and quotes, on one line, after a space; "" where it is empty."""
+    line = one_line(text, 200)
+    return f' ("{line}")' if line else ""

@@ -1,6 +1,6 @@
-"""The scripts in a .gitlab-ci.yml, as far as they stand in it in the usual ways of writing YAML.
+"""Extracts the scripts from a .gitlab-ci.yml that is written in the usual styles of YAML.
 
-What is written otherwise, such as a job in braces, is passed over: nothing that is found here is made up.
+Other styles, such as a job in braces, are ignored: a script may be missed, but none is invented.
 """
 
 import re
@@ -13,20 +13,20 @@ DASH = re.compile(r"-(?:\s+|$)")
 YAML_ANCHORS = re.compile(r"(?:&\S+(?:\s+|$))+")
 BLOCK = re.compile(r"([|>])[-+0-9]{0,2}\s*(?:#.*)?$")
 COMMENT = re.compile(r"(?:^|\s)#.*$")
-# A quoted text up to its end, behind the quote that opens it.
+# The rest of a quoted text after its opening quote.
 QUOTED = {'"': re.compile(r'([^"\\]*(?:\\.[^"\\]*)*)"'), "'": re.compile(r"([^']*(?:''[^']*)*)'(?!')")}
 ITEM = re.compile(r""""([^"\\]*(?:\\.[^"\\]*)*)"|'([^']*(?:''[^']*)*)'|([^\s,\[\]][^,\[\]]*)""")
 ESCAPES = {"n": "\n", "t": "\t", "0": "\0"}
 
 
 def scripts(text: str) -> Iterator[str]:
-    """Each script, or element of one, as the shell gets it; also of lists that are there to be referred to."""
+    """Yield each script, or item of one, as the shell gets it; also those of hidden keys, such as `.run`."""
     lines = _Lines(text)
     keys: list[tuple[int, str]] = []
     while (line := lines.next()) is not None:
         column = floor = _indent(line)
         while dash := DASH.match(line, column):
-            while keys and keys[-1][0] > column:  # a list may stand as far to the left as its key
+            while keys and keys[-1][0] > column:  # the items of a list may have the same indentation as its key
                 keys.pop()
             floor, column = column, dash.end()
         rest = line[column:]
@@ -35,11 +35,11 @@ def scripts(text: str) -> Iterator[str]:
                 keys.pop()
             keys.append((column, key[1].strip("\"' ")))
             floor, rest = column, rest[key.end() :]
-        if marks := YAML_ANCHORS.match(rest):
-            rest = rest[marks.end() :]
-        found = list(_scalars(rest, floor, lines))
+        if anchors := YAML_ANCHORS.match(rest):
+            rest = rest[anchors.end() :]
+        scalars = list(_scalars(rest, floor, lines))
         if keys and (keys[-1][1] in KEYS or keys[-1][1].startswith(".")):
-            yield from found
+            yield from scalars
 
 
 def _indent(line: str) -> int:
@@ -47,14 +47,14 @@ def _indent(line: str) -> int:
 
 
 class _Lines:
-    """Lines that are taken one by one."""
+    """A cursor over the lines of a file."""
 
     def __init__(self, text: str) -> None:
         self._lines = text.split("\n")
         self._at = 0
 
     def next(self) -> str | None:
-        """The next line with anything but a comment in it; None at the end."""
+        """The next line that is not blank and not only a comment; None at the end."""
         while self._at < len(self._lines):
             line = self._lines[self._at]
             self._at += 1
@@ -63,7 +63,7 @@ class _Lines:
         return None
 
     def deeper(self, floor: int, *, blank: bool) -> Iterator[str]:
-        """The lines that follow and are indented more than `floor`, and with `blank` the empty ones between them."""
+        """Yield the following lines that are indented more than `floor`, with `blank` also the blank ones between."""
         while self._at < len(self._lines):
             line = self._lines[self._at]
             if not (blank if not line.strip() else _indent(line) > floor):
@@ -73,7 +73,7 @@ class _Lines:
 
 
 def _scalars(rest: str, floor: int, lines: _Lines) -> Iterator[str]:
-    """The texts that begin with `rest`, below a key or dash in column `floor`."""
+    """Yield the scalars that begin with `rest`, below a key or dash in column `floor`."""
     if not rest or rest[0] in "!*{#":
         return
     if block := BLOCK.match(rest):
@@ -105,7 +105,7 @@ def _scalars(rest: str, floor: int, lines: _Lines) -> Iterator[str]:
 
 
 def _folded(body: list[str]) -> str:
-    """Lines of one paragraph joined; those that are indented more stay lines of their own."""
+    """The text of a folded block: lines of a paragraph are joined, more indented ones stay separate lines."""
     text = ""
     for before, line in zip(["", *body], body, strict=False):
         apart = not before.strip() or not line.strip() or before[0] in " \t" or line[0] in " \t"
@@ -114,14 +114,14 @@ def _folded(body: list[str]) -> str:
 
 
 def _quoted(rest: str, floor: int, lines: _Lines) -> str | None:
-    """What stands between quotes, over several lines too; None where they are not closed."""
-    close = QUOTED[rest[0]]
-    if found := close.match(rest, 1):
-        return found[1]
+    """The text between quotes, which may span several lines; None where they are not closed."""
+    pattern = QUOTED[rest[0]]
+    if match := pattern.match(rest, 1):
+        return match[1]
     pieces = [rest[1:]]
     for line in lines.deeper(floor, blank=True):
-        if found := close.match(line.strip()):
-            return " ".join([*pieces, found[1]])
+        if match := pattern.match(line.strip()):
+            return " ".join([*pieces, match[1]])
         pieces.append(line.strip() or "\n")
     return None
 

@@ -1,4 +1,4 @@
-"""The commands in a shell script, word by word, without running anything."""
+"""Splits a shell script into commands and words, without running it."""
 
 import re
 from collections.abc import Iterator
@@ -17,19 +17,18 @@ SHELL_TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-# Text that is given to a command in the lines below it.
-HERE = re.compile(r"""(?<!<)<<-?[ \t]*(["']?)([A-Za-z_]\w*)\1""")
+HERE_DOCUMENT = re.compile(r"""(?<!<)<<-?[ \t]*(["']?)([A-Za-z_]\w*)\1""")
 
 
 def commands(script: str) -> Iterator[list[str]]:
-    """The words of each command, without quotes; variables in them stay as they are written.
+    """Yield the words of each command, without quotes; variables are not expanded.
 
-    What follows a quote that is not closed is passed over.
+    The text after a quote that is not closed is ignored.
     """
     words: list[str] = []
     word: str | None = None
     redirected = False
-    for piece in SHELL_TOKEN.finditer(_without_here_texts(script) + "\n"):
+    for piece in SHELL_TOKEN.finditer(_without_here_documents(script) + "\n"):
         kind = piece.lastgroup or ""
         if kind in ("end", "redirect", "blank", "comment"):
             if word is not None:
@@ -45,23 +44,23 @@ def commands(script: str) -> Iterator[list[str]]:
         elif kind == "other":
             return
         else:
-            found = piece[kind]
-            word = (word or "") + (re.sub(r'\\(\n|["\\$`])', _kept, found) if kind == "double" else found)
+            text = piece[kind]
+            word = (word or "") + (re.sub(r'\\(\n|["\\$`])', _unescaped, text) if kind == "double" else text)
 
 
-def _kept(match: re.Match[str]) -> str:
+def _unescaped(match: re.Match[str]) -> str:
     return match[1].strip("\n")
 
 
-def _without_here_texts(script: str) -> str:
+def _without_here_documents(script: str) -> str:
     lines = script.split("\n")
     last = {line.strip(): number for number, line in enumerate(lines)}
     kept: list[str] = []
-    until: list[str] = []
+    delimiters: list[str] = []
     for number, line in enumerate(lines):
-        if until:
-            until = until[1:] if line.strip() == until[0] else until
+        if delimiters:
+            delimiters = delimiters[1:] if line.strip() == delimiters[0] else delimiters
             continue
         kept.append(line)
-        until = [name for _, name in HERE.findall(line) if last.get(name, -1) > number]
+        delimiters = [name for _, name in HERE_DOCUMENT.findall(line) if last.get(name, -1) > number]
     return "\n".join(kept)

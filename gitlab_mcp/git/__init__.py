@@ -1,1 +1,1 @@
-"""What this server asks of the git command."""
+"""The git command: running it, the scratch repository, reading objects and history, making and pushing commits."""

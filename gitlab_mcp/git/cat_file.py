@@ -1,18 +1,18 @@
-"""What `git cat-file --batch` prints: https://git-scm.com/docs/git-cat-file#_batch_output"""
+"""Parser for the output of `git cat-file --batch`: https://git-scm.com/docs/git-cat-file#_batch_output"""
 
 from collections.abc import Iterator
 
 
-def objects_in(printed: bytes) -> Iterator[tuple[str, bytes | None]]:
-    """The name that each object was asked for by or has, and its content; None where it is not there."""
+def parse_batch(output: bytes) -> Iterator[tuple[str, bytes | None]]:
+    """Yield the id and the content of each object; for a missing object, the requested name and None."""
     at = 0
-    while at < len(printed):
-        end = printed.index(b"\n", at)
-        fields = printed[at:end].decode().split()
+    while at < len(output):
+        end = output.index(b"\n", at)
+        fields = output[at:end].decode().split()
         at = end + 1
         if len(fields) != 3:
             yield fields[0], None
             continue
         size = int(fields[2])
-        yield fields[0], printed[at : at + size]
+        yield fields[0], output[at : at + size]
         at += size + 1

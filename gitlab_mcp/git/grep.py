@@ -1,4 +1,4 @@
-"""Looking for words in the files of a commit."""
+"""Full-text search in the files of a commit, with `git grep`."""
 
 import re
 from collections.abc import Sequence
@@ -9,18 +9,18 @@ from gitlab_mcp.git.objects import FOLDER, SUBMODULE, TreeEntry
 from gitlab_mcp.git.process import TimeLeft, checked
 from gitlab_mcp.git.scratch_repository import ScratchRepository
 
-# What is fetched to search in it, at most; and how many lines may be found.
+# The most files and bytes that are fetched for a search, how many files one fetch asks for, and the most lines found.
 FILES, BYTES, AT_ONCE = 20_000, 300_000_000, 1_000
 LINES = 5_000
-LOCALE = "C.UTF-8"  # which knows more letters than A to Z, and changes no words of git's
-CONTEXT = 2  # lines around a line, as in GitLab's own search
+LOCALE = "C.UTF-8"  # ignores the case of letters beyond ASCII too, and leaves git's messages in English
+CONTEXT = 2  # lines of context around a match, as in GitLab's own search
 
 
 @dataclass(frozen=True)
-class Found:
-    """Lines that stand together in a file, of which at least one holds the words; `first` is the number of the first.
+class GrepMatch:
+    """Consecutive lines of a file, of which at least one matches; `first` is the line number of the first.
 
-    `first` is 0 and there are no lines where only the file's name holds them.
+    `first` is 0 and `lines` is empty where only the file's name matches.
     """
 
     path: str
@@ -29,11 +29,11 @@ class Found:
 
 
 class SearchTooLarge(Exception):
-    """There is more to fetch or to show than is reasonable; the text says what."""
+    """The search would fetch or return too much; the text says how much."""
 
 
 def fetch_everything(repository: ScratchRepository, commit: str, time_left: TimeLeft) -> None:
-    """Fetch the content of all files of a commit. Raises TooMuch."""
+    """Fetch the content of all files of a commit. Raises SearchTooLarge when these are too many files or bytes."""
     entries = objects.list_all(repository, commit, time_left)
     blobs = sorted({entry.id for entry in entries if entry.mode not in (FOLDER, SUBMODULE)})
     missing = repository.missing(blobs, time_left)
@@ -46,37 +46,40 @@ def fetch_everything(repository: ScratchRepository, commit: str, time_left: Time
             raise SearchTooLarge(f"more than {BYTES // 1_000_000} MB would have to be fetched to search in them")
 
 
-def grep(repository: ScratchRepository, commit: str, words: str, time_left: TimeLeft) -> list[Found]:
-    """Where `words` stand in the files of a commit, whose content is here, in any letter case. Raises TooMuch."""
-    counted = _grep(repository, ("--count",), commit, words, time_left)
-    lines = sum(int(number) for number in re.findall(rf"{commit}:[^\0]*\0(\d+)\n", counted))
+def grep(repository: ScratchRepository, commit: str, words: str, time_left: TimeLeft) -> list[GrepMatch]:
+    """Find the string `words` in the files of a commit, ignoring case. fetch_everything must have run before.
+
+    Raises SearchTooLarge when too many lines match.
+    """
+    counts = _grep(repository, ("--count",), commit, words, time_left)
+    lines = sum(int(number) for number in re.findall(rf"{commit}:[^\0]*\0(\d+)\n", counts))
     if lines > LINES:
-        raise SearchTooLarge(f"{lines:,} lines have it")
-    # Names of files may hold line breaks, so that only these marks say where a line of the output ends.
+        raise SearchTooLarge(f"{lines:,} lines match")
+    # File names may contain line breaks, so a line of the output ends only where this pattern ends.
     row = re.compile(rf"{commit}:([^\0]*)\0(\d+)\0([^\n]*)\n")
-    found: list[Found] = []
+    matches: list[GrepMatch] = []
     current: list[tuple[str, int, str]] = []
     for path, number, text in row.findall(_grep(repository, ("-n", f"-C{CONTEXT}"), commit, words, time_left)):
         if current and (path != current[-1][0] or int(number) != current[-1][1] + 1):
-            found.append(_together(current))
+            matches.append(_match_of(current))
             current = []
         current.append((path, int(number), text))
-    return [*found, _together(current)] if current else found
+    return [*matches, _match_of(current)] if current else matches
 
 
-def _together(rows: Sequence[tuple[str, int, str]]) -> Found:
-    return Found(rows[0][0], rows[0][1], [text for _path, _number, text in rows])
+def _match_of(rows: Sequence[tuple[str, int, str]]) -> GrepMatch:
+    return GrepMatch(rows[0][0], rows[0][1], [text for _path, _number, text in rows])
 
 
 def _grep(repository: ScratchRepository, options: Sequence[str], commit: str, words: str, time_left: TimeLeft) -> str:
     arguments = ("--ignore-case", "--fixed-strings", "-I", "--null", "--no-color", "--full-name", *options)
-    ended = repository.run_git("grep", *arguments, "-e", words, commit, time_left=time_left, locale=LOCALE)
-    if ended.status == 1 and not ended.output:
-        return ""  # nothing was found
-    printed = checked(ended, "grep") if ended.status else ended.output
-    return printed.decode("utf-8", "replace")
+    completed = repository.run_git("grep", *arguments, "-e", words, commit, time_left=time_left, locale=LOCALE)
+    if completed.status == 1 and not completed.output:
+        return ""  # no match
+    output = checked(completed, "grep") if completed.status else completed.output
+    return output.decode("utf-8", "replace")
 
 
-def named(entries: Sequence[TreeEntry], words: str) -> list[str]:
-    """The paths of files that hold the words, in any letter case."""
+def matching_paths(entries: Sequence[TreeEntry], words: str) -> list[str]:
+    """The paths of files that contain the string `words`, ignoring case."""
     return [entry.path for entry in entries if words.lower() in entry.path.lower() and entry.mode != SUBMODULE]

@@ -1,11 +1,11 @@
-"""Git's objects: their ids, the entries of trees, commits, and reading them out of a repository of ours."""
+"""Git objects: their ids, tree entries, commits, and reading them from a scratch repository."""
 
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gitlab_mcp.git.cat_file import objects_in
+from gitlab_mcp.git.cat_file import parse_batch
 from gitlab_mcp.git.process import GitError, TimeLeft
 from gitlab_mcp.git.scratch_repository import ScratchRepository
 
@@ -14,14 +14,14 @@ LINK, SUBMODULE, FOLDER, EXECUTABLE = "120000", "160000", "040000", "100755"
 WHOLE_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 SHORT_ID = re.compile(r"[0-9a-f]{4,63}")
 
-PATHS_PER_COMMAND = 200  # more of them might not fit on a command line
+PATHS_PER_COMMAND = 200  # more paths might not fit on a command line
 
 _COMMIT_FIELDS = "%H%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B"
 
 
 @dataclass(frozen=True)
 class TreeEntry:
-    """An entry of a tree: its mode as git writes it, and the id of its blob, tree or commit."""
+    """An entry of a tree: its mode in git's six octal digits, and the id of its blob, tree or commit (submodule)."""
 
     path: str
     mode: str
@@ -30,7 +30,7 @@ class TreeEntry:
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit as git shows it; dates are ISO 8601 with their offset."""
+    """A commit as `git log` shows it; dates are ISO 8601 with their UTC offset."""
 
     id: str
     parents: tuple[str, ...]
@@ -45,7 +45,7 @@ class Commit:
 
 @dataclass(frozen=True)
 class FileDiff:
-    """How a file differs between two trees: git's letter for it, modes (000000 where it is not there), ids, paths."""
+    """How a file differs between two trees: git's status letter, modes (000000 where it does not exist), ids, paths."""
 
     status: str
     old_mode: str
@@ -57,7 +57,7 @@ class FileDiff:
 
 
 def blob_id(content: bytes, digits: int = 40) -> str:
-    """Git's id of a blob, in a repository whose ids have so many hexadecimal digits (64: SHA-256)."""
+    """Git's id of a blob; `digits` is the length of ids in the repository (40: SHA-1, 64: SHA-256)."""
     digest = hashlib.sha256() if digits == 64 else hashlib.sha1(usedforsecurity=False)
     digest.update(b"blob %d\0" % len(content))
     digest.update(content)
@@ -65,27 +65,27 @@ def blob_id(content: bytes, digits: int = 40) -> str:
 
 
 def empty_tree(digits: int = 40) -> str:
-    """Git's id of a tree with nothing in it, which every git knows."""
+    """The id of the empty tree, which git knows without storing it; `digits` as for blob_id."""
     digest = hashlib.sha256(b"tree 0\0") if digits == 64 else hashlib.sha1(b"tree 0\0", usedforsecurity=False)
     return digest.hexdigest()
 
 
 def list_tree(repository: ScratchRepository, commit: str, paths: Sequence[str], time_left: TimeLeft) -> list[TreeEntry]:
-    """The entries at `paths` and of the folders above them; a folder is named with "/" at its end for what is in it.
+    """The entries at `paths` and of the folders above them; a path that ends with "/" lists what the folder contains.
 
-    "" stands for what is in the root, and goes with no other path.
+    "" lists the root folder, and cannot be combined with other paths.
     """
-    named = [path for path in paths if path]
-    if len(named) > PATHS_PER_COMMAND:
-        return _chosen(list_all(repository, commit, time_left, folders=True), named)
-    listed = repository.run("ls-tree", "-t", "-z", "--full-tree", commit, "--", *named, time_left=time_left)
-    return list(_tree_entries(listed))
+    chosen = [path for path in paths if path]
+    if len(chosen) > PATHS_PER_COMMAND:
+        return _at_paths(list_all(repository, commit, time_left, folders=True), chosen)
+    output = repository.run("ls-tree", "-t", "-z", "--full-tree", commit, "--", *chosen, time_left=time_left)
+    return list(_tree_entries(output))
 
 
-def _chosen(entries: Iterable[TreeEntry], named: Iterable[str]) -> list[TreeEntry]:
-    """What git would list of all `entries` for these paths."""
+def _at_paths(entries: Iterable[TreeEntry], paths: Iterable[str]) -> list[TreeEntry]:
+    """Those of `entries` that `git ls-tree -t` would list for `paths`."""
     whole, inside, above = set[str](), set[str](), set[str]()
-    for path in named:
+    for path in paths:
         parts = path.rstrip("/").split("/")
         (inside if path.endswith("/") else whole).add("/".join(parts))
         above.update("/".join(parts[:count]) for count in range(1, len(parts) + path.endswith("/")))
@@ -101,47 +101,47 @@ def _chosen(entries: Iterable[TreeEntry], named: Iterable[str]) -> list[TreeEntr
 def list_all(
     repository: ScratchRepository, commit: str, time_left: TimeLeft, folder: str = "", *, folders: bool = False
 ) -> list[TreeEntry]:
-    """Every file, link and submodule below `folder` ("" for all), and every folder too if asked."""
+    """Every file, link and submodule below `folder` ("" for all); with `folders` every folder too."""
     options = ["-r", "-t"] if folders else ["-r"]
     below = [f"{folder}/"] if folder else []
-    listed = repository.run("ls-tree", *options, "-z", "--full-tree", commit, "--", *below, time_left=time_left)
+    output = repository.run("ls-tree", *options, "-z", "--full-tree", commit, "--", *below, time_left=time_left)
     # With -t and a path, git also lists the folders above it.
-    return [entry for entry in _tree_entries(listed) if not folder or entry.path.startswith(f"{folder}/")]
+    return [entry for entry in _tree_entries(output) if not folder or entry.path.startswith(f"{folder}/")]
 
 
-def _tree_entries(listed: bytes) -> Iterator[TreeEntry]:
-    for record in _records(listed):
+def _tree_entries(output: bytes) -> Iterator[TreeEntry]:
+    for record in _records(output):
         fields, _, path = record.partition("\t")
         mode, _, identity = fields.split()
         yield TreeEntry(path, mode, identity)
 
 
-def _records(printed: bytes) -> list[str]:
-    return [record for record in printed.decode("utf-8", "surrogateescape").split("\0") if record]
+def _records(output: bytes) -> list[str]:
+    return [record for record in output.decode("utf-8", "surrogateescape").split("\0") if record]
 
 
 def blobs(repository: ScratchRepository, ids: Iterable[str], time_left: TimeLeft) -> dict[str, bytes]:
-    """The content of blobs by their id; what is not here is fetched first."""
+    """The content of blobs by their id. Fetches missing ones first; raises GitError when one stays missing."""
     wanted = sorted(set(ids))
     repository.fetch_blobs(wanted, time_left)
-    asked = "".join(f"{identity}\n" for identity in wanted).encode()
-    printed = repository.run("cat-file", "--batch", time_left=time_left, stdin=asked) if wanted else b""
-    found: dict[str, bytes] = {}
-    for identity, content in objects_in(printed):
+    names = "".join(f"{identity}\n" for identity in wanted).encode()
+    output = repository.run("cat-file", "--batch", time_left=time_left, stdin=names) if wanted else b""
+    contents: dict[str, bytes] = {}
+    for identity, content in parse_batch(output):
         if content is None:
-            raise GitError(f"the object {identity} is not there")
-        found[identity] = content
-    return found
+            raise GitError(f"the object {identity} is missing")
+        contents[identity] = content
+    return contents
 
 
 def size(repository: ScratchRepository, identity: str, time_left: TimeLeft) -> int:
-    """The size in bytes of a blob that is here."""
+    """The size in bytes of a blob that was fetched before."""
     return int(repository.run("cat-file", "-s", identity, time_left=time_left))
 
 
 def log(repository: ScratchRepository, arguments: Sequence[str], time_left: TimeLeft) -> list[Commit]:
     """The commits that `git log ARGUMENTS` lists."""
-    printed = repository.run(
+    output = repository.run(
         "log",
         "-z",
         "--no-show-signature",
@@ -150,7 +150,7 @@ def log(repository: ScratchRepository, arguments: Sequence[str], time_left: Time
         *arguments,
         time_left=time_left,
     )
-    values = printed.decode("utf-8", "replace").split("\0")
+    values = output.decode("utf-8", "replace").split("\0")
     return [
         Commit(values[at], tuple(values[at + 1].split()), *values[at + 2 : at + 9])
         for at in range(0, len(values) - 8, 9)
@@ -158,21 +158,20 @@ def log(repository: ScratchRepository, arguments: Sequence[str], time_left: Time
 
 
 def commit_of(repository: ScratchRepository, identity: str, time_left: TimeLeft) -> Commit:
-    """One commit that is here. Raises GitError for another object's id, but for a tag's."""
-    found = log(repository, ["--no-walk", identity], time_left)
-    if not found:
-        raise GitError(f"bad object {identity}: it is no commit")
-    return found[0]
+    """A commit that was fetched before, by its id or an annotated tag's. Raises GitError for any other object's id."""
+    commits = log(repository, ["--no-walk", identity], time_left)
+    if not commits:
+        raise GitError(f"bad object {identity}: it is not a commit")
+    return commits[0]
 
 
 def diff_trees(
     repository: ScratchRepository, old: str, new: str, time_left: TimeLeft, path: str = "", *, renames: bool = False
 ) -> list[FileDiff]:
     """The files (or just the one at `path`) that differ between two commits or trees."""
-    found = "--find-renames" if renames else "--no-renames"
-    arguments = ("-r", "-z", "--raw", "--no-abbrev", found, old, new, "--", *([path] if path else []))
-    printed = repository.run("diff-tree", *arguments, time_left=time_left)
-    fields = _records(printed)
+    detection = "--find-renames" if renames else "--no-renames"
+    arguments = ("-r", "-z", "--raw", "--no-abbrev", detection, old, new, "--", *([path] if path else []))
+    fields = _records(repository.run("diff-tree", *arguments, time_left=time_left))
     differences = []
     while fields:
         old_mode, new_mode, old_id, new_id, status = fields.pop(0).lstrip(":").split()
@@ -184,4 +183,4 @@ def diff_trees(
 
 def changed_paths(repository: ScratchRepository, old: str, new: str, time_left: TimeLeft) -> set[str]:
     """The paths whose files differ between two commits."""
-    return {path for each in diff_trees(repository, old, new, time_left) for path in (each.old_path, each.new_path)}
+    return {path for diff in diff_trees(repository, old, new, time_left) for path in (diff.old_path, diff.new_path)}

@@ -1,4 +1,4 @@
-"""The one place that starts git: with an allow-listed environment, no prompts and a limit on time."""
+"""Running git: the only place that starts it, with an allow-listed environment, no prompts and a time limit."""
 
 import os
 import signal
@@ -13,24 +13,24 @@ from typing import BinaryIO
 
 from gitlab_mcp.git.process_io import LOOK_SECONDS, OutputTooLarge, communicate
 
-# Nothing else of the environment reaches git: no token, no GIT_TRACE that could print one, no GIT_DIR of a caller.
+# No other variable is passed on to git: no token, no GIT_TRACE that could print one, no GIT_DIR of the caller.
 PASSED_ON = ("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "LANG", "SYSTEMROOT")
 USERS_OWN = ("HOME", "XDG_CONFIG_HOME")
 
-# A checkout's own configuration may name programs that git runs while it only looks at files.
+# A checkout's own configuration may name programs that git would run even for reading commands.
 SAFE_CONFIGURATION = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "credential.helper=", "protocol.allow=never")
 
 PRINTED_BYTES = 512 * 1024 * 1024
 
 TimeLeft = Callable[[], float]
-"""Seconds that git may still take; raises when nobody waits for it any more."""
+"""Returns the seconds that git may still take; raises when the time is over or the call was cancelled."""
 
 
 class GitError(Exception):
-    """git is missing, ended with an error, or ran out of time.
+    """git is missing, exited with an error, or ran out of time.
 
-    The text is the last line that it printed; `lines` are all of them, `status` is its exit code (None where it did not
-    end by itself).
+    The text is the last line of its stderr; `lines` are all of them, `status` is its exit code (None where it did not
+    exit by itself).
     """
 
     def __init__(self, text: str, lines: Sequence[str] = (), status: int | None = None) -> None:
@@ -41,7 +41,7 @@ class GitError(Exception):
 
 @dataclass(frozen=True)
 class CompletedGit:
-    """How a git command ended: its exit code, what it printed, and its lines on stderr."""
+    """A git command that exited: its exit code, its output on stdout, and its lines on stderr."""
 
     status: int
     output: bytes
@@ -57,17 +57,17 @@ def git(
     input_bytes: bytes = b"",
     timeout: float = 60.0,
 ) -> bytes:
-    """Run `git ARGUMENTS` and return what it printed.
+    """Run `git ARGUMENTS` and return its output on stdout.
 
-    `git_directory` and `work_tree` are named to git outright, so that it does not look for a repository itself
-    and does not mind who owns it. `settings` are further `name=value` pairs; the user's own configuration is read only
-    with `user_configuration`. `timeout` is in seconds.
+    `git_directory` and `work_tree` are passed as options, so that git does not search for a repository and does not
+    check who owns it. `settings` are further `name=value` pairs; the user's own configuration is read only with
+    `user_configuration`. `timeout` is in seconds.
 
-    Raises GitError.
+    Raises GitError when git cannot be started, exits with an error or takes longer than `timeout`.
     """
     directories = [f"--git-dir={git_directory}"] if git_directory else []
     directories += [f"--work-tree={work_tree}"] if work_tree else []
-    ended = run_git(
+    completed = run_git(
         *directories,
         *arguments,
         settings=settings,
@@ -76,42 +76,42 @@ def git(
         stdin=input_bytes,
         time_left=until(timeout),
     )
-    return checked(ended, arguments[0])
+    return checked(completed, arguments[0])
 
 
-def checked(ended: CompletedGit, command: str) -> bytes:
-    """What a command printed. Raises GitError when it ended with an error."""
-    if ended.status:
-        said = ended.lines[-1] if ended.lines else f"git {command} ended with {ended.status}"
-        raise GitError(said, ended.lines, ended.status)
-    return ended.output
+def checked(completed: CompletedGit, command: str) -> bytes:
+    """The output of a command. Raises GitError when it exited with an error."""
+    if completed.status:
+        message = completed.lines[-1] if completed.lines else f"git {command} exited with status {completed.status}"
+        raise GitError(message, completed.lines, completed.status)
+    return completed.output
 
 
 def until(seconds: float) -> TimeLeft:
-    """A patience that ends after so many seconds from now. Raises GitError at its end."""
-    ends = time.monotonic() + seconds
+    """A time limit of so many seconds from now. The returned function raises GitError once they are over."""
+    deadline = time.monotonic() + seconds
 
-    def left() -> float:
-        if (rest := ends - time.monotonic()) <= 0:
-            raise GitError(f"git did not end within {seconds:.0f} s")
+    def time_left() -> float:
+        if (rest := deadline - time.monotonic()) <= 0:
+            raise GitError(f"git did not finish within {seconds:.0f} s")
         return rest
 
-    return left
+    return time_left
 
 
 @contextmanager
 def on_disk() -> Iterator[None]:
-    """Do something with files; where the disk refuses, GitError says so."""
+    """Turn an OSError of the block, or of the decorated function, into a GitError that names the file."""
     try:
         yield
     except OSError as error:
-        what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
-        raise GitError(f"the files that git works with cannot be read or written ({what})") from error
+        reason = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
+        raise GitError(f"the files that git works with cannot be read or written ({reason})") from error
 
 
 @contextmanager
 def in_turn(lock: "threading.Lock | threading.Semaphore", time_left: TimeLeft) -> Iterator[bool]:
-    """Hold a lock, and say whether others held it first; then `time_left` is asked, and what it raises is raised."""
+    """Hold a lock, and yield whether it had to be waited for. While it waits, whatever `time_left` raises is raised."""
     waited = False
     while not lock.acquire(timeout=min(time_left(), LOOK_SECONDS) if waited else 0):
         waited = True
@@ -130,11 +130,12 @@ def run_git(
     stdin: bytes | BinaryIO = b"",
     most: int = PRINTED_BYTES,
 ) -> CompletedGit:
-    """Run `git ARGUMENTS` in `directory` with just this environment, and say how it ended.
+    """Run `git ARGUMENTS` in `directory` with exactly this environment, whatever its exit code.
 
-    `stdin` is what git reads: bytes, or an open file. While git runs, `time_left` is asked how long it still may; what
-    that raises ends git and all that it started, and is raised here. Of what it says on stderr, the middle is left out
-    where it is long. Raises GitError when git cannot be started, or prints more than `most` bytes.
+    `stdin` is bytes or an open file. While git runs, `time_left` is called again and again; an exception of it kills
+    git and every process that git started, and is raised here. The middle of a long stderr is left out.
+
+    Raises GitError when git cannot be started, or prints more than `most` bytes on stdout.
     """
     command = ["git"]
     for setting in (*SAFE_CONFIGURATION, *settings):
@@ -150,18 +151,18 @@ def run_git(
             cwd=directory,
             start_new_session=True,
         )
-    except ValueError as error:  # a NUL byte or half a character in an argument
-        raise GitError(f"git was given what no command line can hold: {error}") from error
+    except ValueError as error:  # a NUL byte or an unpaired surrogate in an argument
+        raise GitError(f"an argument of git cannot be passed on a command line: {error}") from error
     except OSError as error:
         raise GitError(f"git could not be started: {error.strerror}") from error
     _running.add(child)
     try:
-        output, said = communicate(child, text, time_left, most)
+        output, errors = communicate(child, text, time_left, most)
     except OutputTooLarge as error:
-        _end(child)
+        _kill(child)
         raise GitError(f"git printed more than {most:,} bytes, which is more than this server holds") from error
     except BaseException:
-        _end(child)
+        _kill(child)
         raise
     finally:
         for pipe in (child.stdin, child.stdout, child.stderr):
@@ -169,13 +170,13 @@ def run_git(
                 pipe.close()
         child.wait()
         _running.discard(child)
-    # What the other side says arrives padded with blanks.
-    lines = [line.rstrip() for line in said.decode("utf-8", "replace").replace("\r", "\n").split("\n") if line.strip()]
-    return CompletedGit(child.returncode, output, lines)
+    # git pads the lines of the remote side with spaces.
+    rows = errors.decode("utf-8", "replace").replace("\r", "\n").split("\n")
+    return CompletedGit(child.returncode, output, [row.rstrip() for row in rows if row.strip()])
 
 
 class _Running:
-    """The git commands that run now."""
+    """The git processes that are running."""
 
     def __init__(self) -> None:
         self._children: set[subprocess.Popen[bytes]] = set()
@@ -189,52 +190,52 @@ class _Running:
         with self._lock:
             self._children.discard(child)
 
-    def end(self) -> None:
+    def kill(self) -> None:
         with self._lock:
             children = list(self._children)
         for child in children:
-            _end(child)
+            _kill(child)
 
 
 _running = _Running()
 
 
 def end_running() -> None:
-    """End every git command that still runs, and all that it started."""
-    _running.end()
+    """Kill every git process that is still running, and every process that it started."""
+    _running.kill()
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _kill(child: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
 
 
 def git_directory(checkout: Path) -> Path:
-    """The git directory of a checkout; in a linked work tree `.git` is a file that names it."""
+    """The git directory of a checkout; in a linked work tree `.git` is a file that contains its path."""
     path = checkout / ".git"
     if path.is_file():
-        return (checkout / _named_in(path).removeprefix("gitdir:").strip()).resolve()
+        return (checkout / _path_in(path).removeprefix("gitdir:").strip()).resolve()
     return path
 
 
 def common_directory(checkout: Path) -> Path:
-    """The directory that holds the objects of a checkout: linked work trees share the one of the main one."""
-    own = git_directory(checkout)
-    common = own / "commondir"
+    """The directory with the objects of a checkout: linked work trees share the one of the main work tree."""
+    directory = git_directory(checkout)
+    common = directory / "commondir"
     if common.is_file():
-        return (own / _named_in(common).strip()).resolve()
-    return own
+        return (directory / _path_in(common).strip()).resolve()
+    return directory
 
 
-def _named_in(file: Path) -> str:
-    """The path that a file of git's holds; without NUL bytes, which no path has."""
+def _path_in(file: Path) -> str:
+    """The path that one of git's files contains, without NUL bytes, which no path can contain."""
     return file.read_text(encoding="utf-8", errors="replace").replace("\0", "")
 
 
 def environment(*, user_configuration: bool = False) -> dict[str, str]:
-    """The environment of a git command, which reads the user's own configuration only if asked."""
-    # Before git 2.32 only a missing HOME keeps it from the user's configuration.
+    """The environment of a git command. git reads the user's own configuration only with `user_configuration`."""
+    # Before git 2.32 only a missing HOME keeps git from reading the user's configuration.
     names = PASSED_ON if user_configuration else [name for name in PASSED_ON if name not in USERS_OWN]
     passed = {name: os.environ[name] for name in names if name in os.environ}
-    own = {} if user_configuration else {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
-    return {**passed, **own, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+    ignored = {} if user_configuration else {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+    return {**passed, **ignored, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}

@@ -1,4 +1,4 @@
-"""Giving a child process what it reads and taking what it prints, in pieces, so that neither waits for the other."""
+"""Writing a child process's stdin while reading its stdout and stderr, so that neither side blocks the other."""
 
 import os
 import select
@@ -7,25 +7,26 @@ import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 
-LOOK_SECONDS = 0.5  # how often a running child is held against the time that is left
+LOOK_SECONDS = 0.5  # how often the time that is left is checked while a child runs
 
 PIECE_BYTES = 65_536
-SAID_BYTES = 131_072  # of stderr, what is kept of its beginning, and of its end
+STDERR_BYTES = 131_072  # how much is kept of the beginning of stderr, and as much of its end
 
 
 class OutputTooLarge(Exception):
-    """A child printed more than may be held."""
+    """A child process printed more than the limit."""
 
 
 def communicate(
     child: subprocess.Popen[bytes], text: bytes, time_left: Callable[[], float], most: int
 ) -> tuple[bytes, bytes]:
-    """Give a child `text` to read, and return what it printed and what it said on stderr, once it ended.
+    """Write `text` to a child's stdin, wait until it exits, and return its stdout and its stderr.
 
-    Of what is long on stderr the middle is left out. Meanwhile `time_left` is asked for the seconds that are left.
-    Raises what that raises, and TooMuch when the child prints more than `most` bytes.
+    The middle of a long stderr is left out. Meanwhile `time_left` is called for the seconds that are left.
+
+    Raises what `time_left` raises, and OutputTooLarge when the child prints more than `most` bytes on stdout.
     """
-    output, said, rest = bytearray(), _Said(), memoryview(text)
+    output, errors, rest = bytearray(), _Stderr(), memoryview(text)
     with selectors.DefaultSelector() as selector:
         for pipe in (child.stdout, child.stderr):
             if pipe:
@@ -41,7 +42,7 @@ def communicate(
                     piece = os.read(key.fd, PIECE_BYTES)
                     is_over = not piece
                     if key.fileobj is child.stderr:
-                        said.add(piece)
+                        errors.add(piece)
                     else:
                         output += piece
                 if is_over:
@@ -51,11 +52,11 @@ def communicate(
             if len(output) > most:
                 raise OutputTooLarge
     _wait(child, time_left)
-    return bytes(output), said.text()
+    return bytes(output), errors.text()
 
 
 def _feed(descriptor: int, rest: memoryview) -> memoryview:
-    """What is left of `rest` when a child took as much as its pipe surely holds; nothing where it reads no more."""
+    """Write as much of `rest` as a pipe takes without blocking. Returns what remains; nothing if the pipe is closed."""
     try:
         return rest[os.write(descriptor, rest[: select.PIPE_BUF]) :]
     except BrokenPipeError:
@@ -69,8 +70,8 @@ def _wait(child: subprocess.Popen[bytes], time_left: Callable[[], float]) -> Non
             return
 
 
-class _Said:
-    """What a child says on stderr: all of it, or its beginning and its end, in whole lines, where it is long."""
+class _Stderr:
+    """The stderr of a child: all of it, or whole lines of its beginning and its end where it is long."""
 
     def __init__(self) -> None:
         self._head = bytearray()
@@ -78,17 +79,17 @@ class _Said:
         self._is_cut = False
 
     def add(self, piece: bytes) -> None:
-        room = SAID_BYTES - len(self._head)
+        room = STDERR_BYTES - len(self._head)
         self._head += piece[:room]
         self._tail += piece[room:]
-        if len(self._tail) > 2 * SAID_BYTES:
-            del self._tail[:-SAID_BYTES]
+        if len(self._tail) > 2 * STDERR_BYTES:
+            del self._tail[:-STDERR_BYTES]
             self._is_cut = True
 
     def text(self) -> bytes:
         if not self._is_cut:
             return bytes(self._head + self._tail)
-        # Half a line of GitLab's would lack the mark that tells it from git's own.
+        # A cut line of GitLab's would lack the prefix "remote:" that tells it from git's own.
         head = self._head[: max(self._head.rfind(b"\n"), self._head.rfind(b"\r")) + 1]
         _, end, tail = self._tail.replace(b"\r", b"\n").partition(b"\n")
         return bytes(head + end + tail)

@@ -1,4 +1,4 @@
-"""Making a commit without a work tree, and moving one of GitLab's branches to it."""
+"""Creating a commit without a work tree, and pushing it to a branch on GitLab."""
 
 import re
 import tempfile
@@ -14,7 +14,7 @@ from gitlab_mcp.git.process import TimeLeft, checked, environment, on_disk, run_
 from gitlab_mcp.git.remote import REMOTE_NAME, RemoteError, RemoteErrorKind, remote_error, remote_messages
 from gitlab_mcp.git.scratch_repository import ScratchRepository
 
-# Compressing what is larger takes longer than sending it.
+# Compressing a larger file takes longer than sending it uncompressed.
 COMPRESSED_BYTES = 1_000_000
 
 
@@ -28,21 +28,22 @@ def build(
     made_at: int,
     time_left: TimeLeft,
 ) -> str:
-    """Make a commit of `changes` on top of `parent` ("" for a first one) and return its id.
+    """Create a commit of `changes` on top of `parent` ("" for a first commit) and return its id.
 
-    `tree` is what is at their paths in `parent`; that they fit it was checked before: git would delete a missing file
-    in silence, and crash on moving one. `made_at` is in seconds since the epoch; equal arguments make the same commit.
+    `tree` holds the entries at the paths of `changes` in `parent`. The caller must have checked that the changes fit
+    them: git would ignore the deletion of a missing file, and crash on moving one. `made_at` is in seconds since the
+    epoch; equal arguments create the same commit.
     """
-    # What keeps its content is named by its id, and git wants to see the object.
-    repository.fetch_blobs((there.id for change in changes if (there := _kept(change, tree))), time_left)
+    # fast-import names unchanged content by its id, and needs the object itself.
+    repository.fetch_blobs((entry.id for change in changes if (entry := _kept_entry(change, tree))), time_left)
     big = any(len(change.content or b"") > COMPRESSED_BYTES for change in changes)
     compression = ("-c", "core.compression=0", "-c", "pack.compression=0") if big else ()
     directory = repository.directory(time_left)
-    who = f"{_name(author.name)} <{_name(author.email)}> {made_at} +0000"
+    signature = f"{_name(author.name)} <{_name(author.email)}> {made_at} +0000"
     with on_disk(), tempfile.TemporaryFile(dir=directory) as stream:
-        _write(stream, parent, message, changes, tree, who)
+        _write(stream, parent, message, changes, tree, signature)
         stream.seek(0)
-        ended = run_git(
+        completed = run_git(
             *compression,
             f"--git-dir={directory}",
             "fast-import",
@@ -54,52 +55,59 @@ def build(
             directory=directory,
             stdin=stream,
         )
-    return checked(ended, "fast-import").decode().strip()
+    return checked(completed, "fast-import").decode().strip()
 
 
 def _write(
-    stream: BinaryIO, parent: str, message: str, changes: Sequence[Change], tree: Mapping[str, TreeEntry], who: str
+    stream: BinaryIO,
+    parent: str,
+    message: str,
+    changes: Sequence[Change],
+    tree: Mapping[str, TreeEntry],
+    signature: str,
 ) -> None:
-    """The stream that git fast-import reads: https://git-scm.com/docs/git-fast-import"""
+    """Write the commit in the input format of git fast-import: https://git-scm.com/docs/git-fast-import"""
     text = message.encode("utf-8", "replace")
-    # It wants a ref, which must not be another commit's.
+    # fast-import writes the commit to a ref, so each commit needs one of its own.
     stream.write(f"commit refs/made/{uuid4().hex}\nmark :1\n".encode())
-    stream.write(f"author {who}\ncommitter {who}\n".encode())
+    stream.write(f"author {signature}\ncommitter {signature}\n".encode())
     stream.write(b"data %d\n%s\n" % (len(text), text))
     if parent:
         stream.write(f"from {parent}\n".encode())
-    for path in (path for change in changes for path in _left(change)):
+    for path in (path for change in changes for path in _removed(change)):
         stream.write(b"D %s\n" % _quoted(path))
     for change in changes:
-        for piece in _written(change, tree):
+        for piece in _modify_command(change, tree):
             stream.write(piece)
     stream.write(b"\nget-mark :1\ndone\n")
 
 
-def _left(change: Change) -> tuple[str, ...]:
-    """The path at which nothing is left."""
+def _removed(change: Change) -> tuple[str, ...]:
+    """The path that a change removes: that of a deletion, or the old path of a move."""
     return (change.path,) if change.action == "delete" else (change.previous_path,) if change.previous_path else ()
 
 
-def _kept(change: Change, tree: Mapping[str, TreeEntry]) -> TreeEntry | None:
-    """The entry whose content a change leaves as it is."""
+def _kept_entry(change: Change, tree: Mapping[str, TreeEntry]) -> TreeEntry | None:
+    """The entry whose content a change keeps, None where it brings content of its own or deletes the file."""
     if change.action == "delete" or change.content is not None:
         return None
     return tree.get(change.previous_path or change.path)
 
 
-def _written(change: Change, tree: Mapping[str, TreeEntry]) -> Iterator[bytes]:
+def _modify_command(change: Change, tree: Mapping[str, TreeEntry]) -> Iterator[bytes]:
+    """The pieces of fast-import's command "M" (filemodify) for a change; none for a deletion."""
     if change.action == "delete":
         return
-    path, there = _quoted(change.path), tree.get(change.previous_path or change.path)
-    executable = there is not None and there.mode == EXECUTABLE if change.executable is None else change.executable
+    path, existing = _quoted(change.path), tree.get(change.previous_path or change.path)
+    was_executable = existing is not None and existing.mode == EXECUTABLE
+    executable = was_executable if change.executable is None else change.executable
     mode = b"100755" if executable else b"100644"
     if change.content is not None:
         yield b"M %s inline %s\ndata %d\n" % (mode, path, len(change.content))
         yield change.content
         yield b"\n"
-    elif there is not None:
-        yield b"M %s %s %s\n" % (mode, there.id.encode(), path)
+    elif existing is not None:
+        yield b"M %s %s %s\n" % (mode, existing.id.encode(), path)
 
 
 def _quoted(path: str) -> bytes:
@@ -112,76 +120,79 @@ def _name(text: str) -> str:
 
 
 class PushStatus(Enum):
-    """What became of a push that GitLab answered."""
+    """The outcome of a push that GitLab answered."""
 
-    OK = "the branch is where it was to be"
-    STALE = "the branch is not where it was expected"
-    REJECTED = "GitLab refused it"
+    OK = "the branch points at the pushed commit"
+    STALE = "the branch does not point at the expected commit"
+    REJECTED = "GitLab refused the push"
 
 
 @dataclass(frozen=True)
 class Pushed:
     """GitLab's answer to a push.
 
-    `unchanged` is whether the branch was there already. `reason` is git's word for a refusal, `said` what GitLab's side
-    said, line by line. `clash` has the branch that could not be made and the one in its way, where that was the reason.
+    `unchanged` is whether the branch pointed at the commit before. `reason` is git's reason for a refusal, `messages`
+    are those of GitLab, line by line. `clash` names the branch that could not be created and the existing branch that
+    prevents it, where that was the reason.
     """
 
     status: PushStatus
     unchanged: bool = False
     reason: str = ""
-    said: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     clash: tuple[str, str] | None = None
 
 
 class RefLocked(RemoteError):
-    """GitLab did not move the branch, and not because it is elsewhere: nothing was changed, and it may work later."""
+    """GitLab could not write the ref just now, though it did not move: nothing was changed, and a later push may work.
+
+    Another push holds its lock, or left it behind.
+    """
 
 
-# What the same race is called, by which side notices it first: here, there, and there while the ref is written
-# (refs/files-backend.c; in git 2.50 and newer the words of ref_transaction_error_msg).
-_MOVED = re.compile(
+# git's messages for a ref that moved, by the side that notices it first: the client, the server, and the server while
+# it writes the ref (refs/files-backend.c; in git 2.50 and newer ref_transaction_error_msg).
+_STALE = re.compile(
     r"stale info|non-fast-forward|fetch first|remote ref updated|incorrect old value|already exists"
     r"|is at [0-9a-f]+ but expected|is missing but expected|reference does not exist|unable to resolve reference"
 )
-_CLASH = re.compile(r"'refs/heads/([^:]+)' exists; cannot create")  # no name of a ref has a colon
+_CLASH = re.compile(r"'refs/heads/([^:]+)' exists; cannot create")  # a ref name contains no colon
 _NOT_WRITTEN = re.compile(r"failed to update ref|cannot lock ref|refname conflict")
 
 
 def push(
     repository: ScratchRepository, branch: str, commit: str, expected: str, options: Sequence[str], time_left: TimeLeft
 ) -> Pushed:
-    """Move `branch` from the commit `expected` ("" when it must not be there) to `commit`, with push options.
+    """Move `branch` from the commit `expected` ("" when it must not exist) to `commit` ("" deletes it).
 
-    With `commit` "" the branch is deleted.
+    `options` are push options. `commit` must be `expected` or descend from it: with a lease that matches, git would
+    force-push anything else.
 
-    `commit` must be `expected` or be built on it: a lease that fits would push anything else by force.
-
-    Raises RefLocked when the branch could not be written just now, another RemoteError when GitLab gave no answer, or
-    did not let us in.
+    Raises RefLocked when GitLab could not write the ref just now, another RemoteError when GitLab gave no answer or
+    refused access.
     """
     ref = f"refs/heads/{branch}"
-    given = [part for option in options for part in ("-o", option)]
+    push_options = [part for option in options for part in ("-o", option)]
     lease = f"--force-with-lease={ref}:{expected}"
-    ended = repository.speak(
-        "push", "--porcelain", "--no-verify", *given, lease, REMOTE_NAME, f"{commit}:{ref}", time_left=time_left
+    completed = repository.run_remote(
+        "push", "--porcelain", "--no-verify", *push_options, lease, REMOTE_NAME, f"{commit}:{ref}", time_left=time_left
     )
-    said = list(remote_messages(ended.lines))
-    rows = [line.split("\t") for line in ended.output.decode("utf-8", "replace").splitlines() if "\t" in line]
+    messages = list(remote_messages(completed.lines))
+    rows = [line.split("\t") for line in completed.output.decode("utf-8", "replace").splitlines() if "\t" in line]
     row = next((row for row in rows if len(row) > 2), None)
-    if ended.status == 0 and row is not None:
-        return Pushed(PushStatus.OK, unchanged=row[0] == "=", said=said)
+    if completed.status == 0 and row is not None:
+        return Pushed(PushStatus.OK, unchanged=row[0] == "=", messages=messages)
     if row is None or row[0] != "!":
-        raise remote_error(ended)
+        raise remote_error(completed)
     reason = row[2]
     if "remote failed to report" in reason or "remote failure" in reason:
-        raise RemoteError(reason, RemoteErrorKind.BROKEN, ended.lines, ended.status)
-    # What the other side says counts only where it could not write the ref: a hook could say anything.
-    told = "\n".join([reason, *said]) if _NOT_WRITTEN.search(reason) else reason
-    if clash := _CLASH.search(told):
-        return Pushed(PushStatus.REJECTED, reason=reason, said=said, clash=(branch, clash[1]))
-    if _MOVED.search(told):
-        return Pushed(PushStatus.STALE, reason=reason, said=said)
+        raise RemoteError(reason, RemoteErrorKind.BROKEN, completed.lines, completed.status)
+    # The messages of the remote count only where it could not write the ref: a hook could print anything.
+    evidence = "\n".join([reason, *messages]) if _NOT_WRITTEN.search(reason) else reason
+    if clash := _CLASH.search(evidence):
+        return Pushed(PushStatus.REJECTED, reason=reason, messages=messages, clash=(branch, clash[1]))
+    if _STALE.search(evidence):
+        return Pushed(PushStatus.STALE, reason=reason, messages=messages)
     if _NOT_WRITTEN.search(reason) and "refname conflict" not in reason:
-        raise RefLocked(reason, RemoteErrorKind.BUSY, ended.lines, ended.status)
-    return Pushed(PushStatus.REJECTED, reason=reason, said=said)
+        raise RefLocked(reason, RemoteErrorKind.BUSY, completed.lines, completed.status)
+    return Pushed(PushStatus.REJECTED, reason=reason, messages=messages)

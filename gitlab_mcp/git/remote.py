@@ -1,4 +1,4 @@
-"""A repository on GitLab as git reaches it over HTTP: where it is, with which token, and what its failures mean."""
+"""A repository on GitLab as a git remote over HTTP: its URL, its credentials, and the meaning of git's errors."""
 
 import base64
 import os
@@ -12,11 +12,11 @@ from gitlab_mcp.git.process import CompletedGit, GitError, TimeLeft, environment
 
 REMOTE_NAME = "origin"
 
-# How a proxy is named to curl, which git speaks through; http_proxy counts in lower case only.
+# The variables from which curl, git's HTTP library, takes a proxy; it reads http_proxy in lower case only.
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY")
 
 LOW_SPEED_SECONDS = 60
-SPOKEN_BYTES = 1_048_576  # more than git prints of what it did, or of refs that were named
+REMOTE_OUTPUT_BYTES = 1_048_576  # more than git prints for a push, a fetch, or a list of a few refs
 
 TRANSPORT = (
     ("protocol.http.allow", "always"),
@@ -29,34 +29,33 @@ TRANSPORT = (
     ("maintenance.auto", "false"),
     ("submodule.recurse", "false"),
     ("push.recurseSubmodules", "no"),
-    # Made known in the environment only: else git would write it into a repository, and ask GitLab by itself whenever
-    # an object is missing.
+    # Set in the environment only: in a repository's configuration, git would fetch every missing object by itself.
     (f"remote.{REMOTE_NAME}.promisor", "true"),
     (f"remote.{REMOTE_NAME}.partialclonefilter", "blob:none"),
 )
 
 
 class RemoteErrorKind(Enum):
-    """What went wrong between git and GitLab."""
+    """Why git failed to work with GitLab."""
 
     NOT_REACHED = "no connection"
     NOT_TRUSTED = "the TLS certificate was not accepted"
     UNAUTHORIZED = "401"
     FORBIDDEN = "403"
     MISSING = "404"
-    BUSY = "no good answer, before anything was sent"
-    BROKEN = "no good answer, after something was sent"
+    BUSY = "no usable answer, before anything was sent"
+    BROKEN = "no usable answer, after something was sent"
     REDIRECTED = "a redirect"
     OTHER = "something else"
 
 
 class RemoteError(GitError):
-    """git and GitLab did not come together; `said` is what GitLab's side said, line by line."""
+    """git could not work with GitLab; `messages` are those of GitLab, line by line."""
 
     def __init__(self, text: str, kind: RemoteErrorKind, lines: Sequence[str], status: int | None) -> None:
         super().__init__(text, lines, status)
         self.kind = kind
-        self.said = list(remote_messages(lines))
+        self.messages = list(remote_messages(lines))
 
 
 @dataclass(frozen=True)
@@ -73,13 +72,14 @@ class Remote:
         settings: Sequence[tuple[str, str]],
         time_left: TimeLeft,
         stdin: bytes = b"",
-        most: int = SPOKEN_BYTES,
+        most: int = REMOTE_OUTPUT_BYTES,
         variables: Mapping[str, str] | None = None,
     ) -> CompletedGit:
-        """Run a git command that speaks with this remote, which it knows as `origin`, in the repository `directory`.
+        """Run a git command that contacts this remote, under the name `origin`, in the repository `directory`.
 
-        `settings` are further ones of git's, such as a proxy, and `variables` of its environment. Raises GitError, also
-        when git prints more than `most` bytes.
+        `settings` are further settings of git, such as a proxy, and `variables` further environment variables.
+
+        Raises GitError when git cannot be started, or prints more than `most` bytes.
         """
         return run_git(
             f"--git-dir={directory}",
@@ -92,9 +92,9 @@ class Remote:
         )
 
     def _environment(self, home: Path, settings: Sequence[tuple[str, str]]) -> dict[str, str]:
-        """The environment with the token, which is on no command line and in no file.
+        """The environment of git, with the token, which is on no command line and in no file.
 
-        A header for the whole URL beats a more general one, and an empty value first drops whatever was set before.
+        A header for the exact URL takes precedence over a more general one, and the empty value resets earlier ones.
         """
         credential = base64.b64encode(f"gitlab-ci-token:{self.token}".encode()).decode()
         header = f"http.{self.url}.extraHeader"
@@ -103,27 +103,27 @@ class Remote:
         configuration = {"GIT_CONFIG_COUNT": str(len(pairs))}
         for number, (key, value) in enumerate(pairs):
             configuration |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-        # HOME is ours, so that curl finds no .netrc.
+        # HOME is the scratch repository, so that curl finds no .netrc.
         return {**environment(), **proxies(os.environ), **configuration, "HOME": str(home)}
 
 
 def proxies(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that name a proxy, as curl reads them."""
-    found = {name: environ[name] for name in PROXY_VARIABLES if environ.get(name)}
+    """The environment variables that set a proxy, as curl reads them; HTTP_PROXY becomes http_proxy."""
+    variables = {name: environ[name] for name in PROXY_VARIABLES if environ.get(name)}
     if environ.get("HTTP_PROXY"):
-        found.setdefault("http_proxy", environ["HTTP_PROXY"])
-    return found
+        variables.setdefault("http_proxy", environ["HTTP_PROXY"])
+    return variables
 
 
 def remote_messages(lines: Sequence[str]) -> Iterator[str]:
-    """What GitLab's side said, without git's mark and empty lines."""
+    """The messages of GitLab among git's lines on stderr, without the prefix "remote:" and without empty lines."""
     for line in lines:
         if line.startswith("remote:") and (text := line.removeprefix("remote:").strip()):
             yield text
 
 
-# In this order: the first that fits. Words of git 2.31 to 2.47 (remote-curl.c, http.c, send-pack.c) and of curl.
-_TROUBLES = (
+# The first pattern that matches decides. Messages of git 2.31 to 2.47 (remote-curl.c, http.c, send-pack.c) and of curl.
+_KINDS = (
     (RemoteErrorKind.UNAUTHORIZED, r"could not read (Username|Password)|Authentication failed|(HTTP|error:) 401"),
     (RemoteErrorKind.FORBIDDEN, r"(HTTP|error:) 403"),
     (RemoteErrorKind.MISSING, r"repository '.*' not found|(HTTP|error:) 404"),
@@ -134,15 +134,15 @@ _TROUBLES = (
         RemoteErrorKind.NOT_REACHED,
         r"Could not resolve|[Cc]ould ?n.t connect|Failed to connect|refused|[Nn]o route to host|CONNECT|timed out",
     ),
-    # What is left of it: the first request, which only asks what is there, got another answer or none.
+    # Whatever else: the first request, which only lists the refs, got another answer or none.
     (RemoteErrorKind.BUSY, r"unable to access"),
 )
 
 
-def remote_error(ended: CompletedGit) -> RemoteError:
-    """What the failure of a git command that spoke with GitLab means."""
-    text = "\n".join(line for line in ended.lines if not line.startswith("remote:"))
-    kind = next((kind for kind, pattern in _TROUBLES if re.search(pattern, text)), RemoteErrorKind.OTHER)
-    own = [line for line in ended.lines if not line.startswith("remote:")]
-    last = own[-1] if own else f"git ended with {ended.status}"
-    return RemoteError(last, kind, ended.lines, ended.status)
+def remote_error(completed: CompletedGit) -> RemoteError:
+    """The error for a git command that contacted GitLab and failed; its kind is read from git's messages."""
+    own = [line for line in completed.lines if not line.startswith("remote:")]
+    text = "\n".join(own)
+    kind = next((kind for kind, pattern in _KINDS if re.search(pattern, text)), RemoteErrorKind.OTHER)
+    last = own[-1] if own else f"git exited with status {completed.status}"
+    return RemoteError(last, kind, completed.lines, completed.status)

@@ -1,7 +1,7 @@
-"""A repository of ours beside a checkout, through which git looks at the checkout's files and changes nothing there.
+"""A temporary repository whose work tree is a checkout, through which git compares files and changes nothing there.
 
-Its index holds whatever tree the files are to be held against. So the checkout's own hooks, index and owner do not
-matter, and what git ignores and how it normalises line ends (.gitignore, .gitattributes) is decided by git itself.
+Its index holds the tree to compare the files with. So the checkout's own hooks, index and owner have no effect, while
+git itself decides what is ignored and how line endings are normalized (.gitignore, .gitattributes).
 """
 
 import os
@@ -16,7 +16,7 @@ from gitlab_mcp.git.objects import blob_id
 from gitlab_mcp.git.process import GitError, git, git_directory
 
 GIT_SECONDS = 120.0
-# What a checkout and its user say about the files in it; none of it names a program.
+# Settings of a checkout and its user about its files; none of them names a program that git would run.
 CHECKOUT_SETTINGS = (
     ("core.excludesFile", "path"),
     ("core.fileMode", "bool"),
@@ -24,12 +24,12 @@ CHECKOUT_SETTINGS = (
     ("core.eol", ""),
     ("core.ignoreCase", "bool"),
 )
-PLAIN = ("unspecified", "unset", "")  # what git says of a path without a filter
+PLAIN = ("unspecified", "unset", "")  # the values of the attribute "filter" for a path without a filter
 
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A file as git would commit it."""
+    """A file of the working directory, with the content, mode and blob id that git would commit."""
 
     content: bytes = field(repr=False)
     executable: bool
@@ -37,7 +37,7 @@ class LocalFile:
 
 
 class WorktreeIndex:
-    """A temporary repository of ours that has the working directory as its work tree."""
+    """A temporary repository whose work tree is the checkout at `root`. Methods raise GitError."""
 
     def __init__(self, directory: Path, root: Path, settings: Sequence[str]) -> None:
         self._directory = directory
@@ -55,44 +55,46 @@ class WorktreeIndex:
         )
 
     def load(self, tree: Mapping[str, tuple[str, str]]) -> None:
-        """Make the index hold `tree`, modes and ids by path, and learn by content what of it is the same on disk."""
+        """Fill the index with `tree`, modes and ids by path, and compare its files with those on disk by content."""
         rows = (f"{mode} {identity}\t{path}\0" for path, (mode, identity) in tree.items())
         self._git("update-index", "-z", "--index-info", input_bytes="".join(rows).encode("utf-8", "surrogateescape"))
-        # It ends with 1 when files differ, which is what is asked next.
+        # It exits with 1 when files differ, which `changed` reports.
         with suppress(GitError):
             self._git("update-index", "-q", "--really-refresh")
 
     def changed(self, specs: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Paths of the index that are gone from disk, and those that differ there."""
-        listed = self._git("diff-files", "--raw", "-z", "--no-renames", "--ignore-submodules=all", "--", *specs)
-        fields = listed.decode("utf-8", "surrogateescape").split("\0")
+        """The paths of the index that match the pathspecs and are deleted on disk, and those that differ there."""
+        output = self._git("diff-files", "--raw", "-z", "--no-renames", "--ignore-submodules=all", "--", *specs)
+        fields = output.decode("utf-8", "surrogateescape").split("\0")
         pairs = list(zip(fields[0::2], fields[1::2], strict=False))
         deleted = [path for status, path in pairs if status.endswith("D") and not status.startswith(":160000")]
         return deleted, [path for status, path in pairs if not status.endswith("D")]
 
     def untracked(self, specs: Sequence[str]) -> list[str]:
-        """Files on disk that are not in the index and that git does not ignore."""
-        listed = self._git("ls-files", "-o", "--exclude-standard", "-z", "--", *specs)
-        return [path for path in listed.decode("utf-8", "surrogateescape").split("\0") if path]
+        """The files on disk that match the pathspecs, are not in the index and are not ignored by git."""
+        output = self._git("ls-files", "-o", "--exclude-standard", "-z", "--", *specs)
+        return [path for path in output.decode("utf-8", "surrogateescape").split("\0") if path]
 
     def matches(self, specs: Sequence[str]) -> bool:
-        """Whether any path of the index or any file on disk matches."""
+        """Whether any path of the index, or any file on disk that git does not ignore, matches the pathspecs."""
         return bool(self._git("ls-files", "-c", "-o", "--exclude-standard", "-z", "--", *specs))
 
     def filtered(self, paths: Sequence[str]) -> set[str]:
-        """Those of `paths` that .gitattributes gives to a filter such as LFS: what is on disk is not what is stored."""
+        """Those of `paths` with a filter such as LFS in .gitattributes: git stores other content than is on disk."""
         if not paths:
             return set()
-        listed = self._git("check-attr", "-z", "--stdin", "filter", input_bytes=_lines(paths, "\0"))
-        return filtered_in(listed)
+        names = "".join(f"{path}\0" for path in paths).encode("utf-8", "surrogateescape")
+        return filtered_in(self._git("check-attr", "-z", "--stdin", "filter", input_bytes=names))
 
     def files(self, paths: Sequence[str]) -> dict[str, LocalFile]:
-        """The files at `paths`, as git would store them.
+        """The files at `paths`, as git would store them. Their content is read directly, and checked by its blob id.
 
-        Nothing is written: where the checkout has the object already, git would touch its pack. Raises GitError for a
-        file that git stores in a form that only git itself can make (another encoding, an expanded $Id$).
+        No object is written: if the checkout had the object already, git would update the time stamp of its pack.
+
+        Raises GitError for a file that git would convert in another way than by its line endings (another encoding, an
+        expanded $Id$).
         """
-        # Each path is quoted: git takes quotes off a line that begins with one, and what is inside could be any path.
+        # Each path is quoted, since git would unquote a path that begins with a quotation mark.
         hashed = self._git("hash-object", "--stdin-paths", input_bytes=b"".join(map(_quoted, paths))) if paths else b""
         files = {}
         for path, identity in zip(paths, hashed.decode().split(), strict=True):
@@ -102,20 +104,23 @@ class WorktreeIndex:
             forms = (raw, raw.replace(b"\r\n", b"\n"))
             content = next((form for form in forms if blob_id(form, len(identity)) == identity), None)
             if content is None:
-                raise GitError(f"{path} is stored in another form than it has on disk")
+                raise GitError(f"git stores {path} in another form than it has on disk")
             files[path] = LocalFile(content, executable, identity)
         return files
 
 
-def filtered_in(listed: bytes) -> set[str]:
-    """The paths that have a filter, in what `git check-attr -z filter` lists."""
-    fields = listed.decode("utf-8", "surrogateescape").split("\0")
+def filtered_in(output: bytes) -> set[str]:
+    """The paths that have a filter, from the output of `git check-attr -z filter`."""
+    fields = output.decode("utf-8", "surrogateescape").split("\0")
     return {path for path, value in zip(fields[0::3], fields[2::3], strict=False) if value not in PLAIN}
 
 
 @contextmanager
-def beside(root: Path, digits: int = 40) -> Iterator[WorktreeIndex]:
-    """A new repository of ours whose ids have so many digits, which ignores what the checkout at `root` ignores."""
+def worktree_index(root: Path, digits: int = 40) -> Iterator[WorktreeIndex]:
+    """A new WorktreeIndex for the checkout at `root`, deleted at the end. It ignores what the checkout ignores.
+
+    `digits` is the length of the ids in `tree` (40: SHA-1, 64: SHA-256). Raises GitError.
+    """
     theirs = git_directory(root)
     with tempfile.TemporaryDirectory(prefix="gitlab-mcp-") as folder:
         directory = Path(folder)
@@ -124,7 +129,7 @@ def beside(root: Path, digits: int = 40) -> Iterator[WorktreeIndex]:
         (directory / "objects" / "info").mkdir(parents=True, exist_ok=True)
         settings = []
         with suppress(GitError):
-            # Git looks at what is stored already to decide about line ends.
+            # To decide about line endings, git reads the stored objects.
             objects = root / git("rev-parse", "--git-path", "objects", git_directory=theirs).decode().strip()
             (directory / "objects" / "info" / "alternates").write_bytes(os.fsencode(objects) + b"\n")
             exclude = root / git("rev-parse", "--git-path", "info/exclude", git_directory=theirs).decode().strip()
@@ -134,17 +139,13 @@ def beside(root: Path, digits: int = 40) -> Iterator[WorktreeIndex]:
         for name, kind in CHECKOUT_SETTINGS:
             with suppress(GitError):
                 typed = (f"--type={kind}",) if kind else ()
-                asked = git("config", *typed, "--get", name, git_directory=theirs, user_configuration=True)
-                settings.append(f"{name}={asked.decode().strip()}")
+                value = git("config", *typed, "--get", name, git_directory=theirs, user_configuration=True)
+                settings.append(f"{name}={value.decode().strip()}")
         yield WorktreeIndex(directory, root, settings)
 
 
-def _lines(paths: Sequence[str], end: str) -> bytes:
-    return "".join(f"{path}{end}" for path in paths).encode("utf-8", "surrogateescape")
-
-
 def _quoted(path: str) -> bytes:
-    """A path as git's quote.c reads it back: in quotes, with what is unusual as three octal digits."""
+    """A path on a line of its own, quoted as git's quote.c reads it: unusual bytes as three octal digits."""
     plain = b"".join(
         bytes([byte]) if 32 <= byte < 127 and byte not in b'"\\' else b"\\%03o" % byte for byte in os.fsencode(path)
     )

@@ -1,1 +1,1 @@
-"""How answers look; the only way in which text from GitLab reaches the agent."""
+"""Render entities of GitLab as Markdown, within budgets. Text from GitLab reaches the agent only through here."""

@@ -1,4 +1,4 @@
-"""Branches as an agent reads them."""
+"""Render branches and tags."""
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
@@ -7,7 +7,7 @@ from gitlab_mcp.safety.sanitize import one_line
 
 
 def branch_row(branch: Entity) -> str:
-    """A branch in a list."""
+    """Render a branch in a list."""
     commit = branch.entity("commit")
     return facts(
         one_line(branch.text("name"), 255),
@@ -20,18 +20,18 @@ def branch_row(branch: Entity) -> str:
 
 
 def branch_created(written: WriteResult[Entity], start: str, pipelines: str) -> str:
-    """What create_branch answers, and what starts for it."""
+    """Render the answer of create_branch; `pipelines` says which pipelines start for the branch."""
     branch = written.result
     return f"Created branch {_name(branch)} from {start}.{confirmed(written)} {pipelines}\n{branch.url('web_url')}"
 
 
-def branch_there(branch: Entity, start: str) -> str:
-    """What create_branch answers when the branch is already where it should begin."""
-    return f"Branch {_name(branch)} is already there, at {start}; nothing was changed.\n{branch.url('web_url')}"
+def branch_exists(branch: Entity, start: str) -> str:
+    """Render the answer of create_branch when the branch exists already and is at the commit of `start`."""
+    return f"Branch {_name(branch)} already exists, at {start}; nothing was changed.\n{branch.url('web_url')}"
 
 
 def branch_deleted(written: WriteResult[Entity]) -> str:
-    """What delete_branch answers: where the branch was, so that it can be made again."""
+    """Render the answer of delete_branch, with the commit of the branch, so that it can be created again."""
     name, commit = one_line(written.result.text("name"), 255), written.result.sha("commit", "id")
     return f"Deleted branch {name}.{confirmed(written)}\nIt was at {commit}: create_branch with that as ref undoes it."
 
@@ -41,7 +41,7 @@ def _name(branch: Entity) -> str:
 
 
 def tag_row(tag: Entity) -> str:
-    """A tag in a list."""
+    """Render a tag in a list."""
     commit = tag.entity("commit")
     return facts(
         one_line(tag.text("name"), 255),

@@ -1,4 +1,4 @@
-"""Differences between commits as an agent reads them."""
+"""Render differences between commits."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,18 +14,18 @@ from gitlab_mcp.safety.sanitize import escape_invisible, escape_invisible_in_lin
 COMMITS_SHOWN = 30
 COMMITS_BYTES = 6_000
 DIFF_LINE_BYTES = 4_000
-LINE_READ = "get_file reads the line"
+GET_FILE_HINT = "get_file reads the line"
 UNLISTED = "GitLab lists no more files than these: compare_refs, commit by commit (list_commits), shows the others."
 DIFF_BYTES = ANSWER_BYTES - 6_000
 COMMIT_MESSAGE_BYTES = 8_000
 
 
-def comparison(found: Comparison, page: int, given: Mapping[str, str | Sequence[str]]) -> str:
-    """What one ref has that another lacks: the commits, and a page of the hunks of the chosen files.
+def comparison(found: Comparison, page: int, arguments: Mapping[str, str | Sequence[str]]) -> str:
+    """Render what one ref has that another lacks: the commits, and a page of the hunks of the chosen files.
 
-    `given` is what compare_refs was given.
+    `arguments` are those of compare_refs.
     """
-    base, head = str(given["base"]), str(given["head"])
+    base, head = str(arguments["base"]), str(arguments["head"])
     if not found.commits and not found.files:
         return f"# {head} has nothing that {base} lacks"
     commits = count(len(found.commits), "commit")
@@ -35,18 +35,18 @@ def comparison(found: Comparison, page: int, given: Mapping[str, str | Sequence[
         rows = [commit_row(commit) for commit in reversed(found.commits)]
         kept = fitting(rows[:COMMITS_SHOWN], COMMITS_BYTES)
         left = len(rows) - len(kept)
-        about = [*kept, *([f"({left:,} older ones: list_commits goes back to them)"] if left else []), *about]
+        about = [*kept, *([f"({left:,} older ones: list_commits lists them)"] if left else []), *about]
     pieces = (piece for diff in found.diffs for piece in _pieces(diff, base, head))
-    return page_of(title, "\n".join(about), pieces, page, "compare_refs", given)
+    return page_of(title, "\n".join(about), pieces, page, "compare_refs", arguments)
 
 
 def files_counted(number: int, *, is_whole: bool) -> str:
-    """`12 files`, and where GitLab lists no more of them `1,000+ files`."""
+    """Return `12 files`, or `1,000+ files` where GitLab does not list all of them."""
     return count(number, "file") if is_whole else f"{number:,}+ files"
 
 
 def whole_commit(commit: Entity, diffs: Sequence[Entity]) -> str:
-    """A commit with its message and the files that it changed in its first parent."""
+    """Render a commit with its message and the files that differ from its first parent."""
     parents = [parent for parent in commit.texts("parent_ids") if SHA.fullmatch(parent)]
     head = facts(
         f"by {one_line(commit.text('author_name'), 60)} {commit.day('authored_date')}",
@@ -60,31 +60,35 @@ def whole_commit(commit: Entity, diffs: Sequence[Entity]) -> str:
     rows = [heading(diff) for diff in diffs]
     kept = fitting(rows, DIFF_BYTES - COMMIT_MESSAGE_BYTES)
     left = f"\n({len(rows) - len(kept)} more files)" if len(kept) < len(rows) else ""
-    given = {"base": parents[0][:12], "head": identity[:12]} if parents and diffs else {}
-    diff = f"\nits diff: compare_refs {json.dumps(given)}" if given else ""
+    arguments = {"base": parents[0][:12], "head": identity[:12]} if parents and diffs else {}
+    diff = f"\nits diff: compare_refs {json.dumps(arguments)}" if arguments else ""
     return "\n".join([title, head, commit.url("web_url") + message, "", *kept]) + left + diff
 
 
 def _pieces(diff: Entity, base: str, head: str) -> Iterator[str]:
-    """A file's heading and its hunks, in pieces that fit on a page; where it has none, why."""
+    """Yield a file's heading and its hunks, in pieces that fit on a page; for a file without hunks, the reason."""
     hunks = diff.text("diff").rstrip("\n")
     if hunks.startswith("@@"):
-        rows = (cut(row, DIFF_LINE_BYTES, LINE_READ) for row in _rows(hunks))
+        rows = (cut(row, DIFF_LINE_BYTES, GET_FILE_HINT) for row in _rows(hunks))
         yield from fenced_rows(heading(diff), one_line(diff.text("new_path"), 300), rows)
     elif diff.flag("too_large") or diff.flag("collapsed"):
         yield f"\n## {heading(diff)}\nToo large: GitLab does not show it. get_file reads {_sides(diff, base, head)}."
     else:
-        yield f"\n## {heading(diff)}\nNo lines to show: binary, only moved, or only its mode changed."
+        yield f"\n## {heading(diff)}\nNo lines to show: the file is binary, was only moved, or only its mode changed."
 
 
 def _rows(hunks: str) -> list[str]:
-    """The rows of a diff, made visible; git's own have no carriage return at their end."""
+    """Return the rows of a diff with invisible characters escaped.
+
+    Carriage returns are looked at in the rows of the file alone: git ends its own rows, such as @@, without one.
+    """
     rows = hunks.split("\n")
     shown = iter(escape_invisible_in_lines([row for row in rows if row[:1] in ("+", "-", " ")]))
     return [next(shown) if row[:1] in ("+", "-", " ") else escape_invisible(row) for row in rows]
 
 
 def _sides(diff: Entity, base: str, head: str) -> str:
+    """Return the paths and refs with which get_file reads the old and the new version of a file."""
     sides = [
         "" if diff.flag("new_file") else f"{one_line(diff.text('old_path'), 300)} at {base}",
         "" if diff.flag("deleted_file") else f"{one_line(diff.text('new_path'), 300)} at {head}",
@@ -93,7 +97,7 @@ def _sides(diff: Entity, base: str, head: str) -> str:
 
 
 def heading(diff: Entity) -> str:
-    """The path of a file that differs, what became of it, and how many lines were added and removed."""
+    """Return the path of a file that differs, how it changed, and how many lines were added and removed."""
     path, before = one_line(diff.text("new_path"), 300), one_line(diff.text("old_path"), 300)
     marks = [
         "new" if diff.flag("new_file") else "",
@@ -103,7 +107,7 @@ def heading(diff: Entity) -> str:
     lines = diff.text("diff").split("\n")
     is_shown = lines[0].startswith("@@")
     marks.append("" if is_shown else ChangedFile(diff).kind)
-    told = ", ".join(mark for mark in marks if mark)
+    joined = ", ".join(mark for mark in marks if mark)
     added = sum(line.startswith("+") for line in lines)
     removed = sum(line.startswith("-") for line in lines)
-    return f"{path}{f' ({told})' if told else ''}{f' +{added} -{removed}' if is_shown else ''}"
+    return f"{path}{f' ({joined})' if joined else ''}{f' +{added} -{removed}' if is_shown else ''}"

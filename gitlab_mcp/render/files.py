@@ -1,4 +1,4 @@
-"""Files and folders as an agent reads them."""
+"""Render files and folders."""
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -14,13 +14,13 @@ from gitlab_mcp.repository.interface import BlamedLines, File
 from gitlab_mcp.safety.redact import redacted
 from gitlab_mcp.safety.sanitize import escape_invisible, one_line
 
-# A file over this size is shown only in the lines that were asked for.
-NUMBERED_FILE_BYTES = 1_000_000
+# A larger file is shown only if the call says which lines.
+WHOLE_FILE_BYTES = 1_000_000
 CONTENT_BYTES = ANSWER_BYTES - 1_500
 
 
 def file_list(found: Page, folder: str, ref: str, arguments: Mapping[str, object]) -> str:
-    """A page of a folder: a path a row, with what is unusual about it."""
+    """Render a page of the entries of a folder: a path in each row, with a mark for links, submodules and the like."""
     title = f"Files in {folder or 'the root'} at {ref}"
     return listing(title, "entry", map(_entry_row, found.rows), found, "list_files", arguments)
 
@@ -35,7 +35,7 @@ def _entry_row(entry: Entity) -> str:
 
 @dataclass(frozen=True)
 class Span:
-    """The lines `start` to `end` (0: the last) of a file; of the first one what is from the character `column` on."""
+    """The lines `start` to `end` (0: the last) of a file, the first one from the character `column` on."""
 
     start: int
     end: int
@@ -43,13 +43,14 @@ class Span:
 
     @property
     def is_whole(self) -> bool:
+        """Whether this is the whole file."""
         return self == Span(1, 0, 1)
 
 
 def file(found: File, ref: str, span: Span, blame: Sequence[BlamedLines], *, numbers: bool) -> str:
-    """A span of a file, as much as fits, and the call that gets what comes next.
+    """Render a span of a file, as much as fits, and the arguments that continue it.
 
-    With `blame`, each line has before it where it comes from.
+    With `blame`, each line follows its commit, author and day; with `numbers`, its number.
     """
     origins = {number: _origin(blamed) for blamed in blame for number in _numbers(blamed)}
     head = facts(
@@ -59,17 +60,17 @@ def file(found: File, ref: str, span: Span, blame: Sequence[BlamedLines], *, num
         f"last commit {found.last_commit_id[:12]}" if found.last_commit_id else "",
     )
     if is_lfs_pointer(found.content):
-        head += "\nstored by LFS: what follows is its pointer, not its content."
+        head += "\nstored with LFS: this is the LFS pointer, not the content."
     if is_binary(found.content):
         return f"{head}\nA binary file: its content is not shown."
     text = found.content.decode("utf-8", "replace")
-    lines = redacted(text).split("\n")  # by a part of a line no secret is known
+    lines = redacted(text).split("\n")  # before lines are cut: redaction does not recognize a part of a secret
     if lines[-1] == "":
         lines.pop()
     remark = ""
     if (invalid := text.count("\ufffd")) and b"\xef\xbf\xbd" not in found.content:
         remark = f"\nNot valid UTF-8: {count(invalid, 'sequence')} shown as \ufffd. Do not write it back from here."
-    if found.size > NUMBERED_FILE_BYTES and span.is_whole:
+    if found.size > WHOLE_FILE_BYTES and span.is_whole:
         return f"{head}{remark}\n{count(len(lines), 'line')}, too large to show whole: give start_line and end_line."
     if not lines:
         return f"{head}\nThe file is empty."
@@ -78,8 +79,8 @@ def file(found: File, ref: str, span: Span, blame: Sequence[BlamedLines], *, num
         return f"{head}\nThe file has {count(len(lines), 'line')}; start_line {start} is after its end."
     wanted = lines[start - 1 : span.end or len(lines)]
     if column > max(1, len(wanted[0])):
-        told = f"Line {start} has {count(len(wanted[0]), 'character')}; start_column {column} is after its end."
-        return f"{head}\n{told}"
+        length = count(len(wanted[0]), "character")
+        return f"{head}\nLine {start} has {length}; start_column {column} is after its end."
     shown: list[str] = []
     used = goes_on = 0
     for number, line in enumerate(wanted, start):
@@ -109,7 +110,7 @@ def file(found: File, ref: str, span: Span, blame: Sequence[BlamedLines], *, num
 
 
 def _fitting(line: str, limit: int) -> int:
-    """How many characters of a line are shown in at most so many bytes."""
+    """Return how many characters of a line fit into `limit` bytes once invisible ones are escaped."""
     return bisect_right(range(1, min(len(line), limit) + 1), limit, key=lambda end: size(escape_invisible(line[:end])))
 
 

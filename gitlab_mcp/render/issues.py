@@ -1,4 +1,4 @@
-"""Issues as an agent reads them."""
+"""Render issues."""
 
 from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.discussions import Comments
@@ -9,7 +9,7 @@ from gitlab_mcp.render.notes import COMMENT_BYTES, comments
 from gitlab_mcp.render.pagination import state
 from gitlab_mcp.render.user_text import byline, description, mention, title
 
-# What the tool calls a field of GitLab's request.
+# The tool's argument for a field of GitLab's API, where their names differ.
 _ARGUMENTS = {
     "state_event": "state",
     "assignee_ids": "assignees",
@@ -18,7 +18,7 @@ _ARGUMENTS = {
 
 
 def issue_row(authors: Authors, issue: Entity) -> str:
-    """An issue in a list."""
+    """Render an issue in a list."""
     return facts(
         f"#{issue.number('iid')} {title(issue, authors)} ({state(issue.text('state'))})",
         mention(issue.text("author", "username")),
@@ -30,7 +30,7 @@ def issue_row(authors: Authors, issue: Entity) -> str:
 
 
 def issue(entity: Entity, related: list[Entity], closing: list[Entity], shown: Comments, authors: Authors) -> str:
-    """A whole issue: facts, description, a page of comments."""
+    """Render a whole issue: facts, description, a page of comments."""
     closers = {merge_request.number("id") for merge_request in closing}
     linked = {merge_request.number("id"): merge_request for merge_request in [*closing, *related]}
     head = [
@@ -56,25 +56,28 @@ def _linked(merge_request: Entity, closers: set[int]) -> str:
     return f"!{merge_request.number('iid')} ({state(merge_request.text('state'))}{closes})"
 
 
-def issue_created(written: WriteResult[Entity], lacking: list[str], *, again: bool) -> str:
-    """What making an issue answers; `again` is whether it was there before, and is as it was."""
+def issue_created(written: WriteResult[Entity], not_taken: list[str], *, again: bool) -> str:
+    """Render the answer of create_issue; `again` is whether an equal call had created the issue before.
+
+    `not_taken` are the fields in which the issue differs from the arguments.
+    """
     if not again:
-        return issue_written("Created", written, lacking)
-    said = issue_written("Already there, created minutes ago:", written, [])
-    if not lacking:
-        return said
-    return f"{said}\nIt was left as it is, not as asked for now: {_named(lacking)}. update_issue changes that."
+        return issue_written("Created", written, not_taken)
+    answer = issue_written("Already created minutes ago:", written, [])
+    if not not_taken:
+        return answer
+    return f"{answer}\nIt was not changed and differs from this call in {_arguments(not_taken)}: use update_issue."
 
 
 def issue_written(done: str, written: WriteResult[Entity], not_taken: list[str]) -> str:
-    """What a write answers: what was done, to which issue, where it is, and what GitLab left out of it."""
+    """Render the answer of a write: what was done, to which issue, its URL, and the fields that GitLab ignored."""
     entity = written.result
-    said = f"{done} #{entity.number('iid')}: {entity.url('web_url')}{confirmed(written)}"
+    answer = f"{done} #{entity.number('iid')}: {entity.url('web_url')}{confirmed(written)}"
     if not not_taken:
-        return said
-    named = _named(not_taken)
-    return f"{said}\nGitLab did not take {named}: role Planner is needed, and Premium for several assignees."
+        return answer
+    fields = _arguments(not_taken)
+    return f"{answer}\nGitLab did not take {fields}: role Planner is needed, and Premium for several assignees."
 
 
-def _named(fields: list[str]) -> str:
+def _arguments(fields: list[str]) -> str:
     return ", ".join(_ARGUMENTS.get(name, name) for name in fields)

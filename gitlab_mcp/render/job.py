@@ -1,4 +1,4 @@
-"""What a run is about, as an agent reads it: facts, then other people's words, quoted."""
+"""Render what a run is about: facts, then the text that other people wrote, quoted."""
 
 from gitlab_mcp.api.identity import Identity
 from gitlab_mcp.config.job_context import JobContext
@@ -7,17 +7,17 @@ from gitlab_mcp.render.markdown import cut, facts, quote
 from gitlab_mcp.render.user_text import mention
 from gitlab_mcp.safety.sanitize import one_line
 
-# Together they stay below what one answer may have.
-WORDS_BYTES = {"input": 10_000, "description": 8_000, "comments": 12_000, "unread": 6_000}
+# Together they stay below ANSWER_BYTES.
+QUOTED_BYTES = {"input": 10_000, "description": 8_000, "comments": 12_000, "unread": 6_000}
 
 WITHHELD = (
-    "\nWhat was asked, and what the issue or merge request said then, is withheld (--trusted-only): it does not come"
-    " with its authors. get_issue and get_merge_request show the words of those who are known."
+    "\nWhat was asked, and the text of the issue or merge request at that time, is withheld (--trusted-only), because"
+    " its authors are not known. get_issue and get_merge_request show what trusted authors wrote."
 )
 
 
 def job_context(settings: Settings, identity: Identity) -> str:
-    """What the run is about, with whom the credential belongs to."""
+    """Render the answer of get_job_context: what the run is about, and its credential with its owner."""
     job = settings.job
     head = [
         f"# {_heading(job)}",
@@ -32,18 +32,20 @@ def job_context(settings: Settings, identity: Identity) -> str:
         ),
         _credential(settings, identity),
     ]
-    return "\n".join([*head, *([WITHHELD] if settings.trusted_only else _words(job))])
+    return "\n".join([*head, *([WITHHELD] if settings.trusted_only else _quoted(job))])
 
 
 def _heading(job: JobContext) -> str:
     event = f" ({job.event})" if job.event else ""
     if job.noun:
         return f"This run is about {job.noun} {job.sign}{event}"
-    return f"This run is about no single issue or merge request{event}" if job.pipeline else "This is no CI job"
+    if job.pipeline:
+        return f"This run is not about a single issue or merge request{event}"
+    return "This run is not a CI job"
 
 
 def _credential(settings: Settings, identity: Identity) -> str:
-    """Which credential there is and what it may do, as far as GitLab says."""
+    """Return the credential, its owner and what it may do, as far as GitLab shows it."""
     credential = settings.credential
     user = identity.user.text("username")
     scopes = ", ".join(one_line(scope, 40) for scope in identity.scopes)
@@ -56,16 +58,17 @@ def _credential(settings: Settings, identity: Identity) -> str:
     )
 
 
-def _words(job: JobContext) -> list[str]:
+def _quoted(job: JobContext) -> list[str]:
+    """Return the parts that people wrote, each under a heading."""
     parts = []
     if job.input.strip():
-        parts.append(f"\n## What was asked\n{cut(quote(job.input), WORDS_BYTES['input'])}")
+        parts.append(f"\n## What was asked\n{cut(quote(job.input), QUOTED_BYTES['input'])}")
     if job.title.strip() or job.description.strip():
         title = f"> {one_line(job.title, 300)}" if job.title.strip() else ""
-        text = cut(quote(job.description), WORDS_BYTES["description"]) if job.description.strip() else ""
+        text = cut(quote(job.description), QUOTED_BYTES["description"]) if job.description.strip() else ""
         parts.append("\n".join(filter(None, (f"\n## {job.sign} as it was when the run began", title, text))))
     if job.comments.strip():
-        parts.append(f"\n## Its comments then\n{cut(quote(job.comments), WORDS_BYTES['comments'])}")
+        parts.append(f"\n## Its comments then\n{cut(quote(job.comments), QUOTED_BYTES['comments'])}")
     if job.unread.strip():
-        parts.append(f"\n## Context in a form that is not known here\n{cut(quote(job.unread), WORDS_BYTES['unread'])}")
+        parts.append(f"\n## Context in an unknown format\n{cut(quote(job.unread), QUOTED_BYTES['unread'])}")
     return parts

@@ -1,4 +1,4 @@
-"""Logs of jobs as an agent reads them: never the whole, always with how to get more."""
+"""Render job logs: a part of the log, and the arguments that get more of it."""
 
 import re
 from collections import deque
@@ -10,13 +10,15 @@ from gitlab_mcp.render.markdown import ANSWER_BYTES, count, facts, fence, size
 from gitlab_mcp.render.pipelines import of_older, word
 from gitlab_mcp.safety.sanitize import escape_invisible, one_line
 
-AROUND, LAST_LINES, TAIL = 60, 15, 60  # lines: where a script failed, after it, and where nothing failed
-ERRORS = 15
+SCRIPT_LINES = 60  # at most, of the output of the command that failed
+LAST_LINES = 15  # after the script
+TAIL = 60  # lines at the end of a log in which no command failed
+ERRORS = 15  # lines before the part shown that look like errors
 PART_BYTES = 8_000
 WHOLE_LOG_BYTES = ANSWER_BYTES - 3_000
-LINE_WAS_CUT = f"start_line shows {LINE_CHARACTERS:,} characters of a line that ends in …, the page of the job all."
-FOUND_BYTES = 16_000
-# What a line of a program says that failed; counts of nothing ("0 errors") say the opposite.
+LINE_WAS_CUT = f"Lines that end in … are cut: start_line shows {LINE_CHARACTERS:,} characters, the job's page all."
+MATCHES_BYTES = 16_000
+# Words in the output of a program that failed; "0 errors" and "no errors" mean that it did not.
 ERROR = re.compile(
     r"(?<!\b0 )(?<!\bno )\b(?:\w*error|fail(?:ed|ure|ures)?|fatal|\w*exception|traceback|panic(?:ked)?|undefined|"
     r"cannot|denied|not found|segmentation fault|killed|timed out)\b",
@@ -25,9 +27,12 @@ ERROR = re.compile(
 
 
 def failure(log: Log) -> str:
-    """Where the script of a job failed: its command, what looks like an error, and the end. Else only the end."""
+    """Render where the script of a job failed: its command, lines that look like errors, and the end.
+
+    For a job that did not fail, or not in its script, it is only the end.
+    """
     command: LogLine | None = None
-    script: deque[LogLine] = deque(maxlen=AROUND)
+    script: deque[LogLine] = deque(maxlen=SCRIPT_LINES)
     last: deque[LogLine] = deque(maxlen=TAIL)
     errors: list[LogLine] = []
     total = 0
@@ -43,8 +48,8 @@ def failure(log: Log) -> str:
             errors.append(line)
     if log.job.text("status") != "failed" or command is None:
         return _whole(log, total, [("The end:", list(last))])
-    around = _fitting([line for line in script if line.number > command.number])
-    first = around[0].number if around else command.number
+    output = _fitting([line for line in script if line.number > command.number])
+    first = output[0].number if output else command.number
     earlier = [line for line in errors if line.number < first]
     after = [line for line in list(last)[-LAST_LINES:] if line.number > script[-1].number]
     parts: list[tuple[str, Sequence[LogLine]]] = [
@@ -52,44 +57,47 @@ def failure(log: Log) -> str:
     ]
     parts += [("Lines before that look like errors:", earlier)] if earlier else []
     parts += [
-        ("Its output:" if first == command.number + 1 else "The end of its output:", around),
+        ("Its output:" if first == command.number + 1 else "The end of its output:", output),
         ("After it:", after),
     ]
     return _whole(log, total, parts)
 
 
-def found(log: Log, pattern: LogPattern, around: int, start: int, end: int) -> str:
-    """Lines from `start` to `end` (0: the last) that match, with `around` lines before and after, as many as fit."""
+def matches(log: Log, pattern: LogPattern, context: int, start: int, end: int) -> str:
+    """Render the lines from `start` to `end` (0: the last) that match, as many as fit.
+
+    Each match has up to `context` lines before and after it.
+    """
     rows: list[str] = []
-    before: deque[LogLine] = deque(maxlen=around)
-    used = total = matches = longer = after = shown = unshown = 0
+    before: deque[LogLine] = deque(maxlen=context)
+    used = total = matching = longer = after = shown = unshown = 0
     for line in log.lines:
         total = line.number
         if line.number < start or (end and line.number > end):
             continue
         is_match = pattern.is_in(line.text)
-        matches += is_match
+        matching += is_match
         longer += not is_match and len(line.text) > pattern.characters
-        after = around if is_match else after - 1
+        after = context if is_match else after - 1
         new = [*(each for each in before if each.number > shown), line] if is_match else [line]
         before.append(line)
         if unshown or (not is_match and after < 0):
             continue
         gap = ["..."] if shown and new[0].number > shown + 1 else []
-        made = [*map(_row, new)]
-        used += sum(size(row) + 1 for row in made)
-        if used > FOUND_BYTES and rows:
+        new_rows = [*map(_row, new)]
+        used += sum(size(row) + 1 for row in new_rows)
+        if used > MATCHES_BYTES and rows:
             unshown = new[0].number
             continue
-        rows += [*gap, *made]
+        rows += [*gap, *new_rows]
         shown = line.number
     if not total:
         return _empty(log)
-    matching = f"{count(matches, 'match')}" + (" of the lines asked for" if start > 1 or end else "")
-    head = facts(_head(log, total), matching)
+    number = f"{count(matching, 'match')}" + (" in the lines from start_line to end_line" if start > 1 or end else "")
+    head = facts(_head(log, total), number)
     if longer:
-        beyond = f"Looked at no more than {pattern.characters:,} characters of a line: {count(longer, 'other line')}"
-        head += f"\n{beyond} {'goes' if longer == 1 else 'go'} on after that."
+        limit = f"Searched only the first {pattern.characters:,} characters of a line: {count(longer, 'other line')}"
+        head += f"\n{limit} {'is' if longer == 1 else 'are'} longer."
     if not rows:
         return f"{head}\nnext: another grep, or start_line and end_line"
     rest = f"\nnext: the same call with start_line {unshown}" if unshown else ""
@@ -97,7 +105,7 @@ def found(log: Log, pattern: LogPattern, around: int, start: int, end: int) -> s
 
 
 def part(log: Log, start: int, end: int) -> str:
-    """Lines `start` to `end` (0: the last), as many as fit."""
+    """Render the lines `start` to `end` (0: the last), as many as fit."""
     rows: list[str] = []
     used = total = last = 0
     is_full = False
@@ -122,7 +130,7 @@ def part(log: Log, start: int, end: int) -> str:
 
 
 def _whole(log: Log, total: int, parts: Sequence[tuple[str, Sequence[LogLine]]]) -> str:
-    """The parts of a log that are worth reading first, and how to get the others."""
+    """Render the parts of a log that are worth reading first, and how to get the rest."""
     if not total:
         return _empty(log)
     texts = [_head(log, total)]
@@ -140,11 +148,11 @@ def _whole(log: Log, total: int, parts: Sequence[tuple[str, Sequence[LogLine]]])
 
 
 def _empty(log: Log) -> str:
-    return f"{_head(log, 0)}\nThe log is empty: the job has not begun, or its log was erased."
+    return f"{_head(log, 0)}\nThe log is empty: the job has not started, or its log was erased."
 
 
 def _with_cuts(answer: str, rows: Iterable[str]) -> str:
-    """An answer that says under its title how to see the whole of lines that are cut, where any of its rows is."""
+    """Return the answer; if any of its rows is cut, with a remark under the title on how to see whole lines."""
     title, _, rest = answer.partition("\n")
     return f"{title}\n{LINE_WAS_CUT}\n{rest}" if any(row.endswith("…") for row in rows) else answer
 
@@ -161,7 +169,7 @@ def _head(log: Log, total: int) -> str:
 
 
 def _fitting(lines: Sequence[LogLine]) -> list[LogLine]:
-    """As many of the last lines as there is room for."""
+    """Return as many of the last lines as fit into PART_BYTES."""
     used, kept = 0, list[LogLine]()
     for line in reversed(lines):
         used += size(_row(line)) + 1
@@ -172,6 +180,6 @@ def _fitting(lines: Sequence[LogLine]) -> list[LogLine]:
 
 
 def _row(line: LogLine, characters: int = 400) -> str:
-    """A line with its number, by which start_line and end_line ask for it."""
+    """Return a line behind its number, which start_line and end_line take."""
     text = escape_invisible(line.text)
     return f"{line.number}\t{text if len(text) <= characters else f'{text[: characters - 1]}…'}"

@@ -1,4 +1,4 @@
-"""The pieces that answers are made of: quotes, fences, rows, and limits in bytes."""
+"""Building blocks of answers in Markdown: quotes, fences, rows, and limits in bytes."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,20 +9,20 @@ from gitlab_mcp.safety.sanitize import one_line, sanitize
 
 ANSWER_BYTES = 40_000
 ERROR_BYTES = 2_000
-MANY = 10
+LISTED_VALUES = 10
 
 
 def size(text: str) -> int:
-    """Bytes of UTF-8."""
+    """Return the size in bytes of UTF-8."""
     return len(text.encode("utf-8", "replace"))
 
 
 def cut(text: str, limit: int, more: str = "") -> str:
-    """`text` in at most `limit` bytes, on a line's end where one is near; `more` says how to get the rest."""
+    """Cut `text` to at most `limit` bytes, at the end of a line if one is near; `more` says how to get the rest."""
     raw = text.encode("utf-8", "replace")
     if len(raw) <= limit:
         return text
-    # Room for the remark itself, which names both figures.
+    # The remark counts against the limit too.
     remark = f"… (cut: {limit:,} of {len(raw):,} bytes shown{f'; {more}' if more else ''})"
     room = limit - size(remark) - 1
     if room < 0:
@@ -34,45 +34,45 @@ def cut(text: str, limit: int, more: str = "") -> str:
 
 
 def share(texts: Sequence[str], limit: int) -> list[str]:
-    """`texts` cut so that together they keep to `limit` bytes: short ones stay whole, long ones get equal parts."""
+    """Cut `texts` to `limit` bytes in all: short ones stay whole, long ones get equal shares."""
     sizes = sorted(size(text) for text in texts)
-    left, part = limit, limit
+    left, equal_share = limit, limit
     for index, length in enumerate(sizes):
-        part = left // (len(sizes) - index)
-        if length > part:
+        equal_share = left // (len(sizes) - index)
+        if length > equal_share:
             break
         left -= length
-        part = max(part, length)
-    return [cut(text, part) for text in texts]
+        equal_share = max(equal_share, length)
+    return [cut(text, equal_share) for text in texts]
 
 
 def quote(text: str) -> str:
-    """Sanitised text with every line behind "> ", so that it cannot leave its quote."""
+    """Sanitize `text` and put every line of it behind "> ", so that it cannot end the quote."""
     return "\n".join(f"> {line}".rstrip() for line in sanitize(text).strip("\n").split("\n"))
 
 
 def fence(code: str) -> str:
-    """Code, made visible already, between fences that are longer than any inside it."""
+    """Put code, with invisible characters already escaped, between fences that are longer than any inside it."""
     runs = re.findall(r"`{3,}", code)
     ticks = "`" * max([3, *(len(run) + 1 for run in runs)])
     return f"{ticks}\n{code}\n{ticks}"
 
 
 def facts(*parts: str) -> str:
-    """One line of facts: those that are there, with a dot between."""
+    """Join the parts that are not empty to one line, with a dot between them."""
     return " · ".join(part for part in parts if part)
 
 
 def labelled(name: str, values: Iterable[str]) -> str:
-    """`name: a, b`, or "" without values; the values are people's words and are sanitised."""
-    given = [one_line(value, 80) for value in values if value]
-    more = [f"and {len(given) - MANY} more"] if len(given) > MANY else []
-    joined = ", ".join([*given[:MANY], *more])
+    """Return `name: a, b`, or "" without values. The values may come from people and are sanitized."""
+    safe = [one_line(value, 80) for value in values if value]
+    more = [f"and {len(safe) - LISTED_VALUES} more"] if len(safe) > LISTED_VALUES else []
+    joined = ", ".join([*safe[:LISTED_VALUES], *more])
     return f"{name}: {joined}" if joined else ""
 
 
 def count(number: int, noun: str) -> str:
-    """`1 comment`, `2 comments`."""
+    """Return `1 comment` or `2 comments`."""
     if number == 1:
         return f"1 {noun}"
     if noun.endswith("y"):
@@ -81,12 +81,12 @@ def count(number: int, noun: str) -> str:
 
 
 def confirmed(written: WriteResult[Any]) -> str:
-    """The remark of a write whose answer was lost and that was found to have happened."""
-    return " (its answer was lost; a look-up confirmed it)" if written.confirmed else ""
+    """Return the remark for a write whose response was lost and that a lookup found to have taken effect; else ""."""
+    return " (its response was lost; a lookup confirmed it)" if written.confirmed else ""
 
 
 def bytes_of(number: int) -> str:
-    """A size for people: 812 bytes, 3.1 KB, 5.0 MB."""
+    """Return a size for people: 812 bytes, 3.1 KB, 5.0 MB."""
     if number < 1000:
         return count(number, "byte")
     return f"{number / 1000:.1f} KB" if number < 1_000_000 else f"{number / 1_000_000:.1f} MB"

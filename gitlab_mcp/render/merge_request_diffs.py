@@ -1,36 +1,37 @@
-"""What a merge request changes, as an agent reads it: lines with the numbers that a review takes, in pages."""
+"""Render the diff of a merge request, in pages, with the line numbers that a review takes, and submitted reviews."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.reviews.diff import ChangedFile
 from gitlab_mcp.api.reviews.submit import Outcome
-from gitlab_mcp.render.diffs import DIFF_LINE_BYTES, LINE_READ, UNLISTED, files_counted
+from gitlab_mcp.render.diffs import DIFF_LINE_BYTES, GET_FILE_HINT, UNLISTED, files_counted
 from gitlab_mcp.render.markdown import count, cut
 from gitlab_mcp.render.pagination import fenced_rows, page_of
 from gitlab_mcp.safety.sanitize import escape_invisible, escape_invisible_in_lines, one_line
 
-UNENDED = "\\ No newline at end of file"  # as git says it
+NO_NEWLINE = "\\ No newline at end of file"  # as git writes it
 NAMED_BYTES = 3_000
 CALL = "get_merge_request_diff"
 LEGEND = "Before each line is its number in the new file; before - in the old one (side old)."
 
 
 def file_row(file: ChangedFile) -> str:
-    """A changed file in a list."""
+    """Render a changed file in a list."""
     before = f"renamed from {one_line(file.old_path, 300)}" if file.entity.flag("renamed_file") else ""
     status = "new" if file.entity.flag("new_file") else "deleted" if file.entity.flag("deleted_file") else before
-    told = ", ".join(mark for mark in (status, file.kind) if mark)
+    marks = ", ".join(mark for mark in (status, file.kind) if mark)
     lines = f" +{file.added} -{file.removed}" if file.hunks else ""
-    return f"{one_line(file.path, 300)}{lines}{f' ({told})' if told else ''}"
+    return f"{one_line(file.path, 300)}{lines}{f' ({marks})' if marks else ''}"
 
 
 def file_names(
-    merge_request: Entity, files: Sequence[ChangedFile], page: int, given: Mapping[str, object], *, is_whole: bool
+    merge_request: Entity, files: Sequence[ChangedFile], page: int, arguments: Mapping[str, object], *, is_whole: bool
 ) -> str:
-    """A page of the names of changed files; `is_whole` is whether GitLab listed all that there are."""
+    """Render a page of the names of changed files; `is_whole` is whether GitLab listed all of them."""
     title = _title(merge_request, files, is_whole=is_whole)
-    return page_of(title, "" if is_whole else UNLISTED, map(file_row, files), page, CALL, {**given, "names_only": True})
+    about = "" if is_whole else UNLISTED
+    return page_of(title, about, map(file_row, files), page, CALL, {**arguments, "names_only": True})
 
 
 def diff(
@@ -38,28 +39,30 @@ def diff(
     files: Sequence[ChangedFile],
     shown: Sequence[ChangedFile],
     page: int,
-    given: Mapping[str, object],
+    arguments: Mapping[str, object],
     *,
     is_whole: bool,
 ) -> str:
-    """A page of the hunks of the files that are `shown`, of all the `files` that were chosen.
+    """Render a page of the hunks of the files that are `shown`; the other ones of `files` are only named.
 
-    `is_whole` is whether GitLab listed all that there are.
+    `is_whole` is whether GitLab listed all changed files.
     """
-    told = {file.path for file in shown}
-    left = [file for file in files if file.path not in told]
+    shown_paths = {file.path for file in shown}
+    left = [file for file in files if file.path not in shown_paths]
     about = [LEGEND] if shown else []
     if left and page == 1:
-        named = ", ".join(f"{one_line(file.path, 300)} ({file.kind})" for file in left)
-        reads = f"get_file with ref {_head(merge_request)} the others"
-        advice = f"paths with the whole name shows what GitLab has of one, {reads}"
-        listed = cut(named, NAMED_BYTES, "names_only lists them all")
+        names = ", ".join(f"{one_line(file.path, 300)} ({file.kind})" for file in left)
+        advice = (
+            "paths with the whole name shows the hunks that GitLab has of one,"
+            f" get_file with ref {_head(merge_request)} reads the others"
+        )
+        listed = cut(names, NAMED_BYTES, "names_only lists them all")
         about.append(f"Not shown, {count(len(left), 'file')} ({advice}): {listed}")
     if not is_whole:
         about.append(UNLISTED)
     title = _title(merge_request, files, is_whole=is_whole)
     pieces = (piece for file in shown for piece in fenced_rows(file_row(file), one_line(file.path, 300), _rows(file)))
-    return page_of(title, "\n".join(about), pieces, page, CALL, given)
+    return page_of(title, "\n".join(about), pieces, page, CALL, arguments)
 
 
 def _title(merge_request: Entity, files: Sequence[ChangedFile], *, is_whole: bool) -> str:
@@ -77,25 +80,23 @@ def _rows(file: ChangedFile) -> Iterator[str]:
     for hunk in file.hunks:
         yield cut(escape_invisible(hunk.heading), DIFF_LINE_BYTES)
         for line in hunk.lines:
-            yield cut(f"{line.number}{line.mark}{next(shown)}", DIFF_LINE_BYTES, LINE_READ)
+            yield cut(f"{line.number}{line.mark}{next(shown)}", DIFF_LINE_BYTES, GET_FILE_HINT)
             if line.is_unended:
-                yield UNENDED
+                yield NO_NEWLINE
 
 
 VERDICT_WORDS = {"comment": "", "approve": ", approved", "request_changes": ", changes requested"}
-SHOWN = 400
+REMARK_CHARACTERS = 400
 
 
 def reviewed(merge_request: Entity, outcome: Outcome, verdict: str, misplaced: Sequence[str], url: str) -> str:
-    """What was posted and where, what was not and why."""
-    there = len(outcome.notes)
-    again = f" ({outcome.again} of them already there)" if outcome.again else ""
-    done = "" if outcome.remarks and verdict == "request_changes" else VERDICT_WORDS[verdict]
-    head = (
-        f"Reviewed !{merge_request.number('iid')} at {merge_request.sha('sha')[:12]}: {count(there, 'comment')}{again}"
-    )
-    lines = [f"{head}{done}.", url]
+    """Render the answer of review_merge_request: the comments that were posted, and those that were not and why."""
+    comments = count(len(outcome.notes), "comment")
+    again = f" ({outcome.existed} of them already posted)" if outcome.existed else ""
+    decision = "" if outcome.remarks and verdict == "request_changes" else VERDICT_WORDS[verdict]
+    head = f"Reviewed !{merge_request.number('iid')} at {merge_request.sha('sha')[:12]}: {comments}{again}"
+    lines = [f"{head}{decision}.", url]
     lines += [f"n{number} {where}" for where, number in outcome.notes]
     if refused := [*misplaced, *outcome.refused]:
-        lines += ["Not posted:", *(one_line(each, SHOWN) for each in refused)]
-    return "\n".join([*lines, *(one_line(remark, SHOWN) for remark in outcome.remarks)])
+        lines += ["Not posted:", *(one_line(reason, REMARK_CHARACTERS) for reason in refused)]
+    return "\n".join([*lines, *(one_line(remark, REMARK_CHARACTERS) for remark in outcome.remarks)])

@@ -1,4 +1,4 @@
-"""Merge requests as an agent reads them."""
+"""Render merge requests."""
 
 from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.discussions import Comments
@@ -14,11 +14,11 @@ from gitlab_mcp.repository.interface import Opened
 from gitlab_mcp.safety.sanitize import one_line
 
 FILES_BYTES = 1_500
-UNTOLD = ("", "unreviewed", "approved")  # said otherwise, or saying nothing
+HIDDEN_REVIEW_STATES = ("", "unreviewed", "approved")  # approvals have a field of their own; the others say nothing
 
 
 def merge_request_row(authors: Authors, entity: Entity) -> str:
-    """A merge request in a list."""
+    """Render a merge request in a list."""
     return facts(
         f"!{entity.number('iid')} {title(entity, authors)} ({_state(entity)})",
         mention(entity.text("author", "username")),
@@ -28,8 +28,8 @@ def merge_request_row(authors: Authors, entity: Entity) -> str:
     )
 
 
-def merge_request(entity: Entity, around: Overview, shown: Comments, authors: Authors) -> str:
-    """A whole merge request: facts, description, changed files, a page of comments."""
+def merge_request(entity: Entity, overview: Overview, shown: Comments, authors: Authors) -> str:
+    """Render a whole merge request: facts, description, changed files, a page of comments."""
     changes = one_line(entity.text("changes_count"), 10)
     head = [
         f"# !{entity.number('iid')} {title(entity, authors, 300)} ({_state(entity)})",
@@ -44,33 +44,39 @@ def merge_request(entity: Entity, around: Overview, shown: Comments, authors: Au
             _pipeline(entity),
             labelled("labels", entity.texts("labels")),
             labelled("assigned", (mention(user.text("username")) for user in entity.entities("assignees"))),
-            labelled("reviewers", _reviewers(entity, around)),
-            labelled("approved by", (mention(each.text("user", "username")) for each in _approvals(around))),
+            labelled("reviewers", _reviewers(entity, overview)),
+            labelled("approved by", (mention(each.text("user", "username")) for each in _approvals(overview))),
             labelled("milestone", [entity.text("milestone", "title")]),
-            labelled("closes", (f"#{issue.number('iid')}" for issue in around.closes if issue.number("iid"))),
+            labelled("closes", (f"#{issue.number('iid')}" for issue in overview.closes if issue.number("iid"))),
         ),
         entity.url("web_url"),
     ]
     return (
         "\n".join(head)
-        + f"\n\n{description(entity, authors)}\n\n{_files(around, changes)}{comments(shown, COMMENT_BYTES, authors)}"
+        + f"\n\n{description(entity, authors)}\n\n{_files(overview, changes)}{comments(shown, COMMENT_BYTES, authors)}"
     )
 
 
-def _reviewers(entity: Entity, around: Overview) -> list[str]:
-    """The reviewers, and what each has made of it so far."""
-    states = {each.number("user", "id"): one_line(each.text("state"), 40) for each in around.reviewers}
-    told = {number: f" ({state.replace('_', ' ')})" for number, state in states.items() if state not in UNTOLD}
-    return [mention(user.text("username")) + told.get(user.number("id"), "") for user in entity.entities("reviewers")]
+def _reviewers(entity: Entity, overview: Overview) -> list[str]:
+    """Return the reviewers, each with the state of the review, such as "requested changes"."""
+    states = {reviewer.number("user", "id"): one_line(reviewer.text("state"), 40) for reviewer in overview.reviewers}
+    remarks = {
+        user_id: f" ({state.replace('_', ' ')})"
+        for user_id, state in states.items()
+        if state not in HIDDEN_REVIEW_STATES
+    }
+    return [
+        mention(user.text("username")) + remarks.get(user.number("id"), "") for user in entity.entities("reviewers")
+    ]
 
 
-def _approvals(around: Overview) -> list[Entity]:
-    return around.approvals.entities("approved_by")
+def _approvals(overview: Overview) -> list[Entity]:
+    return overview.approvals.entities("approved_by")
 
 
-def _files(around: Overview, changes: str) -> str:
-    """The changed files, as many as fit; "" where they could not be asked for."""
-    rows = fitting(list(map(file_row, around.files)), FILES_BYTES)
+def _files(overview: Overview, changes: str) -> str:
+    """Render the changed files, as many as fit; "" where they could not be read."""
+    rows = fitting(list(map(file_row, overview.files)), FILES_BYTES)
     if not rows:
         return ""
     rest = (
@@ -82,24 +88,24 @@ def _files(around: Overview, changes: str) -> str:
 
 
 def branches(entity: Entity) -> str:
-    """`source -> target`."""
+    """Return `source -> target`."""
     return f"{one_line(entity.text('source_branch'), 255)} -> {one_line(entity.text('target_branch'), 255)}"
 
 
 def merge_status(entity: Entity) -> str:
-    """GitLab's detailed_merge_status in words, such as "mergeable" or "draft status"."""
+    """Return GitLab's detailed_merge_status in words, such as "mergeable" or "draft status"."""
     if entity.flag("has_conflicts"):
         return "conflict with the target branch"
     return one_line(entity.text("detailed_merge_status").replace("_", " "), 60) or "unknown"
 
 
 def merge_request_written(done: str, opened: Opened) -> str:
-    """What a write answers: what was done, to which merge request, and where it is."""
+    """Render the answer of a write: what was done, to which merge request, and its URL."""
     entity = opened.merge_request.result
     draft = "draft " if entity.flag("draft") else ""
     remarks = "".join(f"\n{one_line(remark, 1000)}" for remark in opened.remarks)
-    said = f"{done} {draft}!{entity.number('iid')} ({branches(entity)}): {entity.url('web_url')}"
-    return f"{said}{confirmed(opened.merge_request)}{remarks}"
+    answer = f"{done} {draft}!{entity.number('iid')} ({branches(entity)}): {entity.url('web_url')}"
+    return f"{answer}{confirmed(opened.merge_request)}{remarks}"
 
 
 def _state(entity: Entity) -> str:

@@ -1,4 +1,4 @@
-"""What a person at a desk has before them, as an agent reads it."""
+"""Render the projects and the open work of a user."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,7 @@ from gitlab_mcp.safety.sanitize import one_line
 
 
 def project_row(project: Entity) -> str:
-    """A project in a list."""
+    """Render a project in a list."""
     return facts(
         one_line(project.text("path_with_namespace"), 255),
         one_line(project.text("visibility"), 20),
@@ -24,16 +24,16 @@ def project_row(project: Entity) -> str:
 
 
 def work(found: Work, authors: Mapping[int, Authors], url: str) -> str:
-    """The open work of a user, kind by kind; `url` is GitLab's."""
-    reviews = [_merge_request(row, _of(row, authors)) for row in found.reviews.rows]
-    own = [_merge_request(row, _of(row, authors)) for row in found.merge_requests.rows]
-    issues = [_issue(row, _of(row, authors)) for row in found.issues.rows]
+    """Render the open work of a user, kind by kind; `url` is that of GitLab."""
+    reviews = [_merge_request(row, _authors_of(row, authors)) for row in found.reviews.rows]
+    own = [_merge_request(row, _authors_of(row, authors)) for row in found.merge_requests.rows]
+    issues = [_issue(row, _authors_of(row, authors)) for row in found.issues.rows]
     pipelines = [_pipeline(row, url) for row in found.pipelines]
     parts = [
         _part("Merge requests with you as reviewer", reviews, found.reviews),
         _part("Your merge requests", own, found.merge_requests),
         _part("Issues assigned to you", issues, found.issues),
-        _part(f"Your failed pipelines in {_looked_at(found.looked_at)}", pipelines),
+        _part(f"Your failed pipelines in {_searched_projects(found.looked_at)}", pipelines),
     ]
     return "\n\n".join([f"# Open work of {mention(found.username)}", *parts])
 
@@ -46,12 +46,12 @@ def _part(heading: str, rows: list[str], page: Page | None = None) -> str:
     return "\n".join([f"## {heading}: {len(rows)}{total or (', the latest' if more else '')}", *rows])
 
 
-def _looked_at(projects: Sequence[str]) -> str:
-    """Where pipelines were looked for: elsewhere there may be others."""
+def _searched_projects(projects: Sequence[str]) -> str:
+    """Name the projects whose pipelines were read; other projects may have failed pipelines too."""
     return ", ".join(one_line(project, 100) for project in projects) or "no project"
 
 
-def _of(row: Entity, authors: Mapping[int, Authors]) -> Authors:
+def _authors_of(row: Entity, authors: Mapping[int, Authors]) -> Authors:
     return authors.get(row.number("project_id"), Authors())
 
 
@@ -74,7 +74,7 @@ def _issue(row: Entity, authors: Authors) -> str:
 
 
 def _reference(row: Entity, sign: str) -> str:
-    """`group/app#7`: its project and its iid."""
+    """Return the project and iid as in `group/app#7`."""
     return one_line(row.text("references", "full"), 255) or f"{sign}{row.number('iid')}"
 
 

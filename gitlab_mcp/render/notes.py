@@ -1,4 +1,4 @@
-"""Comments as an agent reads them."""
+"""Render comments."""
 
 from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.discussions import Comment, Comments
@@ -8,11 +8,11 @@ from gitlab_mcp.render.markdown import confirmed, count, facts, share
 from gitlab_mcp.render.user_text import mention, words
 from gitlab_mcp.safety.sanitize import one_line
 
-COMMENT_BYTES = 20_000  # of the text of all comments in a response
+COMMENT_BYTES = 20_000  # of the text of all comments in an answer
 
 
 def comments(shown: Comments, budget: int, authors: Authors) -> str:
-    """A page of comments in at most about `budget` bytes of people's text, and how to get the page before it."""
+    """Render a page of comments, with at most about `budget` bytes of their text, and how to get older ones."""
     if shown.unreadable:
         return f"## Comments are not shown\n{shown.unreadable}"
     if not shown.rows:
@@ -25,7 +25,7 @@ def comments(shown: Comments, budget: int, authors: Authors) -> str:
 def _title(shown: Comments) -> str:
     total = f" of {shown.total:,}" if shown.total is not None else ""
     newest = f"newest {len(shown.rows)}" if shown.page == 1 else f"page {shown.page}, {len(shown.rows)}"
-    older = f"; page {shown.next_page} goes back" if shown.next_page else ""
+    older = f"; page {shown.next_page}: older ones" if shown.next_page else ""
     if shown.page == 1 and not older:
         return f"## {count(len(shown.rows), 'comment').capitalize()}"
     return f"## Comments ({newest}{total}{older})"
@@ -42,7 +42,7 @@ def _head(comment: Comment, authors: Authors) -> str:
 
 
 def note_head(note: Entity, authors: Authors) -> str:
-    """`n101 @username 2026-11-20`, and what is unusual about it."""
+    """Return `n101 @username 2026-11-20`, with the standing of the author and marks for system and internal notes."""
     return facts(
         f"n{note.number('id')} {mention(note.text('author', 'username'))} {note.day('created_at')}"
         f"{_standing(note, authors)}",
@@ -52,37 +52,37 @@ def note_head(note: Entity, authors: Authors) -> str:
 
 
 def _standing(note: Entity, authors: Authors) -> str:
-    return "" if note.flag("system") else authors.standing(note.entity("author"))
+    return "" if note.flag("system") else authors.role_remark(note.entity("author"))
 
 
 def where(note: Entity) -> str:
-    """The line of code that a note is on, such as `src/app.py:14`, or `:14 (old)` for a removed one; "" for none."""
-    at = note.entity("position")
-    line, old = at.number("new_line"), at.number("old_line")
+    """Return the line of code of a note, such as `src/app.py:14`, or `:14 (old)` for a removed one; "" for none."""
+    position = note.entity("position")
+    line, old = position.number("new_line"), position.number("old_line")
     is_removed = bool(old and not line)
-    path = at.text("old_path") if is_removed else at.text("new_path") or at.text("old_path")
+    path = position.text("old_path") if is_removed else position.text("new_path") or position.text("old_path")
     number = f":{line or old}" if line or old else ""
     return f"{one_line(path, 300)}{number}{' (old)' if is_removed else ''}" if path else ""
 
 
 def resolution(note: Entity, is_open: bool) -> str:
-    """Whether the thread that a note began is resolved; "" for what cannot be."""
+    """Say whether the thread that starts with a note is resolved; "" if it cannot be resolved."""
     if not note.flag("resolvable"):
         return ""
     return "unresolved" if is_open else "resolved"
 
 
 def note_created(written: WriteResult[Entity], where: str, url: str, *, is_reply: bool, again: bool) -> str:
-    """What create_note answers."""
+    """Render the answer of create_note; `again` is whether an equal call had posted the note before."""
     note = written.result
     kind = "Replied" if is_reply else "Commented"
-    said = "Already there, posted minutes ago:" if again else f"{kind} on {where}"
+    done = "Already posted minutes ago:" if again else f"{kind} on {where}"
     internal = " (internal)" if note.flag("internal") else ""
     colon = "" if again else ":"
-    return f"{said}{internal}{colon} n{note.number('id')}{confirmed(written)}\n{url}#note_{note.number('id')}"
+    return f"{done}{internal}{colon} n{note.number('id')}{confirmed(written)}\n{url}#note_{note.number('id')}"
 
 
 def note_updated(written: WriteResult[Entity], sign: str, url: str) -> str:
-    """What update_note answers."""
+    """Render the answer of update_note."""
     number = written.result.number("id")
     return f"Updated n{number} on {sign}.{confirmed(written)}\n{url}#note_{number}"

@@ -1,4 +1,4 @@
-"""Lists: a heading, a row each, and the call that gets the next page."""
+"""Render lists: a heading, rows, and the call that gets the next page."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ ROWS_BYTES = ANSWER_BYTES - 2_000
 
 
 def listing(title: str, noun: str, rows: Iterable[str], page: Page, call: str, arguments: Mapping[str, object]) -> str:
-    """A page of rows under its heading, ending with the call for the next page where there is one."""
+    """Render a page of rows under a heading, with the call for the next page at the end if there is one."""
     lines = list(rows)
     if not lines:
         return f"# {title}: none" if page.number == 1 else f"# {title}: none on page {page.number}"
@@ -25,15 +25,15 @@ def listing(title: str, noun: str, rows: Iterable[str], page: Page, call: str, a
 
 
 def following(call: str, arguments: Mapping[str, object], page: int | None) -> str:
-    """The call for the next page, on a line of its own; "" where there is none."""
+    """Return the call for page `page` on a line of its own; "" if there is none."""
     if not page:
         return ""
-    given = {key: value for key, value in arguments.items() if value not in ("", None, [])}
-    return f"\nnext: {call} {json.dumps({**given, 'page': page}, ensure_ascii=False)}"
+    stated = {key: value for key, value in arguments.items() if value not in ("", None, [])}
+    return f"\nnext: {call} {json.dumps({**stated, 'page': page}, ensure_ascii=False)}"
 
 
 def fitting(lines: list[str], limit: int = ROWS_BYTES) -> list[str]:
-    """As many lines as there is room for: unless said otherwise, beside a heading and the next call."""
+    """Return as many of the first lines as fit into `limit` bytes; by default, next to a heading and the next call."""
     used, kept = 0, []
     for line in lines:
         used += size(line) + 1
@@ -44,15 +44,20 @@ def fitting(lines: list[str], limit: int = ROWS_BYTES) -> list[str]:
 
 
 def state(value: str) -> str:
-    """GitLab says "opened" of what everybody calls open."""
+    """Return the state of an issue or merge request as people call it: "open" for GitLab's "opened"."""
     return "open" if value == "opened" else one_line(value, 20)
 
 
 PAGE_BYTES = ANSWER_BYTES - 8_000
 
 
-def page_of(title: str, about: str, pieces: Iterable[str], number: int, call: str, given: Mapping[str, object]) -> str:
-    """Page `number` of pieces under a title and, on each page, what there is to say `about` them."""
+def page_of(
+    title: str, about: str, pieces: Iterable[str], number: int, call: str, arguments: Mapping[str, object]
+) -> str:
+    """Render page `number` of `pieces`, each page with the title and the remark `about`.
+
+    A page ends with the call for the next one; a piece is never split.
+    """
     pages: list[list[str]] = [[]]
     used = 0
     for piece in pieces:
@@ -63,22 +68,22 @@ def page_of(title: str, about: str, pieces: Iterable[str], number: int, call: st
         used += size(piece) + 1
     if number > len(pages):
         return f"{title}\nThere is no page {number}: the last is {len(pages)}."
-    said = facts(title, f"page {number} of {len(pages)}" if len(pages) > 1 else "")
-    shown = "\n".join(part for part in (said, about, *pages[number - 1]) if part)
-    return shown + following(call, given, number + 1 if number < len(pages) else None)
+    heading = facts(title, f"page {number} of {len(pages)}" if len(pages) > 1 else "")
+    text = "\n".join(part for part in (heading, about, *pages[number - 1]) if part)
+    return text + following(call, arguments, number + 1 if number < len(pages) else None)
 
 
 def fenced_rows(heading: str, name: str, rows: Iterable[str]) -> Iterator[str]:
-    """Rows of code under their heading; where they are longer than a page, in several pieces, which repeat the name."""
-    held: list[str] = []
+    """Yield rows of code under their heading: in one piece, or if they exceed a page in several, each with the name."""
+    piece: list[str] = []
     used = 0
     for row in rows:
         if used + size(row) > PAGE_BYTES - 2_000:
-            yield _fenced(heading, held)
-            held, used, heading = [], 0, f"{name}, continued"
-        held.append(row)
+            yield _fenced(heading, piece)
+            piece, used, heading = [], 0, f"{name}, continued"
+        piece.append(row)
         used += size(row) + 1
-    yield _fenced(heading, held)
+    yield _fenced(heading, piece)
 
 
 def _fenced(heading: str, rows: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Pipelines, their jobs and their tests as an agent reads them."""
+"""Render pipelines and their jobs."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -10,13 +10,14 @@ from gitlab_mcp.render.markdown import confirmed, count, facts
 from gitlab_mcp.render.user_text import mention
 from gitlab_mcp.safety.sanitize import one_line
 
-NAMED_JOBS = 20  # jobs of a stage that are named in one line when all is well with them
+NAMED_JOBS = 20  # jobs of a stage that are named for each of the QUIET statuses
 FAILED_JOBS = 50
+LINT_MESSAGES = 50  # of errors, and of warnings
 QUIET = ("success", "skipped", "created", "manual")
 
 
 def pipeline_row(pipeline: Entity) -> str:
-    """A pipeline in a list."""
+    """Render a pipeline in a list."""
     return facts(
         f"{pipeline.number('id')} {word(pipeline.text('status'))} {one_line(pipeline.text('ref'), 255)}",
         pipeline.sha("sha")[:8],
@@ -27,10 +28,10 @@ def pipeline_row(pipeline: Entity) -> str:
 
 @dataclass(frozen=True)
 class View:
-    """What the one who asked for a pipeline is to see of it.
+    """What to show of a pipeline.
 
-    `own` is whether this run is in it, `every` whether all its jobs are named, `ahead` the newer commit for which no
-    pipeline ran ("" if there is none), `logs` whether this run can read logs and reports.
+    `own` is whether this run is part of the pipeline, `every` whether all its jobs are named, `ahead` the newer commit
+    for which no pipeline ran ("" if there is none), `logs` whether this run can read logs and reports.
     """
 
     own: bool
@@ -40,7 +41,7 @@ class View:
 
 
 def pipeline(entity: Entity, jobs: Sequence[Entity], view: View) -> str:
-    """A pipeline: how it stands, what failed and why, and its other jobs by stage."""
+    """Render a pipeline: its status, the failed jobs with the reason, and the other jobs by stage."""
     failed = sorted((job for job in jobs if job.text("status") == "failed"), key=_weight)
     head = [
         f"# Pipeline {entity.number('id')} of {one_line(entity.text('ref'), 255)} ({word(entity.text('status'))})",
@@ -49,7 +50,7 @@ def pipeline(entity: Entity, jobs: Sequence[Entity], view: View) -> str:
             f"commit {entity.sha('sha')[:8]}",
             duration(entity.number("duration")),
             f"jobs: {_counts(jobs)}" if jobs else "no jobs",
-            "the one that this run is in" if view.own else "",
+            "this run is part of it" if view.own else "",
         ),
         entity.url("web_url"),
     ]
@@ -68,7 +69,7 @@ def pipeline(entity: Entity, jobs: Sequence[Entity], view: View) -> str:
 
 
 def of_older(ahead: str) -> str:
-    """What to say of a pipeline that is not the one of the newest commit, `ahead`."""
+    """Return the remark on a pipeline that is not of the newest commit, `ahead`."""
     return f"of an older commit: no pipeline ran for {ahead[:8]}, the newest"
 
 
@@ -86,7 +87,7 @@ def _failed_row(job: Entity) -> str:
 
 
 def _stages(jobs: Sequence[Entity], *, every: bool) -> list[str]:
-    """A line for each stage with its jobs that did not fail; stages in the order in which their jobs were made."""
+    """Return a line for each stage with its jobs that did not fail; stages in the order in which jobs were created."""
     stages: dict[str, dict[str, list[str]]] = {}
     for job in sorted(jobs, key=lambda job: job.number("id")):
         status = job.text("status")
@@ -120,8 +121,8 @@ def _next(entity: Entity, failed: Sequence[Entity], view: View) -> list[str]:
     number, lines = entity.number("id"), []
     is_explained = entity.text("yaml_errors") or not all(job.flag("allow_failure") for job in failed)
     if entity.text("status") == "failed" and not is_explained:
-        which = "All that failed are allowed to" if failed else "None of its own jobs failed"
-        lines.append(f"{which}: a pipeline that it started may have failed; the address above shows it.")
+        which = "All failed jobs are allowed to fail" if failed else "None of its own jobs failed"
+        lines.append(f"{which}: a downstream pipeline may have failed; the URL above shows it.")
     if failed and view.logs:
         report = f"get_test_report {json.dumps({'pipeline_id': number})}"
         lines.append(f"next: get_job_log {json.dumps({'job_id': failed[0].number('id')})} or {report}")
@@ -129,47 +130,46 @@ def _next(entity: Entity, failed: Sequence[Entity], view: View) -> list[str]:
 
 
 def started(written: WriteResult[Entity]) -> str:
-    """What run_pipeline answers."""
-    made = written.result
-    said = f"Started pipeline {made.number('id')} of {one_line(made.text('ref'), 255)} ({word(made.text('status'))})"
-    return f"{said}: {made.url('web_url')}{confirmed(written)}"
+    """Render the answer of run_pipeline."""
+    run = written.result
+    answer = f"Started pipeline {run.number('id')} of {one_line(run.text('ref'), 255)} ({word(run.text('status'))})"
+    return f"{answer}: {run.url('web_url')}{confirmed(written)}"
 
 
 def canceled(written: WriteResult[Entity]) -> str:
-    """What cancel_pipeline answers: also of one that had ended before."""
-    now = written.result
-    return f"Pipeline {now.number('id')} is {word(now.text('status'))}: {now.url('web_url')}{confirmed(written)}"
+    """Render the answer of cancel_pipeline, also for a pipeline that had finished before."""
+    canceled = written.result
+    status = word(canceled.text("status"))
+    return f"Pipeline {canceled.number('id')} is {status}: {canceled.url('web_url')}{confirmed(written)}"
 
 
 def job_started(written: WriteResult[Entity], before: int) -> str:
-    """What retry_job answers."""
+    """Render the answer of retry_job; `before` is the id of the job that was retried."""
     job = written.result
-    said = (
-        f"Job {before} runs again as {job.number('id')} ({one_line(job.text('name'), 255)}, {word(job.text('status'))})"
-    )
-    return f"{said}: {job.url('web_url')}{confirmed(written)}"
+    name, status = one_line(job.text("name"), 255), word(job.text("status"))
+    return f"Retried job {before} as {job.number('id')} ({name}, {status}): {job.url('web_url')}{confirmed(written)}"
 
 
-def looked_over(result: Entity, what: str) -> str:
-    """What lint_ci_config answers: what is wrong, and the jobs by stage."""
+def lint_result(result: Entity, source: str) -> str:
+    """Render the answer of lint_ci_config: errors, warnings, and the jobs by stage."""
     errors, warnings = result.texts("errors"), result.texts("warnings")
-    rows = [f"error: {one_line(each, 500)}" for each in errors[:FAILED_JOBS]]
-    rows += [f"warning: {one_line(each, 500)}" for each in warnings[:FAILED_JOBS]]
+    rows = [f"error: {one_line(error, 500)}" for error in errors[:LINT_MESSAGES]]
+    rows += [f"warning: {one_line(warning, 500)}" for warning in warnings[:LINT_MESSAGES]]
     stages: dict[str, list[str]] = {}
     for job in result.entities("jobs"):
         stages.setdefault(one_line(job.text("stage"), 255), []).append(one_line(job.text("name"), 255))
     rows += [f"{stage}: {_named('jobs', names, every=True)}" for stage, names in stages.items()]
-    is_valid = "valid" if result.flag("valid") else f"not valid, {count(len(errors), 'error')}"
-    return "\n".join([f"# {what}: {is_valid}", *rows])
+    verdict = "valid" if result.flag("valid") else f"not valid, {count(len(errors), 'error')}"
+    return "\n".join([f"# {source}: {verdict}", *rows])
 
 
 def word(value: str) -> str:
-    """A status or a reason in words: script_failure is "script failure"."""
+    """Return a status or a reason in words: "script failure" for script_failure."""
     return one_line(value.replace("_", " "), 60)
 
 
 def duration(seconds: float) -> str:
-    """A time for people: 45 s, 3 min 20 s; "" for none."""
+    """Return a duration for people: 45 s, 3 min 20 s; "" for none."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s" if whole else ""

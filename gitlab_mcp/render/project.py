@@ -1,4 +1,4 @@
-"""A project and what it keeps beside code, as an agent reads it."""
+"""Render a project, its labels, milestones, members, releases and wiki."""
 
 from collections.abc import Iterator, Mapping
 
@@ -13,11 +13,11 @@ from gitlab_mcp.safety.sanitize import LONGEST_TEXT, one_line
 
 RELEASE_NOTES_BYTES = 8_000
 NOTES_BYTES = 30_000
-WIKI_PART_BYTES = 8_000  # characters of a line of a wiki page, at most: no more than fits on a page of an answer
+WIKI_LINE_CHARACTERS = 8_000  # of a line of a wiki page, in one piece: even at 4 bytes each they fit on a page
 
 
 def project(entity: Entity) -> str:
-    """A whole project."""
+    """Render a whole project."""
     levels = [entity.number("permissions", kind, "access_level") for kind in ("project_access", "group_access")]
     description = cut(quote(entity.text("description")), RELEASE_NOTES_BYTES)
     lines = [
@@ -25,17 +25,19 @@ def project(entity: Entity) -> str:
         facts(
             f"id {entity.number('id')}",
             f"default branch: {one_line(entity.text('default_branch'), 255)}" if entity.text("default_branch") else "",
-            "archived: takes no writes" if entity.flag("archived") else "",
+            "archived: read-only" if entity.flag("archived") else "",
             "empty repository" if entity.flag("empty_repo") else "",
             f"your role: {ROLES.get(max(levels), 'none')}",
             f"open issues: {entity.number('open_issues_count')}",
             labelled("topics", entity.texts("topics")),
         ),
         facts(
-            f"merges by: {one_line(entity.text('merge_method').replace('_', ' '), 30) or 'unknown'}",
+            f"merge method: {one_line(entity.text('merge_method').replace('_', ' '), 30) or 'unknown'}",
             f"squash: {one_line(entity.text('squash_option').replace('_', ' '), 30) or 'unknown'}",
-            "only after the pipeline succeeded" if entity.flag("only_allow_merge_if_pipeline_succeeds") else "",
-            "only with all threads resolved" if entity.flag("only_allow_merge_if_all_discussions_are_resolved") else "",
+            "merges only after the pipeline succeeded" if entity.flag("only_allow_merge_if_pipeline_succeeds") else "",
+            "merges only with all threads resolved"
+            if entity.flag("only_allow_merge_if_all_discussions_are_resolved")
+            else "",
             "CI jobs may push" if entity.flag("ci_push_repository_for_job_token_allowed") else "",
         ),
         entity.url("web_url"),
@@ -44,12 +46,12 @@ def project(entity: Entity) -> str:
 
 
 def label_row(label: Entity) -> str:
-    """A label in a list."""
+    """Render a label in a list."""
     return facts(one_line(label.text("name"), 255), one_line(label.text("description"), 120))
 
 
 def milestone_row(milestone: Entity) -> str:
-    """A milestone in a list."""
+    """Render a milestone in a list."""
     return facts(
         f"{one_line(milestone.text('title'), 255)} ({one_line(milestone.text('state'), 20)})",
         f"due: {milestone.day('due_date')}" if milestone.day("due_date") else "",
@@ -59,7 +61,7 @@ def milestone_row(milestone: Entity) -> str:
 
 
 def member_row(member: Entity) -> str:
-    """A member in a list."""
+    """Render a member in a list."""
     state = one_line(member.text("state"), 20)
     return facts(
         mention(member.text("username")),
@@ -71,7 +73,7 @@ def member_row(member: Entity) -> str:
 
 
 def releases(found: Page, authors: Authors, arguments: Mapping[str, object]) -> str:
-    """A page of releases, each with its notes, as far as there is room."""
+    """Render a page of releases with their notes, which are cut to NOTES_BYTES in all."""
     if not found.rows:
         return "# Releases: none" if found.number == 1 else f"# Releases: none on page {found.number}"
     notes = share([words(row, "description", authors) for row in found.rows], NOTES_BYTES)
@@ -91,18 +93,21 @@ def _release(row: Entity) -> str:
 
 
 def wiki_row(page: Entity) -> str:
-    """A page of the wiki in a list."""
+    """Render a wiki page in a list."""
     slug, title = one_line(page.text("slug"), 300), one_line(page.text("title"), 200)
     return facts(slug, title if title != slug else "")
 
 
 def wiki_page(page: Entity, number: int, arguments: Mapping[str, object]) -> str:
-    """A page of the wiki, of a long one part `number`; whoever may edit it is Developer or more."""
+    """Render page `number` of a wiki page.
+
+    The text is never withheld: only people with role Developer or more can edit the wiki.
+    """
     title = f"# Wiki: {one_line(page.text('title'), 200)} ({one_line(page.text('format'), 20)})"
     content = page.text("content")
     pieces = (piece for line in quote(content).split("\n") for piece in _pieces(line))
     about = (
-        f"Only its first {LONGEST_TEXT:,} characters are shown: the rest is on GitLab."
+        f"Only its first {LONGEST_TEXT:,} characters are shown: read the rest on GitLab."
         if len(content) > LONGEST_TEXT
         else ""
     )
@@ -110,8 +115,9 @@ def wiki_page(page: Entity, number: int, arguments: Mapping[str, object]) -> str
 
 
 def _pieces(line: str) -> Iterator[str]:
-    """A quoted line in pieces that fit, each of them quoted."""
-    yield line[:WIKI_PART_BYTES]
+    """Split a quoted line into pieces of at most WIKI_LINE_CHARACTERS, each of them quoted."""
+    yield line[:WIKI_LINE_CHARACTERS]
     yield from (
-        f"> {line[start : start + WIKI_PART_BYTES]}" for start in range(WIKI_PART_BYTES, len(line), WIKI_PART_BYTES)
+        f"> {line[start : start + WIKI_LINE_CHARACTERS]}"
+        for start in range(WIKI_LINE_CHARACTERS, len(line), WIKI_LINE_CHARACTERS)
     )

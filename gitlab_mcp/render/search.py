@@ -1,4 +1,4 @@
-"""What was found, as an agent reads it."""
+"""Render the results of a code search."""
 
 from collections.abc import Mapping
 
@@ -9,15 +9,15 @@ from gitlab_mcp.render.pagination import fitting, following
 from gitlab_mcp.safety.sanitize import escape_invisible, one_line
 
 MATCH_CHARACTERS = 300
-OTHER_LINES = 5  # of a piece that does not hold the words as they are: GitLab may understand them otherwise
+OTHER_LINES = 5  # of a blob without the literal text: GitLab's search may interpret it, for example as a pattern
 
 
-def code(found: Page, words: str, ref: str, arguments: Mapping[str, object]) -> str:
-    """A page of Blobs: `path:line: text` for each line that holds the words, the bare path where only the name does."""
-    title = f'Code with "{one_line(words, 100)}"{f" at {ref}" if ref else ""}'
+def code(found: Page, search: str, ref: str, arguments: Mapping[str, object]) -> str:
+    """Render a page of blobs: `path:line: text` for each line that contains `search`, or the path if only that does."""
+    title = f'Code with "{one_line(search, 100)}"{f" at {ref}" if ref else ""}'
     if not found.rows:
         return f"# {title}: none" if found.number == 1 else f"# {title}: none on page {found.number}"
-    rows = list(dict.fromkeys(row for blob in found.rows for row in _rows(blob, words)))
+    rows = list(dict.fromkeys(row for blob in found.rows for row in _rows(blob, search)))
     kept = fitting(rows)
     left = f"\n({len(rows) - len(kept)} more lines on this page do not fit: search for a longer text)"
     files = len({blob.text("path") for blob in found.rows})
@@ -29,13 +29,12 @@ def code(found: Page, words: str, ref: str, arguments: Mapping[str, object]) -> 
     )
 
 
-def _rows(blob: Entity, words: str) -> list[str]:
+def _rows(blob: Entity, search: str) -> list[str]:
     path, first = escape_invisible(one_line(blob.text("path"), 500)), blob.number("startline") or 1
     lines = list(enumerate(blob.text("data").split("\n"), first))
-    held = [(number, line) for number, line in lines if words.lower() in line.lower()]
-    if not held and words.lower() in path.lower():
+    matching = [(number, line) for number, line in lines if search.lower() in line.lower()]
+    if not matching and search.lower() in path.lower():
         return [path]
-    shown = held or [(number, line) for number, line in lines if line.strip()][:OTHER_LINES]
-    return [f"{path}:{number}: {escape_invisible(line)[:MATCH_CHARACTERS].rstrip()}" for number, line in shown] or [
-        path
-    ]
+    shown = matching or [(number, line) for number, line in lines if line.strip()][:OTHER_LINES]
+    rows = [f"{path}:{number}: {escape_invisible(line)[:MATCH_CHARACTERS].rstrip()}" for number, line in shown]
+    return rows or [path]

@@ -1,4 +1,4 @@
-"""Test reports as an agent reads them: counts, and what failed with what it said."""
+"""Render test reports: counts, and the failed cases with their output."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from gitlab_mcp.render.markdown import count, cut, facts, quote, share, size
 from gitlab_mcp.render.pipelines import duration, of_older
 from gitlab_mcp.safety.sanitize import ANSI, one_line
 
-# Together well below what an answer holds: what would be cut from its end would be on no page.
+# Together well below ANSWER_BYTES: text that is cut from the end of an answer is on no other page either.
 CASES, NAME_BYTES = 20, 10_000
 OUTPUT_BYTES, CASE_BYTES = 20_000, 4_000
 SUITES, SUITE_BYTES = 60, 6_000
@@ -17,31 +17,33 @@ FAILED_STATUSES = ("failed", "error")
 
 
 def test_report(where: PipelinePath, found: Report, search: str, page: int) -> str:
-    """The counts of all suites, and a page of the failed cases whose name, class or file contains `search`."""
+    """Render the counts of all suites, and a page of the failed cases whose name, class or file contains `search`."""
     report = found.report
     suites = report.entities("test_suites")
     numbers = report if found.cases else report.entity("total")
     total = numbers.number("total_count" if found.cases else "count")
     older = f", {of_older(where.ahead)}" if where.ahead else ""
     if not suites:
-        return f"# Pipeline {where.id}{older} has no test report: no job of it gave one (artifacts:reports:junit)"
+        return (
+            f"# Pipeline {where.id}{older} has no test report: none of its jobs uploaded one (artifacts:reports:junit)"
+        )
     lines = [f"# Tests of pipeline {where.id}{older}: {count(total, 'case')}", *_suites(suites)]
     if not found.cases:
-        return "\n".join([*lines, "The cases are too many to be read: get_job_log shows those that failed."])
+        return "\n".join([*lines, "There are too many cases to read: get_job_log shows those that failed."])
     return "\n".join([*lines, *_cases(where, suites, search, page)])
 
 
 def _suites(suites: Sequence[Entity]) -> list[str]:
-    """A row for each suite; where they are too many, for those that failed, as many as fit."""
+    """Return a row for each suite; if there are too many, only the failed ones, as many as fit."""
     rows = [_suite_row(suite) for suite in suites]
     if len(rows) > SUITES or size("\n".join(rows)) > SUITE_BYTES:
-        bad = [row for suite, row in zip(suites, rows, strict=True) if _failed(suite) or suite.text("suite_error")]
-        rows = bad[: _fitting(bad[:SUITES], SUITE_BYTES)]
+        failed = [row for suite, row in zip(suites, rows, strict=True) if _failed(suite) or suite.text("suite_error")]
+        rows = failed[: _fitting(failed[:SUITES], SUITE_BYTES)]
     return [*rows, f"and {count(len(suites) - len(rows), 'more suite')}"] if len(rows) < len(suites) else rows
 
 
 def _fitting(rows: Sequence[str], limit: int) -> int:
-    """How many of the first rows keep to `limit` bytes; one, where it is too long alone."""
+    """Return how many of the first rows fit into `limit` bytes; at least one, even if it alone is too long."""
     used = 0
     for index, row in enumerate(rows):
         used += size(row) + 1
@@ -77,15 +79,15 @@ def _cases(where: PipelinePath, suites: Sequence[Entity], search: str, page: int
     if number < page:
         return [f"There is no page {page} of {count(len(chosen), 'failed case')}: the last is {number}."]
     end = begin + len(rows)
-    outputs = share([quote(said) if (said := _output(case)) else "" for _, case in chosen[begin:end]], OUTPUT_BYTES)
+    outputs = share([quote(text) if (text := _output(case)) else "" for _, case in chosen[begin:end]], OUTPUT_BYTES)
     lines = [f"\n## {count(len(chosen), 'failed case')}{f', page {page}' if page > 1 else ''}"]
     for row, output in zip(rows, outputs, strict=True):
         lines.append(row)
         if output:
             lines.append(cut(output, CASE_BYTES, "get_job_log has the rest"))
     if end < len(chosen):
-        given = {"pipeline_id": where.id, **({"search": search} if search else {}), "page": page + 1}
-        lines.append(f"next: get_test_report {json.dumps(given, ensure_ascii=False)}")
+        arguments = {"pipeline_id": where.id, **({"search": search} if search else {}), "page": page + 1}
+        lines.append(f"next: get_test_report {json.dumps(arguments, ensure_ascii=False)}")
     return lines
 
 
@@ -98,7 +100,7 @@ def _none(suites: Sequence[Entity], search: str) -> str:
 
 
 def _page(chosen: Sequence[tuple[Entity, Entity]], page: int) -> tuple[int, int, list[str]]:
-    """The number of a page, where its cases begin, and their rows: as many as there is room for; at most the last."""
+    """Return the number of a page, the index of its first case, and the rows that fit. After the end, the last page."""
     number, begin = 0, 0
     while True:
         number += 1
@@ -124,12 +126,12 @@ def _case_row(suite: Entity, case: Entity) -> str:
 
 
 def _output(case: Entity) -> str:
-    """What a case said. GitLab gives a text, and for some reports an object of texts."""
-    said = case.text("system_output") or "\n".join(
+    """Return the output of a case and its stack trace. GitLab gives a text, for some reports an object of texts."""
+    output = case.text("system_output") or "\n".join(
         case.text("system_output", key) for key in case.names("system_output") if case.text("system_output", key)
     )
     trace = case.text("stack_trace")
-    return ANSI.sub("", "\n".join(part for part in (said, trace if trace not in said else "") if part)).strip("\n")
+    return ANSI.sub("", "\n".join(part for part in (output, trace if trace not in output else "") if part)).strip("\n")
 
 
 def _seconds(entity: Entity, key: str) -> float:

@@ -1,4 +1,4 @@
-"""Threads as an agent reads them: where they hang, the code there, and what was said."""
+"""Render threads: the code they are attached to, and their comments."""
 
 from collections.abc import Mapping
 
@@ -12,21 +12,25 @@ from gitlab_mcp.render.pagination import following
 from gitlab_mcp.render.user_text import words
 from gitlab_mcp.safety.sanitize import escape_invisible
 
-CODE_BYTES = 160  # a line
+CODE_BYTES = 160  # of a line
 NOTES_SHOWN = 10
 
 
-def threads(found: Threads, sign: str, head: str, authors: Authors, given: Mapping[str, object]) -> str:
-    """A page of threads; `head` is the newest commit, so that what hangs on an older one is told."""
-    still_open = "unresolved " if given.get("unresolved") else ""
-    title = f"# {sign}: {count(found.total, f'{still_open}thread')}"
-    if not given.get("unresolved") and found.unresolved:
+def threads(found: Threads, sign: str, head: str, authors: Authors, arguments: Mapping[str, object]) -> str:
+    """Render a page of threads.
+
+    `head` is the newest commit of the merge request: threads on an older version are marked. `arguments` are those of
+    list_discussions.
+    """
+    unresolved = "unresolved " if arguments.get("unresolved") else ""
+    title = f"# {sign}: {count(found.total, f'{unresolved}thread')}"
+    if not unresolved and found.unresolved:
         title += f", {found.unresolved:,} unresolved"
     if not found.rows:
         return f"{title}; none on page {found.page}" if found.total else title
     pages = f", newest first · page {found.page}" if found.page > 1 or found.next_page else ", newest first"
     notes = [_shown(thread) for thread in found.rows]
-    bodies = iter(share([words(note, "body", authors) for each in notes for note in each], COMMENT_BYTES))
+    bodies = iter(share([words(note, "body", authors) for shown in notes for note in shown], COMMENT_BYTES))
     parts = [f"{title}{pages}"]
     for thread, shown in zip(found.rows, notes, strict=True):
         parts.append(f"\n{_heading(thread, head)}")
@@ -38,11 +42,11 @@ def threads(found: Threads, sign: str, head: str, authors: Authors, given: Mappi
             parts.append(f"{note_head(note, authors)}\n{next(bodies)}")
             if number == 0 and len(shown) < len(thread.notes):
                 parts.append(f"({len(thread.notes) - len(shown)} more here: the pages of comments have them)")
-    return "\n".join(parts) + following("list_discussions", given, found.next_page)
+    return "\n".join(parts) + following("list_discussions", arguments, found.next_page)
 
 
 def _shown(thread: Thread) -> list[Entity]:
-    """The first note and the newest ones."""
+    """Return the notes of a thread to show: the first one and the newest ones."""
     notes = list(thread.notes)
     return notes if len(notes) <= NOTES_SHOWN else [notes[0], *notes[1 - NOTES_SHOWN :]]
 
@@ -56,7 +60,7 @@ def _heading(thread: Thread, head: str) -> str:
 
 
 def resolved(written: WriteResult[Entity], sign: str, url: str) -> str:
-    """What resolve_discussion answers."""
-    note = next((each.number("id") for each in written.result.entities("notes")), 0)
+    """Render the answer of resolve_discussion."""
+    first_id = next((note.number("id") for note in written.result.entities("notes")), 0)
     done = "Resolved" if written.result.flag("resolved") else "Reopened"
-    return f"{done} the thread of n{note} on {sign}.{confirmed(written)}\n{url}#note_{note}"
+    return f"{done} the thread of n{first_id} on {sign}.{confirmed(written)}\n{url}#note_{first_id}"

@@ -1,4 +1,4 @@
-"""What people wrote, with who they are; the one place that withholds it."""
+"""Render text that users wrote, with its authors. The user-content filter (--trusted-only) is applied only here."""
 
 import re
 
@@ -11,26 +11,26 @@ DESCRIPTION_BYTES = 16_000
 
 
 def mention(username: str) -> str:
-    """`@username`; a name that GitLab could not have is quoted instead (it comes from outside)."""
+    """Return `@username`; a name that is not a valid username of GitLab is quoted instead, because it is untrusted."""
     if re.fullmatch(r"[A-Za-z0-9_.-]{1,255}", username):
         return f"@{username}"
     return '"{}"'.format(one_line(username, 60).replace('"', "'")) if username else "(unknown)"
 
 
 def byline(text: Entity, authors: Authors) -> str:
-    """`by @username 2026-11-20`, and their standing where it matters."""
+    """Return `by @username 2026-11-20`, with the standing of the author, such as `(not a member)`."""
     author = text.entity("author")
-    return f"by {mention(author.text('username'))} {text.day('created_at')}{authors.standing(author)}"
+    return f"by {mention(author.text('username'))} {text.day('created_at')}{authors.role_remark(author)}"
 
 
 def title(text: Entity, authors: Authors, characters: int = 200) -> str:
-    """The title of an issue or merge request, on one line."""
+    """Return the title of an issue or merge request on one line, or that it is withheld."""
     author = text.entity("author")
     return _withheld("title", author) if authors.withholds(author) else one_line(text.text("title"), characters)
 
 
 def words(text: Entity, key: str, authors: Authors) -> str:
-    """What somebody wrote, quoted line by line."""
+    """Return the text in field `key`, quoted line by line, or that it is withheld."""
     author = text.entity("author")
     if authors.withholds(author) and not text.flag("system"):
         return _withheld("text", author)
@@ -38,10 +38,10 @@ def words(text: Entity, key: str, authors: Authors) -> str:
 
 
 def description(text: Entity, authors: Authors) -> str:
-    """The description of an issue or merge request, quoted, as far as there is room."""
+    """Return the description of an issue or merge request, quoted and cut, or that it is withheld."""
     if not text.text("description").strip():
         return "(no description)"
-    return cut(words(text, "description", authors), DESCRIPTION_BYTES, "the whole is at the URL above")
+    return cut(words(text, "description", authors), DESCRIPTION_BYTES, "the URL above shows all of it")
 
 
 def _withheld(what: str, author: Entity) -> str:

@@ -1,1 +1,1 @@
-"""The repository of a project on GitLab: one interface, over REST or over git, and what agents commit to it."""
+"""A project's repository on GitLab: one interface with two backends (REST and git), and commits through it."""

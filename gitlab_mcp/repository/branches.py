@@ -1,11 +1,11 @@
-"""Branches: the commit that one points at, which may be deleted, and what keeps a new one from being created."""
+"""Branches: their newest commit, whether they may be deleted, and name conflicts of a new branch."""
 
 from collections.abc import Callable
 from typing import TypeVar
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.errors import Failure, GitLabRefusal, NotFound, Refused
-from gitlab_mcp.repository.git_backend.errors import not_beside
+from gitlab_mcp.repository.git_backend.errors import branch_name_conflict
 from gitlab_mcp.repository.interface import Repository
 from gitlab_mcp.repository.paths import folders_above
 
@@ -13,30 +13,30 @@ T = TypeVar("T")
 
 
 def newest_commit(repository: Repository, branch: str) -> str:
-    """The commit that a branch points at; "" where there is none of this name, and where it cannot be learnt."""
+    """The id of the commit that a branch points at; "" where the branch does not exist or cannot be read."""
     try:
         return repository.branch(branch).sha("commit", "id")
     except Failure:
         return ""
 
 
-def creating(repository: Repository, branch: str, create: Callable[[], T]) -> T:
-    """What `create` makes, which begins a branch.
+def explain_name_conflict(repository: Repository, branch: str, create: Callable[[], T]) -> T:
+    """The result of `create`, which creates a branch.
 
-    Raises Conflict where another branch stands in its way, else the failure of `create`.
+    Raises Conflict when the name of an existing branch prevents it ("a" and "a/b"), else the failure of `create`.
     """
     try:
         return create()
     except GitLabRefusal as refused:
         if refused.status == 400 and "already exists" not in refused.reason:
-            there = _in_the_way(repository, branch)
-            if there:
-                raise not_beside(branch, there) from refused
+            existing = _conflicting_branch(repository, branch)
+            if existing:
+                raise branch_name_conflict(branch, existing) from refused
         raise
 
 
-def _in_the_way(repository: Repository, branch: str) -> str:
-    """A branch whose name is a folder of this one's, or the other way round; "" as far as none is found."""
+def _conflicting_branch(repository: Repository, branch: str) -> str:
+    """A branch whose name is a folder of `branch`'s name, or the other way round; "" where none is found."""
     try:
         for above in folders_above(branch)[1:]:
             try:
@@ -50,9 +50,9 @@ def _in_the_way(repository: Repository, branch: str) -> str:
 
 
 def deletable(branch: Entity | None, name: str) -> Entity:
-    """The same branch. Raises NotFound where there is none, Refused for the default and for a protected one."""
+    """The same branch. Raises NotFound when it is None, Refused for the default branch and for a protected one."""
     if branch is None:
-        raise NotFound(f"There is no branch {name}: there is nothing to delete.", status=404)
+        raise NotFound(f"There is no branch {name} to delete.", status=404)
     if branch.flag("default"):
         raise Refused(f"{name} is the default branch, which is never deleted.")
     if branch.flag("protected"):

@@ -1,4 +1,4 @@
-"""Which files a merge request changes, over REST, or over git where a job token may not ask."""
+"""The changed files of a merge request: over REST, or over git where REST does not accept a job token."""
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import Noteable
@@ -8,13 +8,13 @@ from gitlab_mcp.repository.interface import Repository
 
 
 def changed_files(target: Noteable, repository: Repository) -> tuple[Entity, list[ChangedFile]]:
-    """The merge request and every file that it changes."""
+    """The merge request and every file that it changes. Raises NotFound while GitLab has not computed its diff yet."""
     gitlab = target.project.gitlab
-    asked = gitlab.start(gitlab.get, target.path)
-    listed = gitlab.start(gitlab.every, f"{target.path}/diffs")
-    merge_request = asked.result()
+    pending = gitlab.start(gitlab.get, target.path)
+    pending_diffs = gitlab.start(gitlab.every, f"{target.path}/diffs")
+    merge_request = pending.result()
     try:
-        diffs = listed.result()
+        diffs = pending_diffs.result()
     except JobTokenNotAccepted:
         refs = merge_request.entity("diff_refs")
         if not (refs.sha("base_sha") and refs.sha("head_sha")):

@@ -1,6 +1,6 @@
-"""What tools ask of a project's repository, whichever road leads to it.
+"""The interface through which tools use a project's repository, the same for both backends.
 
-`rest.py` is over GitLab's REST API, with an access token; `git.py` is over git, with a job token.
+`rest_backend` works over GitLab's REST API, with an access token; `git_backend` over git, with a job token.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Protocol
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
-from gitlab_mcp.api.merge_requests import Update, Wanted
+from gitlab_mcp.api.merge_requests import NewMergeRequest, Update
 from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.objects import TreeEntry
@@ -18,7 +18,7 @@ from gitlab_mcp.git.objects import TreeEntry
 
 @dataclass(frozen=True)
 class File:
-    """A file at a ref; `size` in bytes. `last_commit_id` is the newest that changed it, "" where that is not known."""
+    """A file at a ref; `size` in bytes. `last_commit_id` is the newest commit that changed it, "" if unknown."""
 
     path: str
     content: bytes
@@ -29,10 +29,10 @@ class File:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `head` has that `base` lacks: commits, oldest first, and GitLab's Diff of each file since they parted.
+    """The commits of `head` that `base` lacks, oldest first, and GitLab's Diff of each file since their merge base.
 
-    `diffs` are those that were chosen, `files` is how many files differ at all, or where it is not `is_whole`, how many
-    of them GitLab lists.
+    `diffs` holds the files that were selected. `files` is how many files differ at all, or where `is_whole` is false,
+    how many of them GitLab lists.
     """
 
     commits: Sequence[Entity]
@@ -43,7 +43,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class BlamedLines:
-    """Lines that stand together in a file, from number `first` on, and the commit that they came from."""
+    """Consecutive lines of a file, from line number `first` on, and the commit that last changed them."""
 
     commit: Entity
     first: int
@@ -52,7 +52,7 @@ class BlamedLines:
 
 @dataclass(frozen=True)
 class Opened:
-    """A merge request that was asked for. `is_new` is whether it was opened now; `remarks` are for the agent."""
+    """An open merge request. `is_new` is whether this call opened it; `remarks` are sentences for the agent."""
 
     merge_request: WriteResult[Entity]
     is_new: bool
@@ -61,9 +61,10 @@ class Opened:
 
 @dataclass(frozen=True)
 class NewCommit:
-    """A commit to make. `branch` points at `parent` ("" in an empty repository), or begins there if `is_new`.
+    """A commit to create on top of `parent` ("" in an empty repository), at which `branch` points.
 
-    `tree` is what is at the paths of `changes` in `parent`. With `merge_request` one into `target` is opened too.
+    With `is_new` the branch is created there. `tree` holds the entries at the paths of `changes` in `parent`. With
+    `merge_request` a merge request into `target` is opened too.
     """
 
     branch: str
@@ -73,12 +74,12 @@ class NewCommit:
     tree: Mapping[str, TreeEntry]
     is_new: bool
     target: str = ""
-    merge_request: Wanted | None = None
+    merge_request: NewMergeRequest | None = None
 
 
 @dataclass(frozen=True)
 class Committed:
-    """A commit that was made. Its merge request was `opened`, or not, for the reason in `not_opened`."""
+    """A commit that was created. Its merge request, if requested, is `opened`, or `not_opened` has the reason."""
 
     commit: WriteResult[Entity]
     opened: Opened | None = None
@@ -87,35 +88,38 @@ class Committed:
 
 
 class Repository(Protocol):
-    """Reads and writes of one project's repository. Every method raises a Failure.
+    """Reads and writes of one project's repository. Every method may raise a Failure.
 
-    Commits, branches and merge requests are GitLab's entities. A ref is a branch, a tag or a commit's id.
+    Commits, branches and merge requests are GitLab's entities. A ref is a branch, a tag or a commit id.
     """
 
     pipelines: str
-    """Whether what is written here starts pipelines, in a few words for the agent."""
+    """A sentence for the agent: whether writes through this backend start pipelines."""
 
     @property
     def default_branch(self) -> str:
-        """The default branch, also of an empty repository; "main" where GitLab does not say."""
+        """The default branch, also of an empty repository; "main" where GitLab does not report it."""
 
     def is_empty(self) -> bool:
-        """Whether there is no commit yet."""
+        """Whether the repository has no commits yet."""
 
     def branches(self, search: str, page: int, per_page: int) -> Page:
         """A page of branches whose name contains `search`."""
 
     def branch(self, name: str) -> Entity:
-        """A branch. Raises NotFound."""
+        """A branch. Raises NotFound when it does not exist."""
 
     def create_branch(self, name: str, ref: str) -> WriteResult[Entity]:
-        """Create a branch at `ref`, once. Raises Conflict when there is one of that name."""
+        """Create a branch at `ref`, never twice. Raises Conflict when a branch of that name exists."""
 
     def delete_branch(self, name: str) -> WriteResult[Entity]:
-        """Delete a branch, once: as it was. Raises NotFound, Refused for the default and for a protected branch."""
+        """Delete a branch, never twice, and return it as it was.
+
+        Raises NotFound when it does not exist, Refused for the default branch and for a protected one.
+        """
 
     def commit(self, ref: str) -> Entity:
-        """The commit that a ref names. Raises NotFound."""
+        """The commit that a ref names. Raises NotFound for an unknown ref."""
 
     def folder(self, ref: str, path: str, *, recursive: bool, page: int, per_page: int) -> Page:
         """A page of the entries of a folder, folders first. Raises NotFound for an unknown ref or folder."""
@@ -124,43 +128,49 @@ class Repository(Protocol):
         """Every file, link and submodule at `ref`, by path; {} for an empty repository."""
 
     def entries(self, ref: str, paths: Iterable[str]) -> dict[str, TreeEntry]:
-        """What is in the folders of `paths` and in every folder above them, by path; {} for an unknown ref."""
+        """Every entry in the folders of `paths` and in the folders above them, by path; {} for an unknown ref."""
 
     def file(self, path: str, ref: str) -> File:
-        """A file with its content. Raises NotFound."""
+        """A file with its content. Raises NotFound for an unknown ref or path."""
 
     def history(self, ref: str, path: str, page: int, per_page: int) -> Page:
-        """A page of commits, newest first; those that changed `path` (a file or folder) if given. Raises NotFound."""
+        """A page of commits, newest first; with `path` those that changed this file or folder.
+
+        Raises NotFound for an unknown ref.
+        """
 
     def commit_and_diffs(self, ref: str) -> tuple[Entity, Sequence[Entity]]:
-        """The commit that a ref names, and GitLab's Diff of each file that it changed in its first parent."""
+        """The commit that a ref names, and GitLab's Diff of each file that differs from its first parent."""
 
     def search(self, words: str, ref: str, page: int, per_page: int) -> Page:
-        """A page of GitLab's Blobs: where `words` stand in names and contents of files, in any letter case.
+        """A page of GitLab's Blobs: matches of `words` in names and contents of files, ignoring case.
 
-        `ref` "" is the default branch. Raises NotFound, Refused where there is too much to search in.
+        `ref` "" is the default branch. Raises NotFound for an unknown ref, Refused where the search would be too large.
         """
 
     def compare(self, base: str, head: str, globs: Sequence[str] = ()) -> Comparison:
-        """What `head` has that `base` lacks; with `globs` the diffs of the files they match only. Raises NotFound."""
+        """The commits and diffs of `head` that `base` lacks; with `globs` only the diffs of matching files.
+
+        Raises NotFound for an unknown ref.
+        """
 
     def blame(self, path: str, ref: str, first: int, last: int) -> list[BlamedLines]:
-        """Which commits the lines `first` to `last` (0: the end) of a file came from. Raises NotFound."""
+        """The commits that last changed the lines `first` to `last` (0: the end) of a file. Raises NotFound."""
 
     def pinned(self, changes: Sequence[Change], tip: str, tree: Mapping[str, TreeEntry]) -> list[Change]:
-        """The changes, such that what somebody else changed since `tip` at their paths is not overwritten.
+        """The changes, with whatever this backend needs to not overwrite a change of their paths made since `tip`.
 
         Raises Conflict for a change whose last_commit_id is out of date, as far as that is known before the commit.
         """
 
     def create_commit(self, new: NewCommit) -> Committed:
-        """Make a commit, all of it and once. Raises Conflict when one of its paths changed meanwhile."""
+        """Create a commit with all of its changes, never twice. Raises Conflict when one of its paths changed since."""
 
-    def open_merge_request(self, source: str, target: str, wanted: Wanted) -> Opened:
-        """Open a merge request, once; one that is open already for these branches stays as it is.
+    def open_merge_request(self, source: str, target: str, wanted: NewMergeRequest) -> Opened:
+        """Open a merge request, never twice; one that is already open for these branches is returned unchanged.
 
-        Raises Refused when the source has no commits of its own.
+        Raises Refused when the source branch has no commits that the target branch lacks.
         """
 
     def update_merge_request(self, target: Noteable, update: Update) -> Opened:
-        """Change a merge request: only what is given."""
+        """Change the fields of a merge request that `update` gives."""

@@ -6,13 +6,13 @@ from pathspec import GitIgnoreSpec
 
 
 def folders_above(path: str) -> list[str]:
-    """The folders whose listings show `path` and every part of it: "" is the root."""
+    """The folders above `path`, from the root ("") down to the one that contains it."""
     parts = path.split("/")[:-1]
     return ["", *("/".join(parts[: depth + 1]) for depth in range(len(parts)))]
 
 
 def touching(paths: Iterable[str], changed: Iterable[str]) -> list[str]:
-    """Those of `changed` that are one of `paths`, above or below one of them."""
+    """Those of `changed` that are equal to one of `paths`, a folder above it, or below it; sorted."""
     own = set(paths)
     above = {folder for path in own for folder in folders_above(path)}
     return sorted(
@@ -21,10 +21,10 @@ def touching(paths: Iterable[str], changed: Iterable[str]) -> list[str]:
 
 
 def matcher(globs: Sequence[str]) -> Callable[..., bool]:
-    """Whether any of some paths matches one of `globs`; every path does where there are none.
+    """A function that tells whether any of its paths matches one of `globs`. Without globs, every path matches.
 
-    As in git's pathspecs with "glob": ** crosses folders, * does not, and a name as it is means that file, or all in
-    that folder.
+    Globs work as in git's pathspecs with the magic word "glob": ** crosses folders, * does not, and a plain name
+    matches that file, or everything in that folder.
     """
     specs = [(glob, _spec(glob)) for glob in globs]
     return lambda *paths: (
@@ -38,5 +38,5 @@ def matcher(globs: Sequence[str]) -> Callable[..., bool]:
 
 
 def _spec(glob: str) -> GitIgnoreSpec:
-    # To .gitignore, what matches a folder matches all in it; to a glob only a plain name does.
+    # In .gitignore, a pattern that matches a folder matches everything in it; in a pathspec only a plain name does.
     return GitIgnoreSpec.from_lines([f"/{glob}"] if glob.endswith("**") else [f"/{glob}", f"!/{glob}/**"])

@@ -1,4 +1,4 @@
-"""Reading files and folders: what is at a path instead of what was asked for, and who wrote its lines."""
+"""Reading files, folders and blame, with errors that say what a path is instead of the requested file or folder."""
 
 import posixpath
 
@@ -11,65 +11,69 @@ from gitlab_mcp.safety.sanitize import one_line
 
 
 def read_folder(repository: Repository, path: str, ref: str, *, recursive: bool, page: int, per_page: int) -> Page:
-    """A page of the folder at `path`. Raises NotFound, saying what is there instead."""
+    """A page of the entries of the folder at `path`. Raises NotFound, saying what the path is instead."""
     try:
-        found = repository.folder(ref, path, recursive=recursive, page=page, per_page=per_page)
+        entries = repository.folder(ref, path, recursive=recursive, page=page, per_page=per_page)
     except NotFound as missing:
-        raise _instead(repository, path, ref, wanted="folder") from missing
-    if not found.rows and path and page == 1:
-        # Git keeps no empty folders, so an empty list stands for a path that is no folder.
-        raise _instead(repository, path, ref, wanted="folder")
-    return found
+        raise _not_found(repository, path, ref, wanted="folder") from missing
+    if not entries.rows and path and page == 1:
+        # Git stores no empty folders, so an empty list means that the path is not a folder.
+        raise _not_found(repository, path, ref, wanted="folder")
+    return entries
 
 
 def read_file(repository: Repository, path: str, ref: str) -> File:
     """The file at `path`.
 
-    Raises NotFound, saying what is there instead; Refused for a symbolic link, naming where it points.
+    Raises NotFound, saying what the path is instead; Refused for a symbolic link, naming its target.
     """
     try:
         file = repository.file(path, ref)
     except NotFound as missing:
-        raise _instead(repository, path, ref, wanted="file") from missing
-    # A link's blob is its target. Few files have no line's end, so few cost this second request.
+        raise _not_found(repository, path, ref, wanted="file") from missing
+    # The blob of a link is its target. Few files have no line break at all, so few cost this second request.
     if file.size < 4096 and b"\n" not in file.content:
         entry = repository.entries(ref, [path]).get(path)
         if entry and entry.mode == LINK:
-            points = one_line(file.content.decode("utf-8", "replace"), 300)
-            there = posixpath.normpath(posixpath.join(posixpath.dirname(path), points))
-            raise Refused(f'{path} is a symbolic link to "{points}": read {there} instead.')
+            target = one_line(file.content.decode("utf-8", "replace"), 300)
+            target_path = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+            raise Refused(f'{path} is a symbolic link to "{target}": read {target_path} instead.')
     return file
 
 
-def blamed(repository: Repository, file: File, ref: str, first: int, last: int) -> list[BlamedLines]:
-    """Which commits those of the lines `first` to `last` (0: the end) that a text file has came from."""
+def read_blame(repository: Repository, file: File, ref: str, first: int, last: int) -> list[BlamedLines]:
+    """The commits that last changed the lines `first` to `last` (0: the end) of a text file.
+
+    Lines beyond the end are ignored; a binary or empty file has none.
+    """
     lines = file.content.count(b"\n") + (not file.content.endswith(b"\n"))
     if first > lines or not file.content or is_binary(file.content):
         return []
     return repository.blame(file.path, ref, first, min(last, lines))
 
 
-def _instead(repository: Repository, path: str, ref: str, *, wanted: str) -> NotFound:
+def _not_found(repository: Repository, path: str, ref: str, *, wanted: str) -> NotFound:
+    """The failure for a path that is not a `wanted` ("file" or "folder")."""
     entries = repository.entries(ref, [path])
     entry = entries.get(path)
     if not entries:
-        said = f"Nothing is at {ref}: the ref is not there, or the repository has no commits yet. See list_branches."
+        text = f"Nothing is at {ref}: the ref does not exist, or the repository has no commits yet. See list_branches."
     elif entry and entry.mode == SUBMODULE:
-        said = f"{path} is a submodule (another repository, at commit {entry.id[:12]}): it has no content here."
+        text = f"{path} is a submodule (another repository, at commit {entry.id[:12]}): it has no content here."
     elif entry and entry.mode == FOLDER:
-        said = f"{path} is a folder: list_files shows what is in it."
+        text = f"{path} is a folder: list_files shows what is in it."
     elif entry and wanted == "folder":
-        said = f"{path} is {'a symbolic link' if entry.mode == LINK else 'a file'}, not a folder: get_file reads it."
+        text = f"{path} is {'a symbolic link' if entry.mode == LINK else 'a file'}, not a folder: get_file reads it."
     else:
         name = posixpath.basename(path).lower()
-        near = [other for other in entries if posixpath.basename(other).lower() == name]
-        said = f"There is no {wanted} {path} at {ref}.{f' Did you mean {near[0]}?' if near else ''}"
-        said += f" list_files shows what is in {_nearest(path, entries)}."
-    return NotFound(said)
+        similar = [other for other in entries if posixpath.basename(other).lower() == name]
+        text = f"There is no {wanted} {path} at {ref}.{f' Did you mean {similar[0]}?' if similar else ''}"
+        text += f" list_files shows what is in {_nearest_folder(path, entries)}."
+    return NotFound(text)
 
 
-def _nearest(path: str, entries: dict[str, TreeEntry]) -> str:
-    """The deepest folder above `path` that is there."""
+def _nearest_folder(path: str, entries: dict[str, TreeEntry]) -> str:
+    """The deepest folder above `path` that exists."""
     folder = posixpath.dirname(path)
     while folder and folder not in entries:
         folder = posixpath.dirname(folder)

@@ -1,4 +1,4 @@
-"""A repository over GitLab's REST API, with an access token."""
+"""The REST backend: a project's repository over GitLab's REST API, with an access token."""
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from gitlab_mcp.api import merge_requests
 from gitlab_mcp.api.client import Page, segment
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult, write_once
-from gitlab_mcp.api.merge_requests import Update, Wanted
+from gitlab_mcp.api.merge_requests import NewMergeRequest, Update
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.errors import Failure, NotFound
 from gitlab_mcp.git.change import Change
@@ -18,10 +18,11 @@ from gitlab_mcp.repository.branches import deletable
 from gitlab_mcp.repository.interface import BlamedLines, Committed, Comparison, File, NewCommit, Opened
 from gitlab_mcp.repository.paths import folders_above, matcher
 
-# So many folders are listed one by one; for more, the whole tree costs fewer requests.
+# Up to this many folders are listed one by one; for more, listing the whole tree takes fewer requests.
 FOLDERS_ONE_BY_ONE = 24
 
-# The actions that GitLab takes last_commit_id for, and for how many files of a commit it is worth a request each.
+# The actions for which GitLab accepts last_commit_id, and for how many files of a commit it is looked up (a request
+# for each).
 PINNED = ("update", "delete", "move")
 PINNED_FILES = 50
 
@@ -58,13 +59,13 @@ class RestBackend:
         return branch if branch and branch.text("commit", "id") == self.commit(ref).text("id") else None
 
     def delete_branch(self, name: str) -> WriteResult[Entity]:
-        there = deletable(self._branch_or_none(name), name)
+        branch = deletable(self._branch_or_none(name), name)
 
         def send() -> Entity:
             self._gitlab.send("delete", f"{self._path}/branches/{segment(name)}")
-            return there
+            return branch
 
-        return write_once(send, lambda: None if self._branch_or_none(name) else there, "Look with list_branches.")
+        return write_once(send, lambda: None if self._branch_or_none(name) else branch, "Look with list_branches.")
 
     def _branch_or_none(self, name: str) -> Entity | None:
         try:
@@ -76,7 +77,7 @@ class RestBackend:
         return self._gitlab.get(f"{self._path}/commits/{segment(ref)}", stats="false")
 
     def _last_commit(self, ref: str, path: str) -> str:
-        """The id of the newest commit up to `ref` that changed `path`; "" where there is none."""
+        """The id of the newest commit in the history of `ref` that changed `path`; "" where none did."""
         page = self._gitlab.page(f"{self._path}/commits", 1, 1, ref_name=ref, path=path)
         return page.rows[0].text("id") if page.rows else ""
 
@@ -124,11 +125,11 @@ class RestBackend:
         return self._gitlab.page(f"{self._path}/commits", page, per_page, ref_name=ref, path=path)
 
     def compare(self, base: str, head: str, globs: Sequence[str] = ()) -> Comparison:
-        found = self._gitlab.get(f"{self._path}/compare", **{"from": base, "to": head})
-        diffs, matches = found.entities("diffs"), matcher(globs)
-        chosen = [each for each in diffs if matches(each.text("old_path"), each.text("new_path"))]
-        # What it calls a time-out is that its limits on differences were met.
-        return Comparison(found.entities("commits"), chosen, len(diffs), not found.flag("compare_timeout"))
+        comparison = self._gitlab.get(f"{self._path}/compare", **{"from": base, "to": head})
+        diffs, matches = comparison.entities("diffs"), matcher(globs)
+        selected = [diff for diff in diffs if matches(diff.text("old_path"), diff.text("new_path"))]
+        # compare_timeout is set when GitLab's limits on the size of a diff were reached.
+        return Comparison(comparison.entities("commits"), selected, len(diffs), not comparison.flag("compare_timeout"))
 
     def commit_and_diffs(self, ref: str) -> tuple[Entity, Sequence[Entity]]:
         commit = self._gitlab.start(self.commit, ref)
@@ -136,26 +137,28 @@ class RestBackend:
         return commit.result(), diffs.result()
 
     def search(self, words: str, ref: str, page: int, per_page: int) -> Page:
-        found = self._gitlab.page(f"{self._project.path}/search", page, per_page, scope="blobs", search=words, ref=ref)
-        if not found.rows and page == 1 and ref:
-            self.commit(ref)  # GitLab finds nothing at a ref that is not there
-        return found
+        matches = self._gitlab.page(
+            f"{self._project.path}/search", page, per_page, scope="blobs", search=words, ref=ref
+        )
+        if not matches.rows and page == 1 and ref:
+            self.commit(ref)  # for an unknown ref GitLab answers with no matches instead of 404
+        return matches
 
     def blame(self, path: str, ref: str, first: int, last: int) -> list[BlamedLines]:
-        chosen = {"range[start]": first, "range[end]": last} if last else {}
-        page = self._gitlab.page(f"{self._path}/files/{segment(path)}/blame", ref=ref, **chosen)
-        found, number = [], first if last else 1
+        limits = {"range[start]": first, "range[end]": last} if last else {}
+        page = self._gitlab.page(f"{self._path}/files/{segment(path)}/blame", ref=ref, **limits)
+        ranges, number = [], first if last else 1
         for row in page.rows:
             lines = row.texts("lines")
-            found.append(BlamedLines(row.entity("commit"), number, lines))
+            ranges.append(BlamedLines(row.entity("commit"), number, lines))
             number += len(lines)
-        return found
+        return ranges
 
     def pinned(self, changes: Sequence[Change], tip: str, tree: Mapping[str, TreeEntry]) -> list[Change]:  # noqa: ARG002
-        open_ = [change for change in changes if change.action in PINNED and not change.last_commit_id][:PINNED_FILES]
-        paths = [change.previous_path or change.path for change in open_]
-        found = self._gitlab.together(partial(self._last_commit, tip, path) for path in paths)
-        commits = {change.path: commit for change, commit in zip(open_, found, strict=True)}
+        unknown = [change for change in changes if change.action in PINNED and not change.last_commit_id][:PINNED_FILES]
+        paths = [change.previous_path or change.path for change in unknown]
+        newest = self._gitlab.together(partial(self._last_commit, tip, path) for path in paths)
+        commits = {change.path: commit for change, commit in zip(unknown, newest, strict=True)}
         return [replace(change, last_commit_id=commits.get(change.path) or change.last_commit_id) for change in changes]
 
     def create_commit(self, new: NewCommit) -> Committed:
@@ -177,7 +180,7 @@ class RestBackend:
         except Failure as failure:
             return Committed(made, not_opened=f"{failure} Do not commit again; create_merge_request opens it.")
 
-    def open_merge_request(self, source: str, target: str, wanted: Wanted) -> Opened:
+    def open_merge_request(self, source: str, target: str, wanted: NewMergeRequest) -> Opened:
         written, is_new = merge_requests.open_merge_request(self._project, source, target, wanted)
         return Opened(written, is_new)
 
@@ -185,7 +188,7 @@ class RestBackend:
         return Opened(merge_requests.update_merge_request(target, update), is_new=False)
 
     def _commit_like(self, new: NewCommit) -> Entity | None:
-        """A commit of this run's author on the branch with this parent, message and files."""
+        """A commit on the branch with the parent, message, author and files of `new`, None where there is none."""
         try:
             span = f"{new.parent}..{new.branch}" if new.parent else new.branch
             commits = self._gitlab.page(f"{self._path}/commits", 1, 50, ref_name=span).rows
@@ -209,7 +212,7 @@ def _tree_entry(entity: Entity) -> TreeEntry:
 
 
 def _actions(change: Change) -> list[dict[str, object]]:
-    """GitLab's actions for a change: more than one where the executable bit changes beside something else."""
+    """GitLab's actions for a change: two where the content or path and the executable bit change."""
     first: dict[str, object] = {"action": change.action, "file_path": change.path}
     if change.content is not None:
         first |= {"content": base64.b64encode(change.content).decode(), "encoding": "base64"}

@@ -1,12 +1,12 @@
-"""Text that goes to GitLab, made inert: it executes no quick action and calls nobody who must not be called."""
+"""Text that is sent to GitLab, neutralized: it executes no quick action and mentions no forbidden handle."""
 
 import re
 from collections.abc import Iterator
 
-# GitLab deletes carriage returns, then takes commands at column 0 only (lib/gitlab/quick_actions/extractor.rb).
+# GitLab deletes carriage returns, then executes quick actions only at column 0 (lib/gitlab/quick_actions/extractor.rb).
 QUICK_ACTION = re.compile(r"(?im)^([^\S\n]*)/(?=[a-z_]+(?:\s|$))")
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
-# CommonMark 0.31, 4.6: the HTML blocks that an empty line does not end, and what does.
+# CommonMark 0.31, 4.6: the start of each kind of HTML block that an empty line does not end, and its end.
 HTML_BLOCKS = (
     (r"(?i)<(?:pre|script|style|textarea)(?![^\s>])", r"(?i)</(?:pre|script|style|textarea)>"),
     (r"<!--", r"-->"),
@@ -15,38 +15,38 @@ HTML_BLOCKS = (
     (r"<!\[CDATA\[", r"\]\]>"),
 )
 
-PASSES = 10
+MAX_PASSES = 10
 
-# The fields of GitLab's requests that hold people's text: https://docs.gitlab.com/user/project/quick_actions/
+# The fields of GitLab's requests that contain text of people: https://docs.gitlab.com/user/project/quick_actions/
 TEXT_FIELDS = ("body", "note", "description", "title", "commit_message")
 
 
 def neutralize(text: str, handles: tuple[str, ...]) -> str:
-    """`text` without live quick actions, and with mentions of `handles` (such as "all") in back-ticks.
+    """`text` whose quick actions are not executed, with mentions of `handles` (such as "all") in backticks.
 
-    A blank goes before the slash of a line that GitLab would execute, in code too: whether GitLab takes it for code is
-    not ours to guess, and Markdown reads the same. Doing it twice changes nothing more.
+    A space is put before the slash of a line that GitLab would execute, in code too: whether GitLab parses it as code
+    cannot be predicted, and Markdown renders the same. The function is idempotent.
     """
     text = text.replace("\r\n", "\n").replace("\r", "")
     text = QUICK_ACTION.sub(lambda match: match[0] if match[1][-1:] in (" ", "\t") else f"{match[1]} /", text)
     names = "|".join(map(re.escape, handles))
-    # Beside a back-tick of the text, or behind a backslash, one of ours would not be a back-tick of its own.
+    # Beside a backtick of the text, or after a backslash, an added backtick would not begin or end a code span.
     mentions = re.compile(rf"(?i)(?<!\w)([`\\]?)((?:@(?:{names}))+)(?![\w-]|\.\w)(?=(`?))")
 
     def quoted(match: re.Match[str]) -> str:
         before, mention, after = match.groups()
         return f"{before}{' ' if before else ''}`{mention}`{' ' if after else ''}"
 
-    for _ in range(PASSES):
-        quiet = "".join(part if is_code else mentions.sub(quoted, part) for part, is_code in _parts(text))
-        if quiet == text:
-            return quiet
-        text = quiet  # a new back-tick can close an old one, and bare what stood behind it
+    for _ in range(MAX_PASSES):
+        escaped = "".join(part if is_code else mentions.sub(quoted, part) for part, is_code in _parts(text))
+        if escaped == text:
+            return escaped
+        text = escaped  # a new backtick can close an old code span, so that the text after it is no longer code
     return re.sub(rf"(?i)@(?={names})", "@ ", text)
 
 
 def _parts(text: str) -> Iterator[tuple[str, bool]]:
-    """The text in pieces, and whether each is code (CommonMark 0.31, 4.5 fenced code blocks and 6.1 code spans)."""
+    """The parts of a text, and whether each is code (CommonMark 0.31, 4.5 fenced code blocks and 6.1 code spans)."""
     prose: list[str] = []
     fence = ""
     for line in text.splitlines(keepends=True):
@@ -66,7 +66,7 @@ def _parts(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def _spans(prose: str) -> Iterator[tuple[str, bool]]:
-    """Prose cut at its code spans. A span does not cross an empty line, which ends the paragraph."""
+    """Prose split at its code spans. A span does not cross an empty line, which ends the paragraph."""
     position = 0
     for run in re.finditer(r"`+", prose):
         if run.start() < position:
@@ -94,9 +94,10 @@ def _is_escaped(prose: str, position: int) -> bool:
 
 
 def has_unclosed_block(text: str) -> bool:
-    """Whether what follows `text` after an empty line may be taken for a part of its last code block or HTML.
+    """Whether text after `text` and an empty line may become a part of its last code block or HTML block.
 
-    An indented one can be that of a list, which ends with it. What has less indentation then is not looked into: true.
+    An indented block may belong to a list item, which ends with it. Where less indented text follows, the answer is
+    true, since list items are not parsed.
     """
     indentation, ending = 0, ""
     for line in text.expandtabs(4).split("\n"):
@@ -107,14 +108,14 @@ def has_unclosed_block(text: str) -> bool:
         if not ending and indented < 4:
             indentation, ending = indented, _ending(content)
             if ending.startswith("^"):
-                continue  # a fence does not end itself
+                continue  # an opening fence is not its own closing fence
         if ending and re.search(ending, line):
             ending = ""
     return bool(ending)
 
 
 def _ending(line: str) -> str:
-    """What ends the code block or HTML that this line begins, as a pattern; "" where it begins none."""
+    """The pattern for the end of the code block or HTML block that begins in this line; "" where none begins."""
     fence = FENCE.match(line)
     if fence and not (fence[1][0] == "`" and "`" in fence[2]):
         return rf"^ {{0,3}}{fence[1]}{fence[1][0]}* *$"

@@ -1,4 +1,4 @@
-"""Secrets, taken out of whatever leaves the server."""
+"""Redaction of secrets in all text that leaves the server."""
 
 import re
 from collections.abc import Callable
@@ -7,21 +7,21 @@ from contextvars import ContextVar
 from gitlab_mcp.config.settings import SECRET_CHARACTERS
 
 # GitLab's token prefixes: https://docs.gitlab.com/security/tokens/#token-prefixes (an administrator can change that of
-# personal access tokens, which is why the run's own token is also known by its value).
+# personal access tokens, which is why the run's own token is also recognized by its value).
 TOKENS = re.compile(
     r"\b(?:glpat|gloas|gldt|glrtr?|glcbt|glptt|glft|glimt|glagent|glwt|glsoat|glffct)-[0-9A-Za-z_\-.=]{10,}"
     r"|\bGR1348941[0-9A-Za-z_\-]{10,}|\bwhsec_[0-9A-Za-z+/=]{16,}|(?<=_gitlab_session=)[0-9a-f]{16,}[\w\-.=]*"
-    # What other services call their secrets, each by its own documentation.
+    # Tokens of other services, each as its documentation describes it.
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_\-]{35,}|\bsk-ant-[0-9A-Za-z_\-]{20,}"
     r"|\bgh[opsur]_[0-9A-Za-z]{36,}|\bgithub_pat_[0-9A-Za-z_]{22,}|\bxox[abprs]-[0-9A-Za-z-]{10,}"
     r"|\beyJ[0-9A-Za-z_\-]{10,}\.eyJ[0-9A-Za-z_\-]{10,}\.[0-9A-Za-z_\-]+"
-    # Without an end, as far as it looks like a key: code may well name the beginning alone.
+    # Without an END line, only as far as the text looks like a key: code may contain the BEGIN line alone.
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
     r"(?:(?:(?!-----BEGIN ).)*?-----END [A-Z ]*PRIVATE KEY-----|[0-9A-Za-z+/=\s\\:,>-]*)",
     re.DOTALL,
 )
 
-# One of these is in each of them, which is found out a hundred times as fast.
+# Every match of TOKENS contains one of these; a search for them is a hundred times as fast.
 TOKEN_MARKS = (
     *("glpat-", "gloas-", "gldt-", "glrt-", "glrtr-", "glcbt-", "glptt-", "glft-", "glimt-", "glagent-", "glwt-"),
     *("glsoat-", "glffct-", "GR1348941", "whsec_", "_gitlab_session=", "AKIA", "ASIA", "AIza", "sk-ant-"),
@@ -31,7 +31,7 @@ TOKEN_MARKS = (
 
 REPLACEMENT = "[token removed]"
 
-# The values that must not leave, while a tool is called.
+# The values that must not leave the server, set for the time of a tool call.
 secrets_of_run: ContextVar[tuple[str, ...]] = ContextVar("secrets_of_run", default=())
 
 
@@ -41,18 +41,18 @@ def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
 
 
 def redacted(text: str) -> str:
-    """`text` without what must not leave this run: asked before a part of it is shown, by which no secret is known.
+    """`text` without the secrets of the current tool call. Redact before cutting: a part of a secret is not found.
 
-    Lines keep their numbers: of a secret that has several, each is replaced.
+    Lines keep their numbers: each line of a secret that has several is replaced.
     """
     return _without(text, secrets_of_run.get(), lambda secret: "\n".join([REPLACEMENT] * (secret.count("\n") + 1)))
 
 
-def _without(text: str, secrets: tuple[str, ...], instead: Callable[[str], str]) -> str:
-    # Of two that begin alike the longer one first, or its end would be left.
+def _without(text: str, secrets: tuple[str, ...], replacement: Callable[[str], str]) -> str:
+    # The longest first: a shorter secret that begins like a longer one would leave its end.
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= SECRET_CHARACTERS and secret in text:
-            text = text.replace(secret, instead(secret))
+            text = text.replace(secret, replacement(secret))
     if not any(mark in text for mark in TOKEN_MARKS):
         return text
-    return TOKENS.sub(lambda found: instead(found[0]), text)
+    return TOKENS.sub(lambda match: replacement(match[0]), text)

@@ -1,4 +1,4 @@
-"""Values from a client, checked before anything is done with them: text with a UTF-8 form, paths in a repository."""
+"""Validation of values from the client: valid Unicode, and paths in a repository."""
 
 import re
 
@@ -6,7 +6,7 @@ INVALID_UNICODE = "an unpaired surrogate (invalid Unicode): leave it out"
 
 
 def is_valid_unicode(value: object) -> bool:
-    """Whether a text, and every text in a list or an object, can be sent: an unpaired surrogate has no UTF-8 form."""
+    """Whether a string, and every string in a list or dict, can be encoded as UTF-8: it has no unpaired surrogate."""
     if isinstance(value, list):
         return all(map(is_valid_unicode, value))
     if isinstance(value, dict):
@@ -15,9 +15,9 @@ def is_valid_unicode(value: object) -> bool:
 
 
 def repository_path(path: str) -> str:
-    """`path` in the form that git uses in a tree, without "./" before it or "/" behind it.
+    """`path` as git stores it in a tree, without "./" at its beginning or "/" at its end.
 
-    Raises ValueError for a path that no file in a repository can have.
+    Raises ValueError for a path that no file in a repository can have; its text says what is wrong.
     """
     path = path.removeprefix("./")
     if path.startswith("/") or re.match(r"[A-Za-z]:[\\/]", path):

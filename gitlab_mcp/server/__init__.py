@@ -1,1 +1,1 @@
-"""The MCP server: everything that speaks the protocol, and nothing below this package does."""
+"""The MCP server: everything that speaks the protocol. No package below this one does."""

@@ -1,4 +1,4 @@
-"""What makes a function a tool: its definition, its schema, and the one boundary that every call passes."""
+"""Bind a tool's function to the SDK: its schema, the messages about wrong arguments, and the boundary of every call."""
 
 import asyncio
 import functools
@@ -27,12 +27,25 @@ from gitlab_mcp.tools.context import App, Ctx
 from gitlab_mcp.tools.definition import UNCHANGED, ToolDefinition
 from gitlab_mcp.tools.examples import EXAMPLES, EXAMPLES_OF
 
-# After its deadline a call has this long, in seconds, to say itself what it was waiting for.
-GRACE = 1.0
+# The boundary of every tool call:
+# - In: arguments that the SDK has validated against the schema. An unpaired surrogate in any of them ends the call
+#   here, because it can be sent neither to GitLab nor back to the client.
+# - Out: the text that the function returns, without the secrets of the run, in at most ANSWER_BYTES.
+# - Threads: the function runs on a thread of `app.executor`, in a copy of the caller's context in which `current_call`
+#   (deadline, cancellation, progress) and `secrets_of_run` are set. The event loop only waits for it. Progress messages
+#   go back to the loop with call_soon_threadsafe, the only function of the loop that a worker thread may call.
+# - Time: the function watches its own deadline and raises Unreachable, which says what it was waiting for. If it has
+#   not ended GRACE seconds after the deadline, the boundary raises a ToolError and drops the result of the thread.
+# - Cancellation by the client: every wait of the function ends, it sends no further request, and CancelledError goes
+#   on to the SDK, which sends no response.
+# - Errors: a Failure becomes a ToolError "NAME failed: ...", without secrets, in at most ERROR_BYTES. Any other
+#   exception goes on as it is: it is an internal error, which the SDK logs and whose text the client never sees
+#   (`GitLabServer.call_tool` words the message).
+GRACE = 1.0  # seconds
 
 
 def bind(definition: ToolDefinition, app: App) -> Tool:
-    """The SDK's Tool that runs `definition` on a worker thread, for at most the deadline."""
+    """Return the SDK's Tool that runs `definition` on a worker thread, for at most the deadline of `app.settings`."""
     function = definition.function
     secrets = app.settings.secret_values
     signature = inspect.signature(function)
@@ -42,17 +55,18 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
         loop = asyncio.get_running_loop()
 
         def report(message: str) -> None:
-            told = one_line(redact(message, secrets), 300)
+            line = one_line(redact(message, secrets), 300)
             with suppress(RuntimeError):  # the loop is closed when the client is gone
-                loop.call_soon_threadsafe(tell, call.elapsed(), told)
+                loop.call_soon_threadsafe(send, call.elapsed(), line)
 
-        def tell(seconds: float, message: str) -> None:
-            telling.add(asyncio.ensure_future(mcp_context.report_progress(seconds, message=message)))
+        def send(seconds: float, message: str) -> None:
+            # asyncio itself keeps only a weak reference to a task.
+            sending.add(asyncio.ensure_future(mcp_context.report_progress(seconds, message=message)))
 
         for name, value in arguments.items():
             if not is_valid_unicode(value):
-                raise ToolError(f"{definition.name}: {name} holds {INVALID_UNICODE}.")
-        telling: set[asyncio.Future[None]] = set()
+                raise ToolError(f"{definition.name}: {name} contains {INVALID_UNICODE}.")
+        sending: set[asyncio.Future[None]] = set()
 
         call = Call(app.settings.deadline, report)
         context = copy_context()
@@ -61,7 +75,7 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
         answer = loop.run_in_executor(app.executor, lambda: context.run(function, Ctx(app), **arguments))
         try:
             while not answer.done() and call.left() > -GRACE:
-                # Meanwhile a transfer may have made its time longer.
+                # The deadline may have moved meanwhile: time stands still during a transfer of git.
                 await asyncio.wait([answer], timeout=call.left() + GRACE)
             text = await asyncio.wait_for(answer, 0)
         except asyncio.CancelledError:
@@ -70,17 +84,15 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
             raise
         except TimeoutError as error:
             call.cancel()
-            said = call.out_of_time() + (
-                f" {NOT_KNOWN} Look before repeating it." if definition.writes else " Try again."
-            )
-            raise ToolError(f"{definition.name} failed: {said}") from error
+            advice = f"{NOT_KNOWN} Check before you repeat it." if definition.writes else "Try again."
+            raise ToolError(f"{definition.name} failed: {call.timeout_message()} {advice}") from error
         except Failure as failure:
             raise ToolError(cut(redact(f"{definition.name} failed: {failure}", secrets), ERROR_BYTES)) from failure
         return cut(redact(text, secrets), ANSWER_BYTES)
 
     parameters = list(signature.parameters.values())[1:]
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # inspect's own protocol
-    del run.__wrapped__  # set by wraps; the SDK would see the function's Ctx through it
+    del run.__wrapped__  # which functools.wraps sets: through it the SDK would see the parameter of type Ctx
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": str}
     bound = Tool.from_function(
         run,
@@ -100,7 +112,10 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
 
 
 def slim(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema without what costs a model bytes and tells it nothing: titles, references, nulls, empty defaults."""
+    """Return `schema` without the parts that cost bytes and tell a model nothing.
+
+    These are titles, references (replaced by their definitions), nulls, empty defaults and `additionalProperties`.
+    """
     definitions = schema.get("$defs", {})
 
     def walk(node: Any) -> Any:
@@ -111,10 +126,10 @@ def slim(schema: dict[str, Any]) -> dict[str, Any]:
         if reference := node.get("$ref"):
             node = {**definitions[reference.rsplit("/", 1)[-1]], **{k: v for k, v in node.items() if k != "$ref"}}
         if choices := node.get("anyOf"):
-            real = [choice for choice in choices if choice.get("type") != "null"]
-            if len(real) == 1:
+            not_null = [choice for choice in choices if choice.get("type") != "null"]
+            if len(not_null) == 1:
                 rest = {key: value for key, value in node.items() if key != "anyOf"}
-                return walk({**real[0], **rest})
+                return walk({**not_null[0], **rest})
         kept = {}
         for key, value in node.items():
             if key in ("$defs", "additionalProperties") or (key == "title" and isinstance(value, str)):
@@ -133,53 +148,57 @@ def slim(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def unknown_arguments(bound: Tool, arguments: dict[str, Any]) -> str:
-    """What to tell a caller who gave arguments that the tool has not; "" when there are none."""
+    """Return the error message for the first argument that the tool does not have; "" if it has them all."""
     known = list(bound.parameters["properties"])
     for name in arguments:
         if name not in known:
             near = get_close_matches(name, known, n=1)
-            meant = f' Did you mean "{near[0]}"?' if near else ""
+            suggestion = f' Did you mean "{near[0]}"?' if near else ""
             return (
-                f'{bound.name} has no argument "{one_line(name, 60)}".{meant}'
-                f" It takes: {', '.join(known)}. A right call: {_example(bound, *near)}."
+                f'{bound.name} has no argument "{one_line(name, 60)}".{suggestion}'
+                f" It takes: {', '.join(known)}. A valid call: {_example(bound, *near)}."
             )
     return ""
 
 
 def wrong_arguments(bound: Tool, error: ValidationError) -> str:
-    """What to tell a caller whose arguments do not fit: which, why, and a right one."""
-    told, first = [], error.errors()[0]["loc"][0]
-    for found in error.errors()[:5]:
-        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in found["loc"]).lstrip(".")
-        message = found["msg"].removeprefix("Value error, ")
-        if found["type"] == "missing":
-            told.append(f"{where} is missing")
-        elif found["type"] == "extra_forbidden":
-            told.append(f"{where} does not exist; {first} takes: {', '.join(_inside(bound, str(first)))}")
+    """Return the error message for arguments that failed validation: which ones, why, and a valid call."""
+    problems, first = [], error.errors()[0]["loc"][0]
+    for detail in error.errors()[:5]:
+        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]).lstrip(".")
+        message = detail["msg"].removeprefix("Value error, ")
+        if detail["type"] == "missing":
+            problems.append(f"{where} is missing")
+        elif detail["type"] == "extra_forbidden":
+            problems.append(f"{where} does not exist; {first} takes: {', '.join(_nested_keys(bound, str(first)))}")
         else:
-            given = one_line(json.dumps(found["input"], default=str, ensure_ascii=False), 80)
-            if found["type"] == "literal_error":
-                allowed = re.findall(r"'(\w+)'", found["msg"])
+            value = one_line(json.dumps(detail["input"], default=str, ensure_ascii=False), 80)
+            if detail["type"] == "literal_error":
+                allowed = re.findall(r"'(\w+)'", detail["msg"])
                 message = f"give one of {', '.join(allowed)}"
-            told.append(f"{where} is {given}: {message[0].lower()}{message[1:]}")
-    return f"{bound.name}: {'. '.join(told)}. A right call: {_example(bound, str(first))}."
+            problems.append(f"{where} is {value}: {message[0].lower()}{message[1:]}")
+    return f"{bound.name}: {'. '.join(problems)}. A valid call: {_example(bound, str(first))}."
 
 
 def _example(bound: Tool, *also: str) -> str:
-    """A call with the arguments that the tool needs and those in `also`; where it needs none, with its first ones."""
+    """Return the arguments of a valid call as JSON: the required ones and those in `also`.
+
+    For a tool without required arguments it takes the first ones of its schema.
+    """
     properties, required = bound.parameters["properties"], bound.parameters.get("required", ())
-    shown = [*required, *also]
+    chosen = [*required, *also]
     if not required:
-        enough = 1 if bound.annotations and bound.annotations.read_only_hint else 2  # of what, and what to change
-        shown = [*also, *(name for name in properties if name not in also)][:enough]
-    names = [name for name in properties if name in shown]
+        # A write needs two: the iid of the thing to change, and a field to change.
+        enough = 1 if bound.annotations and bound.annotations.read_only_hint else 2
+        chosen = [*also, *(name for name in properties if name not in also)][:enough]
+    names = [name for name in properties if name in chosen]
     if bound.name == "commit_files" and not {"actions", "paths"} & set(names):
         names.append("actions")
     examples = EXAMPLES | EXAMPLES_OF.get(bound.name, {})
     return json.dumps({name: properties[name].get("enum", [examples[name]])[0] for name in names}, ensure_ascii=False)
 
 
-def _inside(bound: Tool, name: str) -> list[str]:
-    """The keys that the objects in a nested argument take."""
+def _nested_keys(bound: Tool, name: str) -> list[str]:
+    """Return the keys of the objects in the argument `name`."""
     schema = bound.parameters["properties"].get(name, {})
     return list(schema.get("items", schema).get("properties", ()))

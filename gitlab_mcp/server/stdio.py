@@ -1,8 +1,7 @@
-"""MCP over stdin and stdout, so that no answer is lost and nothing outlives its client.
+"""The stdio transport of MCP: no response is lost at end of input, and the process does not outlive its client.
 
-The SDK's own stdio transport (2.3) cancels calls in flight at end of input, ignores SIGINT, cannot end while a tool
-hangs, and crosses threads several times a call. Here one daemon thread reads, one writes, the event loop never blocks
-on either, and the process ends by `os._exit`, which waits for no worker.
+It replaces the SDK's own stdio transport (2.3), which cancels calls in flight at end of input, ignores SIGINT, cannot
+end while a tool hangs, and crosses threads several times a call.
 """
 
 import asyncio
@@ -33,16 +32,30 @@ from pydantic import ValidationError
 
 logger = logging.getLogger(__name__)
 
-# Seconds, of the half that end of input or a signal may take in all.
-ANSWERS_AFTER_END = 0.3
-WRITING_AFTER_END = 0.15
+# The contract of the transport:
+# - In: lines of UTF-8, each a JSON-RPC message, of at most LARGEST_MESSAGE_BYTES; a longer one ends the input. A line
+#   that is not valid JSON-RPC gets a PARSE_ERROR for each request id that can be found in it; otherwise the SDK gets
+#   the error.
+# - Out: a line for each message, in the order in which they were sent.
+# - Threads: one daemon thread does the blocking reads, one the blocking writes; everything else runs on the event loop,
+#   which blocks on neither. The reader hands lines over with call_soon_threadsafe, the writer takes them from a
+#   thread-safe queue.
+# - End of input: calls in flight have ANSWERS_AFTER_END seconds to be answered, then the loop ends.
+# - SIGTERM, SIGINT, or a client that no longer reads: the loop ends at once, without waiting for calls in flight.
+# - After the loop: responses have WRITING_AFTER_END seconds to be written, then `os._exit` ends the process without
+#   waiting for any thread. The exit code is 0, and 1 after an internal error, which is logged.
+ANSWERS_AFTER_END = 0.3  # seconds; with the next one, less than half a second in all
+WRITING_AFTER_END = 0.15  # seconds
 
 LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024
 READ_BYTES = 1 << 16
 
 
 class Wire:
-    """Both directions of the connection, and the requests that are not yet answered."""
+    """Both directions of the connection, and the ids of the requests that are not yet answered.
+
+    It is the read stream and the write stream that the SDK's server takes.
+    """
 
     def __init__(self, read_descriptor: int, write_descriptor: int) -> None:
         self._loop = asyncio.get_running_loop()
@@ -57,7 +70,7 @@ class Wire:
         threading.Thread(target=self._write, args=(write_descriptor,), name="stdout", daemon=True).start()
 
     def stop(self) -> None:
-        """End as soon as possible: no further message is taken."""
+        """End as soon as possible: `receive` returns no further message."""
         self._stopped = True
         self._lines.put_nowait(None)
         self._all_answered.set()
@@ -68,43 +81,47 @@ class Wire:
         self._written.wait(seconds)
 
     def _read(self, descriptor: int) -> None:
-        """In its own thread: blocking reads work on every kind of stdin, which event loops do not."""
+        """Read lines until end of input, in a thread of its own: event loops cannot read every kind of stdin."""
         parts: list[bytes] = []
         length = 0
         try:
             while data := os.read(descriptor, READ_BYTES):
                 for number, piece in enumerate(data.split(b"\n")):
                     if number:
-                        self._arrived(b"".join(parts))
+                        self._hand_over(b"".join(parts))
                         parts, length = [], 0
                     parts.append(piece)
                     length += len(piece)
                     if length > LARGEST_MESSAGE_BYTES:
-                        logger.error("a message of more than %d bytes came in: ending", LARGEST_MESSAGE_BYTES)
+                        logger.error("the client sent a message of more than %d bytes: ending", LARGEST_MESSAGE_BYTES)
                         return
-            self._arrived(b"".join(parts))
+            self._hand_over(b"".join(parts))
         except OSError as error:
             logger.error("stdin cannot be read: %s", error)
         finally:
-            self._arrived(None)
+            self._hand_over(None)
 
-    def _arrived(self, line: bytes | None) -> None:
+    def _hand_over(self, line: bytes | None) -> None:
+        """Give a line to the event loop; None at end of input."""
         self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
 
     def _write(self, descriptor: int) -> None:
-        """In its own thread: a client that does not read must not keep the loop from hearing a signal."""
+        """Write what was sent, in a thread of its own, so that a client that does not read cannot block the event loop.
+
+        The loop could not handle signals otherwise.
+        """
         try:
             while (data := self._out.get()) is not None:
                 while data:
                     data = data[os.write(descriptor, data) :]
         except OSError:
-            # The client is gone, and with it everybody who could be told.
+            # The client is gone: nobody can receive a response or an error any more.
             self._loop.call_soon_threadsafe(self.stop)
         finally:
             self._written.set()
 
     async def receive(self) -> SessionMessage | Exception:
-        """The next message, or the error that its line gave. Raises anyio.EndOfStream at the end."""
+        """Return the next message, or the error from parsing its line. Raises anyio.EndOfStream at the end."""
         while True:
             line = await self._next_line()
             if line is None:
@@ -114,40 +131,41 @@ class Wire:
             try:
                 message = jsonrpc_message_adapter.validate_json(line, by_name=False)
             except ValueError as error:
-                requests = _request_ids(line)
-                for request in requests:
-                    # The SDK would drop the line, and its sender wait for ever.
-                    said = ErrorData(code=PARSE_ERROR, message=f"Not a valid JSON-RPC message: {_first_line(error)}")
-                    await self.send(SessionMessage(JSONRPCError(jsonrpc="2.0", id=request, error=said)))
-                if requests:
+                request_ids = _request_ids(line)
+                for request_id in request_ids:
+                    # The SDK would drop the line, and the client would wait forever.
+                    data = ErrorData(code=PARSE_ERROR, message=f"Not a valid JSON-RPC message: {_first_line(error)}")
+                    await self.send(SessionMessage(JSONRPCError(jsonrpc="2.0", id=request_id, error=data)))
+                if request_ids:
                     continue
                 return error
             if isinstance(message, JSONRPCRequest):
                 self._unanswered.add(message.id)
                 self._all_answered.clear()
             elif isinstance(message, JSONRPCNotification) and message.method == "notifications/cancelled":
-                # A cancelled request gets no answer.
+                # A cancelled request gets no response.
                 self._answered((message.params or {}).get("requestId"))
             return SessionMessage(message)
 
     async def _next_line(self) -> bytes | None:
-        """The next line; None at the end of input, once the calls in flight are answered or had their time."""
+        """Return the next line; None at end of input, once the calls in flight are answered or their time is over."""
         line = None if self._stopped else await self._lines.get()
         if line is None and not self._stopped:
             with anyio.move_on_after(ANSWERS_AFTER_END):
                 await self._all_answered.wait()
-            self._stopped = True  # the SDK asks again after the end
+            self._stopped = True  # the SDK calls receive again after the end
         return None if self._stopped else line
 
     async def send(self, item: SessionMessage, /) -> None:
+        """Queue a message for writing; this never waits for the client."""
         message = item.message
         self._out.put(message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
         if isinstance(message, JSONRPCResponse | JSONRPCError):
             self._answered(message.id)
 
-    def _answered(self, request: Any) -> None:
-        if isinstance(request, str | int):
-            self._unanswered.discard(request)
+    def _answered(self, request_id: Any) -> None:
+        if isinstance(request_id, str | int):
+            self._unanswered.discard(request_id)
         if not self._unanswered:
             self._all_answered.set()
 
@@ -161,7 +179,7 @@ class Wire:
             raise StopAsyncIteration from None
 
     async def aclose(self) -> None:
-        """Nothing: the process ends with its connection."""
+        """Do nothing: the connection is closed when the process ends."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -173,14 +191,14 @@ class Wire:
 
 
 def _request_ids(line: bytes) -> list[str | int]:
-    """The ids of requests that could not be parsed strictly, where a lenient reading finds them (also in a batch)."""
+    """Return the ids of the requests in an invalid line, as far as lenient parsing finds any (also in a batch)."""
     try:
         parsed = json.loads(line.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return []
     messages = parsed if isinstance(parsed, list) else [parsed]
     ids = [message.get("id") for message in messages if isinstance(message, dict) and "method" in message]
-    return [identity for identity in ids if _is_id(identity)]
+    return [request_id for request_id in ids if _is_id(request_id)]
 
 
 def _is_id(value: object) -> TypeGuard[str | int]:
@@ -195,12 +213,12 @@ def _first_line(error: ValueError) -> str:
 
 
 def serve_stdio(server: Server[Any], close: Callable[[], None]) -> NoReturn:
-    """Serve `server` on stdin and stdout until end of input, SIGTERM or SIGINT; then end the process with code 0.
+    """Serve `server` on stdin and stdout until end of input, SIGTERM or SIGINT; then end the process.
 
-    `close` is called before the end, which no thread is waited for.
+    `close` is called before the process ends. It ends with exit code 0, and with 1 after an internal error.
 
-    Meanwhile descriptor 0 is the null device and descriptor 1 is stderr, so that nothing but protocol reaches the
-    client, whatever a library prints, and no child reads the client's messages.
+    While it serves, file descriptor 0 is the null device and 1 is stderr, so that only the protocol reaches the client,
+    whatever a library prints, and no child process reads the client's messages.
     """
     wire_in, wire_out = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDONLY)
@@ -211,7 +229,7 @@ def serve_stdio(server: Server[Any], close: Callable[[], None]) -> NoReturn:
     try:
         asyncio.run(_serve(server, wire_in, wire_out))
     except BaseException:
-        logger.exception("the server stopped because of a fault")
+        logger.exception("internal error: the server stopped")
         code = 1
     close()
     sys.stderr.flush()

@@ -1,15 +1,15 @@
-"""Which tools a run lists: by toolset, by name, and by what its credential can do."""
+"""Select the tools that a run lists: by toolset, by name, and by what its credential can do."""
 
 from gitlab_mcp.config.settings import Settings, known
 from gitlab_mcp.tools import TOOLS
 from gitlab_mcp.tools.definition import ToolDefinition
 
-# What --toolsets calls all that is enabled by default, and the toolset that is of no use to a job.
-DEFAULT, MY_WORK = "default", "my_work"
+DEFAULT = "default"  # in --toolsets: all tools that are enabled by default
+MY_WORK = "my_work"  # looks across projects, so a job has no use for it
 
 
 def selected(settings: Settings) -> list[ToolDefinition]:
-    """The tools of a run, in their fixed order.
+    """Return the tools that a run lists, in their fixed order.
 
     Raises SettingsError for an unknown toolset or tool name.
     """
@@ -18,7 +18,7 @@ def selected(settings: Settings) -> list[ToolDefinition]:
 
 
 def needing_access_token(settings: Settings) -> list[ToolDefinition]:
-    """The tools that a run would have, but that nothing but a job token can never use."""
+    """Return the tools that the options of a run select, but that it cannot use because it has only a job token."""
     if settings.credential.kind != "job token":
         return []
     return [definition for definition in _chosen(settings) if not definition.job_token]
@@ -30,7 +30,7 @@ def _chosen(settings: Settings) -> list[ToolDefinition]:
 
     def is_chosen(definition: ToolDefinition) -> bool:
         if definition.toolset == MY_WORK and (settings.in_ci or settings.allow_projects):
-            return False  # they look across projects
+            return False  # these tools look across projects
         in_toolsets = definition.toolset in toolsets or (DEFAULT in toolsets and not definition.opt_in)
         if (names and definition.name not in names) or (toolsets and not in_toolsets):
             return False

@@ -3,7 +3,7 @@
 from gitlab_mcp.errors import Conflict, GitLabRefusal
 from gitlab_mcp.render import branches as render
 from gitlab_mcp.render.pagination import listing
-from gitlab_mcp.repository.branches import creating
+from gitlab_mcp.repository.branches import explain_name_conflict
 from gitlab_mcp.repository.interface import Repository
 from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import tool
@@ -15,35 +15,36 @@ BRANCHES_PER_PAGE = 50
 @tool(toolset="repository")
 def list_branches(ctx: Ctx, search: str = "", page: PageNumber = 1, project: Project = "") -> str:
     """List branches with their newest commit; search matches part of the name."""
-    found = ctx.repository(ctx.project(project)).branches(search, page, BRANCHES_PER_PAGE)
-    rows = map(render.branch_row, found.rows)
-    return listing("Branches", "branch", rows, found, "list_branches", {"search": search, "project": project})
+    branches = ctx.repository(ctx.project(project)).branches(search, page, BRANCHES_PER_PAGE)
+    rows = map(render.branch_row, branches.rows)
+    return listing("Branches", "branch", rows, branches, "list_branches", {"search": search, "project": project})
 
 
 @tool(toolset="repository", writes=True, idempotent=True)
 def create_branch(ctx: Ctx, branch: Branch, ref: Ref = "", project: Project = "") -> str:
-    """Create a branch from ref (default: the default branch). commit_files can do it in the same call."""
+    """Create a branch from ref (default: the default branch). commit_files can create it with its first commit."""
     target = ctx.project(project)
     repository = ctx.repository(target)
     start = ref or repository.default_branch
     try:
-        created = creating(repository, branch, lambda: repository.create_branch(branch, start))
+        created = explain_name_conflict(repository, branch, lambda: repository.create_branch(branch, start))
     except GitLabRefusal as refused:
         if "already exists" not in refused.reason:
             raise
-        return _already_there(repository, branch, start)
+        return _existing(repository, branch, start)
     return render.branch_created(created, start, repository.pipelines)
 
 
-def _already_there(repository: Repository, branch: str, start: str) -> str:
-    there = repository.branch(branch)
-    if there.text("commit", "id") != repository.commit(start).text("id"):
-        here = there.text("commit", "short_id")
+def _existing(repository: Repository, branch: str, start: str) -> str:
+    """Answer for a branch that exists already. Raises Conflict when it is not at the commit of `start`."""
+    existing = repository.branch(branch)
+    if existing.text("commit", "id") != repository.commit(start).text("id"):
+        tip = existing.text("commit", "short_id")
         raise Conflict(
-            f"The branch {branch} is already there, at {here}, and that is not where {start} is:"
+            f"The branch {branch} already exists, at {tip}, and that is not where {start} is:"
             " commit to it as it is, or choose another name."
         )
-    return render.branch_there(there, start)
+    return render.branch_exists(existing, start)
 
 
 @tool(toolset="repository", writes=True, destructive=True, idempotent=True, opt_in=True)
@@ -59,6 +60,6 @@ TAGS_PER_PAGE = 50
 def list_tags(ctx: Ctx, search: str = "", page: PageNumber = 1, project: Project = "") -> str:
     """List tags, newest first; search matches part of the name."""
     path = f"{ctx.project(project).path}/repository/tags"
-    found = ctx.gitlab.page(path, page, TAGS_PER_PAGE, search=search, order_by="updated", sort="desc")
-    given = {"search": search, "project": project}
-    return listing("Tags", "tag", map(render.tag_row, found.rows), found, "list_tags", given)
+    tags = ctx.gitlab.page(path, page, TAGS_PER_PAGE, search=search, order_by="updated", sort="desc")
+    arguments = {"search": search, "project": project}
+    return listing("Tags", "tag", map(render.tag_row, tags.rows), tags, "list_tags", arguments)

@@ -11,7 +11,7 @@ from gitlab_mcp.render.commits import commit_row, committed
 from gitlab_mcp.render.diffs import comparison, whole_commit
 from gitlab_mcp.render.merge_requests import merge_request_written
 from gitlab_mcp.render.pagination import listing
-from gitlab_mcp.repository.commit_files import Request, commit
+from gitlab_mcp.repository.commit_files import CommitRequest, commit
 from gitlab_mcp.repository.file_actions import RequestedChange
 from gitlab_mcp.repository.interface import Repository
 from gitlab_mcp.tools.context import Ctx
@@ -26,14 +26,14 @@ class FileAction(BaseModel):
 
     path: Path
     action: Literal["", "create", "update", "delete", "move", "chmod"] = ""
-    content: Annotated[str | None, Field(description="left out: from disk (a move: if it is there)")] = None
+    content: Annotated[str | None, Field(description="default: read from disk (move: if it is there)")] = None
     encoding: Literal["text", "base64"] = "text"
     executable: bool | None = None
     previous_path: Annotated[Path, Field(description="for move")] = ""
     last_commit_id: Annotated[str, Field(description="refuse if the file changed since")] = ""
 
 
-class NewMergeRequest(BaseModel):
+class MergeRequestFields(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     title: str
@@ -50,14 +50,14 @@ def commit_files(
     message: str,
     actions: list[FileAction] = [],
     paths: Globs = [],
-    ref: Annotated[Ref, Field(description="a new branch starts here")] = "",
-    merge_request: NewMergeRequest | None = None,
+    ref: Annotated[Ref, Field(description="where a new branch starts")] = "",
+    merge_request: MergeRequestFields | None = None,
     project: Project = "",
 ) -> str:
-    """Commit several files at once, all or none; may create the branch and open its merge request.
+    """Commit several files at once, all or none; can also create the branch and open its merge request.
 
-    Files you edited on disk need no content: paths commits whatever differs there from the branch, deletions too;
-    create and update without content take that file from there. Without action, a file is created or updated.
+    Files you edited on disk need no content: paths commits every file that differs from the branch, deletions too;
+    create and update without content read the file from disk. Without action, a file is created or updated.
     """
     if not message.strip():
         raise InvalidArgument("message is empty: say what the commit changes and why.")
@@ -68,9 +68,9 @@ def commit_files(
     target = ctx.project(project)
     repository = ctx.repository(target)
     changes = [RequestedChange(**action.model_dump()) for action in actions]
-    request = Request(branch, message, ref, changes, paths)
+    request = CommitRequest(branch, message, ref, changes, paths)
     if merge_request:
-        request = replace(request, **_wanted(repository, branch, merge_request))
+        request = replace(request, **_merge_request(repository, branch, merge_request))
     done = commit(target, repository, ctx.worktree(target), request)
     answer = committed(done, repository.pipelines)
     if done.made.not_opened:
@@ -78,16 +78,17 @@ def commit_files(
             f"the commit is done, only the merge request is not. {answer}\n"
             f"The merge request was not opened: {done.made.not_opened}"
         )
-    opened = done.made.opened
-    return (
-        f"{answer}\n{merge_request_written('Opened' if opened.is_new else 'Already open:', opened)}"
-        if opened
-        else answer
-    )
+    if not (opened := done.made.opened):
+        return answer
+    return f"{answer}\n{merge_request_written('Opened' if opened.is_new else 'Already open:', opened)}"
 
 
-def _wanted(repository: Repository, branch: str, merge_request: NewMergeRequest) -> dict[str, Any]:
-    """The target and the merge request to open; what is wrong with them is said before anything is committed."""
+def _merge_request(repository: Repository, branch: str, merge_request: MergeRequestFields) -> dict[str, Any]:
+    """Return the fields of Request for the merge request to open.
+
+    They are checked before anything is committed: raises InvalidArgument for a wrong title or target, NotFound for a
+    target branch that does not exist.
+    """
     merge_requests.titled(merge_request.title, merge_request.draft)
     target = merge_request.target_branch or repository.default_branch
     if target == branch:
@@ -98,7 +99,7 @@ def _wanted(repository: Repository, branch: str, merge_request: NewMergeRequest)
         except NotFound as missing:
             raise NotFound(f"There is no branch {target} to merge into. {missing}") from missing
     labels, draft = merge_request.labels, merge_request.draft
-    wanted = merge_requests.Wanted(merge_request.title, merge_request.description, draft, labels)
+    wanted = merge_requests.NewMergeRequest(merge_request.title, merge_request.description, draft, labels)
     return {"target": target, "merge_request": wanted}
 
 
@@ -107,10 +108,10 @@ def list_commits(ctx: Ctx, ref: Ref = "", path: Path = "", page: PageNumber = 1,
     """List commits of ref (default: the default branch), newest first; path: those that changed a file or folder."""
     repository = ctx.repository(ctx.project(project))
     ref = ref or repository.default_branch
-    found = repository.history(ref, path, page, COMMITS_PER_PAGE)
+    commits = repository.history(ref, path, page, COMMITS_PER_PAGE)
     title = f"Commits of {ref}{f' that changed {path}' if path else ''}"
-    given = {"ref": ref, "path": path, "project": project}
-    return listing(title, "commit", map(commit_row, found.rows), found, "list_commits", given)
+    arguments = {"ref": ref, "path": path, "project": project}
+    return listing(title, "commit", map(commit_row, commits.rows), commits, "list_commits", arguments)
 
 
 @tool(toolset="repository")
@@ -122,18 +123,18 @@ def compare_refs(
     page: PageNumber = 1,
     project: Project = "",
 ) -> str:
-    """What head has that base lacks: commits, and the diff since they parted (paths limit it)."""
+    """Show what head has that base lacks: commits, and the diff since their merge base (paths limit it)."""
     if not (base and head):
-        raise InvalidArgument("Give base and head, such as main and the branch that is to be merged.")
-    found = ctx.repository(ctx.project(project)).compare(base, head, paths)
-    if paths and found.files and not found.diffs:
+        raise InvalidArgument("Give base and head, such as main and the branch to merge.")
+    compared = ctx.repository(ctx.project(project)).compare(base, head, paths)
+    if paths and compared.files and not compared.diffs:
         raise NotFound(f"None of the files that differ matches {', '.join(paths)} (** crosses folders).")
-    return comparison(found, page, {"base": base, "head": head, "paths": paths, "project": project})
+    return comparison(compared, page, {"base": base, "head": head, "paths": paths, "project": project})
 
 
 @tool(toolset="repository", opt_in=True)
 def get_commit(ctx: Ctx, ref: Ref, project: Project = "") -> str:
-    """Read a commit: its message, author, and the files that it changed with lines added and removed."""
+    """Read a commit: its message, its author, and its changed files with the number of lines added and removed."""
     if not ref:
         raise InvalidArgument("Give ref: the id of a commit, a branch or a tag.")
     return whole_commit(*ctx.repository(ctx.project(project)).commit_and_diffs(ref))

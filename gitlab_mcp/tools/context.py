@@ -1,4 +1,9 @@
-"""What a tool is given: the GitLab of this run, and the things that its arguments name."""
+"""The tool context: the settings and the GitLab client of a run, and the lookup of what a tool's arguments name.
+
+Every tool takes a Ctx as its first parameter. A Ctx resolves `project`, `iid` and their defaults to a Project, a
+Repository, the working directory, or a Noteable (an issue or merge request). An App holds what all calls of a server
+share; a Ctx belongs to one call.
+"""
 
 import threading
 from collections.abc import Iterable
@@ -32,7 +37,7 @@ TOOL_THREADS = 64
 
 
 class App:
-    """What lives as long as the server."""
+    """What all calls of a server share: client, caches, threads, and the repositories on disk."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -49,7 +54,7 @@ class App:
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """End what still runs and remove what is on the disk."""
+        """End the git processes that still run and remove the repositories from the disk."""
         end_running()
         with self._lock:
             for repository in self._repositories.values():
@@ -57,15 +62,16 @@ class App:
             self._repositories.clear()
 
     def project(self, name: str) -> Project:
-        """The project `name`; the same object each time, so that what is known of it is asked once."""
+        """Return the project `name`: the same object for each call, so that its data is fetched only once."""
         with self._lock:
             if len(self._projects) > 1000:
                 self._projects.clear()
             return self._projects.setdefault(name, Project(self.gitlab, name))
 
     def repository(self, project: Project) -> Repository:
-        """The repository of a project, by the one road of this run: git with the job token where nothing may write
-        over REST, else REST.
+        """Return the repository of a project, with the backend of this run.
+
+        The backend is git with the job token if no credential may write over REST, otherwise REST.
         """
         if not self.gitlab.identity.pushes():
             return RestBackend(project)
@@ -86,54 +92,59 @@ class App:
 
 @dataclass(frozen=True)
 class Ctx:
-    """The first parameter of every tool."""
+    """The context of one tool call: the first parameter of every tool."""
 
     app: App
 
     @property
     def settings(self) -> Settings:
+        """The settings of the run."""
         return self.app.settings
 
     @property
     def gitlab(self) -> GitLab:
+        """The client of the run's GitLab."""
         return self.app.gitlab
 
-    def project(self, given: str) -> Project:
-        """The project of this call: the one given (path, id or web URL), else the run's own.
+    def project(self, argument: str) -> Project:
+        """Return the project of this call: the one that the argument names (path, id or web URL), else the run's own.
 
-        Raises InvalidArgument when there is neither, or the URL is another GitLab's.
+        Raises InvalidArgument when there is neither, or the URL is of another GitLab.
         """
-        name = given.strip().strip("/")
+        name = argument.strip().strip("/")
         if name.lower().startswith(("http://", "https://")):
             name = self._project_of_url(name)
         name = name or self.settings.project
         if not name:
-            raise InvalidArgument(my_work.no_project(self.gitlab))
+            raise InvalidArgument(my_work.no_project_message(self.gitlab))
         return self.app.project(name)
 
     def repository(self, project: Project) -> Repository:
-        """The repository of a project."""
+        """Return the repository of a project."""
         return self.app.repository(project)
 
     def worktree(self, project: Project) -> Worktree | None:
-        """The working directory, where it is a checkout of `project`."""
+        """Return the working directory if it is a checkout of `project`, else None."""
         directory = self.settings.working_directory
         return self.app.worktree if directory and project.is_called(directory.project) else None
 
     def begin_authors(self, project: Project) -> None:
-        """Begin to ask for the roles that `authors` will tell."""
+        """Start to fetch, in the background, the roles that `authors` returns."""
         self.app.members.begin(project.path)
 
     def authors(self, project: Project, texts: Iterable[Entity]) -> Authors:
-        """What is known of those who wrote `texts` (issues, merge requests, notes)."""
+        """Return the roles of the authors of `texts` (issues, merge requests, notes)."""
         return self.app.members.authors(project.path, (text.entity("author") for text in texts))
 
     def list_authors(self, project: Project, rows: Iterable[Entity]) -> Authors:
-        """The same for the rows of a list, whose titles alone are worth the look-ups only where some are withheld."""
+        """Return the roles of the authors of the rows of a list.
+
+        A row shows only a title, so that the requests are worth it only with --trusted-only, which withholds titles.
+        """
         return self.authors(project, rows) if self.settings.trusted_only else Authors()
 
     def authors_across(self, rows: Iterable[Entity]) -> dict[int, Authors]:
-        """The same for rows of several projects, by the ids of those."""
+        """Return the same as `list_authors` for rows of several projects, by project id."""
         if not self.settings.trusted_only:
             return {}
         projects: dict[int, list[Entity]] = {}
@@ -142,10 +153,10 @@ class Ctx:
         return {number: self.app.members.authors(f"/projects/{number}", users) for number, users in projects.items()}
 
     def noteable(self, noun: Noun, reference: str, project: str = "") -> Noteable:
-        """The issue or merge request that `reference` (an iid or a web URL) names.
+        """Return the issue or merge request that `reference` (an iid or a web URL) names.
 
-        "" stands for what this run is about. Raises InvalidArgument when it names another kind of thing, another
-        GitLab, or a project other than `project`.
+        "" stands for the issue or merge request that this run is about. Raises InvalidArgument when the reference names
+        another noun, another GitLab, or a project other than `project`.
         """
         if not reference:
             return self._own_noteable(noun, project)
@@ -153,29 +164,29 @@ class Ctx:
             other = {"#": "issue", "!": "merge request"}.get(reference[0], noun)
             if other != noun:
                 raise InvalidArgument(
-                    f"{reference} is how GitLab writes {_article(other)}, and this wants {_article(noun)}."
+                    f"{reference} is how GitLab writes {_article(other)}, and this tool expects {_article(noun)}."
                 )
             return Noteable(noun, self.project(project), int(match[1]))
-        found = web_reference(reference)
-        if found is None:
-            raise InvalidArgument(f'"{reference}" names no {noun}: give an iid such as 7, or its web URL.')
+        url = web_reference(reference)
+        if url is None:
+            raise InvalidArgument(f'"{reference}" does not name {_article(noun)}: give an iid such as 7, or a web URL.')
         if noun != noun_of(reference):
             raise InvalidArgument(
-                f"{reference} is the URL of {_article(noun_of(reference))}, and this wants {_article(noun)}."
+                f"{reference} is the URL of {_article(noun_of(reference))}, and this tool expects {_article(noun)}."
             )
-        named = self._project_of_url(reference.split("/-/")[0])
-        if project and not self.project(project).is_called(named):
-            raise InvalidArgument(f'The URL is of project "{named}", but project says "{project}": leave project out.')
-        return Noteable(noun, self.app.project(named), int(found["iid"]), found["note"] or "")
+        path = self._project_of_url(reference.split("/-/")[0])
+        if project and not self.project(project).is_called(path):
+            raise InvalidArgument(f'The URL is of project "{path}", but project says "{project}": leave project out.')
+        return Noteable(noun, self.app.project(path), int(url["iid"]), url["note"] or "")
 
     def _own_noteable(self, noun: Noun, project: str) -> Noteable:
-        """What this run is about, where that is a `noun`."""
+        """Return the issue or merge request that this run is about. Raises InvalidArgument if it is not a `noun`."""
         job = self.settings.job
         if project or job.noun is None:
             raise InvalidArgument(f"iid is missing: say which {noun}, such as 7.")
         if job.noun != noun:
             raise InvalidArgument(
-                f"iid is missing: this run is about {job.noun} {job.sign}, and this wants {_article(noun)}."
+                f"iid is missing: this run is about {job.noun} {job.sign}, and this tool expects {_article(noun)}."
             )
         return Noteable(noun, self.project(job.project_id), job.iid)
 
@@ -183,21 +194,21 @@ class Ctx:
         name = project_of_remote(url.split("/-/")[0], self.settings.url)
         if not name:
             raise InvalidArgument(
-                f"{url} is no project on {self.settings.url}, the only GitLab that this server talks to."
+                f"{url} is not a project on {self.settings.url}, the only GitLab that this server talks to."
             )
         return name
 
 
 def noun_of(reference: str) -> Noun | None:
-    """What a reference says it is by its sign or its URL; None for a bare number."""
+    """Return the noun that a reference names by its sign or its URL; None for a bare number."""
     if reference.startswith("#"):
         return "issue"
     if reference.startswith("!"):
         return "merge request"
-    found = web_reference(reference)
-    if found is None:
+    url = web_reference(reference)
+    if url is None:
         return None
-    return "merge request" if found["noun"] == "merge_requests" else "issue"
+    return "merge request" if url["noun"] == "merge_requests" else "issue"
 
 
 def _article(noun: str | None) -> str:

@@ -1,17 +1,18 @@
-"""What makes a function a tool: its definition, which holds all that is stated about it."""
+"""The definition of a tool, and the decorator that makes one out of a function."""
 
 import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# The default of a text that "" would empty. None would make the SDK read JSON out of what is given.
+# The default of a text argument for which "" means "clear the field". With the default None, the SDK would parse the
+# text as JSON.
 UNCHANGED = "\0"
 
 
 @dataclass(frozen=True)
 class ToolDefinition:
-    """A tool: its function (whose name, docstring and parameters are the tool's) and what is stated about it."""
+    """A tool: the function that gives it name, description and parameters, and the properties that `tool` explains."""
 
     function: Callable[..., str]
     toolset: str
@@ -24,11 +25,12 @@ class ToolDefinition:
 
     @property
     def name(self) -> str:
+        """The name of the tool, such as `create_branch`."""
         return self.function.__name__
 
     @property
     def summary(self) -> str:
-        """The first sentence of the docstring."""
+        """The first sentence of the description."""
         first = (inspect.getdoc(self.function) or "").split("\n")[0]
         return re.split(r"(?<=\.) ", first)[0]
 
@@ -43,12 +45,12 @@ def tool(
     job_token: bool = True,
     opt_in: bool = False,
 ) -> Callable[[Callable[..., str]], ToolDefinition]:
-    """Make a tool of a function whose first parameter is the Ctx and whose docstring is for the model.
+    """Make a tool out of a function: its first parameter is a Ctx, its docstring the description for the model.
 
-    `destructive`: it can undo or overwrite something. `idempotent`: a second equal call changes nothing more.
-    `always_load`: every run needs it, so clients that defer tool definitions should not defer this one. `job_token`:
-    GitLab lets a job token do it, over REST or git; else a run that has nothing more does not list it. `opt_in`: listed
-    only where its name or its toolset is asked for.
+    `writes`: it changes something on GitLab. `destructive`: it can undo or overwrite something. `idempotent`: a second
+    equal call changes nothing more. `always_load`: every run needs it, so that clients that defer tool definitions
+    should not defer this one. `job_token`: GitLab allows it with a job token, over REST or git; otherwise a run with
+    only a job token does not list it. `opt_in`: it is listed only if --tools names it or --toolsets its toolset.
     """
 
     def define(function: Callable[..., str]) -> ToolDefinition:

@@ -1,6 +1,5 @@
-"""An example of every parameter, by its name: for the error about a wrong argument, and for the tests of all tools."""
+"""A valid value for every parameter, by its name: for errors about wrong arguments, and for the tests of all tools."""
 
-# A right value for each parameter, for the error that a wrong one gets.
 EXAMPLES: dict[str, object] = {
     "actions": [{"path": "src/app.py", "content": "print()\n"}],
     "assignee": "username",
@@ -65,5 +64,5 @@ EXAMPLES: dict[str, object] = {
     "mine": True,
     "slug": "home",
 }
-# Where a parameter of one tool means something else.
+# For a parameter that means something else in one tool.
 EXAMPLES_OF: dict[str, dict[str, object]] = {"list_files": {"path": "src"}}

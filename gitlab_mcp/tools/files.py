@@ -6,7 +6,7 @@ from pydantic import Field
 
 from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.render import files as render
-from gitlab_mcp.repository.reading import blamed, read_file, read_folder
+from gitlab_mcp.repository.reading import read_blame, read_file, read_folder
 from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import tool
 from gitlab_mcp.tools.params import Detail, Folder, PageNumber, Path, Project, Ref
@@ -23,12 +23,12 @@ def list_files(
     page: PageNumber = 1,
     project: Project = "",
 ) -> str:
-    """List a folder of the repository at ref (default: the default branch); recursive lists all below it."""
+    """List a folder of the repository at ref (default: the default branch); recursive: with its subfolders."""
     repository = ctx.repository(ctx.project(project))
     ref = ref or repository.default_branch
-    found = read_folder(repository, path, ref, recursive=recursive, page=page, per_page=ENTRIES_PER_PAGE)
-    given = {"path": path, "ref": ref, "recursive": recursive or None, "project": project}
-    return render.file_list(found, path, ref, given)
+    entries = read_folder(repository, path, ref, recursive=recursive, page=page, per_page=ENTRIES_PER_PAGE)
+    arguments = {"path": path, "ref": ref, "recursive": recursive or None, "project": project}
+    return render.file_list(entries, path, ref, arguments)
 
 
 @tool(toolset="repository", always_load=True)
@@ -45,13 +45,13 @@ def get_file(
 ) -> str:
     """Read a text file at ref (default: the default branch), whole or from start_line to end_line.
 
-    detail "full": before each line the commit that it comes from, its author and day (blame).
+    detail "full" adds git blame: before each line its commit, author and day.
     """
     if end_line and end_line < start_line:
         raise InvalidArgument(f"end_line {end_line} is before start_line {start_line}.")
     repository = ctx.repository(ctx.project(project))
     ref = ref or repository.default_branch
     file = read_file(repository, path, ref)
-    blame = blamed(repository, file, ref, start_line, end_line) if detail == "full" else []
+    blame = read_blame(repository, file, ref, start_line, end_line) if detail == "full" else []
     span = render.Span(start_line, end_line, start_column)
     return render.file(file, ref, span, blame, numbers=line_numbers)

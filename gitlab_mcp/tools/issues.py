@@ -28,7 +28,7 @@ def list_issues(
     project: Project = "",
 ) -> str:
     """List issues, newest first. All labels must match; search looks in title and description."""
-    arguments: dict[str, Any] = {
+    query: dict[str, Any] = {
         "state": state,
         "search": search,
         "labels": ",".join(labels),
@@ -37,16 +37,16 @@ def list_issues(
         "milestone": milestone.strip(),
     }
     target = ctx.project(project)
-    found = ctx.gitlab.page(f"{target.path}/issues", page, ISSUES_PER_PAGE, **arguments)
-    rows = map(partial(render.issue_row, ctx.list_authors(target, found.rows)), found.rows)
-    given = {"state": state, "search": search, "labels": labels, "author": author, "assignee": assignee}
-    given |= {"milestone": milestone, "project": project}
-    return listing("Issues", "issue", rows, found, "list_issues", given)
+    issues = ctx.gitlab.page(f"{target.path}/issues", page, ISSUES_PER_PAGE, **query)
+    rows = map(partial(render.issue_row, ctx.list_authors(target, issues.rows)), issues.rows)
+    arguments = {"state": state, "search": search, "labels": labels, "author": author, "assignee": assignee}
+    arguments |= {"milestone": milestone, "project": project}
+    return listing("Issues", "issue", rows, issues, "list_issues", arguments)
 
 
 @tool(toolset="issues", always_load=True)
 def get_issue(ctx: Ctx, iid: Iid = "", page: PageNumber = 1, detail: Detail = "concise", project: Project = "") -> str:
-    """Read an issue: description, newest 20 comments as threads (page 2 goes back), its merge requests.
+    """Read an issue: description, newest 20 comments as threads (page 2: older ones), its merge requests.
 
     detail "full" adds system notes (who changed what).
     """
@@ -74,8 +74,8 @@ def create_issue(
     confidential: bool = False,
     project: Project = "",
 ) -> str:
-    """Create an issue. milestone by title; unknown labels are made."""
-    fields = api.Fields(
+    """Create an issue. milestone by title; unknown labels are created."""
+    fields = api.IssueFields(
         title=title,
         description=description or None,
         labels=labels,
@@ -84,8 +84,8 @@ def create_issue(
         due_date=due_date or None,
         confidential=confidential or None,
     )
-    written, lacking, again = ctx.app.issues.create(ctx.project(project), fields)
-    return render.issue_created(written, lacking, again=again)
+    written, not_taken, again = ctx.app.issues.create(ctx.project(project), fields)
+    return render.issue_created(written, not_taken, again=again)
 
 
 @tool(toolset="issues", writes=True, destructive=True, idempotent=True, job_token=False)
@@ -103,9 +103,9 @@ def update_issue(
     confidential: bool | None = None,
     project: Project = "",
 ) -> str:
-    """Change an issue; only what is given. assignees replace who is there; [] or "" removes. milestone by title."""
+    """Update an issue: only given fields change. assignees replaces the list; [] or "" clears. milestone by title."""
     target = ctx.noteable("issue", iid, project)
-    fields = api.Fields(
+    fields = api.IssueFields(
         title=title or None,
         description=None if description == UNCHANGED else description,
         state=state or None,

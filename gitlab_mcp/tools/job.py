@@ -7,5 +7,5 @@ from gitlab_mcp.tools.definition import tool
 
 @tool(toolset="job", always_load=True)
 def get_job_context(ctx: Ctx) -> str:
-    """What this run is about: its issue or merge request, what was asked and by whom, its branch and its credential."""
+    """Read what this run is about: its issue or merge request, what was asked by whom, its branch, its credential."""
     return render.job_context(ctx.settings, ctx.gitlab.identity)

@@ -21,19 +21,19 @@ def get_merge_request_diff(
     page: PageNumber = 1,
     project: Project = "",
 ) -> str:
-    """Read what a merge request changes, each line with the number that review_merge_request takes; or just names."""
+    """Read the diff of a merge request, with the line numbers that review_merge_request takes; or just names."""
     target = ctx.noteable("merge request", iid, project)
     merge_request, files = changed_files(target, ctx.repository(target.project))
     matches = matcher(paths)
     chosen = [file for file in files if matches(file.path, file.old_path)]
     if paths and not chosen:
-        named = ", ".join(paths)
+        globs = ", ".join(paths)
         raise NotFound(
-            f"{target.sign} changes no file that matches {named} (** crosses folders): names_only lists all."
+            f"{target.sign} changes no file that matches {globs} (** crosses folders): names_only lists all."
         )
-    given: dict[str, Any] = {"iid": iid, "paths": paths, "project": project}
+    arguments: dict[str, Any] = {"iid": iid, "paths": paths, "project": project}
     is_whole = lists_all(merge_request, files)
     if names_only:
-        return render.file_names(merge_request, chosen, page, given, is_whole=is_whole)
+        return render.file_names(merge_request, chosen, page, arguments, is_whole=is_whole)
     shown = [file for file in chosen if not file.kind or (file.hunks and file.path in paths)]
-    return render.diff(merge_request, chosen, shown, page, given, is_whole=is_whole)
+    return render.diff(merge_request, chosen, shown, page, arguments, is_whole=is_whole)

@@ -44,18 +44,18 @@ def list_merge_requests(
         "reviewer_username": reviewer,
     }
     target = ctx.project(project)
-    found = ctx.gitlab.page(f"{target.path}/merge_requests", page, MERGE_REQUESTS_PER_PAGE, **filters, **query)
-    rows = map(partial(render.merge_request_row, ctx.list_authors(target, found.rows)), found.rows)
-    given = filters | {"labels": labels, "author": author, "assignee": assignee, "reviewer": reviewer}
-    given["project"] = project
-    return listing("Merge requests", "merge request", rows, found, "list_merge_requests", given)
+    result = ctx.gitlab.page(f"{target.path}/merge_requests", page, MERGE_REQUESTS_PER_PAGE, **filters, **query)
+    rows = map(partial(render.merge_request_row, ctx.list_authors(target, result.rows)), result.rows)
+    arguments = filters | {"labels": labels, "author": author, "assignee": assignee, "reviewer": reviewer}
+    arguments["project"] = project
+    return listing("Merge requests", "merge request", rows, result, "list_merge_requests", arguments)
 
 
 @tool(toolset="merge_requests", always_load=True)
 def get_merge_request(
     ctx: Ctx, iid: Iid = "", page: PageNumber = 1, detail: Detail = "concise", project: Project = ""
 ) -> str:
-    """Read a merge request: state, approvals, pipeline, files, description, newest 20 comments (page 2 goes back).
+    """Read a merge request: state, approvals, pipeline, files, description, newest 20 comments (page 2: older ones).
 
     detail "full" adds system notes.
     """
@@ -87,11 +87,11 @@ def create_merge_request(
 ) -> str:
     """Open a merge request (target: the default branch). "Closes #7" in the description closes the issue on merge.
 
-    If one is open for these branches, answers with that one, unchanged.
+    If one is already open for these branches, it is returned unchanged.
     """
     target = ctx.project(project)
     repository = ctx.repository(target)
-    wanted = api.Wanted(title, description, draft, labels, assignees, reviewers, remove_source_branch, squash)
+    wanted = api.NewMergeRequest(title, description, draft, labels, assignees, reviewers, remove_source_branch, squash)
     opened = repository.open_merge_request(source_branch, target_branch or repository.default_branch, wanted)
     return render.merge_request_written("Opened" if opened.is_new else "Already open, unchanged:", opened)
 
@@ -113,7 +113,7 @@ def update_merge_request(
     squash: bool | None = None,
     project: Project = "",
 ) -> str:
-    """Change a merge request; only what is given. assignees and reviewers replace who is there, [] removes all."""
+    """Update a merge request: only given fields change. assignees and reviewers replace the list; [] clears it."""
     target = ctx.noteable("merge request", iid, project)
     update = api.Update(
         title=title or None,

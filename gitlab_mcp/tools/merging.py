@@ -1,4 +1,4 @@
-"""Tools that merge and rebase: their own toolset, which is listed only where it is asked for."""
+"""Tools that merge and rebase: an opt-in toolset of their own."""
 
 from gitlab_mcp.api import merging
 from gitlab_mcp.errors import InvalidArgument
@@ -18,9 +18,9 @@ def merge_merge_request(
     remove_source_branch: bool | None = None,
     project: Project = "",
 ) -> str:
-    """Merge a merge request whose head is still sha. auto_merge: as soon as its pipeline and approvals allow it."""
+    """Merge a merge request if its head is still sha. auto_merge: as soon as its pipeline and approvals allow it."""
     if not sha:
-        raise InvalidArgument("sha is empty: give the head that you reviewed, which get_merge_request tells.")
+        raise InvalidArgument("sha is empty: give the head that you reviewed, which get_merge_request shows.")
     target = ctx.noteable("merge request", iid, project)
     written = merging.merge(target, merging.Merge(sha, auto_merge, squash, remove_source_branch))
     return render.merged(written, target.sign)

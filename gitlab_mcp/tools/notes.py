@@ -1,4 +1,4 @@
-"""Tools for comments, which GitLab calls notes."""
+"""Tools for comments, which GitLab's API calls notes."""
 
 from typing import Annotated, Literal
 
@@ -32,33 +32,35 @@ def create_note(
     """Comment on an issue or merge request, or reply in a thread.
 
     Say which with on, unless iid shows it (#7, !12, URL). Without iid and reply_to it answers in the thread that this
-    run is about. internal: only for project members.
+    run is about. internal: only project members see it.
     """
     job = ctx.settings.job
     if not iid and not reply_to:
         reply_to = job.discussion
-    iid = iid or url_given(reply_to)
-    noun = noun_given(on, iid or job.sign, reply_to)
+    iid = iid or url_or_empty(reply_to)
+    noun = noun_of_call(on, iid or job.sign, reply_to)
     target = ctx.noteable(noun, iid, project)
     if not body.strip():
         raise InvalidArgument("body is empty: write what the comment says.")
     if len(body) > NOTE_CHARACTERS:
         raise InvalidArgument(f"body has {len(body):,} characters, and GitLab takes {NOTE_CHARACTERS:,}: shorten it.")
-    url = target.web_url  # asked for before the write: nothing may fail after it
-    thread = thread_given(ctx, target, reply_to.strip())
+    url = target.web_url  # fetched before the write, because nothing may fail after it
+    thread = discussion_of(ctx, target, reply_to.strip())
     if thread and internal:
         raise InvalidArgument("A reply is internal when its thread is: leave internal out.")
     written, again = ctx.app.notes.post(target.path, body, thread, internal=internal)
     return render.note_created(written, target.sign, url, is_reply=bool(reply_to), again=again)
 
 
-def noun_given(on: On, iid: str, reply_to: str) -> Literal["issue", "merge request"]:
-    """What a call is about. Raises InvalidArgument where nothing says so."""
-    told = noun_of(iid) or noun_of(reply_to)
-    given: Literal["issue", "merge request"] | None = (
+def noun_of_call(on: On, iid: str, reply_to: str) -> Literal["issue", "merge request"]:
+    """Return the noun that `on` says, else the one that the reference or the URL of a comment shows.
+
+    Raises InvalidArgument when none of them says which noun it is.
+    """
+    explicit: Literal["issue", "merge request"] | None = (
         "merge request" if on == "merge_request" else "issue" if on == "issue" else None
     )
-    noun = given or told
+    noun = explicit or noun_of(iid) or noun_of(reply_to)
     if noun is None and not iid:
         raise InvalidArgument("iid is missing: say which issue or merge request, such as #7 or !12.")
     if noun is None:
@@ -66,23 +68,29 @@ def noun_given(on: On, iid: str, reply_to: str) -> Literal["issue", "merge reque
     return noun
 
 
-def thread_given(ctx: Ctx, target: Noteable, reply_to: str) -> str:
-    """The id of the discussion that `reply_to` names; "" for none. Raises InvalidArgument where it is not there."""
+def discussion_of(ctx: Ctx, target: Noteable, reply_to: str) -> str:
+    """Return the id of the discussion that `reply_to` names; "" for none. Raises InvalidArgument if it does not exist.
+
+    `reply_to` is the id of a note or of a discussion, or the URL of a comment.
+    """
     if not reply_to:
         return ""
-    return discussions.thread_of(ctx.gitlab, target.path, comment_given(ctx, target, reply_to))
+    return discussions.thread_of(ctx.gitlab, target.path, comment_id(ctx, target, reply_to))
 
 
-def comment_given(ctx: Ctx, target: Noteable, comment: str) -> str:
-    """The id that a comment on `target` was named by, alone or in its URL. Raises InvalidArgument for another's URL."""
-    if not url_given(comment):
+def comment_id(ctx: Ctx, target: Noteable, comment: str) -> str:
+    """Return the id in `comment`, which is an id or the URL of a comment on `target`.
+
+    Raises InvalidArgument for a URL that is not of a comment on `target`.
+    """
+    if not url_or_empty(comment):
         return comment.removeprefix("#").removeprefix("note_")
-    found = ctx.noteable(target.noun, comment)
-    if not found.note or found.iid != target.iid or not target.project.is_called(found.project.name):
-        raise InvalidArgument(f"{comment} is no comment on {target.sign} (…#note_101).")
-    return found.note
+    noteable = ctx.noteable(target.noun, comment)
+    if not noteable.note or noteable.iid != target.iid or not target.project.is_called(noteable.project.name):
+        raise InvalidArgument(f"{comment} is not the URL of a comment on {target.sign} (…#note_101).")
+    return noteable.note
 
 
-def url_given(comment: str) -> str:
-    """The same, if it is a URL, which also says on what it is a comment; else ""."""
+def url_or_empty(comment: str) -> str:
+    """Return `comment` if it is a URL, which also names its issue or merge request; else ""."""
     return comment if comment.lower().startswith(("http://", "https://")) else ""

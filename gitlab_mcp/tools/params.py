@@ -1,4 +1,4 @@
-"""Parameters that recur in many tools, each described and checked once."""
+"""Parameter types that many tools share: each is described for the model and validated here, once."""
 
 import re
 from typing import Annotated, Literal
@@ -14,11 +14,13 @@ WEB_PATH = re.compile(
 )
 
 GLOB_CHARACTERS = 1000
-BRANCH_BYTES = 249  # git's lock file of a branch has ".lock" behind its name, and file names end at 255 bytes
+BRANCH_BYTES = (
+    249  # git's lock file of a branch is named with ".lock" at the end, and a file name has at most 255 bytes
+)
 
 
 def as_text(value: object) -> object:
-    """Numbers are taken where text is expected: agents write 7 as often as "7"."""
+    """Accept whole numbers where text is expected: agents write 7 as often as "7"."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -37,7 +39,7 @@ def _reference(value: object) -> object:
         return value
     value = value.strip()
     if not value:
-        return value  # left out
+        return value  # the argument was left out
     if not (match := REFERENCE.fullmatch(value)):
         if re.match(r"https?://[\x21-\x7e\xa0-\U0010ffff]+\Z", value, re.IGNORECASE) and web_reference(value):
             return value
@@ -48,7 +50,7 @@ def _reference(value: object) -> object:
 
 
 def _names(value: object) -> object:
-    """A comma-separated text is taken for a list."""
+    """Accept a comma-separated text as a list."""
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, list):
         return names
@@ -59,7 +61,7 @@ def _names(value: object) -> object:
 def _labels(value: object) -> object:
     labels = _names(value)
     if isinstance(value, list) and (joined := [label for label in value if isinstance(label, str) and "," in label]):
-        raise ValueError(f'a comma separates labels, and "{joined[0]}" holds one: give each label by itself')
+        raise ValueError(f'a comma separates labels, and "{joined[0]}" contains one: give each label by itself')
     return labels
 
 
@@ -74,8 +76,8 @@ def _glob(value: object) -> object:
     glob = value.removeprefix("./").rstrip("/")
     if glob in ("", "."):
         return "**"
-    strange = any(ord(character) < 32 for character in glob) or len(glob) > GLOB_CHARACTERS
-    if strange or glob.startswith(("/", ":")) or ".." in glob.split("/"):
+    is_unusable = any(ord(character) < 32 for character in glob) or len(glob) > GLOB_CHARACTERS
+    if is_unusable or glob.startswith(("/", ":")) or ".." in glob.split("/"):
         raise ValueError('give globs from the root of the repository, such as "src/**" or "*.md"')
     return glob
 
@@ -95,7 +97,7 @@ def _path(value: object) -> object:
 
 
 def _folder(value: object) -> object:
-    """The root has several names."""
+    """Accept "." and "/" for the root of the repository."""
     return "" if value in (".", "/") else _path(value)
 
 
@@ -104,8 +106,8 @@ def _ref(value: object) -> object:
         return value
     ref = value.strip()
     if not is_valid_unicode(ref):
-        raise ValueError(f"a name cannot hold {INVALID_UNICODE}")
-    # What `git check-ref-format` refuses, plus ranges, which GitLab's list of commits would follow.
+        raise ValueError(f"a name cannot contain {INVALID_UNICODE}")
+    # What `git check-ref-format` refuses, and ranges, which GitLab's API for commits would accept.
     if re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.lock(/|$)|^[-/.]|/\.|[/.]$", ref):
         suggestion = re.sub(r"[^\w/.]+", "-", ref).strip("-/.").replace("..", ".")
         raise ValueError(f'git refuses "{ref}" as a name{f"; try {suggestion!r}" if suggestion else ""}')
@@ -117,9 +119,9 @@ def _branch(value: object) -> object:
     if not isinstance(name, str):
         return name
     if name in ("HEAD", "@"):
-        raise ValueError(f"git keeps {name} for itself: give the name of a branch")
-    if whole := re.match(r"refs/(heads|remotes|tags)/", name):
-        raise ValueError(f'give the plain name of the branch, "{name.removeprefix(whole[0])}"')
+        raise ValueError(f"git reserves {name}: give the name of a branch")
+    if prefix := re.match(r"refs/(heads|remotes|tags)/", name):
+        raise ValueError(f'give the plain name of the branch, "{name.removeprefix(prefix[0])}"')
     if (length := len(name.encode())) > BRANCH_BYTES:
         raise ValueError(
             f"it has {length} bytes, and the name of a branch at most {BRANCH_BYTES}: choose a shorter one"
@@ -135,30 +137,30 @@ def _sha(value: object) -> object:
     return value.strip().lower()
 
 
-def _words(value: object) -> object:
-    words = value if isinstance(value, str) else _text(value)
-    if isinstance(words, str) and (not words.strip() or any(ord(character) < 32 for character in words)):
+def _one_line_text(value: object) -> object:
+    text = value if isinstance(value, str) else _text(value)
+    if isinstance(text, str) and (not text.strip() or any(ord(character) < 32 for character in text)):
         raise ValueError("give a text on one line")
-    return words
+    return text
 
 
 def _day(value: object) -> object:
     if isinstance(value, str) and value.strip() and not re.fullmatch(r"\d{4}-\d\d-\d\d", value.strip()):
-        raise ValueError("give a day as 2026-11-20")
+        raise ValueError("give a date such as 2026-11-20")
     return value.strip() if isinstance(value, str) else value
 
 
 def web_reference(url: str) -> re.Match[str] | None:
-    """The project, noun, iid and note id that a web URL of an issue or merge request names, or None."""
+    """Match the web URL of an issue or merge request (groups `project`, `noun`, `iid`, `note`); None for other text."""
     try:
         parts = urlsplit(url)
-    except ValueError:  # no URL at all, such as http://[x
+    except ValueError:  # not a URL, such as http://[x
         return None
     return WEB_PATH.fullmatch(unquote(parts.path) + (f"#{parts.fragment}" if parts.fragment else ""))
 
 
 Iid = Annotated[
-    str, BeforeValidator(_reference), Field(description="7, #7, !12 or web URL; left out: what this run is about")
+    str, BeforeValidator(_reference), Field(description="7, #7, !12 or web URL; default: what this run is about")
 ]
 Project = Annotated[str, BeforeValidator(as_text)]
 Usernames = Annotated[list[str], BeforeValidator(_usernames)]
@@ -177,5 +179,5 @@ PageNumber = Annotated[int, Field(ge=1)]
 Detail = Literal["concise", "full"]
 PipelineId = Annotated[int, Field(ge=1)]
 JobId = Annotated[int, Field(ge=1)]
-Words = Annotated[str, BeforeValidator(_words)]
+OneLineText = Annotated[str, BeforeValidator(_one_line_text)]
 DueDate = Annotated[str, BeforeValidator(_day), Field(description="2026-11-20")]

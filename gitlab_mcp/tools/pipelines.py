@@ -1,4 +1,4 @@
-"""Tools for pipelines and their jobs: their state, their test reports and logs; starting, retrying and canceling."""
+"""Tools for pipelines and their jobs: status, test reports, logs; running, retrying and canceling."""
 
 from typing import Annotated, Any, Literal
 
@@ -34,14 +34,14 @@ def get_pipeline(
 ) -> str:
     """Read a pipeline: failed jobs with the reason, the others by stage.
 
-    Without pipeline_id the latest of ref, of merge request iid, or of what this run is about.
+    Without pipeline_id: the latest one of ref, of merge request iid, or of what this run is about.
     """
-    where = located(ctx, pipeline_id, ref, iid, project)
-    pipeline, jobs = api.read(ctx.gitlab, where)
+    path = pipeline_path(ctx, pipeline_id, ref, iid, project)
+    pipeline, jobs = api.read(ctx.gitlab, path)
     view = render.View(
-        own=str(where.id) == ctx.settings.job.pipeline,
+        own=str(path.id) == ctx.settings.job.pipeline,
         every=detail == "full",
-        ahead=where.ahead,
+        ahead=path.ahead,
         logs=ctx.settings.credential.kind != "job token",
     )
     return render.pipeline(pipeline, jobs, view)
@@ -59,10 +59,10 @@ def get_test_report(
 ) -> str:
     """Read a pipeline's test report: counts, failed cases with their output.
 
-    search: only failed cases with this in name, class or file. Without pipeline_id the latest, as get_pipeline.
+    search: only failed cases with this in name, class or file. Without pipeline_id: the latest, as in get_pipeline.
     """
-    where = located(ctx, pipeline_id, ref, iid, project)
-    return test_reports.test_report(where, api.test_report(ctx.gitlab, where), search, page)
+    path = pipeline_path(ctx, pipeline_id, ref, iid, project)
+    return test_reports.test_report(path, api.test_report(ctx.gitlab, path), search, page)
 
 
 @tool(toolset="pipelines", opt_in=True)
@@ -76,25 +76,26 @@ def list_pipelines(
 ) -> str:
     """List pipelines, newest first."""
     target = ctx.project(project)
-    found = ctx.gitlab.page(
+    pipelines = ctx.gitlab.page(
         f"{target.path}/pipelines", page, PIPELINES_PER_PAGE, ref=ref, status=status, username=author
     )
-    given = {"ref": ref, "status": status, "author": author, "project": project}
-    return listing("Pipelines", "pipeline", map(render.pipeline_row, found.rows), found, "list_pipelines", given)
+    arguments = {"ref": ref, "status": status, "author": author, "project": project}
+    rows = map(render.pipeline_row, pipelines.rows)
+    return listing("Pipelines", "pipeline", rows, pipelines, "list_pipelines", arguments)
 
 
 @tool(toolset="pipelines", job_token=False, opt_in=True)
 def lint_ci_config(ctx: Ctx, content: str = "", ref: Ref = "", project: Project = "") -> str:
-    """Let GitLab check a CI configuration: content, else .gitlab-ci.yml at ref, else that of the working directory."""
+    """Validate CI configuration: content, else .gitlab-ci.yml at ref, else the one in the working directory."""
     if content and ref:
         raise InvalidArgument("content and ref exclude each other: give one of them.")
     target = ctx.project(project)
     worktree = ctx.worktree(target)
-    what = "content" if content else f"{CI_FILE} at {ref or 'the default branch'}"
+    source = "content" if content else f"{CI_FILE} at {ref or 'the default branch'}"
     if not content and not ref and worktree and worktree.has(CI_FILE):
-        read = worktree.read([CI_FILE], [CI_FILE])[CI_FILE].content
-        content, what = read.decode("utf-8", "replace"), f"{CI_FILE} in the working directory"
-    return render.looked_over(api.lint(target, content, ref), what)
+        on_disk = worktree.read([CI_FILE], [CI_FILE])[CI_FILE].content
+        content, source = on_disk.decode("utf-8", "replace"), f"{CI_FILE} in the working directory"
+    return render.lint_result(api.lint(target, content, ref), source)
 
 
 @tool(toolset="pipelines", writes=True, job_token=False, opt_in=True)
@@ -105,7 +106,7 @@ def run_pipeline(
     inputs: dict[str, Any] = {},
     project: Project = "",
 ) -> str:
-    """Start a pipeline of a branch or tag (default: the default branch)."""
+    """Run a pipeline for a branch or tag (default: the default branch)."""
     target = ctx.project(project)
     ref = ref or ctx.repository(target).default_branch
     return render.started(api.run(target, ref, variables, inputs))
@@ -113,12 +114,15 @@ def run_pipeline(
 
 @tool(toolset="pipelines", writes=True, destructive=True, idempotent=True, job_token=False, opt_in=True)
 def cancel_pipeline(ctx: Ctx, pipeline_id: PipelineId, project: Project = "") -> str:
-    """Cancel a pipeline: its jobs that have not ended."""
+    """Cancel a pipeline: its jobs that have not finished."""
     return render.canceled(api.cancel(ctx.project(project), pipeline_id))
 
 
-def located(ctx: Ctx, pipeline_id: int = 0, ref: str = "", iid: str = "", project: str = "") -> api.PipelinePath:
-    """The pipeline that is given, else the latest of ref, of the merge request, of what this run is about."""
+def pipeline_path(ctx: Ctx, pipeline_id: int = 0, ref: str = "", iid: str = "", project: str = "") -> api.PipelinePath:
+    """Return the pipeline with that id, else the latest one of ref, of the merge request, or of what the run is about.
+
+    Raises InvalidArgument when more than one of `pipeline_id`, `ref` and `iid` is given.
+    """
     if bool(pipeline_id) + bool(ref) + bool(iid) > 1:
         raise InvalidArgument("pipeline_id, ref and iid exclude each other: give one of them.")
     if pipeline_id:
@@ -144,10 +148,9 @@ def get_job_log(
     end_line: Annotated[int, Field(ge=0)] = 0,
     project: Project = "",
 ) -> str:
-    """Read a job's log: the part around the failure and the end, or what grep, start_line and end_line choose.
+    """Read a job's log: the part around the failure and the end, or what grep, start_line and end_line select.
 
-    Without job_id the first failed job of the latest pipeline, as get_pipeline. context: lines on either
-    side of a match.
+    Without job_id: the first failed job of the latest pipeline, as in get_pipeline. context: lines around a match.
     """
     if end_line and end_line < start_line:
         raise InvalidArgument(f"end_line {end_line} is before start_line {start_line}.")
@@ -157,15 +160,15 @@ def get_job_log(
     if job_id:
         log = read_log(ctx.gitlab, ctx.project(project).path, job_id)
     else:
-        log = read_first_failed(ctx.gitlab, located(ctx, ref=ref, iid=iid, project=project))
+        log = read_first_failed(ctx.gitlab, pipeline_path(ctx, ref=ref, iid=iid, project=project))
     if pattern:
-        return job_log_render.found(log, pattern, context, start_line, end_line)
-    return (
-        job_log_render.part(log, start_line or 1, end_line) if start_line or end_line else job_log_render.failure(log)
-    )
+        return job_log_render.matches(log, pattern, context, start_line, end_line)
+    if start_line or end_line:
+        return job_log_render.part(log, start_line or 1, end_line)
+    return job_log_render.failure(log)
 
 
 @tool(toolset="pipelines", writes=True, job_token=False, opt_in=True)
 def retry_job(ctx: Ctx, job_id: JobId, project: Project = "") -> str:
-    """Run a job that has ended again."""
+    """Retry a finished job."""
     return render.job_started(api.retry_job(ctx.project(project), job_id), job_id)

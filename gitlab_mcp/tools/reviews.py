@@ -24,10 +24,10 @@ class ReviewComment(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    path: str  # looked at when the comment is placed, so that a wrong one does not take the others with it
+    path: str  # not validated here: when the comment is placed, a wrong path fails this comment and no other
     line: Annotated[int, Field(ge=1, description="as numbered by get_merge_request_diff")]
     body: str = ""
-    start_line: Annotated[int, Field(ge=0, description="first line; line: last")] = 0
+    start_line: Annotated[int, Field(ge=0, description="first line of a range; line: last")] = 0
     side: Annotated[Literal["new", "old"], Field(description="old: a removed line")] = "new"
     suggestion: Annotated[str | None, Field(description="code to put in place of these lines")] = None
 
@@ -46,36 +46,38 @@ def review_merge_request(
     sha: Sha = "",
     project: Project = "",
 ) -> str:
-    """Review a merge request in one go: comments on lines, a summary, a verdict. People get one notification.
+    """Review a merge request in one call: comments on lines, a summary, a verdict. People get one notification.
 
-    A comment whose line is not in the diff is named in the answer; the others are posted. The same call again posts
+    A comment whose line is not in the diff is named in the answer; the others are posted. Repeating the call posts
     nothing twice. sha (may be short): refuse if no longer its head.
     """
     target = ctx.noteable("merge request", iid, project)
-    url = target.web_url  # asked for before the write: nothing may fail after it
+    url = target.web_url  # fetched before the write, because nothing may fail after it
     merge_request, files = changed_files(target, ctx.repository(target.project))
     _check(merge_request, verdict, sha)
-    placed, misplaced = place(
-        ctx.gitlab, merge_request.entity("diff_refs"), files, [LineComment(**each.model_dump()) for each in comments]
-    )
-    words = ctx.gitlab.outgoing(summary.strip())
-    if not placed and not words and (verdict != "approve" or misplaced):
-        raise InvalidArgument(_nothing(misplaced, files))
-    outcome = ctx.app.reviews.submit(target, Review(merge_request, placed, words, verdict))
+    line_comments = [LineComment(**comment.model_dump()) for comment in comments]
+    placed, misplaced = place(ctx.gitlab, merge_request.entity("diff_refs"), files, line_comments)
+    body = ctx.gitlab.outgoing(summary.strip())
+    if not placed and not body and (verdict != "approve" or misplaced):
+        raise InvalidArgument(_nothing_to_post(misplaced, files))
+    outcome = ctx.app.reviews.submit(target, Review(merge_request, placed, body, verdict))
     return render.reviewed(merge_request, outcome, verdict, misplaced, url)
 
 
 def _check(merge_request: Entity, verdict: Verdict, sha: str) -> None:
-    """Raise for a verdict on what is not open, and for a head that is another than the one that was read."""
+    """Raise Refused for a verdict on a merge request that is not open, Conflict when its head is not `sha` any more."""
     state, head = one_line(merge_request.text("state"), 20), merge_request.sha("sha")
     if verdict != "comment" and state != "opened":
-        raise Refused(f'It is {state}: there is nothing to decide any more. verdict "comment" still comments.')
+        raise Refused(
+            f'The merge request is {state}, so that it takes no verdict any more: verdict "comment" still comments.'
+        )
     if sha and not head.startswith(sha):
         raise Conflict(f"Its head is {head[:12]} now, not {sha[:12]}: read the diff again. Nothing was posted.")
 
 
-def _nothing(misplaced: list[str], files: list[ChangedFile]) -> str:
+def _nothing_to_post(misplaced: list[str], files: list[ChangedFile]) -> str:
+    """Return the error message for a review of which nothing can be posted."""
     if not misplaced:
         return "Give comments, a summary or verdict: approve."
-    told = "\n".join(misplaced[:10])
-    return f"None of these comments can be posted ({len(files)} files changed), so nothing was posted.\n{told}"
+    reasons = "\n".join(misplaced[:10])
+    return f"None of these comments can be posted ({len(files)} files changed), so nothing was posted.\n{reasons}"

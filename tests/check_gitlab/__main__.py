@@ -1,6 +1,6 @@
 """Check a real GitLab: scripts/check-gitlab runs it.
 
-At a desk it needs CHECK_GITLAB_URL, CHECK_GITLAB_PROJECT (the path of a project to throw away) and
+Locally it needs CHECK_GITLAB_URL, CHECK_GITLAB_PROJECT (the path of a project to throw away) and
 CHECK_GITLAB_ACCESS_TOKEN (scope api, role Maintainer). In a CI job it needs nothing; examples/check.gitlab-ci.yml is
 such a job. It ends with 0 when every fact held or could not be tried, 1 when one did not hold, 2 when it cannot begin.
 """
@@ -18,16 +18,16 @@ from gitlab_mcp.config.environment import SettingsError
 from gitlab_mcp.git.process import end_running
 from gitlab_mcp.safety.redact import redact
 from tests.check_gitlab.answers import Answers
-from tests.check_gitlab.desk import Journey
 from tests.check_gitlab.environment import Place, Skipped, place, secrets_of
 from tests.check_gitlab.job import Job
+from tests.check_gitlab.local import Journey
 from tests.check_gitlab.report import NotTried, Report
 from tests.check_gitlab.rest import Rest
 
 WAIT_SECONDS = 20.0
 
 
-async def at_desk(here: Place, report: Report) -> None:
+async def play_locally(here: Place, report: Report) -> None:
     """Play the journey with the access token, then look at single answers."""
     rest = Rest(here.settings, {"PRIVATE-TOKEN": here.settings.credential.token})
     journey = Journey(here, rest, report)
@@ -52,11 +52,11 @@ def reach(here: Place) -> str:
 async def check(here: Place, secrets: tuple[str, ...], seconds: float) -> Report:
     """Try every fact of this mode."""
     version = reach(here)
-    where = "with an access token" if here.mode == "desk" else "with a job token"
+    where = "with an access token" if here.mode == "local" else "with a job token"
     heading = f"GitLab {version} at {here.settings.url}, project {here.settings.project}, {where}:"
     report = Report(here.mode, heading, secrets)
-    if here.mode == "desk":
-        await at_desk(here, report)
+    if here.mode == "local":
+        await play_locally(here, report)
     else:
         await Job(here, report, seconds).play()
     return report

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 from gitlab_mcp.config.settings import Settings
 from tests.check_gitlab import facts
-from tests.check_gitlab.desk import Made
 from tests.check_gitlab.facts import Fact
+from tests.check_gitlab.local import Made
 from tests.check_gitlab.report import NotTried, Report
 from tests.check_gitlab.rest import Answer, Rest
 

@@ -1,4 +1,4 @@
-"""Where this runs: at a desk with an access token, or in a CI job with its job token."""
+"""Where this runs: locally with an access token, or in a CI job with its job token."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from gitlab_mcp.config.settings import CA_VARIABLES, Flags, Settings, read_setti
 from gitlab_mcp.git.remote import PROXY_VARIABLES
 from tests.check_gitlab.facts import Mode
 
-DESK = ("CHECK_GITLAB_URL", "CHECK_GITLAB_PROJECT", "CHECK_GITLAB_ACCESS_TOKEN")
+LOCALLY = ("CHECK_GITLAB_URL", "CHECK_GITLAB_PROJECT", "CHECK_GITLAB_ACCESS_TOKEN")
 IN_JOB = ("CI_SERVER_URL", "CI_PROJECT_PATH", "CI_PROJECT_ID", "CI_JOB_TOKEN")
 PASSED_ON = ("PATH", "HOME", "TMPDIR", "LANG", "HTTP_PROXY", *PROXY_VARIABLES, *CA_VARIABLES)
 OF_A_JOB = re.compile(r"GITLAB_CI|CI_\w+|GITLAB_USER_\w+")
@@ -44,13 +44,13 @@ def place(environ: Mapping[str, str], directory: Path) -> Place:
         # Of the project's own variables nothing is passed on: here the job token is all that the server has.
         environment = passed | {name: value for name, value in environ.items() if OF_A_JOB.fullmatch(name)}
         return Place("job", read_settings(Flags(), environment, directory), environment, directory)
-    _need(environ, DESK, "this is no CI job")
+    _need(environ, LOCALLY, "this is no CI job")
     environment = passed | {
         "GITLAB_URL": variable(environ, "CHECK_GITLAB_URL"),
         "GITLAB_PROJECT": variable(environ, "CHECK_GITLAB_PROJECT"),
         "GITLAB_ACCESS_TOKEN": secret(environ, "CHECK_GITLAB_ACCESS_TOKEN"),
     }
-    return Place("desk", read_settings(Flags(), environment, directory), environment, directory)
+    return Place("local", read_settings(Flags(), environment, directory), environment, directory)
 
 
 def _need(environ: Mapping[str, str], names: tuple[str, ...], where: str) -> None:

@@ -6,7 +6,7 @@ The ids stay: documentation refers to them. A new fact goes to the end, whatever
 from dataclasses import dataclass
 from typing import Literal
 
-Mode = Literal["desk", "job"]
+Mode = Literal["local", "job"]
 
 
 @dataclass(frozen=True)
@@ -40,114 +40,114 @@ def _fact(mode: Mode, sentence: str, source: str, matters: str) -> Fact:
 
 # F1
 JOURNEY = _fact(
-    "desk",
+    "local",
     "With an access token, an agent goes from an issue to a merge request with a note, and changes it.",
     "the whole of this server",
     "README.md",
 )
 BEARER = _fact(
-    "desk", "`Authorization: Bearer` is taken for an access token.", _AUTHENTICATION, "gitlab_mcp/api/client.py"
+    "local", "`Authorization: Bearer` is taken for an access token.", _AUTHENTICATION, "gitlab_mcp/api/client.py"
 )
 TOKEN_SELF = _fact(
-    "desk",
+    "local",
     "`GET /personal_access_tokens/self` answers with the token's scopes.",
     "https://docs.gitlab.com/api/personal_access_tokens/",
     "gitlab_mcp/api/identity.py",
 )
 MEMBER = _fact(
-    "desk",
+    "local",
     "`GET members/all/:user_id` answers with the user's access_level.",
     "https://docs.gitlab.com/api/project_members/",
     "gitlab_mcp/api/identity.py",
 )
 WRONG_TOKEN = _fact(
-    "desk", "An unknown token is answered with 401 `401 Unauthorized`.", _ERRORS, "gitlab_mcp/api/error_mapping.py"
+    "local", "An unknown token is answered with 401 `401 Unauthorized`.", _ERRORS, "gitlab_mcp/api/error_mapping.py"
 )
 MISSING_PROJECT = _fact(
-    "desk",
+    "local",
     "A project that is not there is answered with 404 `404 Project Not Found`.",
     "read in GitLab's API::Helpers#find_project!",
     "gitlab_mcp/api/error_context.py",
 )
 MISSING_THINGS = _fact(
-    "desk", "An issue, a branch and a file that are not there are 404.", _ERRORS, "gitlab_mcp/api/error_mapping.py"
+    "local", "An issue, a branch and a file that are not there are 404.", _ERRORS, "gitlab_mcp/api/error_mapping.py"
 )
 MISSING_PARAMETER = _fact(
-    "desk", "A missing parameter is 400 with `error`.", _NOT_CONFIRMED, "gitlab_mcp/api/error_mapping.py"
+    "local", "A missing parameter is 400 with `error`.", _NOT_CONFIRMED, "gitlab_mcp/api/error_mapping.py"
 )
 INVALID_FIELD = _fact(
-    "desk", "A value that GitLab refuses is 400 with a `message` by field.", _ERRORS, "gitlab_mcp/api/error_mapping.py"
+    "local", "A value that GitLab refuses is 400 with a `message` by field.", _ERRORS, "gitlab_mcp/api/error_mapping.py"
 )
 BRANCH_THERE = _fact(
-    "desk", "Creating a branch that is there is 400 `already exists`.", _NOT_CONFIRMED, "gitlab_mcp/tools/branches.py"
+    "local", "Creating a branch that is there is 400 `already exists`.", _NOT_CONFIRMED, "gitlab_mcp/tools/branches.py"
 )
 # F11
 UNKNOWN_REF = _fact(
-    "desk",
+    "local",
     "Creating a branch from a ref that is not there is 400 `Invalid reference name`.",
     _NOT_CONFIRMED,
     "gitlab_mcp/api/error_mapping.py",
 )
 SECOND_MERGE_REQUEST = _fact(
-    "desk",
+    "local",
     "A second merge request for the same branches is 409 with a list in `message`.",
     "read in GitLab's lib/api/merge_requests.rb",
     "gitlab_mcp/api/merge_requests.py",
 )
 FILE_THERE = _fact(
-    "desk",
+    "local",
     "A commit that creates a file that is there is 400 `already exists`.",
     "read in GitLab's lib/api/commits.rb",
     "gitlab_mcp/api/error_mapping.py",
 )
 FILE_CHANGED = _fact(
-    "desk",
+    "local",
     "A commit with a last_commit_id that is out of date is 400 `has changed since`.",
     _NOT_CONFIRMED,
     "gitlab_mcp/repository/rest_backend.py",
 )
 BRANCH_BEGUN = _fact(
-    "desk",
+    "local",
     "A commit with start_sha onto a branch that is there is 400 `already exists`.",
     "read in GitLab's Commits::CreateService",
     "gitlab_mcp/repository/rest_backend.py",
 )
 COMMIT_ANSWER = _fact(
-    "desk",
+    "local",
     "A commit is answered with 201 and id, short_id, parent_ids and web_url.",
     "https://docs.gitlab.com/api/commits/",
     "gitlab_mcp/repository/rest_backend.py",
 )
 REVISION_RANGE = _fact(
-    "desk", "The list of commits takes `a..b` as ref_name.", _NOT_CONFIRMED, "gitlab_mcp/api/merge_requests.py"
+    "local", "The list of commits takes `a..b` as ref_name.", _NOT_CONFIRMED, "gitlab_mcp/api/merge_requests.py"
 )
 BLANK_BEFORE_SLASH = _fact(
-    "desk",
+    "local",
     "A line with a blank before its slash executes no quick action, in a note and in a description.",
     "read in GitLab's lib/gitlab/quick_actions/extractor.rb",
     "gitlab_mcp/safety/escape.py",
 )
 EXECUTED = _fact(
-    "desk",
+    "local",
     "A note that is a quick action and nothing else is answered with 202 and commands_changes.",
     _QUICK_ACTIONS,
     "gitlab_mcp/api/notes.py",
 )
 BACKSLASH_N = _fact(
-    "desk",
+    "local",
     r"Over REST the two characters `\n` stay what they are.",
     "inferred: push options alone make a newline of them",
     "gitlab_mcp/api/merge_requests.py",
 )
 # F21
 TEXTS_KEPT = _fact(
-    "desk",
+    "local",
     "A note and a description come back as they were sent, but for blanks at their ends.",
     "inferred",
     "gitlab_mcp/api/notes.py",
 )
 FORCE_REMOVE = _fact(
-    "desk",
+    "local",
     "remove_source_branch comes back as force_remove_source_branch.",
     "https://docs.gitlab.com/api/merge_requests/",
     "gitlab_mcp/api/merge_requests.py",

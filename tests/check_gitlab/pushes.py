@@ -111,13 +111,13 @@ class Pushes:
         try:
             pushed = self._push(options, new=True)
         except RemoteError as error:
-            said = " ".join(error.said) or str(error)
+            said = " ".join(error.messages) or str(error)
             if error.kind is RemoteErrorKind.FORBIDDEN:
                 printed = " ".join(error.lines)
                 self._report.judge(facts.PUSH_REFUSED, said == NO_PUSH, f"git printed: {printed}", quoted=True)
             raise NotTried(f"GitLab refused the push ({error.kind.value}): {said}") from error
         if pushed.status is not PushStatus.OK:
-            raise NotTried(f"GitLab refused the push: {pushed.reason} {' '.join(pushed.said)}")
+            raise NotTried(f"GitLab refused the push: {pushed.reason} {' '.join(pushed.messages)}")
         return pushed
 
     def _push(self, options: Sequence[str], *, new: bool = False) -> Pushed:
@@ -138,7 +138,7 @@ class Pushes:
     def _opened(self, pushed: Pushed) -> None:
         """What the first push opened. Raises NotTried when that is nothing."""
         report = self._report
-        printed = " ".join(pushed.said)
+        printed = " ".join(pushed.messages)
         at_once = self._open_one()
         found = self._wait(self._open_one, lambda found: found is not None)
         report.judge(facts.OPENED, found is not None, f"the push printed: {printed}")
@@ -147,7 +147,7 @@ class Pushes:
         self.merge_request = found.number("iid")
         report.judge(facts.OPENED_AT_ONCE, at_once is not None, "it came later")
         told = [f"View merge request for {self.branch}:", f"{self._address}{self.merge_request}"]
-        as_told = all(line in pushed.said for line in told)
+        as_told = all(line in pushed.messages for line in told)
         report.judge(facts.PRINTED, as_told, f"the push printed: {printed}", quoted=True)
         description = found.text("description")
         report.judge(facts.NEWLINES, description == "One line\nand another", f"the description is {description!r}")
@@ -174,25 +174,25 @@ class Pushes:
         short, long = ("word " * length + "end" for length in (999, 11_999))
         pushed = self._push([f"title={title}", f"unlabel={LABELS[1]}", f"description={short}"])
         now = self._wait(self._now, lambda now: now.text("description") == short)
-        printed = " ".join(pushed.said)
+        printed = " ".join(pushed.messages)
         changed = now.text("title") == title and LABELS[1] not in now.texts("labels")
         report.judge(facts.UPDATED, changed, f"the push printed: {printed}")
         report.judge(facts.BYTES_5000, now.text("description") == short, _length(now, printed))
         try:
             pushed = self._push([f"description={long}"])
             now = self._wait(self._now, lambda now: now.text("description") == long)
-            report.judge(facts.BYTES_60000, now.text("description") == long, _length(now, " ".join(pushed.said)))
+            report.judge(facts.BYTES_60000, now.text("description") == long, _length(now, " ".join(pushed.messages)))
         except RemoteError as error:
             report.did_not_hold(facts.BYTES_60000, " ".join(error.lines))
         pushed = self._push([f"target=check-gitlab-nowhere-{uuid4().hex[:8]}"])
-        told = any("Error encountered with push options" in line for line in pushed.said)
+        told = any("Error encountered with push options" in line for line in pushed.messages)
         report.judge(
-            facts.WARNED, pushed.status is PushStatus.OK and told, f"the push printed: {' '.join(pushed.said)}"
+            facts.WARNED, pushed.status is PushStatus.OK and told, f"the push printed: {' '.join(pushed.messages)}"
         )
         options = ["merge_request.title=Carried by a push of nothing"]
         pushed = push(self._own, self.branch, self._tip, self._tip, options, self._patience)
         idle = pushed.unchanged and self._now().text("title") == title
-        report.judge(facts.UP_TO_DATE, idle, f"the push printed: {' '.join(pushed.said)}")
+        report.judge(facts.UP_TO_DATE, idle, f"the push printed: {' '.join(pushed.messages)}")
 
     def _unfit_lease(self) -> None:
         """A push that expects another commit, and one that expects no branch."""
@@ -210,7 +210,9 @@ class Pushes:
 
     def delete(self, branch: str) -> None:
         """Delete a branch."""
-        ended = self._own.speak("push", "--porcelain", REMOTE_NAME, f":refs/heads/{branch}", time_left=self._patience)
+        ended = self._own.run_remote(
+            "push", "--porcelain", REMOTE_NAME, f":refs/heads/{branch}", time_left=self._patience
+        )
         if ended.status:
             self._report.remark(f"Left behind: the branch {branch} ({' '.join(ended.lines)}).")
 

@@ -18,7 +18,7 @@ DID_NOT_HOLD = "did not hold"
 NOT_TRIED = "could not be tried"
 
 CHARACTERS = 200
-ELSEWHERE = {"desk": "needs an access token", "job": "needs a CI job"}
+ELSEWHERE = {"local": "needs an access token", "job": "needs a CI job"}
 
 
 class NotTried(Exception):

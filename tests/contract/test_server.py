@@ -14,19 +14,13 @@ from gitlab_mcp.sandbox.http.routing import all_routes
 from gitlab_mcp.tools import TOOLS
 from gitlab_mcp.tools.definition import ToolDefinition
 from tests.contract.contract import Contract, endpoint
-from tests.gitlab import get
-from tests.reviewing import NEW, commit, open_for_review, send
-from tests.support import (
-    EVERY_TOOLSET,
-    Agent,
-    allow_job_pushes,
-    checkout,
-    connect,
-    example,
-    job_settings,
-    settings_for,
-)
-from tests.tools.test_commits import clone
+from tests.support.agent import Agent, connect
+from tests.support.ci_job import allow_job_pushes
+from tests.support.git_clones import clone
+from tests.support.gitlab_requests import commit, get, send
+from tests.support.merge_requests import NEW, open_for_review
+from tests.support.settings import EVERY_TOOLSET, checkout, job_settings, settings_for
+from tests.support.tool_arguments import example
 
 CONTRACT = Contract()
 # There only where CI ran, or only on a comment on a line of a diff.
@@ -282,7 +276,7 @@ async def test_with_a_job_token_only_routes_that_take_one_are_asked_and_gitlab_r
     assert len(asked) > 10
     for each in asked:
         path = each["path"].removeprefix("/api/v4")
-        assert job_token.takes(each["method"].lower(), path), path
+        assert job_token.accepts(each["method"].lower(), path), path
         assert each["status"] == 200, each
         entry = endpoint(each["method"], each["path"])
         assert set(parse_qs(each["query"])) <= {*(entry.get("query") or {}), "page", "per_page"}

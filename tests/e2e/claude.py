@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.model import Model
-from tests.support import REPOSITORY
+from tests.support.paths import REPOSITORY
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 # No line of /etc/passwd has it, as in a cluster that gives containers users of its own choice.

@@ -19,7 +19,7 @@ import certifi
 import pytest
 
 from tests.e2e.claude import Done
-from tests.support import REPOSITORY
+from tests.support.paths import REPOSITORY
 
 NEEDED = ("buildah", "debootstrap")
 BUILT = 900.0

@@ -18,7 +18,7 @@ import pytest
 from gitlab_mcp import __version__
 from tests.e2e.claude import fresh_place
 from tests.e2e.images import container_of, needs_buildah, trusted
-from tests.support import REPOSITORY
+from tests.support.paths import REPOSITORY
 
 LOCK = REPOSITORY / "requirements.txt"
 # Alpine 3.21 has musl 1.2 and Python 3.12; wheels for musl 1.1 serve there too.

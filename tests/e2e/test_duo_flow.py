@@ -12,10 +12,11 @@ import pytest
 from gitlab_mcp.sandbox import Sandbox
 from tests.e2e.ci_local import installed_server
 from tests.e2e.claude import USERS, Done, Place, claude_for, fresh_place, needs_claude
+from tests.e2e.hostile_checkout import HOSTILE
 from tests.e2e.model import Call, Model, Request
-from tests.e2e.test_template import HOSTILE, commit
-from tests.gitlab import get
-from tests.test_examples import FLOW, commands
+from tests.e2e.template_job import commit
+from tests.support.duo_flow import FLOW, commands
+from tests.support.gitlab_requests import get
 
 pytestmark = needs_claude
 

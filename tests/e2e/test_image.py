@@ -16,12 +16,13 @@ from gitlab_mcp.tools import TOOLS
 from tests.e2e.ci_local import QUICK_SETUP
 from tests.e2e.claude import fresh_place, model_variables
 from tests.e2e.images import MARK, Container, build, buildah, configuration, container_of, needs_buildah, size_of
+from tests.e2e.inspector import INSPECTOR, inspect
 from tests.e2e.model import Model
-from tests.e2e.test_inspector import INSPECTOR, inspect
-from tests.e2e.test_page_job import TOOLS as TOOLS_OF_THE_JOB
-from tests.e2e.test_page_job import clone, script, variables
-from tests.gitlab import get
-from tests.support import REPOSITORY, allow_job_pushes, job_environment
+from tests.e2e.page_job import TOOLS as TOOLS_OF_THE_JOB
+from tests.e2e.page_job import clone, script, variables
+from tests.support.ci_job import allow_job_pushes, job_environment
+from tests.support.gitlab_requests import get
+from tests.support.paths import REPOSITORY
 
 MB = 1_000_000
 LIMIT = 300 * MB

@@ -17,8 +17,8 @@ from tests.e2e.ci_local import STAND_INS, Job, installed_server, needs_ci_local,
 from tests.e2e.claude import SYSTEM_PATH, USERS, Place, fresh_place
 from tests.e2e.clouds import ACCOUNT, ID_TOKEN, LOCATION, PROJECT, PROVIDER, REGION, ROLE, SECRETS, Cloud, cloud
 from tests.e2e.model import Call, Model, Request, Turn
-from tests.e2e.test_template import ALWAYS, NPM, commit
-from tests.templates import ALL, EXAMPLES, PROVIDERS
+from tests.e2e.template_job import ALWAYS, NPM, commit
+from tests.support.templates import ALL, EXAMPLES, PROVIDERS
 
 pytestmark = needs_ci_local
 

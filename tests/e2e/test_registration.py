@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gitlab_mcp.claude_code import acting_files, project_servers
+from gitlab_mcp.claude_code import obeyed_files, project_servers
 from tests.e2e.claude import (
     ORDINARY,
     USERS,
@@ -19,7 +19,7 @@ from tests.e2e.claude import (
     python_for,
 )
 from tests.e2e.model import Call, Model
-from tests.support import REPOSITORY
+from tests.support.paths import REPOSITORY
 
 WORK = "builds/acme/app"
 CONFIGS = [pytest.param("", id="in-home"), pytest.param("config", id="claude-config-dir")]
@@ -139,7 +139,7 @@ def test_the_file_of_the_old_name_is_the_one_that_the_cli_reads() -> None:
 
 @needs_root
 def test_a_user_without_a_home_is_told_what_to_set() -> None:
-    code = "from gitlab_mcp.cli_register import register; register()"
+    code = "from gitlab_mcp.cli.register import register; register()"
     python = python_for(ORDINARY)
     with fresh_place(ORDINARY) as place:
         environ = {**place.environment(**python.variables), "HOME": ""}
@@ -248,7 +248,7 @@ def test_the_files_that_are_warned_of_reach_the_model(name: str) -> None:
     with fresh_place() as place, Model() as model:
         place.git("init", "--quiet")
         place.write(f"{WORK}/{name}", WORKFLOW if name.endswith(".js") else SKILL)
-        [warned] = acting_files(place.work)
+        [warned] = obeyed_files(place.work)
         claude(place, model)
     assert name.startswith(warned)
     assert MARK in json.dumps(model.requests[0].body)
@@ -260,6 +260,6 @@ def test_the_files_that_are_not_warned_of_reach_nobody_by_themselves(name: str) 
     with fresh_place() as place, Model() as model:
         place.git("init", "--quiet")
         place.write(f"{WORK}/{name}", SKILL)
-        assert acting_files(place.work) == []
+        assert obeyed_files(place.work) == []
         claude(place, model)
     assert MARK not in json.dumps(model.requests[0].body)

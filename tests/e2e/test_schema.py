@@ -12,10 +12,10 @@ from types import MappingProxyType
 import pytest
 
 from tests.e2e.ci_local import needs_ci_local
-from tests.e2e.test_template import ALWAYS
-from tests.support import REPOSITORY
-from tests.templates import ALL, EXAMPLES, PROVIDERS, TEMPLATE, header, interpolated, repository
-from tests.test_setup_page import blocks
+from tests.e2e.template_job import ALWAYS
+from tests.support.paths import REPOSITORY
+from tests.support.setup_page import blocks
+from tests.support.templates import ALL, EXAMPLES, PROVIDERS, TEMPLATE, header, interpolated, repository
 
 pytestmark = needs_ci_local
 

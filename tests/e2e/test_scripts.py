@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import REPOSITORY
+from tests.support.paths import REPOSITORY
 
 ORDINARY = 12345
 # What every user can reach; root's own Python may lie in a folder that is closed to others.
@@ -61,7 +61,11 @@ def test_an_ordinary_user_plays_the_demo_and_runs_the_tests() -> None:
             os.lchown(path, ORDINARY, ORDINARY)
         played = (("scripts/demo",), ("scripts/demo", "--job-token"))
         # What has to do with files, whose owner matters to git.
-        tests = ("tests/tools/test_working_directory.py", "tests/repository/test_git_road.py", "tests/test_settings.py")
+        tests = (
+            "tests/tools/test_working_directory.py",
+            "tests/repository/test_git_backend.py",
+            "tests/test_settings.py",
+        )
         for command in (*played, ("scripts/test", *tests, "-q")):
             done = run(clone, *command, user=ORDINARY)
             assert done.returncode == 0, done.stdout + done.stderr

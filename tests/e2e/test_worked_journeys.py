@@ -7,8 +7,8 @@ import pytest
 from gitlab_mcp.sandbox import Sandbox
 from tests.e2e.claude import Place, claude, fresh_place, needs_claude, python_for
 from tests.e2e.model import Call, Model, Request, Turn
-from tests.journeys import Journey, fix, review
-from tests.support import allow_job_pushes, job_environment
+from tests.support.ci_job import allow_job_pushes, job_environment
+from tests.support.journeys import Journey, fix, review
 
 DONE = "It is done."
 
@@ -58,8 +58,8 @@ def take(place: Place, env: dict[str, str], journey: Callable[[], Journey]) -> R
     return last
 
 
-def desk(sandbox: Sandbox, who: str) -> dict[str, str]:
-    """What somebody at a desk has in the environment."""
+def local(sandbox: Sandbox, who: str) -> dict[str, str]:
+    """What a person has in the environment of a local run."""
     return {"GITLAB_URL": sandbox.url, "GITLAB_ACCESS_TOKEN": sandbox.tokens[who]}
 
 
@@ -74,9 +74,9 @@ def test_claude_code_reviews_a_merge_request_and_its_author_resolves_a_thread(
 ) -> None:
     number = review.to_review(fresh_sandbox)
     clone(place, fresh_sandbox, "rename-report")
-    reviewed = take(place, desk(fresh_sandbox, "maintainer"), review.review)
+    reviewed = take(place, local(fresh_sandbox, "maintainer"), review.review)
     assert "Not posted:\nsrc/app/summary.py:18: new line 18 is not in the diff" in reviewed.results[-1].text
-    answered = take(place, desk(fresh_sandbox, "developer"), lambda: review.answer(number))
+    answered = take(place, local(fresh_sandbox, "developer"), lambda: review.answer(number))
     found = ["list_merge_requests", "get_merge_request", "get_merge_request_diff"]
     assert called(reviewed) == [*found, "review_merge_request"]
     assert called(answered) == ["list_discussions", "resolve_discussion"]
@@ -87,7 +87,7 @@ def test_claude_code_reviews_a_merge_request_and_its_author_resolves_a_thread(
 def test_claude_code_mends_a_failed_pipeline_with_what_it_edited_on_disk(fresh_sandbox: Sandbox, place: Place) -> None:
     number, failed = fix.to_fix(fresh_sandbox)
     clone(place, fresh_sandbox, fix.BRANCH)
-    last = take(place, desk(fresh_sandbox, "developer"), lambda: fix.fix(number, place.work))
+    last = take(place, local(fresh_sandbox, "developer"), lambda: fix.fix(number, place.work))
     assert called(last) == [
         *("get_pipeline", "get_job_log", "get_test_report", "get_job_log"),
         *("Read", "Edit", "Edit"),

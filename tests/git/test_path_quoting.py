@@ -14,7 +14,7 @@ from gitlab_mcp.git.process import until
 from gitlab_mcp.git.push import build
 from gitlab_mcp.git.remote import Remote
 from gitlab_mcp.git.scratch_repository import ScratchRepository
-from gitlab_mcp.git.worktree_index import beside
+from gitlab_mcp.git.worktree_index import worktree_index
 
 AUTHOR = Author("Dev", "dev@example.com")
 WHEN = 1_790_000_000
@@ -98,7 +98,7 @@ def test_files_of_any_name_are_read_from_disk_under_it(
     wanted = {f"{number} {name}.": f"{number} of {len(names)}".encode() for number, name in enumerate(sorted(names))}
     for path, content in wanted.items():
         (root / path).write_bytes(content)
-    with beside(root) as repository:
+    with worktree_index(root) as repository:
         assert sorted(repository.untracked(["."])) == sorted(wanted)
         assert {path: file.content for path, file in repository.files(list(wanted)).items()} == wanted
         repository.load({path: ("100644", blob_id(content)) for path, content in wanted.items()})
@@ -114,7 +114,7 @@ def test_a_file_of_an_odd_name_is_read_from_disk_under_it(tmp_path: Path, name: 
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_bytes(b"its own")
-    with beside(tmp_path) as repository:
+    with worktree_index(tmp_path) as repository:
         assert repository.files([name])[name].content == b"its own"
 
 

@@ -11,7 +11,9 @@ from gitlab_mcp.config.settings import Credential
 from gitlab_mcp.sandbox import Sandbox
 from tests.network.certificates import private_ca
 from tests.network.servers import answering, json_answer, proxy
-from tests.support import allow_job_pushes, connect, job_settings
+from tests.support.agent import connect
+from tests.support.ci_job import allow_job_pushes
+from tests.support.settings import job_settings
 
 COMMIT: dict[str, Any] = {
     "branch": "b",

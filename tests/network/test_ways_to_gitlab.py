@@ -13,7 +13,8 @@ from gitlab_mcp.config.settings import Credential, Settings, SettingsError
 from gitlab_mcp.sandbox import Sandbox
 from tests.network.certificates import private_ca
 from tests.network.servers import Respond, answering, json_answer, proxy
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.settings import settings_for
 
 CREDENTIAL = Credential("access token", "GITLAB_ACCESS_TOKEN", "glpat-this-is-not-a-real-token")
 
@@ -41,7 +42,7 @@ async def test_a_private_ca_is_trusted_when_it_is_configured_and_only_then(tmp_p
 async def test_a_ca_file_without_a_certificate_is_a_clear_error(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     file.write_text("no certificate")
-    with pytest.raises(SettingsError, match="holds no certificate"):
+    with pytest.raises(SettingsError, match="contains no certificate"):
         async with connect(Settings(url="https://127.0.0.1:1", credential=CREDENTIAL, ca_files=(file,))):
             pass
 
@@ -110,12 +111,12 @@ async def test_html_where_json_should_be_is_said() -> None:
     page = b"<html><body>Sign in</body></html>"
     await _unusable(
         lambda handler: json_answer(handler, page, headers={"Content-Type": "text/html"}),
-        "not what it should be (text/html",
+        "has an unexpected form (text/html",
     )
 
 
 async def test_truncated_json_is_said() -> None:
-    await _unusable(lambda handler: json_answer(handler, b'[{"iid": 7'), "not what it should be")
+    await _unusable(lambda handler: json_answer(handler, b'[{"iid": 7'), "has an unexpected form")
 
 
 async def test_an_answer_that_drips_ends_with_the_deadline_of_the_call() -> None:
@@ -178,10 +179,10 @@ async def test_an_answer_that_is_not_what_was_asked_for_is_not_taken_for_an_empt
     with answering(lambda handler: json_answer(handler, body)) as gitlab:
         async with connect(Settings(url=gitlab.url, credential=CREDENTIAL, project="acme/app")) as agent:
             told = await agent.refused("get_file", path="README.md", ref="main")
-            assert "not what it should be" in told
-            assert "not what it should be" in await agent.refused("get_issue", iid=7)
+            assert "has an unexpected form" in told
+            assert "has an unexpected form" in await agent.refused("get_issue", iid=7)
             if body != b"[]":
-                assert "not what it should be" in await agent.refused("list_issues")
+                assert "has an unexpected form" in await agent.refused("list_issues")
 
 
 async def _unusable(respond: Respond, expected: str, deadline: float = 60.0) -> None:

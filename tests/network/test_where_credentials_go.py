@@ -6,7 +6,7 @@ import pytest
 
 from gitlab_mcp.config.settings import Credential, CredentialKind, Settings
 from tests.network.servers import answering, json_answer
-from tests.support import connect
+from tests.support.agent import connect
 
 TOKEN = "glpat-this-is-not-a-real-token"
 KINDS: list[tuple[CredentialKind, str]] = [

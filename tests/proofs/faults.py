@@ -1,6 +1,6 @@
 """The proof that writes happen once: many seeded runs of every write tool, each with faults in its way.
 
-scripts/faults runs it on each road; `--runs N` says how many, `--seed S` where to begin, `--road` on which alone.
+scripts/faults runs it on each backend; `--runs N` says how many, `--seed S` where to begin, `--backend` on which alone.
 """
 
 import argparse
@@ -14,8 +14,10 @@ from functools import partial
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.proofs.fault_proxy import FaultProxy, fault_proxy, plan
-from tests.proofs.scenarios import ROADS, Scenario
-from tests.support import EVERY_TOOLSET, Agent, allow_job_pushes, connect, job_settings, settings_for
+from tests.proofs.scenarios import BACKENDS, Scenario
+from tests.support.agent import Agent, connect
+from tests.support.ci_job import allow_job_pushes
+from tests.support.settings import EVERY_TOOLSET, job_settings, settings_for
 
 NOT_KNOWN = "not known"
 
@@ -55,10 +57,10 @@ def faults_of(outcome: Outcome) -> str:
 
 
 async def prove(
-    runs: int, first_seed: int, show: Callable[[str], None], road: str = "rest"
+    runs: int, first_seed: int, show: Callable[[str], None], backend: str = "rest"
 ) -> list[tuple[str, Outcome]]:
     """Make the runs, telling `show` how far they are; the outcomes that are wrong, with what is wrong about them."""
-    scenarios = ROADS[road]
+    scenarios = BACKENDS[backend]
     wrong: list[tuple[str, Outcome]] = []
     told: collections.Counter[tuple[str, str]] = collections.Counter()
     met: collections.Counter[str] = collections.Counter()
@@ -67,8 +69,8 @@ async def prove(
         # A new GitLab now and then: a long list of notes is not what is looked at here.
         with Sandbox() as sandbox, fault_proxy(sandbox.url) as proxy:
             allow_job_pushes(sandbox)
-            of_road = settings_for(sandbox) if road == "rest" else job_settings(sandbox)
-            settings = replace(of_road, url=proxy.url, toolsets=EVERY_TOOLSET)
+            of_backend = settings_for(sandbox) if backend == "rest" else job_settings(sandbox)
+            settings = replace(of_backend, url=proxy.url, toolsets=EVERY_TOOLSET)
             async with connect(settings) as agent:
                 for _ in range(min(50, runs - done)):
                     scenario = scenarios[done % len(scenarios)]
@@ -78,7 +80,7 @@ async def prove(
                         wrong.append((fault, outcome))
                     done += 1
             met.update(proxy.met)
-        show(f"{road}: {done} of {runs} runs, {len(wrong)} wrong")
+        show(f"{backend}: {done} of {runs} runs, {len(wrong)} wrong")
     show("faults met: " + ", ".join(f"{name} {number}" for name, number in sorted(met.items())))
     for (tool, said), number in sorted(told.items()):
         show(f"{tool}: {said} {number}")
@@ -90,19 +92,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--road", choices=tuple(ROADS))
+    parser.add_argument("--backend", choices=tuple(BACKENDS))
     given = parser.parse_args()
     out = sys.stdout.write
     found = False
-    for road in [given.road] if given.road else list(ROADS):
+    for backend in [given.backend] if given.backend else list(BACKENDS):
         began = time.monotonic()
         show = partial(print, flush=True)
-        wrong = asyncio.run(prove(given.runs, given.seed, show, road))
+        wrong = asyncio.run(prove(given.runs, given.seed, show, backend))
         for fault, outcome in wrong:
             out(f"WRONG: {fault}: {outcome}\n")
         kinds = ("doubled", "lost but reported as done", "reported as failed that happened")
         counts = ", ".join(f"{sum(fault == kind for fault, _ in wrong)} {kind}" for kind in kinds)
-        out(f"{road}: {given.runs} runs in {time.monotonic() - began:.0f} s: {counts}\n")
+        out(f"{backend}: {given.runs} runs in {time.monotonic() - began:.0f} s: {counts}\n")
         found = found or bool(wrong)
     return 1 if found else 0
 

@@ -18,7 +18,7 @@ from gitlab_mcp.config.settings import Credential, Settings
 from gitlab_mcp.tools import TOOLS
 from tests.network.servers import answering, json_answer
 from tests.protocol.process import INITIALIZE, ServerProcess, environment, server
-from tests.support import Agent, connect
+from tests.support.agent import Agent, connect
 
 METHODS = (
     "tools/list",
@@ -205,7 +205,7 @@ async def _call(agent: Agent, name: str, given: dict[str, Any]) -> str:
     except TimeoutError:
         return f"hangs: {name} {given!r}"
     text = getattr(result.content[0], "text", "") if result.content else ""
-    if "a fault in gitlab-mcp-server itself" in text:
+    if "internal error in gitlab-mcp-server" in text:
         return f"crash: {name} {given!r}"
     if len(text.encode()) > (2_000 if result.is_error else 40_000):
         return f"{len(text.encode())} bytes: {name} {given!r}"

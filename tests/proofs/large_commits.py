@@ -1,6 +1,6 @@
 """How long a large commit from the working directory takes, and how much memory: 1,000 files, and one of 50 MB.
 
-scripts/large-commits runs it on each road, `--rounds N` times, and checks what landed with plain git.
+scripts/large-commits runs it on each backend, `--rounds N` times, and checks what landed with plain git.
 """
 
 import argparse
@@ -15,8 +15,8 @@ from pathlib import Path
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.protocol.process import environment, server
-from tests.support import allow_job_pushes, job_environment
-from tests.tools.test_commits import clone
+from tests.support.ci_job import allow_job_pushes, job_environment
+from tests.support.git_clones import clone
 
 FILES = {
     "1,000 files of 2 KB": [(f"many/{number:04}.txt", 2_000) for number in range(1000)],
@@ -44,9 +44,9 @@ def peak_megabytes(pid: int) -> int:
     return int(kilobytes) // 1000
 
 
-async def commit(sandbox: Sandbox, road: str, work: Path, branch: str) -> tuple[float, int]:
+async def commit(sandbox: Sandbox, backend: str, work: Path, branch: str) -> tuple[float, int]:
     """Commit all of the working directory by the real process; seconds, and megabytes at its peak."""
-    env = job_environment(sandbox, work) if road == "git" else environment(sandbox.url, sandbox.tokens["maintainer"])
+    env = job_environment(sandbox, work) if backend == "git" else environment(sandbox.url, sandbox.tokens["maintainer"])
     async with server(env, cwd=work) as child:
         await child.initialize()
         began = time.monotonic()
@@ -70,7 +70,7 @@ def measure(rounds: int) -> int:
     wrong = 0
     for what, files in FILES.items():
         for number in range(rounds):
-            for road in ("rest", "git"):
+            for backend in ("rest", "git"):
                 with Sandbox() as sandbox, tempfile.TemporaryDirectory() as name:
                     allow_job_pushes(sandbox)
                     folder = Path(name)
@@ -78,11 +78,11 @@ def measure(rounds: int) -> int:
                     remote = f"{sandbox.url}/{sandbox.project}.git"
                     subprocess.run(["git", "-C", str(work), "remote", "set-url", "origin", remote], check=True)
                     digests = write(work, files, number)
-                    seconds, megabytes = asyncio.run(commit(sandbox, road, work, "large"))
+                    seconds, megabytes = asyncio.run(commit(sandbox, backend, work, "large"))
                     right = landed(sandbox, "large", digests, folder / "landed")
                     wrong += not right
                     said = "as it was on disk" if right else "NOT as it was on disk"
-                    sys.stdout.write(f"{what}, {road}: {seconds:.1f} s, {megabytes} MB at the peak, {said}\n")
+                    sys.stdout.write(f"{what}, {backend}: {seconds:.1f} s, {megabytes} MB at the peak, {said}\n")
                     sys.stdout.flush()
     return 1 if wrong else 0
 

@@ -19,7 +19,9 @@ from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.tools import TOOLS
 from tests.proofs.fault_proxy import FaultProxy, fault_proxy
 from tests.proofs.scenarios import REST, Scenario, nothing
-from tests.support import EVERY_TOOLSET, Agent, connect, example, settings_for
+from tests.support.agent import Agent, connect
+from tests.support.settings import EVERY_TOOLSET, settings_for
+from tests.support.tool_arguments import example
 
 KeyPath = tuple[str | int, ...]
 MISSING = object()
@@ -130,7 +132,7 @@ async def one(
     result = await agent.client.call_tool(scenario.tool, scenario.arguments(name) | prepared)
     proxy.rewrite = None
     text = getattr(result.content[0], "text", "")
-    if "a fault in gitlab-mcp-server itself" in text:
+    if "internal error in gitlab-mcp-server" in text:
         return f"crash: {text}"
     times = scenario.count(sandbox, name)
     if scenario in READS:

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
-from tests.support import Agent
+from tests.support.agent import Agent
+from tests.support.gitlab_requests import get
 
 
 @dataclass(frozen=True)
@@ -195,4 +195,4 @@ GIT = (
     Scenario("commit_files", nothing, with_merge_request, commits),
     Scenario("commit_files", nothing, with_merge_request, opened),
 )
-ROADS = {"rest": REST, "git": GIT}
+BACKENDS = {"rest": REST, "git": GIT}

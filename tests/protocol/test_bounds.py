@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
 from tests.network.servers import Respond, answering, json_answer
 from tests.protocol.process import environment, server
-from tests.tools.test_commits import clone
-from tests.tools.test_working_directory import snapshot
+from tests.support.git_clones import clone, snapshot
+from tests.support.gitlab_requests import get
 
 MEGABYTE = 1_000_000
 

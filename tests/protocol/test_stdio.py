@@ -15,7 +15,7 @@ from mcp import Client, StdioServerParameters
 from gitlab_mcp.sandbox import Sandbox
 from tests.network.servers import Recorder, answering
 from tests.protocol.process import INITIALIZE, SOON, environment, server
-from tests.support import REPOSITORY
+from tests.support.paths import REPOSITORY
 
 NOWHERE = "http://127.0.0.1:1"
 

@@ -1,4 +1,4 @@
-"""What is at the edges of commits and comparisons, over both roads: actions that clash, names that git cannot have,
+"""What is at the edges of commits and comparisons, over both backends: actions that clash, names that git cannot have,
 files that became folders, diffs that are too large."""
 
 import re
@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
-from tests.repository.test_conformance import both, road, settings
-from tests.support import allow_job_pushes, checkout, connect, job_settings
-from tests.tools.test_commits import changes, clone
-
-__all__ = ["road"]  # a fixture
+from tests.support.agent import connect
+from tests.support.backends import both, settings
+from tests.support.ci_job import allow_job_pushes
+from tests.support.git_clones import changes, clone
+from tests.support.gitlab_requests import get
+from tests.support.settings import checkout, job_settings
 
 ONE = {"path": "x.txt", "content": "x"}
 
@@ -40,11 +40,11 @@ def move(path: str, origin: str, **more: object) -> dict[str, object]:
 
 
 CLASHES: list[tuple[list[dict[str, object]], str]] = [
-    ([{"path": "zz", "content": "1"}, {"path": "zz/b", "content": "2"}], "zz and zz/b are both to be files"),
-    ([{"path": "zz/b/c", "content": "2"}, {"path": "zz", "content": "1"}], "zz and zz/b/c are both to be files"),
-    ([move("zz/b", "LICENSE"), {"path": "zz", "content": "1"}], "zz and zz/b are both to be files"),
-    ([move("zz", "LICENSE"), {"path": "zz/b", "content": "1"}], "zz and zz/b are both to be files"),
-    ([{"path": "LICENSE", "content": "1"}, {"path": "LICENSE/b", "content": "1"}], "LICENSE and LICENSE/b are both"),
+    ([{"path": "zz", "content": "1"}, {"path": "zz/b", "content": "2"}], "zz and zz/b cannot both be files"),
+    ([{"path": "zz/b/c", "content": "2"}, {"path": "zz", "content": "1"}], "zz and zz/b/c cannot both be files"),
+    ([move("zz/b", "LICENSE"), {"path": "zz", "content": "1"}], "zz and zz/b cannot both be files"),
+    ([move("zz", "LICENSE"), {"path": "zz/b", "content": "1"}], "zz and zz/b cannot both be files"),
+    ([{"path": "LICENSE", "content": "1"}, {"path": "LICENSE/b", "content": "1"}], "LICENSE and LICENSE/b cannot both"),
     ([move("m1", "LICENSE"), move("m2", "LICENSE")], "LICENSE is moved twice, to m1 and to m2: move it once"),
     (
         [{"path": "LICENSE", "action": "delete"}, move("m2", "LICENSE")],
@@ -60,7 +60,7 @@ CLASHES: list[tuple[list[dict[str, object]], str]] = [
     ),
     ([move("README.md", "LICENSE"), move("m2", "README.md")], "README.md is moved to m2 by one action and changed"),
     ([{"path": "zz", "content": "1"}, move("zz", "LICENSE")], "zz is in actions twice (and LICENSE is to be moved"),
-    ([move("LICENSE", "LICENSE")], "LICENSE is already there"),
+    ([move("LICENSE", "LICENSE")], "LICENSE already exists"),
     ([{"path": "docs/usage.md", "action": "delete"}, {"path": "docs", "content": "1"}], "docs is a folder"),
     ([move("README.md/x", "LICENSE")], "README.md is a file, and nothing can be below it"),
 ]
@@ -68,17 +68,17 @@ CLASHES: list[tuple[list[dict[str, object]], str]] = [
 
 @pytest.mark.parametrize(("actions", "told"), CLASHES, ids=[str(actions) for actions, _ in CLASHES])
 async def test_actions_that_clash_are_refused_and_nothing_is_sent(
-    sandbox: Sandbox, road: str, actions: list[dict[str, object]], told: str
+    sandbox: Sandbox, backend: str, actions: list[dict[str, object]], told: str
 ) -> None:
     before = branches(sandbox)
-    async with connect(settings(sandbox, road)) as agent:
+    async with connect(settings(sandbox, backend)) as agent:
         answer = await agent.refused("commit_files", branch="clash", ref="main", message="m", actions=actions)
     assert told in answer
     assert "GitLab answered" not in answer
     assert branches(sandbox) == before
 
 
-async def test_a_file_and_a_folder_change_places(sandbox: Sandbox, road: str, tmp_path: Path) -> None:
+async def test_a_file_and_a_folder_change_places(sandbox: Sandbox, backend: str, tmp_path: Path) -> None:
     folder = [path for path in clone_paths(sandbox, tmp_path / "main") if path.startswith("docs/")]
     actions = [
         {"path": "docs", "content": "now a file\n"},
@@ -88,8 +88,8 @@ async def test_a_file_and_a_folder_change_places(sandbox: Sandbox, road: str, tm
         move("LICENSE/of/all", "LICENSE"),
         move("tests", "tests/test_config.py"),
     ]
-    branch = f"places-{road}"
-    async with connect(settings(sandbox, road)) as agent:
+    branch = f"places-{backend}"
+    async with connect(settings(sandbox, backend)) as agent:
         await agent.call("commit_files", branch=branch, ref="main", message="m", actions=actions)
     tree = clone(sandbox, branch, tmp_path / "landed")
     assert (tree / "docs").read_text() == "now a file\n"
@@ -104,7 +104,7 @@ def clone_paths(sandbox: Sandbox, folder: Path) -> list[str]:
 
 
 async def test_a_file_that_became_a_folder_on_disk_and_the_reverse_are_committed(
-    sandbox: Sandbox, road: str, tmp_path: Path
+    sandbox: Sandbox, backend: str, tmp_path: Path
 ) -> None:
     work = clone(sandbox, "main", tmp_path / "work")
     (work / "LICENSE").unlink()
@@ -113,8 +113,8 @@ async def test_a_file_that_became_a_folder_on_disk_and_the_reverse_are_committed
     (work / "tests/test_config.py").unlink()
     (work / "tests").rmdir()
     (work / "tests").write_text("a file\n")
-    branch = f"on-disk-{road}"
-    async with connect(settings(sandbox, road, working_directory=checkout(work))) as agent:
+    branch = f"on-disk-{backend}"
+    async with connect(settings(sandbox, backend, working_directory=checkout(work))) as agent:
         answer = await agent.call("commit_files", branch=branch, ref="main", message="m", paths=["**"])
     assert ": 2 added, 2 deleted." in answer
     tree = clone(sandbox, branch, tmp_path / "landed")
@@ -122,11 +122,11 @@ async def test_a_file_that_became_a_folder_on_disk_and_the_reverse_are_committed
 
 
 async def test_a_folder_on_disk_does_not_take_away_a_file_that_others_added_at_its_place(
-    sandbox: Sandbox, road: str, tmp_path: Path
+    sandbox: Sandbox, backend: str, tmp_path: Path
 ) -> None:
     work = clone(sandbox, "main", tmp_path / "work")
-    branch = f"theirs-{road}"
-    async with connect(settings(sandbox, road, working_directory=checkout(work))) as agent:
+    branch = f"theirs-{backend}"
+    async with connect(settings(sandbox, backend, working_directory=checkout(work))) as agent:
         theirs = [{"path": "place", "content": "theirs\n"}]
         await agent.call("commit_files", branch=branch, ref="main", message="m", actions=theirs)
         (work / "place").mkdir()
@@ -136,12 +136,12 @@ async def test_a_folder_on_disk_does_not_take_away_a_file_that_others_added_at_i
     assert (clone(sandbox, branch, tmp_path / "landed") / "place").read_text() == "theirs\n"
 
 
-async def test_a_branch_that_git_cannot_have_beside_another_is_said_to_be_that(sandbox: Sandbox, road: str) -> None:
-    there = f"beside-{road}/one"
-    async with connect(settings(sandbox, road)) as agent:
+async def test_a_branch_that_git_cannot_have_beside_another_is_said_to_be_that(sandbox: Sandbox, backend: str) -> None:
+    there = f"beside-{backend}/one"
+    async with connect(settings(sandbox, backend)) as agent:
         await agent.call("create_branch", branch=there)
-        for name in (f"{there}/below", f"beside-{road}"):
-            told = f"git cannot have both the branch {there}, which is there, and {name}:"
+        for name in (f"{there}/below", f"beside-{backend}"):
+            told = f"git cannot have both the branch {there}, which exists, and {name}:"
             assert told in await agent.refused("create_branch", branch=name)
             assert told in await agent.refused("commit_files", branch=name, ref="main", message="m", actions=[ONE])
 
@@ -149,8 +149,8 @@ async def test_a_branch_that_git_cannot_have_beside_another_is_said_to_be_that(s
 NAMES = [
     ("a" * 250, "it has 250 bytes, and the name of a branch at most 249"),
     ("ü" * 125, "it has 250 bytes"),
-    ("HEAD", "git keeps HEAD for itself"),
-    ("@", "git keeps @ for itself"),
+    ("HEAD", "git reserves HEAD"),
+    ("@", "git reserves @"),
     ("refs/heads/main", 'give the plain name of the branch, "main"'),
     ("refs/tags/v1.2.0", 'give the plain name of the branch, "v1.2.0"'),
     ("b\udcff", "an unpaired surrogate"),
@@ -159,20 +159,20 @@ NAMES = [
 
 @pytest.mark.parametrize(("name", "told"), NAMES, ids=[ascii(name[:20]) for name, _ in NAMES])
 async def test_a_name_that_no_branch_can_have_is_refused_with_the_reason(
-    sandbox: Sandbox, road: str, name: str, told: str
+    sandbox: Sandbox, backend: str, name: str, told: str
 ) -> None:
     before = branches(sandbox)
     sandbox.faults.clear()
-    async with connect(settings(sandbox, road)) as agent:
+    async with connect(settings(sandbox, backend)) as agent:
         assert told in await agent.refused("create_branch", branch=name)
         assert told in await agent.refused("commit_files", branch=name, ref="main", message="m", actions=[ONE])
     assert sandbox.faults.requests() == []
     assert branches(sandbox) == before
 
 
-async def test_a_branch_of_the_longest_name_can_be(sandbox: Sandbox, road: str) -> None:
-    async with connect(settings(sandbox, road)) as agent:
-        await agent.call("commit_files", branch=road + "a" * 245, ref="main", message="m", actions=[ONE])
+async def test_a_branch_of_the_longest_name_can_be(sandbox: Sandbox, backend: str) -> None:
+    async with connect(settings(sandbox, backend)) as agent:
+        await agent.call("commit_files", branch=backend + "a" * 245, ref="main", message="m", actions=[ONE])
 
 
 WHOLE_NAMES = ("refs/heads/feature/verbose-flag", "heads/feature/verbose-flag", "refs/tags/v1.2.0", "tags/v1.2.0")
@@ -191,16 +191,16 @@ async def test_a_ref_may_be_named_whole_where_it_is_read(sandbox: Sandbox, ref: 
         assert "GitLab has no" not in git
 
 
-async def test_a_tag_that_is_named_by_its_own_id_is_its_commit(sandbox: Sandbox, road: str) -> None:
+async def test_a_tag_that_is_named_by_its_own_id_is_its_commit(sandbox: Sandbox, backend: str) -> None:
     tag = get(sandbox, "/repository/tags/v1.2.0")
-    async with connect(settings(sandbox, road)) as agent:
-        await agent.call("create_branch", branch=f"tag-{road}", ref=tag["target"])
-    assert branches(sandbox)[f"tag-{road}"] == tag["commit"]["id"]
+    async with connect(settings(sandbox, backend)) as agent:
+        await agent.call("create_branch", branch=f"tag-{backend}", ref=tag["target"])
+    assert branches(sandbox)[f"tag-{backend}"] == tag["commit"]["id"]
 
 
 @pytest.mark.parametrize("kind", ["tree", "blob"])
 async def test_an_id_that_is_no_commits_is_told_as_not_there(
-    sandbox: Sandbox, road: str, kind: str, tmp_path: Path
+    sandbox: Sandbox, backend: str, kind: str, tmp_path: Path
 ) -> None:
     work = clone(sandbox, "main", tmp_path / "work")
     identity = run(work, "rev-parse", "HEAD^{tree}" if kind == "tree" else "HEAD:README.md")
@@ -213,7 +213,7 @@ async def test_an_id_that_is_no_commits_is_told_as_not_there(
         ("commit_files", {"branch": "at-no-commit", "ref": identity, "message": "m", "actions": [ONE]}),
         ("list_files", {"ref": identity}),
     ]
-    async with connect(settings(sandbox, road)) as agent:
+    async with connect(settings(sandbox, backend)) as agent:
         for tool, arguments in [*calls, *calls]:
             await agent.call("list_commits")
             told = await agent.refused(tool, **arguments)
@@ -251,7 +251,7 @@ async def test_lines_beyond_the_end_are_told_of_alike_with_and_without_blame(
         assert len(git.splitlines()) == len(plain.splitlines())
 
 
-async def test_a_diff_too_large_for_one_answer_comes_in_the_same_pages_on_both_roads(
+async def test_a_diff_too_large_for_one_answer_comes_in_the_same_pages_on_both_backends(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     work = clone(sandbox, "main", tmp_path / "work")
@@ -293,7 +293,7 @@ async def test_a_few_of_many_files_are_compared(sandbox: Sandbox, tmp_path: Path
     assert git == rest
 
 
-async def test_all_kinds_of_differences_are_shown_alike_on_both_roads(sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_all_kinds_of_differences_are_shown_alike_on_both_backends(sandbox: Sandbox, tmp_path: Path) -> None:
     work = clone(sandbox, "main", tmp_path / "work")
     (work / "renamed").write_text("".join(f"line {number}\n" for number in range(50)))
     (work / "became-link").write_text("text\n")
@@ -322,40 +322,39 @@ async def test_all_kinds_of_differences_are_shown_alike_on_both_roads(sandbox: S
     )
 
 
-async def test_gitattributes_that_is_a_folder_is_no_hindrance(sandbox: Sandbox, road: str, tmp_path: Path) -> None:
+async def test_gitattributes_that_is_a_folder_is_no_hindrance(sandbox: Sandbox, backend: str, tmp_path: Path) -> None:
     work = clone(sandbox, "main", tmp_path / "work")
     (work / ".gitattributes").mkdir()
     (work / ".gitattributes/file").write_text("x\n")
-    push(work, f"odd-{road}")
-    async with connect(settings(sandbox, road)) as agent:
-        await agent.call("commit_files", branch=f"odd-{road}", message="m", actions=[ONE])
+    push(work, f"odd-{backend}")
+    async with connect(settings(sandbox, backend)) as agent:
+        await agent.call("commit_files", branch=f"odd-{backend}", message="m", actions=[ONE])
 
 
 BAD = [
-    ({"message": "m\0x"}, "message holds a NUL character"),
-    ({"message": "m\ud800x"}, "message holds an unpaired surrogate"),
+    ({"message": "m\0x"}, "message contains a NUL character"),
+    ({"message": "m\ud800x"}, "message contains an unpaired surrogate"),
     ({"actions": [{"path": "a\udcffb.txt", "content": "x"}]}, "a path cannot hold an unpaired surrogate"),
     ({"actions": [move("a\udcffb.txt", "LICENSE")]}, "a path cannot hold an unpaired surrogate"),
-    ({"ref": "b\udcff"}, "a name cannot hold an unpaired surrogate"),
+    ({"ref": "b\udcff"}, "a name cannot contain an unpaired surrogate"),
 ]
 
 
 @pytest.mark.parametrize(("wrong", "told"), BAD, ids=[told for _, told in BAD])
 async def test_what_no_commit_can_hold_is_refused(
-    sandbox: Sandbox, road: str, wrong: dict[str, object], told: str
+    sandbox: Sandbox, backend: str, wrong: dict[str, object], told: str
 ) -> None:
-    sandbox.faults.clear()
-    async with connect(settings(sandbox, road)) as agent:
+    async with connect(settings(sandbox, backend)) as agent:
         right = {"branch": "no-text", "ref": "main", "message": "m", "actions": [ONE]}
         assert told in await agent.refused("commit_files", **{**right, **wrong})
     assert sandbox.faults.requests() == []
 
 
-async def test_thousands_of_long_folders_are_committed(sandbox: Sandbox, road: str) -> None:
+async def test_thousands_of_long_folders_are_committed(sandbox: Sandbox, backend: str) -> None:
     actions = [{"path": f"{number:05d}{'d' * 190}/{'e' * 200}/f", "content": "1"} for number in range(4000)]
-    async with connect(settings(sandbox, road)) as agent:
-        answer = await agent.call("commit_files", branch=f"folders-{road}", ref="main", message="m", actions=actions)
+    async with connect(settings(sandbox, backend)) as agent:
+        answer = await agent.call("commit_files", branch=f"folders-{backend}", ref="main", message="m", actions=actions)
         assert ": 4000 added." in answer
         again = [{"path": action["path"], "content": "2"} for action in actions[:3000]]
-        answer = await agent.call("commit_files", branch=f"folders-{road}", message="m", actions=again)
+        answer = await agent.call("commit_files", branch=f"folders-{backend}", message="m", actions=again)
         assert ": 3000 changed." in answer

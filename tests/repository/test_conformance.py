@@ -1,47 +1,17 @@
-"""One suite over both roads: the same calls get the same answers, over REST with an access token and over git with a
+"""One suite over both backends: the same calls get the same answers, over REST with an access token and over git with a
 job token, and leave the same in the repository."""
 
 import asyncio
-import re
 from pathlib import Path
 
 import pytest
 
-from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
-from tests.support import allow_job_pushes, checkout, connect, job_settings, settings_for
-from tests.tools.test_commits import changes, clone
-
-ROADS = ("rest", "git")
-
-
-def settings(sandbox: Sandbox, road: str, **more: object) -> Settings:
-    """The developer's access token, or the token of a job that the developer started."""
-    if road == "rest":
-        own = (sandbox.project, str(sandbox.project_id))
-        return settings_for(sandbox, "developer", in_ci=True, own_project=own, **more)
-    return job_settings(sandbox, **more)
-
-
-@pytest.fixture(params=ROADS)
-def road(request: pytest.FixtureRequest, sandbox: Sandbox) -> str:
-    allow_job_pushes(sandbox)
-    return str(request.param)
-
-
-async def both(sandbox: Sandbox, tool: str, **arguments: object) -> tuple[str, str]:
-    """What the same call answers on each road, without what only one of them can know."""
-    allow_job_pushes(sandbox)
-    answers = []
-    for road in ROADS:
-        async with connect(settings(sandbox, road)) as agent:
-            result = await agent.client.call_tool(tool, arguments)
-            text = "".join(getattr(block, "text", "") for block in result.content)
-            # The history of a clone without depth may end before the commit that changed a file last.
-            answers.append(re.sub(r" · last commit [0-9a-f]{12}", "", text))
-    return answers[0], answers[1]
-
+from tests.support.agent import connect
+from tests.support.backends import both, settings
+from tests.support.git_clones import changes, clone
+from tests.support.gitlab_requests import get
+from tests.support.settings import checkout
 
 READS: list[tuple[str, dict[str, object]]] = [
     ("list_branches", {}),
@@ -85,25 +55,25 @@ READS: list[tuple[str, dict[str, object]]] = [
 
 
 @pytest.mark.parametrize(("tool", "arguments"), READS, ids=[f"{tool} {arguments}" for tool, arguments in READS])
-async def test_a_read_gets_the_same_answer_on_both_roads(
+async def test_a_read_gets_the_same_answer_on_both_backends(
     sandbox: Sandbox, tool: str, arguments: dict[str, object]
 ) -> None:
     rest, git = await both(sandbox, tool, **arguments)
     assert git == rest
 
 
-async def test_a_file_is_read_at_a_branch_a_tag_and_a_commit_whole_or_short(road: str, sandbox: Sandbox) -> None:
-    async with connect(settings(sandbox, road)) as agent:
+async def test_a_file_is_read_at_a_branch_a_tag_and_a_commit_whole_or_short(backend: str, sandbox: Sandbox) -> None:
+    async with connect(settings(sandbox, backend)) as agent:
         commit = get(sandbox, "/repository/commits/v1.2.0")["id"]
         texts = {await agent.call("get_file", path="README.md", ref=ref) for ref in ("v1.2.0", commit, commit[:10])}
         assert len({text.partition("\n")[2] for text in texts}) == 1
 
 
-async def test_every_kind_of_change_lands_in_one_commit(sandbox: Sandbox, road: str, tmp_path: Path) -> None:
-    async with connect(settings(sandbox, road)) as agent:
+async def test_every_kind_of_change_lands_in_one_commit(sandbox: Sandbox, backend: str, tmp_path: Path) -> None:
+    async with connect(settings(sandbox, backend)) as agent:
         answer = await agent.call(
             "commit_files",
-            branch=f"kinds-{road}",
+            branch=f"kinds-{backend}",
             ref="main",
             message="Change files\n\nWith a body: ü.",
             actions=[
@@ -116,7 +86,7 @@ async def test_every_kind_of_change_lands_in_one_commit(sandbox: Sandbox, road: 
                 {"path": "bin/tool", "content": "AP8=", "encoding": "base64", "executable": True},
             ],
         )
-        tree = clone(sandbox, f"kinds-{road}", tmp_path / "clone")
+        tree = clone(sandbox, f"kinds-{backend}", tmp_path / "clone")
         assert ": 2 added, 1 changed, 1 deleted, 2 moved, 1 mode changed." in answer
         assert changes(tree) == {
             "new ü'\".txt": "A",
@@ -132,14 +102,14 @@ async def test_every_kind_of_change_lands_in_one_commit(sandbox: Sandbox, road: 
         modes = {name: bool((tree / name).stat().st_mode & 0o111) for name in ("LICENSE", "bin/tool", "moved.sh")}
         assert modes == {"LICENSE": True, "bin/tool": True, "moved.sh": True}
         assert (tree / "bin/tool").read_bytes() == b"\x00\xff"
-        commit = get(sandbox, f"/repository/commits/kinds-{road}")
+        commit = get(sandbox, f"/repository/commits/kinds-{backend}")
         assert commit["message"].strip() == "Change files\n\nWith a body: ü."
         assert commit["author_name"] == "Developer"
 
 
-async def test_a_commit_on_top_has_the_tip_as_its_parent(sandbox: Sandbox, road: str) -> None:
-    async with connect(settings(sandbox, road)) as agent:
-        branch = f"on-top-{road}"
+async def test_a_commit_on_top_has_the_tip_as_its_parent(sandbox: Sandbox, backend: str) -> None:
+    async with connect(settings(sandbox, backend)) as agent:
+        branch = f"on-top-{backend}"
         await agent.call("create_branch", branch=branch)
         one = {"path": "a.txt", "content": "a"}
         await agent.call("commit_files", branch=branch, message="m", actions=[one])
@@ -150,7 +120,7 @@ async def test_a_commit_on_top_has_the_tip_as_its_parent(sandbox: Sandbox, road:
 
 REFUSALS: list[tuple[dict[str, object], str]] = [
     ({"branch": "nowhere"}, "There is no branch nowhere: to create it here give ref"),
-    ({"branch": "stale/no-commits", "ref": "main"}, "The branch stale/no-commits is already there, at "),
+    ({"branch": "stale/no-commits", "ref": "main"}, "The branch stale/no-commits already exists, at "),
     ({"branch": "r", "ref": "main", "actions": [{"path": "gone.txt", "action": "delete"}]}, "nothing to delete"),
     ({"branch": "r", "ref": "main", "actions": [{"path": "docs/latest", "content": "x"}]}, "is a symbolic link"),
     ({"branch": "r", "ref": "main", "actions": [{"path": "vendor/lib", "content": "x"}]}, "is a submodule"),
@@ -168,9 +138,9 @@ REFUSALS: list[tuple[dict[str, object], str]] = [
 
 @pytest.mark.parametrize(("arguments", "told"), REFUSALS, ids=[told for _, told in REFUSALS])
 async def test_what_cannot_be_committed_is_said_and_changes_nothing(
-    road: str, sandbox: Sandbox, arguments: dict[str, object], told: str
+    backend: str, sandbox: Sandbox, arguments: dict[str, object], told: str
 ) -> None:
-    async with connect(settings(sandbox, road)) as agent:
+    async with connect(settings(sandbox, backend)) as agent:
         before = {each["name"]: each["commit"]["id"] for each in get(sandbox, "/repository/branches?per_page=100")}
         one = {"message": "m", "actions": [{"path": "x.txt", "content": "x"}]}
         assert told in await agent.refused("commit_files", **{**one, **arguments})
@@ -178,9 +148,9 @@ async def test_what_cannot_be_committed_is_said_and_changes_nothing(
         assert after == before
 
 
-async def test_a_file_that_changed_since_it_was_read_is_not_overwritten(sandbox: Sandbox, road: str) -> None:
-    async with connect(settings(sandbox, road)) as agent:
-        branch = f"pinned-{road}"
+async def test_a_file_that_changed_since_it_was_read_is_not_overwritten(sandbox: Sandbox, backend: str) -> None:
+    async with connect(settings(sandbox, backend)) as agent:
+        branch = f"pinned-{backend}"
         await agent.call("create_branch", branch=branch)
         seen = get(sandbox, f"/repository/files/README.md?ref={branch}")["last_commit_id"]
         one = {"path": "README.md", "content": "mine\n", "last_commit_id": seen}
@@ -192,23 +162,23 @@ async def test_a_file_that_changed_since_it_was_read_is_not_overwritten(sandbox:
 
 
 async def test_a_branch_that_is_there_is_success_at_the_same_commit_and_an_error_at_another(
-    sandbox: Sandbox, road: str
+    sandbox: Sandbox, backend: str
 ) -> None:
-    async with connect(settings(sandbox, road)) as agent:
-        branch = f"twice-{road}"
+    async with connect(settings(sandbox, backend)) as agent:
+        branch = f"twice-{backend}"
         assert (await agent.call("create_branch", branch=branch)).startswith(f"Created branch {branch} (")
-        assert "already there, at main; nothing was changed" in await agent.call("create_branch", branch=branch)
+        assert "already exists, at main; nothing was changed" in await agent.call("create_branch", branch=branch)
         told = await agent.refused("create_branch", branch=branch, ref="feature/verbose-flag")
         assert "that is not where feature/verbose-flag is" in told
         assert "Invalid reference name: gone" in await agent.refused("create_branch", branch="x", ref="gone")
 
 
-async def test_a_merge_request_is_opened_in_the_same_call_once(sandbox: Sandbox, road: str) -> None:
-    async with connect(settings(sandbox, road)) as agent:
-        branch = f"with-mr-{road}"
+async def test_a_merge_request_is_opened_in_the_same_call_once(sandbox: Sandbox, backend: str) -> None:
+    async with connect(settings(sandbox, backend)) as agent:
+        branch = f"with-mr-{backend}"
         description = 'Closes #7\n\n- a "quoted" word\n\n```\n/close\n```\nü\n/close\na \\n/close'
         wanted = {"title": "Add x", "description": description, "draft": True, "labels": ["bug", "brand new"]}
-        one = {"path": f"{road}.txt", "content": "x"}
+        one = {"path": f"{backend}.txt", "content": "x"}
         answer = await agent.call(
             "commit_files", branch=branch, ref="main", message="m", actions=[one], merge_request=wanted
         )
@@ -229,9 +199,9 @@ async def test_a_merge_request_is_opened_in_the_same_call_once(sandbox: Sandbox,
         assert len(get(sandbox, f"/repository/commits?ref_name=main..{branch}")) == 2
 
 
-async def test_a_merge_request_for_a_branch_that_is_there_is_opened_once(sandbox: Sandbox, road: str) -> None:
-    async with connect(settings(sandbox, road)) as agent:
-        branch = f"later-mr-{road}"
+async def test_a_merge_request_for_a_branch_that_is_there_is_opened_once(sandbox: Sandbox, backend: str) -> None:
+    async with connect(settings(sandbox, backend)) as agent:
+        branch = f"later-mr-{backend}"
         one = {"path": f"{branch}.txt", "content": "x"}
         await agent.call("commit_files", branch=branch, ref="main", message="m", actions=[one])
         wanted = {"source_branch": branch, "title": "Later", "description": "Closes #7", "assignees": ["maintainer"]}
@@ -240,14 +210,14 @@ async def test_a_merge_request_for_a_branch_that_is_there_is_opened_once(sandbox
         assert sum(answer.startswith(f"Opened !{opened['iid']} ({branch} -> main): ") for answer in answers) == 1
         assert sum(answer.startswith(f"Already open, unchanged: !{opened['iid']} ") for answer in answers) == 2
         assert [each["username"] for each in opened["assignees"]] == ["maintainer"]
-        assert len(get(sandbox, f"/repository/commits?ref_name=main..{branch}")) == (2 if road == "git" else 1)
+        assert len(get(sandbox, f"/repository/commits?ref_name=main..{branch}")) == (2 if backend == "git" else 1)
         told = await agent.refused("create_merge_request", source_branch="stale/no-commits", title="t")
         assert "stale/no-commits has no commits that main lacks" in told
 
 
-async def test_a_merge_request_is_changed(sandbox: Sandbox, road: str) -> None:
-    async with connect(settings(sandbox, road)) as agent:
-        branch = f"changed-{road}"
+async def test_a_merge_request_is_changed(sandbox: Sandbox, backend: str) -> None:
+    async with connect(settings(sandbox, backend)) as agent:
+        branch = f"changed-{backend}"
         one = {"path": f"{branch}.txt", "content": "x"}
         await agent.call(
             "commit_files", branch=branch, ref="main", message="m", actions=[one], merge_request={"title": "Before"}
@@ -263,18 +233,18 @@ async def test_a_merge_request_is_changed(sandbox: Sandbox, road: str) -> None:
         assert ([each["username"] for each in now["assignees"]], now["squash"]) == (["maintainer"], True)
 
 
-async def test_what_was_edited_on_disk_is_committed_from_there(sandbox: Sandbox, road: str, tmp_path: Path) -> None:
+async def test_what_was_edited_on_disk_is_committed_from_there(sandbox: Sandbox, backend: str, tmp_path: Path) -> None:
     work = clone(sandbox, "main", tmp_path / "work")
     (work / "src/app/config.py").write_text("changed\n")
     (work / "src/app/legacy.py").unlink()
     (work / "src/app/new file ü.py").write_text("new\n")
     (work / "scripts/release.sh").chmod(0o644)
-    async with connect(settings(sandbox, road, working_directory=checkout(work))) as agent:
+    async with connect(settings(sandbox, backend, working_directory=checkout(work))) as agent:
         answer = await agent.call(
-            "commit_files", branch=f"disk-{road}", ref="main", message="m", paths=["src/**", "scripts"]
+            "commit_files", branch=f"disk-{backend}", ref="main", message="m", paths=["src/**", "scripts"]
         )
     assert ": 1 added, 1 changed, 1 deleted, 1 mode changed." in answer
-    assert changes(clone(sandbox, f"disk-{road}", tmp_path / "landed")) == {
+    assert changes(clone(sandbox, f"disk-{backend}", tmp_path / "landed")) == {
         "src/app/config.py": "M",
         "src/app/legacy.py": "D",
         "src/app/new file ü.py": "A",
@@ -283,10 +253,10 @@ async def test_what_was_edited_on_disk_is_committed_from_there(sandbox: Sandbox,
 
 
 async def test_a_path_that_a_filter_stores_is_named_when_read_and_refused_when_written(
-    sandbox: Sandbox, road: str
+    sandbox: Sandbox, backend: str
 ) -> None:
-    async with connect(settings(sandbox, road)) as agent:
-        branch = f"lfs-{road}"
+    async with connect(settings(sandbox, backend)) as agent:
+        branch = f"lfs-{backend}"
         pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
         actions = [
             {"path": "assets/big.bin", "content": pointer},
@@ -294,7 +264,7 @@ async def test_a_path_that_a_filter_stores_is_named_when_read_and_refused_when_w
         ]
         await agent.call("commit_files", branch=branch, ref="main", message="m", actions=actions)
         shown = await agent.call("get_file", path="assets/big.bin", ref=branch)
-        assert "stored by LFS: what follows is its pointer, not its content" in shown
+        assert "stored with LFS: this is the LFS pointer, not the content" in shown
         for path in ("assets/big.bin", "assets/deep/er/new.bin"):
             told = await agent.refused(
                 "commit_files", branch=branch, message="m", actions=[{"path": path, "content": "x"}]
@@ -303,13 +273,13 @@ async def test_a_path_that_a_filter_stores_is_named_when_read_and_refused_when_w
         await agent.call("commit_files", branch=branch, message="m", actions=[{"path": "assets/a.txt", "content": "x"}])
 
 
-async def test_answers_say_whether_a_pipeline_starts_and_that_is_so(sandbox: Sandbox, road: str) -> None:
-    async with connect(settings(sandbox, road)) as agent:
-        branch = f"pipelines-{road}"
+async def test_answers_say_whether_a_pipeline_starts_and_that_is_so(sandbox: Sandbox, backend: str) -> None:
+    async with connect(settings(sandbox, backend)) as agent:
+        branch = f"pipelines-{backend}"
         one = {"path": f"{branch}.txt", "content": "x"}
         answer = await agent.call("commit_files", branch=branch, ref="main", message="m", actions=[one])
         started = get(sandbox, f"/pipelines?ref={branch}")
-        if road == "git":
+        if backend == "git":
             assert "No pipeline starts for a push with CI_JOB_TOKEN." in answer
             assert started == []
         else:

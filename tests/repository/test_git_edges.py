@@ -1,10 +1,9 @@
-"""The road over git where things are odd: cut histories, clones that lack objects or change, slow or endless git."""
+"""The git backend where things are odd: cut histories, clones that lack objects or change, slow or endless git."""
 
 import asyncio
 import os
 import resource
 import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -18,13 +17,15 @@ from gitlab_mcp.git.process import GitError, environment, run_git, until
 from gitlab_mcp.git.remote import Remote
 from gitlab_mcp.git.scratch_repository import ScratchRepository
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
 from tests.proofs.fault_proxy import FaultProxy, fault_proxy
-from tests.repository.test_git_road import job_clone, run
-from tests.support import Agent, allow_job_pushes, checkout, connect, job_settings, settings_for
+from tests.support.agent import Agent, connect
+from tests.support.ci_job import allow_job_pushes
+from tests.support.git_clones import git, job_clone
+from tests.support.git_history import History, stored
+from tests.support.gitlab_requests import get
+from tests.support.settings import checkout, job_settings, settings_for
 
 ONE = {"message": "m", "actions": [{"path": "one.txt", "content": "1\n"}]}
-DAY = 1_790_000_000  # when the first commit of a made history is made
 
 
 @pytest.fixture
@@ -34,59 +35,13 @@ def open_sandbox(fresh_sandbox: Sandbox) -> Sandbox:
     return fresh_sandbox
 
 
-def stored(sandbox: Sandbox) -> Path:
-    """Where the sandbox keeps the repository of its project."""
-    return sandbox.world.projects[sandbox.project_id].repository.path
-
-
 def own_repository(sandbox: Sandbox, clone: Path | None = None) -> ScratchRepository:
     """The repository of ours that the server would work in."""
     return ScratchRepository(Remote(f"{sandbox.url}/{sandbox.project}.git", sandbox.tokens["job"]), clone)
 
 
-class History:
-    """Makes commits in the sandbox's repository, one minute after the other. Each adds a file of its own."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._folder = stored(sandbox)
-        self._made = 0
-        self.main = self.git("rev-parse", "main")
-
-    def git(self, *arguments: str, text: str = "") -> str:
-        when = f"{DAY + 60 * self._made} +0000"
-        who = {"GIT_AUTHOR_NAME": "x", "GIT_AUTHOR_EMAIL": "x@x", "GIT_COMMITTER_NAME": "x", "GIT_COMMITTER_EMAIL": "x"}
-        surroundings = {**os.environ, **who, "GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
-        command = ["git", "-C", str(self._folder), *arguments]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, input=text, env=surroundings)
-        return done.stdout.strip()
-
-    def commit(self, title: str, *parents: str, folder: str = "made") -> str:
-        """A commit with the files of its first parent and one more."""
-        self._made += 1
-        blob = self.git("hash-object", "-w", "--stdin", text=title)
-        index = {"GIT_INDEX_FILE": str(self._folder / f"index-{self._made}")}
-        command = ["git", "-C", str(self._folder)]
-        surroundings = {**os.environ, **index}
-        if parents:
-            subprocess.run([*command, "read-tree", parents[0]], check=True, env=surroundings)
-        entry = f"100644,{blob},{folder}/{self._made}.txt"
-        subprocess.run([*command, "update-index", "--add", "--cacheinfo", entry], check=True, env=surroundings)
-        tree = subprocess.check_output([*command, "write-tree"], text=True, env=surroundings).strip()
-        above = [part for parent in parents for part in ("-p", parent)]
-        return self.git("commit-tree", tree, *above, "-m", title)
-
-    def chain(self, title: str, count: int, *parents: str, folder: str = "made") -> str:
-        """Commits on top of each other; the last one is returned."""
-        for number in range(count):
-            parents = (self.commit(f"{title} {number}", *parents, folder=folder),)
-        return parents[0]
-
-    def branch(self, name: str, commit: str) -> None:
-        self.git("update-ref", f"refs/heads/{name}", commit)
-
-
 async def alike(sandbox: Sandbox, clone: Path | None, tool: str, **arguments: object) -> str:
-    """What both roads answer; that it is not the same fails the test."""
+    """What both backends answer; that it is not the same fails the test."""
     async with connect(settings_for(sandbox)) as agent:
         over_rest = await agent.call(tool, **arguments)
     directory = checkout(clone) if clone else None
@@ -209,9 +164,9 @@ async def test_a_fetch_in_the_clone_during_the_run_breaks_nothing(
     clone = job_clone(open_sandbox, tmp_path / "clone", *options)
     async with connect(job_settings(open_sandbox, working_directory=checkout(clone))) as agent:
         await agent.call("list_files")
-        run(clone, "fetch", "-q", "--depth=1", "origin", "topic")
+        git(clone, "fetch", "-q", "--depth=1", "origin", "topic")
         await ask_all(agent)
-        run(clone, "fetch", "-q", "--depth=2", "origin", "topic")
+        git(clone, "fetch", "-q", "--depth=2", "origin", "topic")
         await ask_all(agent)
         await agent.call("commit_files", branch="topic", **ONE)
 
@@ -222,10 +177,10 @@ async def test_what_earlier_jobs_left_in_a_clone_that_is_used_again_is_no_obstac
     made = History(open_sandbox)
     made.branch("topic", made.chain("topic", 5, made.main))
     clone = job_clone(open_sandbox, tmp_path / "clone", "--depth=1", ref="topic")
-    run(clone, "fetch", "-q", "origin", "--depth=1", "+refs/heads/main:refs/remotes/origin/main")
-    run(clone, "checkout", "-q", "--detach", "origin/main")
-    run(clone, "update-ref", "-d", "refs/remotes/origin/topic")
-    (clone / ".git" / "shallow").write_text(f"{run(clone, 'rev-parse', 'HEAD')}\n")
+    git(clone, "fetch", "-q", "origin", "--depth=1", "+refs/heads/main:refs/remotes/origin/main")
+    git(clone, "checkout", "-q", "--detach", "origin/main")
+    git(clone, "update-ref", "-d", "refs/remotes/origin/topic")
+    (clone / ".git" / "shallow").write_text(f"{git(clone, 'rev-parse', 'HEAD')}\n")
     async with connect(job_settings(open_sandbox, working_directory=checkout(clone))) as agent:
         await ask_all(agent)
 
@@ -233,7 +188,7 @@ async def test_what_earlier_jobs_left_in_a_clone_that_is_used_again_is_no_obstac
 async def test_a_clone_without_folders_or_with_one_missing_is_completed(open_sandbox: Sandbox, tmp_path: Path) -> None:
     treeless = job_clone(open_sandbox, tmp_path / "treeless", "--filter=tree:0", ref="feature/verbose-flag")
     torn = job_clone(open_sandbox, tmp_path / "torn")
-    tree = run(torn, "rev-parse", "HEAD:src")
+    tree = git(torn, "rev-parse", "HEAD:src")
     (torn / ".git/objects" / tree[:2] / tree[2:]).unlink()
     for number, clone in enumerate((treeless, torn)):
         await alike(open_sandbox, clone, "list_files", recursive=True)
@@ -289,7 +244,7 @@ def test_a_git_that_is_silent_is_ended_when_patience_ends(tmp_path: Path, monkey
         folder.mkdir()
         fake_git(folder, monkeypatch, script)
         began = time.monotonic()
-        with pytest.raises(GitError, match="git did not end within 1 s"):
+        with pytest.raises(GitError, match="git did not finish within 1 s"):
             run_git("log", environment=environment(), time_left=until(1))
         assert time.monotonic() - began < 10
 
@@ -338,7 +293,7 @@ async def test_while_a_fetch_is_slow_what_is_here_is_read_at_once(
 def test_who_waits_for_the_fetch_of_another_gives_up_when_its_own_time_is_over(
     open_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    main, tag = run(stored(open_sandbox), "rev-parse", "main", "v1.2.0^{}").split()
+    main, tag = git(stored(open_sandbox), "rev-parse", "main", "v1.2.0^{}").split()
     own = own_repository(open_sandbox)
     try:
         own.directory(until(60))
@@ -346,7 +301,7 @@ def test_who_waits_for_the_fetch_of_another_gives_up_when_its_own_time_is_over(
             slow = threading.Thread(target=own.fetch, args=([main], until(60)))
             slow.start()
             held.wait()
-            with pytest.raises(GitError, match="git did not end within 1 s"):
+            with pytest.raises(GitError, match="git did not finish within 1 s"):
                 own.fetch([tag], until(1))
             assert slow.is_alive()
         slow.join(60)
@@ -356,7 +311,7 @@ def test_who_waits_for_the_fetch_of_another_gives_up_when_its_own_time_is_over(
 
 
 def test_a_fetch_that_was_ended_in_the_middle_does_not_stand_in_the_way_of_the_next(open_sandbox: Sandbox) -> None:
-    main = run(stored(open_sandbox), "rev-parse", "main")
+    main = git(stored(open_sandbox), "rev-parse", "main")
     own = own_repository(open_sandbox)
     try:
         (own.directory(until(60)) / "shallow.lock").touch()
@@ -368,10 +323,10 @@ def test_a_fetch_that_was_ended_in_the_middle_does_not_stand_in_the_way_of_the_n
 
 async def test_the_default_branch_is_what_head_names_and_no_other_symbolic_ref(open_sandbox: Sandbox) -> None:
     folder = stored(open_sandbox)
-    run(folder, "branch", "trunk", "main")
-    run(folder, "symbolic-ref", "HEAD", "refs/heads/trunk")
-    run(folder, "update-ref", "refs/remotes/origin/other", "main")
-    run(folder, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/other")
+    git(folder, "branch", "trunk", "main")
+    git(folder, "symbolic-ref", "HEAD", "refs/heads/trunk")
+    git(folder, "update-ref", "refs/remotes/origin/other", "main")
+    git(folder, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/other")
     async with connect(job_settings(open_sandbox)) as agent:
         assert "# Files in the root at trunk" in await agent.call("list_files")
         assert "nothing is written to trunk" in await agent.refused("commit_files", branch="trunk", **ONE)
@@ -379,8 +334,8 @@ async def test_the_default_branch_is_what_head_names_and_no_other_symbolic_ref(o
 
 async def test_an_id_that_is_no_commits_names_none_and_a_tags_names_its_commit(open_sandbox: Sandbox) -> None:
     folder = stored(open_sandbox)
-    run(folder, "-c", "user.name=x", "-c", "user.email=x@x", "tag", "-a", "-m", "t", "annotated", "v1.2.0^{}")
-    tree, blob, tag, commit = run(
+    git(folder, "-c", "user.name=x", "-c", "user.email=x@x", "tag", "-a", "-m", "t", "annotated", "v1.2.0^{}")
+    tree, blob, tag, commit = git(
         folder, "rev-parse", "main^{tree}", "main:README.md", "annotated", "annotated^{}"
     ).split()
     async with connect(job_settings(open_sandbox)) as agent:
@@ -390,7 +345,7 @@ async def test_an_id_that_is_no_commits_names_none_and_a_tags_names_its_commit(o
         assert f" {commit[:8]} " in f" {(await agent.call('list_commits', ref=tag)).splitlines()[1]} "
         assert "src/" in await agent.call("list_files", ref=tag)
         await agent.call("create_branch", branch="from-a-tag", ref=tag)
-    assert run(folder, "rev-parse", "from-a-tag") == commit
+    assert git(folder, "rev-parse", "from-a-tag") == commit
 
 
 async def test_a_commit_for_which_the_disk_has_no_room_is_refused_in_one_sentence(open_sandbox: Sandbox) -> None:
@@ -430,13 +385,13 @@ async def test_a_clone_whose_git_file_names_nothing_is_no_obstacle(open_sandbox:
 
 
 def test_half_a_character_is_refused_by_name(open_sandbox: Sandbox) -> None:
-    main = run(stored(open_sandbox), "rev-parse", "main")
+    main = git(stored(open_sandbox), "rev-parse", "main")
     own = own_repository(open_sandbox)
     try:
         own.fetch([main], until(60))
-        with pytest.raises(GitError, match="no command line can hold"):
+        with pytest.raises(GitError, match="cannot be passed on a command line"):
             objects.list_tree(own, main, ["a\ud800b"], until(60))
-        with pytest.raises(GitError, match="no command line can hold"):
+        with pytest.raises(GitError, match="cannot be passed on a command line"):
             own.refs(["refs/heads/a\ud800b"], until(60))
     finally:
         own.close()
@@ -452,7 +407,7 @@ async def test_thousands_of_folders_are_more_than_a_command_line_holds_and_are_w
 
 
 def test_many_paths_list_what_few_do(open_sandbox: Sandbox) -> None:
-    main = run(stored(open_sandbox), "rev-parse", "main")
+    main = git(stored(open_sandbox), "rev-parse", "main")
     own = own_repository(open_sandbox)
     try:
         own.fetch([main], until(60))

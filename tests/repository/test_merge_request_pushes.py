@@ -8,8 +8,10 @@ import pytest
 
 from gitlab_mcp.api import deadline
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
-from tests.support import Agent, allow_job_pushes, connect, job_settings
+from tests.support.agent import Agent, connect
+from tests.support.ci_job import allow_job_pushes
+from tests.support.gitlab_requests import get
+from tests.support.settings import job_settings
 
 SECRET = "s3cr3t-value-1234567"
 
@@ -111,4 +113,4 @@ async def test_who_is_no_member_is_named_as_not_assigned(gitlab: Sandbox) -> Non
         await agent.call("commit_files", branch="b", ref="main", message="m", actions=one("b"))
         wanted = {"source_branch": "b", "title": "T", "assignees": ["Maintainer", "nobody-here"]}
         answer = await agent.call("create_merge_request", **wanted)
-    assert "Not assigned, being no member: nobody-here." in answer
+    assert "Not assigned, since they are not members: nobody-here." in answer

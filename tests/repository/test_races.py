@@ -1,4 +1,4 @@
-"""Many commits at once, on both roads: each lands once, or its caller is told which path changed."""
+"""Many commits at once, on both backends: each lands once, or its caller is told which path changed."""
 
 import asyncio
 import re
@@ -8,9 +8,10 @@ import pytest
 
 from gitlab_mcp.repository.git_backend.pushes import TIMES_REBUILT
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
-from tests.repository.test_conformance import ROADS, settings
-from tests.support import Agent, allow_job_pushes, connect
+from tests.support.agent import Agent, connect
+from tests.support.backends import BACKENDS, settings
+from tests.support.ci_job import allow_job_pushes
+from tests.support.gitlab_requests import get
 
 
 async def commit(agent: Agent, branch: str, path: str, text: str, ref: str = "") -> tuple[bool, str]:
@@ -27,11 +28,11 @@ def landed(sandbox: Sandbox, branch: str) -> list[str]:
     return sorted(each["title"] for each in found)
 
 
-@pytest.mark.parametrize("road", ROADS)
-async def test_a_hundred_commits_to_different_branches_at_once_all_land(fresh_sandbox: Sandbox, road: str) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_a_hundred_commits_to_different_branches_at_once_all_land(fresh_sandbox: Sandbox, backend: str) -> None:
     allow_job_pushes(fresh_sandbox)
     names = [f"branch-{number}" for number in range(100)]
-    async with connect(settings(fresh_sandbox, road)) as agent:
+    async with connect(settings(fresh_sandbox, backend)) as agent:
         said = await asyncio.gather(*(commit(agent, name, "same.txt", name, "main") for name in names))
     assert [text for done, text in said if not done] == []
     assert {name: landed(fresh_sandbox, name) for name in names} == {
@@ -39,20 +40,20 @@ async def test_a_hundred_commits_to_different_branches_at_once_all_land(fresh_sa
     }
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("backend", BACKENDS)
 async def test_twenty_commits_of_one_server_to_one_branch_at_once_all_land_where_their_paths_differ(
-    fresh_sandbox: Sandbox, road: str
+    fresh_sandbox: Sandbox, backend: str
 ) -> None:
-    said, titles = await twenty(fresh_sandbox, road, servers=1)
+    said, titles = await twenty(fresh_sandbox, backend, servers=1)
     assert [text for done, text in said if not done] == []
     assert titles == sorted(f"Commit {number}.txt x" for number in range(20))
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("backend", BACKENDS)
 async def test_of_twenty_commits_of_as_many_servers_to_one_branch_each_lands_or_is_told_what_changed(
-    fresh_sandbox: Sandbox, road: str
+    fresh_sandbox: Sandbox, backend: str
 ) -> None:
-    said, titles = await twenty(fresh_sandbox, road, servers=20)
+    said, titles = await twenty(fresh_sandbox, backend, servers=20)
     done = [number for number, (was_done, _) in enumerate(said) if was_done]
     assert titles == sorted(f"Commit {number}.txt x" for number in done)
     assert len(done) > TIMES_REBUILT
@@ -60,24 +61,24 @@ async def test_of_twenty_commits_of_as_many_servers_to_one_branch_each_lands_or_
     assert all(re.search(r"\(.*\.txt changed last\)", text) for was_done, text in said if not was_done)
 
 
-async def twenty(sandbox: Sandbox, road: str, servers: int) -> tuple[list[tuple[bool, str]], list[str]]:
+async def twenty(sandbox: Sandbox, backend: str, servers: int) -> tuple[list[tuple[bool, str]], list[str]]:
     """What twenty commits of different files to one branch at once were told, and what landed."""
     allow_job_pushes(sandbox)
     async with AsyncExitStack() as stack:
-        agents = [await stack.enter_async_context(connect(settings(sandbox, road))) for _ in range(servers)]
+        agents = [await stack.enter_async_context(connect(settings(sandbox, backend))) for _ in range(servers)]
         await agents[0].call("create_branch", branch="one")
         tasks = [commit(agents[number % servers], "one", f"{number}.txt", "x") for number in range(20)]
         said = await asyncio.gather(*tasks)
     return list(said), landed(sandbox, "one")
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("backend", BACKENDS)
 async def test_of_twenty_commits_to_one_file_at_once_each_lands_or_is_told_that_it_changed(
-    fresh_sandbox: Sandbox, road: str
+    fresh_sandbox: Sandbox, backend: str
 ) -> None:
     allow_job_pushes(fresh_sandbox)
     async with AsyncExitStack() as stack:
-        agents = [await stack.enter_async_context(connect(settings(fresh_sandbox, road))) for _ in range(20)]
+        agents = [await stack.enter_async_context(connect(settings(fresh_sandbox, backend))) for _ in range(20)]
         await agents[0].call("create_branch", branch="one")
         tasks = [commit(agent, "one", "README.md", str(number)) for number, agent in enumerate(agents)]
         said = await asyncio.gather(*tasks)
@@ -87,12 +88,12 @@ async def test_of_twenty_commits_to_one_file_at_once_each_lands_or_is_told_that_
     assert all("README.md" in text for was_done, text in said if not was_done)
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("backend", BACKENDS)
 async def test_of_twenty_who_create_one_branch_at_once_one_does_and_the_others_are_told(
-    fresh_sandbox: Sandbox, road: str
+    fresh_sandbox: Sandbox, backend: str
 ) -> None:
     allow_job_pushes(fresh_sandbox)
-    async with connect(settings(fresh_sandbox, road)) as agent:
+    async with connect(settings(fresh_sandbox, backend)) as agent:
         said = await asyncio.gather(*(commit(agent, "new", f"{number}.txt", "x", "main") for number in range(20)))
     done = [number for number, (was_done, _) in enumerate(said) if was_done]
     assert len(done) == 1

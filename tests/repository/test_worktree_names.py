@@ -10,9 +10,11 @@ from gitlab_mcp.errors import Conflict
 from gitlab_mcp.git.objects import TreeEntry
 from gitlab_mcp.repository.worktree import Worktree
 from gitlab_mcp.sandbox import Sandbox
-from tests.repository.test_git_edges import stored
-from tests.support import allow_job_pushes, checkout, connect, job_settings
-from tests.tools.test_commits import clone
+from tests.support.agent import connect
+from tests.support.ci_job import allow_job_pushes
+from tests.support.git_clones import clone
+from tests.support.git_history import stored
+from tests.support.settings import checkout, job_settings
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -58,6 +60,16 @@ def test_what_differs_is_found_in_repositories_of_both_kinds_of_ids(work: Path) 
         ("update", "changed.txt", b"edited\n"),
     ]
     assert left_out == []
+
+
+def test_a_link_whose_object_is_not_here_is_known_to_be_the_same_with_either_kind_of_ids(work: Path) -> None:
+    tree = tree_of(work)
+    identity = tree["link"].id
+    (work / ".git" / "objects" / identity[:2] / identity[2:]).unlink()
+    assert Worktree(work).differences(["**"], tree) == ([], [])
+    (work / "link").unlink()
+    (work / "link").symlink_to("changed.txt")
+    assert Worktree(work).differences(["**"], tree) == ([], ["link"])
 
 
 def test_files_are_read_in_repositories_of_both_kinds_of_ids(work: Path) -> None:

@@ -9,8 +9,10 @@ from gitlab_mcp.errors import Refused
 from gitlab_mcp.git.change import Change
 from gitlab_mcp.safety.policy import Policy
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
-from tests.support import allow_job_pushes, connect, job_settings, settings_for
+from tests.support.agent import connect
+from tests.support.ci_job import allow_job_pushes
+from tests.support.gitlab_requests import get
+from tests.support.settings import job_settings, settings_for
 
 SECRET = "a-secret-of-this-job-42"
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 
-from tests.support import REPOSITORY
+from tests.support.paths import REPOSITORY
 
 PACKAGE = REPOSITORY / "gitlab_mcp" / "sandbox"
 MODULES = {

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.reviewing import NEW, OLD, open_for_review
 from tests.sandbox.conftest import Api
+from tests.support.merge_requests import NEW, OLD, open_for_review
 
 
 @pytest.fixture

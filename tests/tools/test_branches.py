@@ -3,8 +3,9 @@
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import get
+from tests.support.settings import settings_for
 
 
 async def test_branches_are_listed_with_their_newest_commit(sandbox: Sandbox) -> None:
@@ -32,14 +33,13 @@ async def test_a_branch_that_is_already_there_is_success_at_the_same_commit_and_
 ) -> None:
     async with connect(settings_for(sandbox)) as agent:
         await agent.call("create_branch", branch="twice")
-        assert "already there, at main; nothing was changed" in await agent.call("create_branch", branch="twice")
+        assert "already exists, at main; nothing was changed" in await agent.call("create_branch", branch="twice")
         told = await agent.refused("create_branch", branch="twice", ref="feature/verbose-flag")
     assert "that is not where feature/verbose-flag is" in told
 
 
 @pytest.mark.parametrize("name", ["fix 7", "a..b", "-x", "x.lock", "a~1", "feature/", "x@{1}", "a:b", "what?"])
 async def test_a_name_that_git_refuses_is_refused_before_gitlab_is_asked(sandbox: Sandbox, name: str) -> None:
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("create_branch", branch=name)
     assert "git refuses" in told

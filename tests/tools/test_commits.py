@@ -8,29 +8,16 @@ from typing import Any
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.support import Agent, connect, settings_for
-
-
-def clone(sandbox: Sandbox, branch: str, path: Path, project: str = "acme/app") -> Path:
-    """A plain clone of a branch."""
-    scheme, _, host = sandbox.url.partition("://")
-    url = f"{scheme}://maintainer:{sandbox.tokens['maintainer']}@{host}/{project}.git"
-    subprocess.run(["git", "clone", "-q", "--branch", branch, url, str(path)], check=True)
-    return path
+from tests.support.agent import Agent, connect
+from tests.support.git_clones import changes, clone
+from tests.support.gitlab_requests import get, writes
+from tests.support.settings import settings_for
 
 
 def head(repository: Path) -> str:
     """The commit that is checked out."""
     command = ["git", "-C", str(repository), "rev-parse", "HEAD"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def changes(repository: Path, base: str = "origin/main") -> dict[str, str]:
-    """The status of each path that HEAD changes against `base`."""
-    command = ["git", "-C", str(repository), "diff", "--no-renames", "--name-status", "-z", f"{base}...HEAD"]
-    fields = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\0")
-    return dict(zip(fields[1::2], fields[0::2], strict=False))
 
 
 async def commit(agent: Agent, branch: str, *actions: dict[str, Any], **more: Any) -> str:
@@ -137,7 +124,7 @@ async def test_what_is_already_so_is_left_out_and_an_empty_change_is_refused(san
         sandbox.faults.clear()
         told = await agent.refused("commit_files", branch="partly", message="m", actions=[same])
         nothing = await agent.refused("commit_files", branch="not-made", ref="main", message="m", actions=[same])
-    assert "1 added, 1 file already as wanted." in answer
+    assert "1 added, 1 file already up to date." in answer
     assert "nothing to commit: partly already has all of this" in told
     assert "nothing to commit" in nothing
     assert writes(sandbox) == []
@@ -163,13 +150,13 @@ async def test_a_file_that_changed_since_it_was_read_is_not_overwritten(sandbox:
         ({"path": ".git/hooks/post-checkout", "content": ""}, "goes through .git"),
         ({"path": "x", "contents": ""}, "actions[0].contents does not exist; actions takes: path, action, content"),
         ({"path": "x", "action": "remove"}, "actions[0].action"),
-        ({"path": "README.md", "action": "create", "content": ""}, "already there: leave action out"),
+        ({"path": "README.md", "action": "create", "content": ""}, "already exists: leave action out"),
         ({"path": "gone", "action": "update", "content": ""}, "nothing to update"),
         ({"path": "gone", "action": "delete"}, "nothing to delete"),
         ({"path": "gone", "action": "chmod", "executable": True}, "nothing to chmod"),
         ({"path": "README.md", "action": "chmod"}, "needs executable"),
         ({"path": "x", "action": "move"}, "needs previous_path"),
-        ({"path": "x", "action": "move", "previous_path": "gone"}, "gone is not there"),
+        ({"path": "x", "action": "move", "previous_path": "gone"}, "gone does not exist"),
         ({"path": "x", "action": "move", "previous_path": "docs"}, "docs is a folder"),
         ({"path": "x", "previous_path": "README.md", "content": ""}, 'goes with action "move"'),
         ({"path": "docs", "content": ""}, "docs is a folder"),
@@ -178,7 +165,7 @@ async def test_a_file_that_changed_since_it_was_read_is_not_overwritten(sandbox:
         ({"path": "README.md/x", "content": ""}, "README.md is a file"),
         ({"path": "vendor/lib", "action": "delete"}, "vendor/lib is a submodule"),
         ({"path": "vendor/lib/x", "content": ""}, "vendor/lib is a submodule"),
-        ({"path": "x", "content": "no base64!", "encoding": "base64"}, "is no base64"),
+        ({"path": "x", "content": "no base64!", "encoding": "base64"}, "is not valid base64"),
         ({"path": "x"}, "no working directory of project acme/app"),
         ({"path": ""}, "empty path"),
     ],
@@ -186,7 +173,6 @@ async def test_a_file_that_changed_since_it_was_read_is_not_overwritten(sandbox:
 async def test_an_action_that_cannot_be_is_refused_and_nothing_is_sent(
     sandbox: Sandbox, action: dict[str, Any], told: str
 ) -> None:
-    sandbox.faults.clear()
     good = {"path": "good.txt", "content": "good"}
     async with connect(settings_for(sandbox)) as agent:
         answer = await agent.refused("commit_files", branch="bad", ref="main", message="m", actions=[action, good])
@@ -211,7 +197,7 @@ async def test_wrong_calls_are_refused_with_what_to_give(sandbox: Sandbox) -> No
         missing = await agent.refused("commit_files", branch="typo", message="m", actions=[one])
         assert 'no branch typo: to create it here give ref, such as "main"' in missing
         there = await agent.refused("commit_files", branch="main", ref="v1.2.0", message="m", actions=[one])
-        assert "already there" in there
+        assert "already exists" in there
         gone = await agent.refused("commit_files", branch="x", ref="gone", message="m", actions=[one])
         assert "404" in gone
 

@@ -7,9 +7,10 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.state.notes import Note, discussion_id
-from tests.gitlab import get, writes
-from tests.reviewing import NEW, OLD, commit, open_for_review, send
-from tests.support import Agent, connect, settings_for
+from tests.support.agent import Agent, connect
+from tests.support.gitlab_requests import commit, get, send, writes
+from tests.support.merge_requests import NEW, OLD, open_for_review
+from tests.support.settings import settings_for
 
 OPTED = ("default", "discussions")
 SEEDED = """# !1: 3 threads, 1 unresolved, newest first
@@ -96,7 +97,6 @@ async def test_a_thread_is_resolved_and_reopened_by_any_of_its_names(sandbox: Sa
 
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_thread_whose_resolving_lost_its_answer_is_looked_up(sandbox: Sandbox, when: str) -> None:
-    sandbox.faults.clear()
     sandbox.faults.drop("PUT", "/discussions/", when=when)
     async with connect(settings_for(sandbox)) as agent:
         answer = await agent.call("resolve_discussion", iid="!1", thread=153)
@@ -106,7 +106,6 @@ async def test_a_thread_whose_resolving_lost_its_answer_is_looked_up(sandbox: Sa
 
 
 async def test_what_is_no_thread_is_refused(sandbox: Sandbox) -> None:
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         assert "no note 99999" in await agent.refused("resolve_discussion", iid="!1", thread="99999")
         assert "thread is empty" in await agent.refused("resolve_discussion", iid="!1", thread=" ")
@@ -131,7 +130,6 @@ async def test_ones_own_comment_is_changed_and_nobody_elses(sandbox: Sandbox) ->
 
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_change_whose_answer_is_lost_is_looked_up(sandbox: Sandbox, when: str) -> None:
-    sandbox.faults.clear()
     sandbox.faults.drop("PUT", "/notes/155$", when=when)
     async with connect(settings_for(sandbox, toolsets=OPTED)) as agent:
         answer = await agent.call("update_note", iid="!1", note=155, body=f"lost {when}")

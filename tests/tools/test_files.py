@@ -5,7 +5,8 @@ import base64
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.support import Agent, connect, settings_for
+from tests.support.agent import Agent, connect
+from tests.support.settings import settings_for
 
 
 async def commit(agent: Agent, branch: str, path: str, content: bytes) -> None:
@@ -135,11 +136,10 @@ async def test_an_empty_file_and_lines_after_the_end_are_said(sandbox: Sandbox) 
     "path", ["/etc/passwd", "../x", "src/../../x", ".git/config", "src/.GIT/hooks", "a//b", "a\nb"]
 )
 async def test_a_path_that_no_repository_has_is_refused_without_asking_gitlab(sandbox: Sandbox, path: str) -> None:
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("get_file", path=path)
     assert told.startswith("get_file: path is ")
-    assert told.endswith('A right call: {"path": "src/app.py"}.')
+    assert told.endswith('A valid call: {"path": "src/app.py"}.')
     assert sandbox.faults.requests() == []
 
 
@@ -151,4 +151,4 @@ async def test_the_root_is_listed_by_each_of_its_names(sandbox: Sandbox, path: s
 
 async def test_the_example_of_a_folder_is_a_folder(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
-        assert (await agent.refused("list_files", path="../x")).endswith('A right call: {"path": "src"}.')
+        assert (await agent.refused("list_files", path="../x")).endswith('A valid call: {"path": "src"}.')

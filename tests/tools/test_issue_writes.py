@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.support import connect, job_settings, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import get, writes
+from tests.support.settings import job_settings, settings_for
 
 
 async def test_an_issue_is_created_with_all_that_was_given_and_the_answer_has_its_url(fresh_sandbox: Sandbox) -> None:
@@ -36,9 +37,7 @@ async def test_the_same_issue_again_is_answered_with_the_first_also_when_both_co
         same = {"title": "Twice", "description": "Once is enough."}
         answers = await asyncio.gather(*(agent.call("create_issue", **same) for _ in range(3)))
         other = await agent.call("create_issue", title="Twice", description="Another one.")
-    assert sorted(answer.split("#")[0] for answer in answers) == ["Already there, created minutes ago: "] * 2 + [
-        "Created "
-    ]
+    assert sorted(answer.split("#")[0] for answer in answers) == ["Already created minutes ago: "] * 2 + ["Created "]
     assert "Created #10:" in other
     assert [issue["title"] for issue in get(fresh_sandbox, "/issues?per_page=2")] == ["Twice", "Twice"]
 
@@ -101,7 +100,6 @@ async def test_what_gitlab_drops_in_silence_is_said(fresh_sandbox: Sandbox) -> N
 async def test_a_wrong_milestone_member_day_or_nothing_at_all_is_refused_before_anything_is_written(
     sandbox: Sandbox,
 ) -> None:
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("create_issue", title="x", milestone="9.9")
         assert 'There is no milestone "9.9" here. Open ones: 1.4.' in told
@@ -126,16 +124,16 @@ async def test_the_same_issue_again_with_other_fields_says_which_of_them_it_does
     async with connect(settings_for(fresh_sandbox)) as agent:
         await agent.call("create_issue", title="A", description="d")
         again = await agent.call("create_issue", title="A", description="d", **more)
-        assert again.startswith("Already there, created minutes ago: #9: ")
+        assert again.startswith("Already created minutes ago: #9: ")
         assert again.endswith(
-            "\nIt was left as it is, not as asked for now: labels, assignees, milestone, confidential."
-            " update_issue changes that."
+            "\nIt was not changed and differs from this call in labels, assignees, milestone, confidential:"
+            " use update_issue."
         )
         await agent.call("update_issue", iid=9, add_labels=["bug"], assignees=["developer"], confidential=True)
         later = await agent.call("create_issue", title="A", description="d", **more)
-        assert later.endswith("not as asked for now: milestone. update_issue changes that.")
+        assert later.endswith("differs from this call in milestone: use update_issue.")
         await agent.call("update_issue", iid=9, milestone="1.4")
-        assert "left as it is" not in await agent.call("create_issue", title="A", description="d", **more)
+        assert "differs from this call" not in await agent.call("create_issue", title="A", description="d", **more)
     assert get(fresh_sandbox, "/issues?search=A&in=title&per_page=100")[0]["iid"] == 9
 
 
@@ -147,14 +145,13 @@ async def test_the_same_issue_is_made_once_however_its_project_is_named(fresh_sa
 
 
 async def test_labels_that_cannot_all_be_had_are_refused_with_the_reason(sandbox: Sandbox) -> None:
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("update_issue", iid=7, add_labels=["x1", "p1"], remove_labels="X1")
         assert '"x1" is in add_labels and in remove_labels' in told
         told = await agent.refused("create_issue", title="x", labels=["size::s", "size::L"])
-        assert '"size::s" and "size::L" are of one scope, of which an issue has one: give one.' in told
+        assert '"size::s" and "size::L" have the same scope, so an issue can have only one of them.' in told
         told = await agent.refused("update_issue", iid=7, add_labels=["a,b"])
-        assert 'a comma separates labels, and "a,b" holds one: give each label by itself' in told
+        assert 'a comma separates labels, and "a,b" contains one: give each label by itself' in told
         assert writes(sandbox) == []
         await agent.call("update_issue", iid=8, add_labels="a, size::s,b, team::s")
     assert get(sandbox, "/issues/8")["labels"] == ["a", "b", "size::s", "team::s"]

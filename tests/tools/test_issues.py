@@ -6,7 +6,8 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.state.users import User
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.settings import settings_for
 
 
 async def test_a_list_has_a_row_for_each_issue_and_filters_narrow_it(sandbox: Sandbox) -> None:
@@ -91,8 +92,8 @@ async def test_the_newest_20_comments_come_in_order_of_time_and_page_2_goes_back
         newest = await agent.call("get_issue", iid=5)
         older = await agent.call("get_issue", iid=5, page=2)
         oldest = await agent.call("get_issue", iid=5, page=3)
-    assert "## Comments (newest 20 of 45; page 2 goes back)" in newest
-    assert "## Comments (page 2, 20 of 45; page 3 goes back)" in older
+    assert "## Comments (newest 20 of 45; page 2: older ones)" in newest
+    assert "## Comments (page 2, 20 of 45; page 3: older ones)" in older
     pages = [[int(note) for note in re.findall(r"^n(\d+) ", page, re.MULTILINE)] for page in (newest, older, oldest)]
     assert [len(page) for page in pages] == [20, 20, 5]
     assert [note for page in reversed(pages) for note in page] == sorted(note for page in pages for note in page)
@@ -157,7 +158,6 @@ async def test_in_a_project_of_many_members_those_who_are_not_listed_first_are_l
     for number in range(1_000, 1_120):
         members[User(number, f"member-{number}", "Member", world.now())] = 30
     members.update(own)
-    fresh_sandbox.faults.clear()
     async with connect(settings_for(fresh_sandbox)) as agent:
         answer = await agent.call("get_issue", iid=7)
         assert await agent.call("get_issue", iid=7) == answer
@@ -170,7 +170,6 @@ async def test_in_a_project_of_many_members_those_who_are_not_listed_first_are_l
 async def test_the_role_of_an_author_is_asked_for_once_a_run_and_unknown_where_it_cannot_be_learnt(
     sandbox: Sandbox,
 ) -> None:
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         await agent.call("get_issue", iid=7)
         await agent.call("get_issue", iid=7)
@@ -179,4 +178,3 @@ async def test_the_role_of_an_author_is_asked_for_once_a_run_and_unknown_where_i
     sandbox.faults.fail("GET", "/members/all", status=403, times=20)
     async with connect(settings_for(sandbox)) as agent:
         assert "n151 @stranger 2026-11-21 (role unknown)" in await agent.call("get_issue", iid=7)
-    sandbox.faults.clear()

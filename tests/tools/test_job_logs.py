@@ -6,8 +6,10 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.seed.job_logs import job_log
-from gitlab_mcp.sandbox.state.model import Job, Pipeline
-from tests.support import connect, settings_for
+from gitlab_mcp.sandbox.state.model import Pipeline
+from tests.support.agent import connect
+from tests.support.job_logs import job_with, numbered
+from tests.support.settings import settings_for
 
 BRANCH = "feature/verbose-flag"
 CODES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]|section_(start|end)")
@@ -16,21 +18,6 @@ CODES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]|section_(start|end)")
 @pytest.fixture(scope="module")
 def failed(sandbox: Sandbox) -> Pipeline:
     return sandbox.fail_pipeline(BRANCH)
-
-
-def numbered(answer: str) -> dict[int, str]:
-    """The lines of a log in an answer, by their number."""
-    rows = re.findall(r"(?m)^(\d+)\t(.*)$", answer)
-    return {int(number): text for number, text in rows}
-
-
-def job_with(sandbox: Sandbox, log: bytes, status: str = "failed") -> int:
-    """A job of its own that ended with this log."""
-    pipeline = sandbox.job.pipeline
-    start = pipeline.created_at
-    job = Job(sandbox.world.next_id("job"), "one", "test", pipeline, start, start, status, log=log)
-    pipeline.jobs.append(job)
-    return job.id
 
 
 async def test_the_part_around_the_failure_and_the_end_come_without_codes_and_markers(

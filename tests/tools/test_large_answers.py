@@ -10,18 +10,19 @@ from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.seed.job_logs import job_log
 from gitlab_mcp.sandbox.state import activity
-from tests.following import fenced, followed, next_call
-from tests.reviewing import commit, send
-from tests.support import connect, job_settings, settings_for
-from tests.tools.test_job_logs import job_with, numbered
+from tests.support.agent import connect
+from tests.support.continuations import fenced, followed, next_call
+from tests.support.gitlab_requests import commit, send
+from tests.support.job_logs import job_with, numbered
+from tests.support.settings import job_settings, settings_for
 
-ROADS = {"REST": settings_for, "git": job_settings}
+BACKENDS = {"REST": settings_for, "git": job_settings}
 LINE = 2_500_000
 
 
 @pytest.fixture
-def settings(sandbox: Sandbox, road: str) -> Settings:
-    return ROADS[road](sandbox)
+def settings(sandbox: Sandbox, backend: str) -> Settings:
+    return BACKENDS[backend](sandbox)
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +59,10 @@ async def test_a_file_of_5_mb_is_read_whole_by_the_calls_that_its_answers_name(s
     assert len(asked) > 100
 
 
-@pytest.mark.parametrize("road", ["REST", "git"])
-async def test_a_line_of_5_mb_goes_on_where_the_answer_says_so_on_either_road(settings: Settings, large: str) -> None:
+@pytest.mark.parametrize("backend", ["REST", "git"])
+async def test_a_line_of_5_mb_goes_on_where_the_answer_says_so_on_either_backend(
+    settings: Settings, large: str
+) -> None:
     assert large
     async with connect(settings) as agent:
         given = {"path": "wide.txt", "ref": "large", "start_line": 1, "end_line": 1}
@@ -81,8 +84,8 @@ async def test_a_line_of_5_mb_goes_on_where_the_answer_says_so_on_either_road(se
     assert re.search(r"\n[0-9a-f]{8} .* \d{4}-\d\d-\d\d\t1\t000000003,", marked)
 
 
-@pytest.mark.parametrize("road", ["REST", "git"])
-async def test_what_follows_a_long_line_is_got_on_either_road(settings: Settings, large: str) -> None:
+@pytest.mark.parametrize("backend", ["REST", "git"])
+async def test_what_follows_a_long_line_is_got_on_either_backend(settings: Settings, large: str) -> None:
     length = len(large.split("\n")[60_000])
     async with connect(settings) as agent:
         given = {"path": "large.txt", "ref": "large", "start_line": 60_001, "start_column": length - 50_000}
@@ -103,7 +106,7 @@ async def test_5000_comments_are_all_on_the_pages_that_answers_count(sandbox: Sa
         for page in (1, 2, 125, 249, 250):
             answer = await agent.call("get_issue", iid=number, page=page)
             assert len(answer.encode()) <= 40_000
-            assert f"of 5,000{'' if page == 250 else f'; page {page + 1} goes back'})" in answer
+            assert f"of 5,000{'' if page == 250 else f'; page {page + 1}: older ones'})" in answer
             found = re.findall(r"(?m)^> comment (\d+)$", answer)
             assert found == [str(5_000 - page * 20 + each) for each in range(20)]
             seen += found
@@ -193,7 +196,7 @@ async def test_a_line_of_a_log_that_is_cut_is_marked_with_where_the_whole_is(san
     async with connect(settings_for(sandbox)) as agent:
         first = await agent.call("get_job_log", job_id=number)
         part = await agent.call("get_job_log", job_id=number, start_line=1)
-    assert "start_line shows 2,000 characters of a line that ends in …, the page of the job all" in first
+    assert "Lines that end in … are cut: start_line shows 2,000 characters, the job's page all" in first
     assert numbered(part)[2] == "z" * 1_500
     assert numbered(part)[3] == f"{'w' * 1_999}…"
-    assert "start_line shows 2,000 characters of a line that ends in …, the page of the job all" in part
+    assert "Lines that end in … are cut: start_line shows 2,000 characters, the job's page all" in part

@@ -7,19 +7,20 @@ import pytest
 
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.sandbox import Sandbox
-from tests.following import fenced, followed
-from tests.reviewing import commit, send
-from tests.support import connect, job_settings, settings_for
+from tests.support.agent import connect
+from tests.support.continuations import fenced, followed
+from tests.support.gitlab_requests import commit, send
+from tests.support.settings import job_settings, settings_for
 
-ROADS = {"REST": settings_for, "git": job_settings}
+BACKENDS = {"REST": settings_for, "git": job_settings}
 MANY = [f"many/with/a/rather/long/path/to/file-{number:04}.txt" for number in range(1_000)]
 PARTS = {f"part{part:02}.txt": [f"{part} {row} {'x,' * 90}" for row in range(900)] for part in range(12)}
 SINGLE = [f"{row} {'y' * 190}" for row in range(10_500)]
 
 
 @pytest.fixture
-def settings(sandbox: Sandbox, road: str) -> Settings:
-    return ROADS[road](sandbox)
+def settings(sandbox: Sandbox, backend: str) -> Settings:
+    return BACKENDS[backend](sandbox)
 
 
 def opened(sandbox: Sandbox, branch: str, files: dict[str, list[str]], base: str = "main") -> int:
@@ -116,7 +117,7 @@ async def test_a_file_whose_diff_gitlab_does_not_show_is_named_with_the_call_tha
             assert fenced(answer) == [SINGLE[-1]]
 
 
-@pytest.mark.parametrize("road", ["REST", "git"])
+@pytest.mark.parametrize("backend", ["REST", "git"])
 async def test_a_merge_request_of_1000_files_names_each_once_with_and_without_its_lines(
     settings: Settings, many: int
 ) -> None:
@@ -174,7 +175,7 @@ async def test_names_of_what_is_not_shown_and_titles_of_commits_leave_room_for_t
         answers = [answer async for answer in followed(agent, "get_merge_request_diff", iid=number)]
         compared = [answer async for answer in followed(agent, "compare_refs", base="main", head="wide")]
     assert "names_only lists them all" in answers[0]
-    assert "older ones: list_commits goes back to them" in compared[0]
+    assert "older ones: list_commits lists them" in compared[0]
     for found in (answers, compared):
         assert [line for line in added(found) if line.endswith("z")] == [f"{row} {'z' * 90}" for row in range(1_000)]
 

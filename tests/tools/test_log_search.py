@@ -5,8 +5,9 @@ import time
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.support import connect, settings_for
-from tests.tools.test_job_logs import job_with
+from tests.support.agent import connect
+from tests.support.job_logs import job_with
+from tests.support.settings import settings_for
 
 TOO_OFTEN = "repeats or chooses too often"
 
@@ -19,10 +20,10 @@ TOO_OFTEN = "repeats or chooses too often"
         ("a?" * 30 + "a" * 30, TOO_OFTEN),
         ("(a|a)" * 30, TOO_OFTEN),
         (".*a.*b.*c", TOO_OFTEN),
-        (r"(a)\1", "refers back"),
-        ("(?=a)a", "looks around"),
-        ("(", "is no regular expression"),
-        ("a" * 201, "200 are the most"),
+        (r"(a)\1", "a backreference"),
+        ("(?=a)a", "has a lookaround"),
+        ("(", "is not a valid regular expression"),
+        ("a" * 201, "at most 200 are allowed"),
         # What matches nothing, any number of times.
         ("(?:(?:(?:){9999}){9999}){9999}b", TOO_OFTEN),
         ("(?:(?:(?:){9999,9999}){9999,9999}){9999,}b", TOO_OFTEN),

@@ -3,8 +3,9 @@
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.support import connect, settings_for
-from tests.tools.test_job_logs import job_with, numbered
+from tests.support.agent import connect
+from tests.support.job_logs import job_with, numbered
+from tests.support.settings import settings_for
 
 SECRET = "SUPERSECRETVALUE0123456789abcdef"
 START, END = "section_start:1:step_script\r\x1b[0K", "section_end:2:step_script\r\x1b[0K"
@@ -60,7 +61,7 @@ async def test_a_line_of_wide_characters_that_is_cut_ends_in_an_ellipsis(sandbox
     async with connect(settings_for(sandbox)) as agent:
         answer = await agent.call("get_job_log", job_id=number, start_line=1)
     assert numbered(answer) == {1: "\U0001f600" * 1_999 + "…"}
-    assert "characters of a line that ends in …" in answer
+    assert "Lines that end in … are cut: start_line" in answer
 
 
 async def test_a_search_says_how_much_of_a_longer_line_it_looked_at(sandbox: Sandbox) -> None:
@@ -71,9 +72,9 @@ async def test_a_search_says_how_much_of_a_longer_line_it_looked_at(sandbox: San
         harder = await agent.call("get_job_log", job_id=number, grep="x.*need.*here")
         short = await agent.call("get_job_log", job_id=number, grep="short", start_line=3)
     assert " · 1 match\n" in simple
-    assert "Looked at no more than 2,000 characters of a line: 1 other line goes on after that." in simple
+    assert "Searched only the first 2,000 characters of a line: 1 other line is longer." in simple
     assert " · 0 matches\n" in harder
-    assert "Looked at no more than 400 characters of a line: 2 other lines go on after that." in harder
+    assert "Searched only the first 400 characters of a line: 2 other lines are longer." in harder
     assert "Looked at" not in short
 
 

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
-from tests.reviewing import ADDED, NEW, OLD, commit, open_for_review, send, text
-from tests.support import Agent, allow_job_pushes, checkout, connect, job_settings, settings_for
-from tests.tools.test_commits import clone
+from tests.support.agent import Agent, connect
+from tests.support.ci_job import allow_job_pushes
+from tests.support.git_clones import clone
+from tests.support.gitlab_requests import commit, get, send
+from tests.support.merge_requests import ADDED, NEW, OLD, open_for_review, text
+from tests.support.settings import checkout, job_settings, settings_for
 
 
 def write(path: str, content: str) -> dict[str, Any]:
@@ -52,14 +54,14 @@ HUNKS = """## src/app/sheets.py +3 -3 (renamed from src/app/pages.py)
 ```"""
 
 
-@pytest.mark.parametrize("road", ["REST", "git"])
-async def test_each_line_stands_behind_its_number_on_either_road(
-    fresh_sandbox: Sandbox, tmp_path: Path, road: str
+@pytest.mark.parametrize("backend", ["REST", "git"])
+async def test_each_line_stands_behind_its_number_on_either_backend(
+    fresh_sandbox: Sandbox, tmp_path: Path, backend: str
 ) -> None:
     number = open_for_review(fresh_sandbox, "lines")
     head = get(fresh_sandbox, f"/merge_requests/{number}")["sha"]
     settings = settings_for(fresh_sandbox)
-    if road == "git":
+    if backend == "git":
         allow_job_pushes(fresh_sandbox)
         work = clone(fresh_sandbox, "main", tmp_path / "work")
         settings = job_settings(fresh_sandbox, working_directory=checkout(work))
@@ -152,7 +154,7 @@ def push_a_link(work: Path) -> None:
         subprocess.run([*git, *command], check=True)
 
 
-async def test_a_file_that_became_a_link_has_both_of_its_sides_on_either_road(
+async def test_a_file_that_became_a_link_has_both_of_its_sides_on_either_backend(
     fresh_sandbox: Sandbox, tmp_path: Path
 ) -> None:
     allow_job_pushes(fresh_sandbox)

@@ -5,9 +5,10 @@ import re
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.reviewing import open_for_review
-from tests.support import Agent, connect, settings_for
+from tests.support.agent import Agent, connect
+from tests.support.gitlab_requests import get, writes
+from tests.support.merge_requests import open_for_review
+from tests.support.settings import settings_for
 
 
 async def branch_with_a_commit(agent: Agent, branch: str) -> None:
@@ -109,7 +110,6 @@ async def test_one_that_was_opened_since_the_look_up_is_found_after_gitlabs_409(
 
 
 async def test_a_branch_without_commits_of_its_own_is_refused(sandbox: Sandbox) -> None:
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("create_merge_request", source_branch="stale/no-commits", title="Nothing")
     assert "stale/no-commits has no commits that main lacks" in told

@@ -4,9 +4,10 @@ import pytest
 
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.reviewing import NEW, OLD, commit, open_for_review, send
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import commit, get, send, writes
+from tests.support.merge_requests import NEW, OLD, open_for_review
+from tests.support.settings import settings_for
 
 
 def opted(sandbox: Sandbox) -> Settings:
@@ -95,7 +96,7 @@ async def test_with_auto_merge_gitlab_waits_for_the_pipeline(sandbox: Sandbox) -
     number = open_for_review(sandbox, "waits")
     async with connect(opted(sandbox)) as agent:
         answer = await agent.call("merge_merge_request", iid=number, sha=head_of(sandbox, number), auto_merge=True)
-    assert f"!{number} is set to be merged into waits-base by itself" in answer
+    assert f"!{number} is set to auto-merge into waits-base" in answer
     found = get(sandbox, f"/merge_requests/{number}")
     assert (found["state"], found["merge_when_pipeline_succeeds"]) == ("opened", True)
 
@@ -111,7 +112,7 @@ async def test_a_rebase_is_waited_for_and_answered_with_the_new_head(sandbox: Sa
         assert answer.startswith(f"Rebased !{number} onto rebased-base: its head is {after[:12]} now.")
         again = await agent.call("rebase_merge_request", iid=number)
     assert after != before
-    assert again.startswith(f"!{number} is on top of rebased-base: {after[:12]}.")
+    assert again.startswith(f"!{number} is already on top of rebased-base: its head is still {after[:12]}.")
     assert len(writes(sandbox)) == 1
     polls = [each for each in sandbox.faults.requests() if "include_rebase_in_progress" in each["query"]]
     assert len(polls) > 2
@@ -149,7 +150,6 @@ async def test_a_rebase_that_does_not_end_in_time_says_how_to_look(sandbox: Sand
     sandbox.faults.fail("GET", f"/merge_requests/{number}$", status=200, body=going, times=1000)
     async with connect(settings_for(sandbox, toolsets=("default", "merge"), deadline=2.0)) as agent:
         told = await agent.refused("rebase_merge_request", iid=number)
-    sandbox.faults.clear()
     assert "still being rebased" in told
     assert "get_merge_request" in told
 
@@ -168,4 +168,4 @@ async def test_a_branch_that_is_gone_or_protected_is_not_rebased(sandbox: Sandbo
 async def test_without_being_asked_for_neither_is_listed(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("merge_merge_request", iid=1, sha="a" * 40)
-    assert "--toolsets default,merge brings it" in told
+    assert "--toolsets default,merge adds it" in told

@@ -7,12 +7,12 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.state.model import Pipeline
-from tests.gitlab import get
-from tests.reviewing import commit
-from tests.support import connect, job_settings, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import commit, get
+from tests.support.settings import job_settings, settings_for
 
 BRANCH = "feature/verbose-flag"
-ROADS = {"access token": settings_for, "job token": job_settings}
+BACKENDS = {"access token": settings_for, "job token": job_settings}
 
 
 def head(sandbox: Sandbox) -> str:
@@ -39,36 +39,36 @@ def move_on(sandbox: Sandbox) -> str:
     return head(sandbox)
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("backend", BACKENDS)
 async def test_the_latest_of_a_branch_is_that_of_its_merge_request_where_only_that_is_of_the_newest_commit(
-    fresh_sandbox: Sandbox, road: str
+    fresh_sandbox: Sandbox, backend: str
 ) -> None:
     fresh_sandbox.fail_pipeline(BRANCH)
     newest = move_on(fresh_sandbox)
     made = of_merge_request(fresh_sandbox, "refs/merge-requests/1/head", newest)
-    async with connect(ROADS[road](fresh_sandbox)) as agent:
+    async with connect(BACKENDS[backend](fresh_sandbox)) as agent:
         for named in ({"ref": BRANCH}, {"iid": "!1"}):
             answer = await agent.call("get_pipeline", **named)
             assert answer.startswith(f"# Pipeline {made.id} of refs/merge-requests/1/head (success)")
             assert "older commit" not in answer
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("named", [{"ref": BRANCH}, {"iid": "!1"}])
 async def test_the_pipeline_of_an_older_commit_is_called_that(
-    fresh_sandbox: Sandbox, named: dict[str, Any], road: str
+    fresh_sandbox: Sandbox, named: dict[str, Any], backend: str
 ) -> None:
     failed = fresh_sandbox.fail_pipeline(BRANCH)
     newest = move_on(fresh_sandbox)
     told = f"of an older commit: no pipeline ran for {newest[:8]}, the newest"
-    async with connect(ROADS[road](fresh_sandbox)) as agent:
+    async with connect(BACKENDS[backend](fresh_sandbox)) as agent:
         answer = await agent.call("get_pipeline", **named)
         assert answer.startswith(f"# Pipeline {failed.id} of {BRANCH} (failed)")
         assert f"It is {told}." in answer.splitlines()
         assert "older" not in await agent.call("get_pipeline", pipeline_id=failed.id)
         shown = f"pipeline: failed (id {failed.id}, of an older commit)"
         assert shown in await agent.call("get_merge_request", iid=1)
-        if road == "access token":
+        if backend == "access token":
             assert f" · its pipeline is {told} · " in await agent.call("get_job_log", **named)
             report = await agent.call("get_test_report", **named)
             assert report.startswith(f"# Tests of pipeline {failed.id}, {told}: 4 cases")

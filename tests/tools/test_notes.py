@@ -5,8 +5,9 @@ import re
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import get, writes
+from tests.support.settings import settings_for
 
 
 def note_id(answer: str) -> int:
@@ -59,10 +60,11 @@ async def test_a_reply_to_a_note_far_back_finds_its_thread(sandbox: Sandbox) -> 
 
 
 async def test_a_reply_to_what_is_not_there_is_refused_before_anything_is_posted(sandbox: Sandbox) -> None:
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         assert "no note 99999" in await agent.refused("create_note", iid="#7", body="x", reply_to="99999")
-        assert "names no comment" in await agent.refused("create_note", iid="#7", body="x", reply_to="that one")
+        assert "is not the id of a comment" in await agent.refused(
+            "create_note", iid="#7", body="x", reply_to="that one"
+        )
         other = f"{sandbox.url}/acme/app/-/merge_requests/1#note_152"
         assert "URL of a merge request" in await agent.refused("create_note", iid="#7", body="x", reply_to=other)
         elsewhere = f"{sandbox.url}/acme/app/-/issues/5#note_149"

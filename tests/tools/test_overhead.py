@@ -1,8 +1,9 @@
 """What an answer costs beside people's own text: the budgets of a heading, a comment, a row and a write."""
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
-from tests.support import EVERY_TOOLSET, connect, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import get
+from tests.support.settings import EVERY_TOOLSET, settings_for
 
 
 def overhead(answer: str, *texts: str) -> int:
@@ -99,7 +100,7 @@ async def test_a_pipeline_keeps_to_350_bytes_and_120_a_failed_job_and_a_log_and_
     assert [row for row in rows if len(row.encode()) > 120] == []
 
 
-async def test_a_row_of_the_desk_or_of_the_project_keeps_to_120_bytes(sandbox: Sandbox) -> None:
+async def test_a_row_of_my_work_or_of_the_project_keeps_to_120_bytes(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox, toolsets=EVERY_TOOLSET)) as agent:
         answers = [await agent.call("list_projects"), await agent.call("list_my_work"), await agent.call("list_tags")]
         answers += [await agent.call("list_labels"), await agent.call("search_members")]

@@ -8,10 +8,11 @@ import pytest
 
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.support import checkout, connect, settings_for
-from tests.test_writes_happen_once import CONFIRMED, FAULTS, fault
-from tests.tools.test_commits import clone
+from tests.support.agent import connect
+from tests.support.git_clones import clone
+from tests.support.gitlab_requests import get, writes
+from tests.support.settings import checkout, settings_for
+from tests.support.write_faults import CONFIRMED, FAULTS, fault
 
 BRANCH = "feature/verbose-flag"
 
@@ -26,7 +27,7 @@ async def test_they_are_not_listed_unasked(sandbox: Sandbox) -> None:
         listed = {tool.name for tool in (await agent.client.list_tools()).tools}
         assert {"get_pipeline", "get_job_log", "get_test_report"} <= listed
         assert not {"list_pipelines", "lint_ci_config", "run_pipeline", "retry_job", "cancel_pipeline"} & listed
-        assert "--toolsets default,pipelines brings it" in await agent.refused("retry_job", job_id=1)
+        assert "--toolsets default,pipelines adds it" in await agent.refused("retry_job", job_id=1)
 
 
 async def test_pipelines_are_listed_and_chosen_by_branch_status_and_author(sandbox: Sandbox) -> None:
@@ -54,7 +55,7 @@ async def test_variables_are_given_where_the_project_lets_them_be(fresh_sandbox:
     async with connect(opened(fresh_sandbox)) as agent:
         told = await agent.refused("run_pipeline", **given)
         assert "Insufficient permissions to set pipeline variables" in told
-        assert "inputs need no such leave" in told
+        assert "inputs need no such permission" in told
         project.settings["ci_pipeline_variables_minimum_override_role"] = "developer"
         fresh_sandbox.faults.clear()
         await agent.call("run_pipeline", **given)
@@ -69,8 +70,8 @@ async def test_a_job_runs_again_once(fresh_sandbox: Sandbox) -> None:
         told = await agent.refused("retry_job", job_id=unit.id)
     newest = unit.pipeline.jobs[-1]
     url = f"{fresh_sandbox.url}/acme/app/-/jobs/{newest.id}"
-    assert answer == f"Job {unit.id} runs again as {newest.id} (unit, pending): {url}"
-    assert "was run again already" in told
+    assert answer == f"Retried job {unit.id} as {newest.id} (unit, pending): {url}"
+    assert "was retried already" in told
 
 
 async def test_a_pipeline_is_canceled_and_one_that_ended_stays_as_it_is(fresh_sandbox: Sandbox) -> None:
@@ -140,7 +141,7 @@ async def test_where_it_is_not_known_what_a_pipeline_was_given_none_is_called_th
     async with connect(opened(fresh_sandbox)) as agent:
         told = await agent.refused("run_pipeline", ref="main", **given)
     assert "Whether it took effect is not known. Look with list_pipelines before starting it again." in told
-    assert "GitLab does not say there what a pipeline was given" in told
+    assert "GitLab does not show there which variables and inputs a pipeline has" in told
     assert len(get(fresh_sandbox, "/pipelines?source=api")) == 1
 
 
@@ -167,6 +168,6 @@ async def test_a_configuration_is_checked_as_given_as_edited_on_disk_and_at_a_re
 
 async def test_a_secret_of_the_run_is_not_sent_to_be_checked(sandbox: Sandbox) -> None:
     async with connect(opened(sandbox, secrets=("s3cret-value-of-this-run",))) as agent:
-        assert "holds the value of a secret" in await agent.refused(
+        assert "contains the value of a secret" in await agent.refused(
             "lint_ci_config", content="variables: {A: s3cret-value-of-this-run}"
         )

@@ -10,8 +10,9 @@ from gitlab_mcp.config.job_context import JobContext
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.state.model import Job, Pipeline
-from tests.gitlab import get
-from tests.support import connect, job_settings, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import get
+from tests.support.settings import job_settings, settings_for
 
 BRANCH = "feature/verbose-flag"
 
@@ -101,7 +102,7 @@ async def test_without_arguments_it_is_the_latest_of_what_the_run_is_about(
 async def test_the_pipeline_that_the_run_is_in_is_called_that(sandbox: Sandbox) -> None:
     own = sandbox.job.pipeline.id
     async with connect(about(sandbox, pipeline=str(own))) as agent:
-        assert "the one that this run is in" in await agent.call("get_pipeline", pipeline_id=own)
+        assert "this run is part of it" in await agent.call("get_pipeline", pipeline_id=own)
 
 
 async def test_a_branch_whose_pipelines_are_those_of_its_merge_request_is_found(fresh_sandbox: Sandbox) -> None:
@@ -147,8 +148,8 @@ async def test_a_pipeline_that_failed_by_one_that_it_started_says_so_beside_a_jo
         for job in failed.jobs:
             job.state = "success"
         none = await agent.call("get_pipeline", pipeline_id=failed.id)
-    said = "a pipeline that it started may have failed; the address above shows it."
-    assert f"All that failed are allowed to: {said}\nnext: get_job_log" in allowed
+    said = "a downstream pipeline may have failed; the URL above shows it."
+    assert f"All failed jobs are allowed to fail: {said}\nnext: get_job_log" in allowed
     assert none.endswith(f"None of its own jobs failed: {said}")
 
 

@@ -1,7 +1,8 @@
 """What a project keeps beside code, issues and merge requests."""
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.support import connect, job_settings, settings_for
+from tests.support.agent import connect
+from tests.support.settings import job_settings, settings_for
 
 ASKED = ("default", "project")
 
@@ -12,7 +13,7 @@ async def test_a_project_is_shown_with_how_it_merges_and_ones_role(sandbox: Sand
     assert answer == (
         "# acme/app (public)\n"
         "id 1 · default branch: main · your role: Owner · open issues: 7\n"
-        "merges by: merge · squash: default off\n"
+        "merge method: merge · squash: default off\n"
         f"{sandbox.url}/acme/app\n"
         "\n"
         "> A small command line program."
@@ -64,7 +65,7 @@ async def test_the_wiki_is_read_by_the_slugs_that_its_list_names(sandbox: Sandbo
 async def test_they_are_listed_only_where_they_are_asked_for(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("get_project")
-        assert told == "get_project is not listed in this run: --toolsets default,project brings it."
+        assert told == "get_project is not listed in this run: --toolsets default,project adds it."
     async with connect(job_settings(sandbox, toolsets=ASKED)) as agent:
         assert "needs GITLAB_ACCESS_TOKEN" in await agent.refused("get_project")
         listed = {tool.name for tool in (await agent.client.list_tools()).tools}
@@ -105,7 +106,7 @@ async def test_a_tool_that_its_toolset_would_not_bring_is_not_promised(sandbox: 
     async with connect(job_settings(sandbox)) as agent:
         assert "needs GITLAB_ACCESS_TOKEN" in await agent.refused("list_labels")
         told = await agent.refused("list_releases")
-        assert told == "list_releases is not listed in this run: --toolsets default,project brings it."
+        assert told == "list_releases is not listed in this run: --toolsets default,project adds it."
     async with connect(settings_for(sandbox, read_only=True)) as agent:
         assert "switched off in this run (--read-only" in await agent.refused("delete_branch")
-        assert "--toolsets default,project brings it" in await agent.refused("list_labels")
+        assert "--toolsets default,project adds it" in await agent.refused("list_labels")

@@ -4,10 +4,10 @@ from typing import Any
 
 from gitlab_mcp.config.settings import MergeRequestElsewhere
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.reviewing import NEW, OLD, open_for_review, send
-from tests.support import connect, settings_for
-from tests.tools.test_reviews import bodies, threads
+from tests.support.agent import connect
+from tests.support.gitlab_requests import get, send, writes
+from tests.support.merge_requests import NEW, OLD, bodies, open_for_review, threads
+from tests.support.settings import settings_for
 
 ONCE: list[dict[str, Any]] = [{"path": NEW, "line": 4, "body": "once"}]
 
@@ -30,7 +30,7 @@ async def test_the_same_review_again_is_found_behind_a_hundred_newer_notes(sandb
         send(sandbox, "POST", f"/merge_requests/{number}/notes", body=f"talk {count}")
     async with connect(settings_for(sandbox)) as agent:
         again = await agent.call("review_merge_request", **whole)
-    assert "2 comments (2 of them already there)" in again
+    assert "2 comments (2 of them already posted)" in again
     assert [body for body in bodies(sandbox, number) if not body.startswith("talk")] == ["In all.", "once"]
 
 
@@ -41,7 +41,7 @@ async def test_older_notes_are_not_asked_for_once_all_is_found(sandbox: Sandbox)
     async with connect(settings_for(sandbox)) as agent:
         await agent.call("review_merge_request", iid=number, comments=ONCE)
         sandbox.faults.clear()
-        assert "1 of them already there" in await agent.call("review_merge_request", iid=number, comments=ONCE)
+        assert "1 of them already posted" in await agent.call("review_merge_request", iid=number, comments=ONCE)
     assert notes_asked(sandbox) == 1
 
 
@@ -56,7 +56,7 @@ async def test_the_same_words_on_a_line_and_on_lines_that_end_there_are_two_comm
     async with connect(settings_for(sandbox)) as agent:
         assert "3 comments." in await agent.call("review_merge_request", iid=number, comments=comments)
         again = await agent.call("review_merge_request", iid=number, comments=comments)
-    assert "3 comments (3 of them already there)" in again
+    assert "3 comments (3 of them already posted)" in again
     assert bodies(sandbox, number) == ["same"] * 3
 
 
@@ -86,7 +86,7 @@ async def test_changes_that_are_requested_already_are_not_requested_again(sandbo
         await agent.call("review_merge_request", **whole)
         sandbox.faults.clear()
         again = await agent.call("review_merge_request", **whole)
-    assert "1 comment (1 of them already there), changes requested." in again
+    assert "1 comment (1 of them already posted), changes requested." in again
     assert writes(sandbox) == []
 
 
@@ -95,8 +95,8 @@ async def test_a_verdict_that_waits_for_other_drafts_says_so_and_blames_no_versi
     send(sandbox, "POST", f"/merge_requests/{number}/draft_notes", "maintainer", note="not finished")
     async with connect(settings_for(sandbox)) as agent:
         answer = await agent.call("review_merge_request", iid=number, comments=ONCE, verdict="request_changes")
-    assert "Other drafts of this user wait there (1)" in answer
-    assert "Changes are not formally requested: publish or delete those drafts, and call it again." in answer
+    assert "This user has other draft notes here (1)" in answer
+    assert "Changes are not formally requested: publish or delete those drafts, and submit the review again." in answer
     assert "19.2" not in answer
     assert "changes requested." not in answer
 
@@ -109,8 +109,8 @@ async def test_a_review_with_a_secret_is_refused_whole_and_leaves_no_draft(sandb
     async with connect(settings_for(sandbox, secrets=(secret,))) as agent:
         told = await agent.refused("review_merge_request", iid=number, comments=comments)
         summary = await agent.refused("review_merge_request", iid=number, comments=comments[:1], summary=secret)
-    assert f"{NEW}:5: The text holds the value of a secret of this run: nothing was sent." in told
-    assert "summary: The text holds the value of a secret of this run: nothing was sent." in summary
+    assert f"{NEW}:5: The text contains the value of a secret of this run: nothing was sent." in told
+    assert "summary: The text contains the value of a secret of this run: nothing was sent." in summary
     assert writes(sandbox) == []
 
 

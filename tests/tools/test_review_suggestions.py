@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
-from tests.reviewing import NEW, open_for_review, send
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import get, send
+from tests.support.merge_requests import NEW, open_for_review
+from tests.support.settings import settings_for
 
 
 def suggested(sandbox: Sandbox, number: int) -> dict[str, tuple[str, str]]:
@@ -110,7 +111,7 @@ async def test_a_body_that_would_take_in_the_suggestion_is_refused_alone(sandbox
     async with connect(settings_for(sandbox)) as agent:
         answer = await agent.call("review_merge_request", iid=number, comments=comments)
         none = await agent.refused("review_merge_request", iid=number, comments=comments[:1])
-    told = f"{NEW}:4: body leaves a code block or HTML open, which would take in the suggestion: close it"
+    told = f"{NEW}:4: body has an unclosed code block or HTML, which would contain the suggestion: close it"
     assert answer.split("Not posted:\n")[1] == told
     assert none.endswith(f"so nothing was posted.\n{told}")
     assert suggested(sandbox, number) == {"lands": ("line 4, more\n", "y\n")}

@@ -7,21 +7,12 @@ from typing import Any
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.reviewing import ADDED, NEW, OLD, commit, open_for_review, send
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.gitlab_requests import commit, get, send, writes
+from tests.support.merge_requests import ADDED, NEW, OLD, bodies, open_for_review, threads
+from tests.support.settings import settings_for
 
 CONFIRMING = ("drop before", "drop after", "502", "429")
-
-
-def threads(sandbox: Sandbox, number: int) -> list[dict[str, Any]]:
-    """The first notes of all threads that people began."""
-    found = get(sandbox, f"/merge_requests/{number}/discussions?per_page=100")
-    return [each["notes"][0] for each in found if not each["notes"][0]["system"]]
-
-
-def bodies(sandbox: Sandbox, number: int) -> list[str]:
-    return sorted(note["body"] for note in threads(sandbox, number))
 
 
 async def test_comments_land_on_their_lines_with_a_summary_in_one_go(sandbox: Sandbox) -> None:
@@ -87,7 +78,7 @@ async def test_a_comment_without_a_line_in_the_diff_is_named_and_the_others_land
     assert answer.split("Not posted:\n")[1] == (
         f"{NEW}:20: new line 20 is not in the diff, which has 1-8, 31-38\n"
         f"{NEW}:4 (old): a suggestion replaces lines of the new file, and this one is removed\n"
-        "README.md:1: this file is not changed here\n"
+        "README.md:1: the merge request does not change this file\n"
         f"{NEW}:4: start_line 7 is after line 4\n"
         f"{NEW}:4: body is empty"
     )
@@ -104,8 +95,8 @@ async def test_the_same_review_again_or_twice_at_once_posts_nothing_twice(sandbo
         answers = await asyncio.gather(*(agent.call("review_merge_request", **whole) for _ in range(3)))
         more = {**whole, "comments": [*comments, {"path": NEW, "line": 5, "body": "new"}]}
         last = await agent.call("review_merge_request", **more)
-    assert sorted("2 of them already there" in answer for answer in answers) == [False, True, True]
-    assert "3 comments (2 of them already there)" in last
+    assert sorted("2 of them already posted" in answer for answer in answers) == [False, True, True]
+    assert "3 comments (2 of them already posted)" in last
     assert bodies(sandbox, number) == ["In all.", "new", "once"]
 
 
@@ -212,7 +203,7 @@ async def test_draft_comments_that_somebody_left_are_not_published_with_ours(san
     async with connect(settings_for(sandbox)) as agent:
         comments = [{"path": NEW, "line": 4, "body": "ours"}]
         answer = await agent.call("review_merge_request", iid=number, comments=comments)
-    assert "Other drafts of this user wait there (1)" in answer
+    assert "This user has other draft notes here (1)" in answer
     assert bodies(sandbox, number) == ["ours"]
 
 

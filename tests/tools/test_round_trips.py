@@ -11,7 +11,8 @@ import requests
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.network.servers import Recorder, answering, json_answer
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.settings import settings_for
 
 
 @contextmanager

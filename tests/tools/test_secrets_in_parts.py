@@ -3,7 +3,8 @@
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.support import Agent, connect, settings_for
+from tests.support.agent import Agent, connect
+from tests.support.settings import settings_for
 
 SECRET = "SUPERSECRETVALUE0123456789abcdef"
 KEY = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkq\nhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----\n"

@@ -4,7 +4,8 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.state.model import Job, Pipeline, ReportedTest
-from tests.support import connect, settings_for
+from tests.support.agent import connect
+from tests.support.settings import settings_for
 
 BRANCH = "feature/verbose-flag"
 
@@ -27,7 +28,7 @@ async def test_a_test_report_has_the_failed_cases_with_what_they_said(sandbox: S
         "## 1 failed case",
     ]
     assert output.splitlines()[3] == "> E       IndexError: list index out of range"
-    assert "no job of it gave one" in without
+    assert "none of its jobs uploaded one" in without
     assert 'No failed case contains "nowhere".' in other
 
 
@@ -58,7 +59,7 @@ async def test_a_report_too_large_to_read_is_counted(fresh_sandbox: Sandbox) -> 
         f"# Tests of pipeline {failed.id}: 60,000 cases",
         "unit: 60000 success · 10 min 0 s",
     ]
-    assert "too many to be read: get_job_log" in answer
+    assert "too many cases to read: get_job_log" in answer
 
 
 @pytest.mark.parametrize(

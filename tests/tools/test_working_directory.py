@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import hashlib
 import os
 import subprocess
 from pathlib import Path
@@ -11,9 +10,10 @@ import pytest
 
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.support import checkout, connect, settings_for
-from tests.tools.test_commits import changes, clone
+from tests.support.agent import connect
+from tests.support.git_clones import changes, clone, snapshot
+from tests.support.gitlab_requests import get, writes
+from tests.support.settings import checkout, settings_for
 
 
 @pytest.fixture
@@ -24,16 +24,6 @@ def work(sandbox: Sandbox, tmp_path: Path) -> Path:
 
 def settings(sandbox: Sandbox, work: Path) -> Settings:
     return settings_for(sandbox, working_directory=checkout(work))
-
-
-def snapshot(folder: Path) -> dict[str, tuple[int, int, str]]:
-    """Mode, modification time and content of everything below a folder."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        status = path.lstat()
-        content = hashlib.sha1(path.read_bytes(), usedforsecurity=False).hexdigest() if path.is_file() else ""
-        found[str(path.relative_to(folder))] = (status.st_mode, status.st_mtime_ns, content)
-    return found
 
 
 def git(work: Path, *arguments: str) -> str:
@@ -195,7 +185,7 @@ async def test_a_link_out_of_the_working_directory_is_refused(sandbox: Sandbox, 
         (work / "README.md").write_text("edited\n")
         answer = await agent.call("commit_files", branch="links", ref="main", message="m", paths=["**"])
     assert ": 1 changed." in answer
-    assert "Left out, being links or stored by a filter such as LFS: folder, inside.txt, out.txt" in answer
+    assert "Left out, because they are links or stored by a filter such as LFS: folder, inside.txt, out.txt" in answer
     assert "secret" not in str(get(sandbox, "/repository/tree?ref=links&recursive=true&per_page=100"))
 
 
@@ -293,7 +283,7 @@ async def test_what_lfs_stores_is_left_out_of_paths_and_refused_in_actions(sandb
     (work / "picture.psd").write_bytes(b"\x00" * 100)
     async with connect(settings(sandbox, work)) as agent:
         answer = await agent.call("commit_files", branch="lfs", ref="main", message="m", paths=["**"])
-        assert "Left out, being links or stored by a filter such as LFS: picture.psd" in answer
+        assert "Left out, because they are links or stored by a filter such as LFS: picture.psd" in answer
         told = await agent.refused("commit_files", branch="lfs", message="m", actions=[{"path": "picture.psd"}])
         assert "picture.psd: .gitattributes gives this to a filter" in told
 
@@ -418,7 +408,6 @@ async def test_a_merge_request_that_cannot_be_is_refused_before_anything_is_comm
     sandbox: Sandbox,
 ) -> None:
     one = {"message": "m", "actions": [{"path": "x", "content": "x"}]}
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("commit_files", branch="main", merge_request={"title": "T"}, **one)
         assert "cannot be merged into itself" in told

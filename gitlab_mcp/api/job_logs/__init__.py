@@ -1,1 +1,1 @@
-"""Job logs: reading one, and searching in it."""
+"""Job logs: reading one, and searching it with a regular expression."""

@@ -1,7 +1,7 @@
-"""Regular expressions that somebody gives, kept to those that cannot take for ever.
+"""Regular expressions from a tool's argument, restricted to those that cannot take very long.
 
-Python's `re` goes back and tries again: what repeats inside what repeats takes exponential time on a short line. That
-is refused, and of the rest what could try more than STEPS ways on the part of a line that is looked at.
+Python's `re` backtracks: a repetition inside a repetition takes exponential time on a short line. Such an expression
+is refused, and so is one that could take more than STEPS steps on the part of a line that is searched.
 """
 
 import re
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from gitlab_mcp.errors import InvalidArgument
 
 PATTERN_CHARACTERS = 200
-SEARCHED_CHARACTERS = 400  # what is looked at of a line
-LONG_LINE_CHARACTERS = 2_000  # the same for an expression with which that takes at most QUICK_STEPS
+SEARCHED_CHARACTERS = 400  # the part of a line that is searched
+LONG_LINE_CHARACTERS = 2_000  # the same for an expression that takes at most QUICK_STEPS on it
 STEPS = 100_000_000
 QUICK_STEPS = STEPS // 10
 TOO_OFTEN = "repeats or chooses too often"
@@ -24,43 +24,44 @@ REGEX_TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class LogPattern:
-    """An expression, and how many characters of a line it is looked for in."""
+    """A regular expression, and how many characters of a line are searched for it."""
 
     expression: re.Pattern[str]
     characters: int
 
     def is_in(self, line: str) -> bool:
-        """Whether it is in the part of a line that is looked at."""
+        """Whether the searched part of a line matches."""
         return self.expression.search(line[: self.characters]) is not None
 
 
 def compiled(pattern: str) -> LogPattern:
-    """The expression, for a search in any letter case. Raises InvalidArgument for one that is wrong or too slow."""
+    """The compiled expression, case-insensitive. Raises InvalidArgument for one that is invalid or may be too slow."""
     pattern = pattern.removeprefix("(?i)")
     if len(pattern) > PATTERN_CHARACTERS:
-        raise InvalidArgument(f"grep has {len(pattern)} characters, and {PATTERN_CHARACTERS} are the most.")
+        raise InvalidArgument(f"grep has {len(pattern)} characters; at most {PATTERN_CHARACTERS} are allowed.")
     try:
-        found = re.compile(pattern, re.IGNORECASE)
+        expression = re.compile(pattern, re.IGNORECASE)
     except (re.error, RecursionError, OverflowError) as error:
         raise InvalidArgument(
-            f"grep is no regular expression ({error}): a \\ goes before a ( [ or * that is meant."
-        ) from (error)
+            f"grep is not a valid regular expression ({error}): put a \\ before a literal ( [ or *."
+        ) from error
     if slow := _slow(pattern, SEARCHED_CHARACTERS, STEPS):
         raise InvalidArgument(f"grep {slow}, which can take too long: use a simpler one, such as error|failed.")
     is_quick = not _slow(pattern, LONG_LINE_CHARACTERS, QUICK_STEPS)
-    return LogPattern(found, LONG_LINE_CHARACTERS if is_quick else SEARCHED_CHARACTERS)
+    return LogPattern(expression, LONG_LINE_CHARACTERS if is_quick else SEARCHED_CHARACTERS)
 
 
 def _slow(pattern: str, characters: int, most: int) -> str:
-    """Why a right expression could take more than `most` steps on so many characters; "" where it cannot."""
-    ways, steps = characters, 0  # of this alternative, and of those before it
-    empty = 0  # how often what matches no character, and so stops at none, is tried
-    open_groups: list[tuple[int, int]] = []  # which token began each, and how many ways it has by what is inside it
-    closed, length = 1, 0  # the ways of the group that the last token closed, and its tokens; else 1 and 0
+    """Why a valid expression could take more than `most` steps on so many characters; "" where it cannot."""
+    # `ways` are the ways to match the current alternative, `steps` the sum of those of the alternatives before it.
+    ways, steps = characters, 0
+    empty = 0  # how often a token that matches no character, such as ^, is tried
+    open_groups: list[tuple[int, int]] = []  # for each, the index of its first token, and the ways to match it
+    closed, length = 1, 0  # the ways of the group that the last token closed, and its number of tokens; else 1 and 0
     for index, token in enumerate(REGEX_TOKEN.finditer(pattern)):
         kind, text = token.lastgroup, token[0]
         if (kind == "open" and pattern[token.end() : token.end() + 1] == "?") or re.match(r"\\\d", text):
-            return "looks around, refers back or sets flags"
+            return "has a lookaround, a backreference or flags"
         choices = rounds = 1
         if kind == "repeat":
             if closed > 1:
@@ -68,7 +69,7 @@ def _slow(pattern: str, characters: int, most: int) -> str:
             least, choices = _times(text, characters)
             if length and least > SEARCHED_CHARACTERS:
                 return TOO_OFTEN
-            # A group may match nothing, and then its rounds do not end with the line.
+            # A group may match the empty string, and then its repetitions do not end with the line.
             rounds = least * length
         elif kind == "or":
             choices = 2 if open_groups else 1
@@ -91,7 +92,7 @@ def _slow(pattern: str, characters: int, most: int) -> str:
 
 
 def _times(repeat: str, characters: int) -> tuple[int, int]:
-    """How many times * + ? or {n,m} repeats at least, and in how many ways it can be met on a line."""
+    """The minimum of a repetition (* + ? or {n,m}), and in how many ways it can match on a line."""
     if repeat[0] in "*+":
         return 0, characters
     if repeat[0] == "?":

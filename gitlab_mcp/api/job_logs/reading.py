@@ -1,7 +1,7 @@
 """The log of a job, line by line, as a person sees it: without terminal codes, section markers and time stamps.
 
-GitLab serves a log whole: no version knows ranges, and `byte_offset` and `byte_limit` only the newest (19.3). So it is
-read to its end as a stream and looked at once; what is kept of it is small.
+GitLab serves only whole logs: no version supports range requests, and only the newest (19.3) `byte_offset` and
+`byte_limit`. A log is therefore read to its end as a stream, and only a small part is kept.
 """
 
 import re
@@ -18,22 +18,23 @@ from gitlab_mcp.safety.sanitize import ANSI
 
 # https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections
 SECTION = re.compile(r"section_(start|end):\d+:([\w.-]+)(?:\[[^\]\r]*\])?\r")
-# The runner's FF_TIMESTAMPS: time, stream, and whether the line goes on where the one before stopped.
+# The runner's FF_TIMESTAMPS: time, stream, and "+" on a line that continues the one before.
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z [0-9a-f]{2}[EO]([+ ])")
-CONCEALED = re.compile(r"\x1b\[0?8m[^\x1b]*")  # what terminals, and GitLab's page, do not show
-LOOK = 8  # lines after which the clock is looked at
+CONCEALED = re.compile(r"\x1b\[0?8m[^\x1b]*")  # text that terminals, and GitLab's page, do not show
+DEADLINE_LINES = 8  # the deadline is checked after so many lines
 LINE_CHARACTERS = 2_000
-# Of a line with more than RAW_CHARACTERS, codes and all, the last two things written are kept: FIRST and LAST of each.
+# A line with more than RAW_CHARACTERS, terminal codes included, is reduced to the last two parts between carriage
+# returns, and each of these to its first and last characters.
 RAW_CHARACTERS, FIRST_CHARACTERS, LAST_CHARACTERS = 32_000, 6_000, 2_000
-MARGIN = 2_000  # as long as a secret may be
+MARGIN = 2_000  # the longest secret that is found at a cut
 
-# The section in which the runner runs the script of a job; newer runners say the first.
-SCRIPTS = ("step_script", "build_script")
+# The section in which the runner runs the script of a job; newer runners use the first name.
+SCRIPT_SECTIONS = ("step_script", "build_script")
 
 
 @dataclass(frozen=True)
 class LogLine:
-    """A line by its number, from 1; `in_script` is whether the script of the job printed it."""
+    """A line and its number, from 1; `in_script` is whether the script of the job printed it."""
 
     number: int
     text: str
@@ -42,7 +43,7 @@ class LogLine:
 
 @dataclass(frozen=True)
 class Log:
-    """The log of a job. `ahead` is as of the pipeline that it was found by."""
+    """The log of a job. `ahead` is that of the PipelinePath by which the job was found."""
 
     job: Entity
     lines: Iterator[LogLine]
@@ -50,35 +51,35 @@ class Log:
 
 
 def read_log(gitlab: GitLab, project: str, number: int) -> Log:
-    """The log of a job of the project at an API path."""
+    """The log of the job `number` of the project at the API path `project`."""
     pieces = gitlab.start(gitlab.stream, f"{project}/jobs/{number}/trace")
     job = gitlab.get(f"{project}/jobs/{number}")
-    return Log(job, _in_time(lines_of(pieces.result())))
+    return Log(job, _before_deadline(lines_of(pieces.result())))
 
 
 def read_first_failed(gitlab: GitLab, where: PipelinePath) -> Log:
-    """The log of the first job that failed in a pipeline."""
+    """The log of the first failed job of a pipeline. Raises NotFound where no job failed."""
     job = first_failed_job(gitlab, where)
     pieces = gitlab.stream(f"{where.project}/jobs/{job.number('id')}/trace")
-    return Log(job, _in_time(lines_of(pieces)), where.ahead)
+    return Log(job, _before_deadline(lines_of(pieces)), where.ahead)
 
 
-def _in_time(lines: Iterator[LogLine]) -> Iterator[LogLine]:
-    """The lines. Raises Unreachable when the time of the call is over, however long each is looked at."""
+def _before_deadline(lines: Iterator[LogLine]) -> Iterator[LogLine]:
+    """The same lines. Raises Unreachable after the deadline of the call, since a search may be slow."""
     call = current_call.get()
     for line in lines:
-        if line.number % LOOK == 0:
+        if line.number % DEADLINE_LINES == 0:
             call.remaining()
         yield line
 
 
 def lines_of(pieces: Iterable[bytes]) -> Iterator[LogLine]:
-    """The lines of a log that comes in pieces. What holds nothing but codes and markers is no line."""
+    """The lines of a log that arrives in chunks. Those with only terminal codes and section markers are left out."""
     in_script = False
     number = 0
     for raw in _joined(_split(pieces)):
         for kind, name in SECTION.findall(raw) if "section_" in raw else ():
-            if name in SCRIPTS:
+            if name in SCRIPT_SECTIONS:
                 in_script = kind == "start"
         text = _plain(raw)
         if text or not raw.strip("\r"):
@@ -87,7 +88,7 @@ def lines_of(pieces: Iterable[bytes]) -> Iterator[LogLine]:
 
 
 def _split(pieces: Iterable[bytes]) -> Iterator[str]:
-    """Lines without their ends, each shortened."""
+    """The lines without their newlines, each shortened."""
     decoder = getincrementaldecoder("utf-8")("replace")
     rest = ""
     for piece in pieces:
@@ -101,36 +102,37 @@ def _split(pieces: Iterable[bytes]) -> Iterator[str]:
 
 
 def _joined(lines: Iterable[str]) -> Iterator[str]:
-    """Lines without time stamps, those that go on joined."""
-    held: str | None = None
+    """The lines without time stamps, each joined with the lines that continue it."""
+    pending: str | None = None
     for line in lines:
         stamp = TIMESTAMP.match(line)
         text = line[stamp.end() :] if stamp else line
-        if stamp and stamp[1] == "+" and held is not None:
-            held = _shortened(held + text)
+        if stamp and stamp[1] == "+" and pending is not None:
+            pending = _shortened(pending + text)
             continue
-        if held is not None:
-            yield held
-        held = text
-    if held is not None:
-        yield held
+        if pending is not None:
+            yield pending
+        pending = text
+    if pending is not None:
+        yield pending
 
 
 def _shortened(line: str) -> str:
-    """A line, or the beginning of one; of a long one the marker that says whether it is in a script, and its end.
+    """A line, or the beginning of one; a long one keeps its last section marker of a script, and its end.
 
-    Of what was written over and over two parts are left: the last may be half a code or marker, which shows nothing.
+    Of the parts between carriage returns the last two are kept: the last one may be an incomplete terminal code or
+    marker, which shows nothing.
     """
     if len(line) <= RAW_CHARACTERS:
         return line
     stamp = TIMESTAMP.match(line)
     body = line[stamp.end() :] if stamp else line
-    markers = [marker[0] for marker in SECTION.finditer(body) if marker[2] in SCRIPTS]
-    # The code stays where the concealed text may go on.
+    markers = [marker[0] for marker in SECTION.finditer(body) if marker[2] in SCRIPT_SECTIONS]
+    # The code for concealed text stays, since that text may continue after the cut.
     parts = CONCEALED.sub("\x1b[8m", SECTION.sub("", body)).split("\r")
-    shown = [index for index, part in enumerate(parts) if ANSI.sub("", part).strip()][-2:]
-    kept = [_cut(parts[index]) for index in shown]
-    ended = [""] if shown and shown[-1] < len(parts) - 1 else []
+    visible = [index for index, part in enumerate(parts) if ANSI.sub("", part).strip()][-2:]
+    kept = [_cut(parts[index]) for index in visible]
+    ended = [""] if visible and visible[-1] < len(parts) - 1 else []
     return "".join([stamp[0] if stamp else "", *markers[-1:], "\r".join([*kept, *ended])])
 
 
@@ -142,7 +144,7 @@ def _cut(part: str) -> str:
 
 
 def _beginning(text: str, characters: int) -> str:
-    """The first characters and "…" of a text that has more, also where a secret is at its end."""
+    """The first characters of a text, and "…" where it has more. A secret at the cut is redacted first."""
     if len(text) <= characters:
         return text
     clean = redacted(text[: characters + MARGIN])
@@ -152,9 +154,9 @@ def _beginning(text: str, characters: int) -> str:
 
 
 def _plain(raw: str) -> str:
-    """What a terminal shows in the end: of what was written over and over (a progress bar) the last.
+    """The text that a terminal shows in the end: the last one of those that overwrite each other (a progress bar).
 
-    Of a line that is longer than LINE_CHARACTERS one character more is there, by which that is seen.
+    A line that is longer than LINE_CHARACTERS is cut to one character more, "…", which shows that it was cut.
     """
     if "section_" in raw:
         raw = SECTION.sub("", raw)

@@ -1,4 +1,4 @@
-"""The diff of a merge request: its files, their lines with numbers, and where in it a comment can stand."""
+"""The diff of a merge request: its files, their lines with numbers, and the positions of comments."""
 
 import hashlib
 import re
@@ -9,15 +9,16 @@ from functools import cached_property
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.errors import InvalidArgument
 
-LIMIT = re.compile(r"(\d{1,9})\+")  # how GitLab says that there are more than so many
+COUNT_AT_LIMIT = re.compile(r"(\d{1,9})\+")  # such as "1000+", a count that GitLab stopped at a limit
 HUNK = re.compile(r"@@ -(\d{1,9})(?:,\d{1,9})? \+(\d{1,9})(?:,\d{1,9})? @@")
+MARK_OF_OTHER_SIDE = {"new": "-", "old": "+"}
 
 
 @dataclass(frozen=True)
 class DiffLine:
-    """A line of a hunk: `mark` is "+", "-" or " ". On the side that lacks it, its number is that of the next line.
+    """A line of a hunk: `mark` is "+", "-" or " ". On the side that lacks the line, its number is that of the next one.
 
-    `is_unended` is whether the file ends with it, without a line's end.
+    `is_unended` is whether it is the last line of the file, without a newline.
     """
 
     mark: str
@@ -36,13 +37,13 @@ class DiffLine:
 
     @property
     def number(self) -> int:
-        """Its number in the new file; of a removed line, in the old one."""
+        """The number of the line in the new file; of a removed line, in the old one."""
         return self.old if self.mark == "-" else self.new
 
 
 @dataclass(frozen=True)
 class Hunk:
-    """Lines that stand together, under git's heading of them."""
+    """A hunk of a diff: its "@@ … @@" heading and its lines."""
 
     heading: str
     lines: Sequence[DiffLine]
@@ -50,7 +51,7 @@ class Hunk:
 
 @dataclass(frozen=True)
 class ChangedFile:
-    """A file that a merge request changes, as GitLab's Diff describes it."""
+    """A file that a merge request changes, from the diff entity of GitLab's API."""
 
     entity: Entity
 
@@ -64,7 +65,7 @@ class ChangedFile:
 
     @cached_property
     def hunks(self) -> list[Hunk]:
-        """Its hunks; none for a file whose lines GitLab does not show."""
+        """The hunks of the file; [] for one whose lines GitLab does not show."""
         return hunks(self.entity.text("diff"))
 
     @cached_property
@@ -81,7 +82,7 @@ class ChangedFile:
 
     @property
     def kind(self) -> str:
-        """Why its lines are not shown, in a word or two; "" where they are."""
+        """Why the lines of the file are not shown, in a few words; "generated" or "" where they are."""
         if self.entity.flag("too_large"):
             return "too large"
         if not self.hunks and self.entity.flag("collapsed"):
@@ -95,7 +96,10 @@ class ChangedFile:
         return "generated" if self.entity.flag("generated_file") else ""
 
     def numbered(self, number: int, side: str) -> DiffLine:
-        """The line of this number on the side "new" or "old". Raises InvalidArgument, saying which lines there are."""
+        """The line with this number on the side "new" or "old".
+
+        Raises InvalidArgument, which lists the lines of the diff, when it is not among them.
+        """
         if not self.hunks:
             raise InvalidArgument(f"its lines are not in the diff ({self.kind})")
         for line in self.lines:
@@ -104,7 +108,7 @@ class ChangedFile:
         raise InvalidArgument(f"{side} line {number} is not in the diff, which has {self._spans(side) or 'none there'}")
 
     def line_code(self, line: DiffLine) -> str:
-        """GitLab's name of a line: https://docs.gitlab.com/api/discussions/#line-code"""
+        """GitLab's id of a line: https://docs.gitlab.com/api/discussions/#line-code"""
         digest = hashlib.sha1(self.path.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
         return f"{digest}_{line.old}_{line.new}"
 
@@ -112,52 +116,49 @@ class ChangedFile:
         spans: list[str] = []
         for hunk in self.hunks:
             numbers = [
-                line.new if side == "new" else line.old for line in hunk.lines if line.mark != MARK_OF_SIDE[side]
+                line.new if side == "new" else line.old for line in hunk.lines if line.mark != MARK_OF_OTHER_SIDE[side]
             ]
             if numbers:
                 spans.append(f"{numbers[0]}-{numbers[-1]}")
         return ", ".join(spans[:12]) + (", …" if len(spans) > 12 else "")
 
 
-MARK_OF_SIDE = {"new": "-", "old": "+"}
-
-
 def hunks(diff: str) -> list[Hunk]:
-    """The hunks of a diff as git prints it; what is not of that form is left out."""
-    found: list[tuple[str, list[DiffLine]]] = []
+    """The hunks of a unified diff as git prints it; lines of another form are left out."""
+    parsed: list[tuple[str, list[DiffLine]]] = []
     old = new = 0
     for text in diff.split("\n"):
         if match := HUNK.match(text):
             old, new = int(match[1]), int(match[2])
-            found.append((text, []))
-        elif found and text[:1] in ("+", "-", " ") and text:
-            found[-1][1].append(DiffLine(text[0], old, new, text[1:]))
+            parsed.append((text, []))
+        elif parsed and text[:1] in ("+", "-", " ") and text:
+            parsed[-1][1].append(DiffLine(text[0], old, new, text[1:]))
             old, new = old + (text[0] != "+"), new + (text[0] != "-")
-        elif found and found[-1][1] and text.startswith("\\"):
-            found[-1][1][-1] = replace(found[-1][1][-1], is_unended=True)
-    return [Hunk(heading, lines) for heading, lines in found]
+        elif parsed and parsed[-1][1] and text.startswith("\\"):
+            parsed[-1][1][-1] = replace(parsed[-1][1][-1], is_unended=True)
+    return [Hunk(heading, lines) for heading, lines in parsed]
 
 
 def lists_all(merge_request: Entity, files: Sequence[object]) -> bool:
-    """Whether these are all the files that a merge request changes: GitLab's list ends at a limit, git's does not.
+    """Whether `files` are all the files that a merge request changes: GitLab's list ends at a limit, git's does not.
 
     https://docs.gitlab.com/administration/diff_limits/
     """
-    counted = LIMIT.fullmatch(merge_request.text("changes_count"))
-    return counted is None or len(files) > int(counted[1])
+    limit = COUNT_AT_LIMIT.fullmatch(merge_request.text("changes_count"))
+    return limit is None or len(files) > int(limit[1])
 
 
 def position(refs: Entity, file: ChangedFile, line: DiffLine, first: DiffLine | None) -> dict[str, object]:
-    """GitLab's position of a comment on `line`, or on the lines from `first` to it.
+    """The `position` parameter for a comment on `line`, or on the lines from `first` to `line`.
 
     https://docs.gitlab.com/api/discussions/#create-a-new-thread-in-the-merge-request-diff
     """
-    made: dict[str, object] = {"position_type": "text", "old_path": file.old_path, "new_path": file.path}
-    made |= {name: refs.text(name) for name in ("base_sha", "start_sha", "head_sha")}
-    made |= _numbers(line)
+    parameter: dict[str, object] = {"position_type": "text", "old_path": file.old_path, "new_path": file.path}
+    parameter |= {name: refs.text(name) for name in ("base_sha", "start_sha", "head_sha")}
+    parameter |= _numbers(line)
     if first and first != line:
-        made["line_range"] = {"start": _end(file, first), "end": _end(file, line)}
-    return made
+        parameter["line_range"] = {"start": _range_end(file, first), "end": _range_end(file, line)}
+    return parameter
 
 
 def _numbers(line: DiffLine) -> dict[str, object]:
@@ -165,5 +166,5 @@ def _numbers(line: DiffLine) -> dict[str, object]:
     return {name: number for name, number in numbers.items() if number is not None}
 
 
-def _end(file: ChangedFile, line: DiffLine) -> dict[str, object]:
+def _range_end(file: ChangedFile, line: DiffLine) -> dict[str, object]:
     return {"line_code": file.line_code(line), "type": "new" if line.mark == "+" else "old", **_numbers(line)}

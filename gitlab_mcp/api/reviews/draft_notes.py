@@ -1,4 +1,4 @@
-"""Comments of a review that are not published yet: made once, and published together.
+"""Draft notes: the comments of a review that are created one by one and published together.
 
 https://docs.gitlab.com/api/draft_notes/
 """
@@ -10,110 +10,112 @@ from functools import partial
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.idempotency import as_kept, write_once
+from gitlab_mcp.api.idempotency import as_stored, write_once
 from gitlab_mcp.errors import GitLabRefusal, NotFound
 
-HOW_TO_CHECK_REVIEW = "Call it again with the same arguments: what is there is not posted a second time."
+HOW_TO_CHECK_REVIEW = "Call it again with the same arguments: comments that exist are not posted a second time."
 
 Key = tuple[str, str, str, int, int, str]
 
 
 @dataclass(frozen=True)
-class Remark:
-    """A comment of a review: its text as it is sent, and its position (none for what is about the whole)."""
+class NewNote:
+    """A comment of a review: its text as it is sent, and its position (empty for a comment on no line)."""
 
     text: str
     position: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def body(self) -> dict[str, object]:
-        """What makes a draft of it."""
+        """The body of the request that creates a draft of the comment."""
         return {"note": self.text, **({"position": dict(self.position)} if self.position else {})}
 
     @property
     def key(self) -> Key:
-        """What tells it from others: where it stands, in which version, and its words."""
+        """The identity of the comment: its position, the SHA of the head, and its text."""
         return key_of(Entity(self.body), "note")
 
 
 def key_of(note: Entity, text: str) -> Key:
-    """The same of a draft, or of a note that is published, whose words are in the field `text`."""
+    """The key of an existing draft or published note, whose text is in the field `text`."""
     at = note.entity("position")
     path = at.text("new_path") or at.text("old_path")
     head = at.text("head_sha") if path else ""
-    words = as_kept(note.text(text))
+    body = as_stored(note.text(text))
     start = at.text("line_range", "start", "line_code")
-    return head, path, start, at.number("old_line"), at.number("new_line"), words
+    return head, path, start, at.number("old_line"), at.number("new_line"), body
 
 
 def is_on_line(key: Key) -> bool:
-    """Whether it is the key of a comment on a line."""
+    """Whether the key is that of a comment on a line."""
     return bool(key[1])
 
 
 class DraftNotes:
-    """The drafts of this run's user in one merge request, at its API path."""
+    """The draft notes of this run's user in the merge request at an API path."""
 
     def __init__(self, gitlab: GitLab, merge_request: str) -> None:
         self._gitlab = gitlab
         self._path = f"{merge_request}/draft_notes"
 
     def all(self) -> list[Entity]:
-        """Those that wait."""
+        """The drafts that are not published yet."""
         return self._gitlab.every(self._path)
 
-    def check(self, remark: Remark) -> None:
-        """Raise Refused for what this run may not send."""
-        self._gitlab.policy.check("post", self._path, remark.body, lambda _project: "")
+    def check(self, note: NewNote) -> None:
+        """Raise Refused for a comment that the policy of this run forbids."""
+        self._gitlab.policy.check("post", self._path, note.body, lambda _project: "")
 
-    def make(self, remarks: Iterable[Remark]) -> list[Entity | GitLabRefusal]:
-        """Make a draft of each, once: the draft, or why GitLab refused it.
+    def create(self, notes: Iterable[NewNote]) -> list[Entity | GitLabRefusal]:
+        """Create a draft of each comment. Returns for each the draft, or the refusal of GitLab.
 
-        One after the other, since people read them in the order in which they were made. `check` comes before.
+        The requests are sent one after the other, since GitLab shows comments in the order of their creation. Call
+        `check` before.
         """
-        return [self._make(remark) for remark in remarks]
+        return [self._create(note) for note in notes]
 
-    def _make(self, remark: Remark) -> Entity | GitLabRefusal:
-        send = partial(self._gitlab.post, self._path, remark.body)
+    def _create(self, note: NewNote) -> Entity | GitLabRefusal:
+        send = partial(self._gitlab.post, self._path, note.body)
         try:
-            draft = write_once(send, partial(self._find, remark), HOW_TO_CHECK_REVIEW).result
+            draft = write_once(send, partial(self._find, note), HOW_TO_CHECK_REVIEW).result
         except GitLabRefusal as refused:
             return refused
-        if remark.position and not draft.text("line_code"):
-            # GitLab keeps such a draft, and drops it without a word when it is published.
+        if note.position and not draft.text("line_code"):
+            # GitLab stores such a draft, and silently drops it when it is published.
             self.remove(draft)
             return GitLabRefusal("GitLab does not find this line in the diff: read the diff again.")
         return draft
 
-    def _find(self, remark: Remark) -> Entity | None:
-        return next((draft for draft in self.all() if key_of(draft, "note") == remark.key), None)
+    def _find(self, note: NewNote) -> Entity | None:
+        return next((draft for draft in self.all() if key_of(draft, "note") == note.key), None)
 
     def remove(self, draft: Entity) -> None:
-        """Delete a draft; another run with the same review may have done so."""
+        """Delete a draft, unless another run with the same review has deleted it."""
         with contextlib.suppress(NotFound):
             self._gitlab.send("delete", f"{self._path}/{draft.number('id')}")
 
     def publish(self, drafts: Sequence[Entity], waiting: Sequence[Entity], state: str) -> None:
-        """Publish these drafts in one go, once, and let the reviewer be in `state`.
+        """Publish `drafts` together, and set the `state` of the reviewer ("" for none).
 
-        Where more of the user's drafts are `waiting`, which a person may not have finished, these are published one by
-        one, and no state is set.
+        `waiting` are all unpublished drafts of the user. Where some of them are not in `drafts`, a person may not have
+        finished these, so that `drafts` are published one by one, and no state is set.
         """
         ids = {draft.number("id") for draft in drafts}
         if any(draft.number("id") not in ids for draft in waiting):
             for draft in drafts:
-                path, one = f"{self._path}/{draft.number('id')}/publish", {draft.number("id")}
-                write_once(partial(self._send, "put", path, {}), partial(self._gone, one), HOW_TO_CHECK_REVIEW)
+                path = f"{self._path}/{draft.number('id')}/publish"
+                find_one = partial(self._if_published, {draft.number("id")})
+                write_once(partial(self._send, "put", path, {}), find_one, HOW_TO_CHECK_REVIEW)
             return
         body = {"reviewer_state": state} if state else {}
-        # Once more with a state changes nothing: what is published is a draft no longer.
-        find = partial(self._gone, ids) if drafts else lambda: None
+        # Without drafts, repeating the request sets the same state again, so that no look-up is needed.
+        find = partial(self._if_published, ids) if drafts else lambda: None
         write_once(partial(self._send, "post", f"{self._path}/bulk_publish", body), find, HOW_TO_CHECK_REVIEW)
 
     def _send(self, method: str, path: str, body: Mapping[str, object]) -> bool:
         self._gitlab.send(method, path, body)
         return True
 
-    def _gone(self, ids: set[int]) -> bool | None:
-        """True once none of these drafts waits."""
+    def _if_published(self, ids: set[int]) -> bool | None:
+        """True where none of these drafts is left, otherwise None."""
         return None if any(draft.number("id") in ids for draft in self.all()) else True

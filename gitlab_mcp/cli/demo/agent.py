@@ -1,4 +1,4 @@
-"""An agent that calls the server's tools one after the other, and prints each call with its answer."""
+"""An agent that calls the server's tools one after the other, and prints each call with its result."""
 
 import asyncio
 import json
@@ -12,21 +12,25 @@ from mcp_types import TextContent
 
 T = TypeVar("T")
 
-FENCED = re.compile(r"^(`{3,})\n(.*)\n\1$", re.DOTALL | re.MULTILINE)
+FENCED_BLOCK = re.compile(r"^(`{3,})\n(.*)\n\1$", re.DOTALL | re.MULTILINE)
 LINES_SHOWN = 12
 PAGES = 10
 
 
 class StepFailed(Exception):
-    """A tool answered with an error; the text is its own."""
+    """A tool returned an error; the text is the tool's."""
 
     def sentence(self, words: str) -> str:
-        """The sentence of the text that has these words in it, "" where none has."""
-        return next((each for each in re.split(r"(?<=\.) (?=[A-Z])", str(self)) if words in each), "")
+        """The first sentence of the text that contains `words`; "" where none does."""
+        sentences = re.split(r"(?<=\.) (?=[A-Z])", str(self))
+        return next((sentence for sentence in sentences if words in sentence), "")
 
 
-def accompany(server: StdioServerParameters, journey: Callable[["Agent"], Awaitable[T]]) -> T:
-    """Start the server and have an agent make the journey with it. Raises StepFailed."""
+def run_journey(server: StdioServerParameters, journey: Callable[["Agent"], Awaitable[T]]) -> T:
+    """Start the server, play the journey with an agent that is connected to it, and return the journey's result.
+
+    Raises StepFailed when a tool returns an error.
+    """
 
     async def run() -> tuple[list[T], StepFailed | None]:
         async with Client(server) as client:
@@ -35,21 +39,21 @@ def accompany(server: StdioServerParameters, journey: Callable[["Agent"], Awaita
             except StepFailed as failure:  # raised through the client, it would arrive inside an exception group
                 return [], failure
 
-    made, failure = asyncio.run(run())
+    results, failure = asyncio.run(run())
     if failure:
         raise failure
-    return made[0]
+    return results[0]
 
 
 class Agent:
-    """The calls of one journey. They raise StepFailed."""
+    """Calls tools and prints each step. Its methods raise StepFailed when a tool returns an error."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._number = 0
 
     async def step(self, title: str, tool: str, /, **arguments: Any) -> str:
-        """Call a tool; its answer."""
+        """Print the title and the call of a tool, and return the text of its result."""
         self.title(title)
         click.secho(f"   {tool} {_short(arguments)}", fg="cyan")
         result = await self._client.call_tool(tool, arguments)
@@ -69,15 +73,17 @@ class Agent:
         click.secho(f"\n{self._number}. {title}", bold=True)
 
     async def read(self, path: str) -> str | None:
-        """The text of a file without its last line's end; None where it is not shown whole and as it is."""
+        """The text of a file without its last newline; None where get_file does not show all of it unchanged."""
         shown = await self.step(f"Read {path}.", "get_file", path=path)
-        text = FENCED.search(shown)
-        if text is None or shown[: text.start()].count("\n") > 1:  # a remark: no UTF-8, stored by LFS
+        text = FENCED_BLOCK.search(shown)
+        if (
+            text is None or shown[: text.start()].count("\n") > 1
+        ):  # a remark, such as that it is not UTF-8 or stored with LFS
             return None
         return text[2] if "next: start_line" not in shown and "<U+" not in shown else None
 
     async def files(self, title: str) -> list[str]:
-        """The paths of regular files, of which a large repository has more than are listed here."""
+        """The paths of regular files; in a large repository not of all."""
         try:
             rows = await self._rows(title, recursive=True)
         except StepFailed as failure:
@@ -86,7 +92,7 @@ class Agent:
             raise
         page = 1
         while rows[-1].startswith("next: ") and page <= PAGES:
-            # Folders are listed first, and what is at the top is to be known by name.
+            # Folders are listed first: the files of the top folder, whose names a new file must not take, come last.
             rows += await self._rows("It is large: look at its top folder.", page=page)
             page += 1
         unusual = ("/", " (link)", " (submodule)")

@@ -1,4 +1,4 @@
-"""The clone that a job works in, and a watch over it."""
+"""The clone that a job works in; it detects changes that the agent did not make."""
 
 import hashlib
 import os
@@ -8,25 +8,25 @@ import click
 
 from gitlab_mcp.cli.demo.plain_git import git
 from gitlab_mcp.cli.demo.plan import Plan
-from gitlab_mcp.safety.policy import GUARDED_FILES, plain
+from gitlab_mcp.safety.policy import GUARDED_FILES, normalized_path
 
 
 class Clone:
-    """The job's clone, and whether anybody but the agent alters it: `altered` has the paths."""
+    """The job's clone. `altered` has the paths that changed between two snapshots, other than by `edit`."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.altered: set[str] = set()
-        self._seen = self._everything()
+        self._snapshot = self._take_snapshot()
 
     def look(self) -> None:
-        """Note what is not as it was at the last look."""
-        now = self._everything()
-        self.altered |= {path for path in {*now, *self._seen} if now.get(path) != self._seen.get(path)}
-        self._seen = now
+        """Take a new snapshot, and add the paths that differ from the last one to `altered`."""
+        now = self._take_snapshot()
+        self.altered |= {path for path in {*now, *self._snapshot} if now.get(path) != self._snapshot.get(path)}
+        self._snapshot = now
 
     def edit(self, plan: Plan) -> list[str]:
-        """Edit the files on disk as an agent does with tools of its own; what was done, a line each."""
+        """Edit the files on disk, as an agent does with its own tools; returns a line for each edit."""
         self.look()
         created = self.directory / plan.created.path
         created.parent.mkdir(parents=True, exist_ok=True)
@@ -35,49 +35,50 @@ class Clone:
         if plan.changed:
             changed = self.directory / plan.changed.path
             text = changed.read_bytes().decode("utf-8", "surrogateescape")
-            changed.write_bytes(plan.changed.of(text).encode("utf-8", "surrogateescape"))
+            changed.write_bytes(plan.changed.apply_to(text).encode("utf-8", "surrogateescape"))
             done.append(f"changed {plan.changed.path}")
         else:
-            done.append("changed nothing: no file here is text that a job may change")
+            done.append("changed nothing: there is no text file that a job may change")
         if plan.deleted:
             (self.directory / plan.deleted).unlink()
             done.append(f"deleted {plan.deleted}")
         else:
-            done.append("deleted nothing: of the files that a job may delete, one stays")
-        self._seen = self._everything()
+            done.append("deleted nothing: the last file that a job may delete stays")
+        self._snapshot = self._take_snapshot()
         return done
 
     def editable(self, path: str) -> bool:
-        """Whether there is a regular file that a job's agent may change or delete."""
-        at = self.directory / path
-        return at.is_file() and not at.is_symlink() and not GUARDED_FILES.match_file(plain(path))
+        """Whether `path` is a regular file that a job's agent may change or delete."""
+        file = self.directory / path
+        return file.is_file() and not file.is_symlink() and not GUARDED_FILES.match_file(normalized_path(path))
 
     def has(self, path: str) -> bool:
-        """Whether anything is there."""
+        """Whether `path` exists."""
         return os.path.lexists(self.directory / path)
 
     def ignores(self, path: str) -> bool:
-        """Whether git leaves a new file out of commits."""
-        listed = self._git("ls-files", "--others", "--exclude-standard", "--", f":(literal){path}")
-        return not listed
+        """Whether git ignores the new file `path`."""
+        untracked = self._git("ls-files", "--others", "--exclude-standard", "--", f":(literal){path}")
+        return not untracked
 
-    def ids(self, plan: Plan) -> dict[str, str]:
-        """The ids of the blobs that the files of the plan are, as git would store them."""
+    def blob_ids(self, plan: Plan) -> dict[str, str]:
+        """The id of the blob that git would store for each file that the plan writes, by path."""
         paths = [path for path, kind in plan.changes if kind != "D"]
         return {path: self._git("hash-object", f"--path={path}", "--", path).strip() for path in paths}
 
     def check(self) -> list[str]:
-        """Print whether all is as the agent left it; what is not, a line each."""
+        """Print how many files the server altered; returns a line for each."""
         click.secho("\nThe job's clone, by looking at every file, .git included:", bold=True)
-        click.echo(f"   {len(self._seen)} files and folders, of which the server altered {len(self.altered) or 'none'}")
+        total = len(self._snapshot)
+        click.echo(f"   {total} files and folders, of which the server altered {len(self.altered) or 'none'}")
         return [f"the server altered {path} in the job's clone" for path in sorted(self.altered)]
 
     def _git(self, *arguments: str) -> str:
         return git("-C", str(self.directory), *arguments)
 
-    def _everything(self) -> dict[str, tuple[object, ...]]:
-        """Mode, size, time and content of every file, link and folder."""
-        found: dict[str, tuple[object, ...]] = {}
+    def _take_snapshot(self) -> dict[str, tuple[object, ...]]:
+        """Mode, size, modification time and content of every file, link and folder, by path."""
+        snapshot: dict[str, tuple[object, ...]] = {}
         for folder, folders, files in os.walk(self.directory):
             for name in (".", *folders, *files):
                 path = Path(folder, name)
@@ -86,10 +87,10 @@ class Clone:
                     content = os.fsencode(path.readlink())
                 else:
                     content = hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b""
-                found[str(path.relative_to(self.directory))] = (
+                snapshot[str(path.relative_to(self.directory))] = (
                     state.st_mode,
                     state.st_size,
                     state.st_mtime_ns,
                     content,
                 )
-        return found
+        return snapshot

@@ -1,4 +1,4 @@
-"""A CI job of the sandbox, as a runner would start it."""
+"""A CI job of the sandbox, started as a runner starts it."""
 
 import os
 import shutil
@@ -13,15 +13,15 @@ from gitlab_mcp.cli.demo.clone import Clone
 from gitlab_mcp.cli.demo.plain_git import git
 from gitlab_mcp.sandbox import Sandbox
 
-DEPTH = 20  # what a runner fetches unless GIT_DEPTH says otherwise
+DEPTH = 20  # the number of commits that GitLab lets a runner fetch by default (GIT_DEPTH)
 
 
 class NoJob(Exception):
-    """The repository can have no job; the text says why."""
+    """The repository cannot have a job; the text says why."""
 
 
 class Job:
-    """The job that runs in the sandbox's project. Raises NoJob where there is no commit that it could run on."""
+    """The job that runs in the sandbox's project. Raises NoJob when there is no commit that it could run on."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -40,7 +40,7 @@ class Job:
 
     @property
     def user(self) -> str:
-        """Who started the pipeline, as git writes it."""
+        """The user who started the pipeline, as git writes an author."""
         return f"{self._job.pipeline.user.name} <{self._job.pipeline.user.email}>"
 
     def clone(self, folder: Path) -> Clone:
@@ -56,7 +56,7 @@ class Job:
         return Clone(directory)
 
     def server(self, clone: Clone) -> StdioServerParameters:
-        """The server, started in the clone with what a job has, PATH and an empty HOME."""
+        """How to start the server in the clone, with the variables of a job, PATH and an empty HOME."""
         home = clone.directory.with_name("home of the job")
         home.mkdir(exist_ok=True)
         environment = {
@@ -64,17 +64,17 @@ class Job:
             "HOME": str(home),
             "PATH": os.environ.get("PATH", os.defpath),
         }
-        # What the client would add of its own accord is taken away again.
+        # The client adds variables of its own environment; env -u removes them.
         added = [name for name in get_default_environment() if name not in environment]
         removed = [argument for name in added for argument in ("-u", name)]
-        # Without -P, Python would take modules from the clone.
+        # Without -P, Python would import modules from the clone.
         command = [*removed, sys.executable, "-P", "-m", "gitlab_mcp", "serve"]
         return StdioServerParameters(
             command=shutil.which("env") or "/usr/bin/env", args=command, env=environment, cwd=clone.directory
         )
 
     def variables(self, directory: Path) -> dict[str, str]:
-        """What GitLab predefines for the job: https://docs.gitlab.com/ci/variables/predefined_variables/"""
+        """The variables that GitLab predefines for the job: https://docs.gitlab.com/ci/variables/predefined_variables/"""
         job, pipeline, user = self._job, self._job.pipeline, self._job.pipeline.user
         url, path, server = self._sandbox.url, self._sandbox.project, urlsplit(self._sandbox.url)
         project = f"{url}/{path}"

@@ -1,4 +1,4 @@
-"""The steps of the journey: at a desk with an access token, and in a CI job with the job's token alone."""
+"""The steps of the demonstration: locally with an access token, and in a CI job with only its job token."""
 
 import os
 import re
@@ -16,8 +16,8 @@ from gitlab_mcp.cli.demo.plan import FIX, MAINTAINERS, Plan, fix, maintainers
 from gitlab_mcp.sandbox import Sandbox
 
 
-def desk_server(sandbox: Sandbox) -> StdioServerParameters:
-    """The server as a client starts it at a desk."""
+def local_server(sandbox: Sandbox) -> StdioServerParameters:
+    """How a local client starts the server, with the maintainer's access token."""
     return StdioServerParameters(
         command=sys.executable,
         args=["-m", "gitlab_mcp", "serve"],
@@ -30,15 +30,15 @@ def desk_server(sandbox: Sandbox) -> StdioServerParameters:
     )
 
 
-class DeskJourney:
-    """Each thing by a call of its own. `default_branch` is where an empty repository gets its first files."""
+class LocalJourney:
+    """A separate tool call for each action. An empty repository gets its first files on `default_branch`."""
 
     def __init__(self, default_branch: str) -> None:
         self._default_branch = default_branch
         self._texts: dict[str, str] = {}
 
     async def play(self, agent: Agent) -> tuple[Plan, dict[str, str]]:
-        """What was committed, and the ids of the blobs that its files are."""
+        """Play it; returns the plan that was committed, and the id of the blob of each file that it writes, by path."""
         self._agent = agent
         issue, is_seeded = await _choose(agent, "Read issue #{} with its comments.")
         paths = await agent.files("Look at the files.")
@@ -52,7 +52,7 @@ class DeskJourney:
             path = plan.changed.path
             if path not in self._texts and not await self._is_text(path):
                 raise StepFailed(f"{path} is not shown as text")
-            contents[path] = plan.changed.of(f"{self._texts[path]}\n")
+            contents[path] = plan.changed.apply_to(f"{self._texts[path]}\n")
         actions: list[dict[str, str]] = [{"path": path, "content": content} for path, content in contents.items()]
         actions += [{"path": plan.deleted, "action": "delete"}] if plan.deleted else []
         await agent.step("Create a branch.", "create_branch", branch=plan.branch)
@@ -98,7 +98,7 @@ class DeskJourney:
 
 
 class JobJourney:
-    """The files are edited in the job's clone, and one call commits them and opens the merge request."""
+    """The files are edited in the job's clone; one tool call commits them and opens the merge request."""
 
     def __init__(self, job: Job, clone: Clone) -> None:
         self._job = job
@@ -106,7 +106,7 @@ class JobJourney:
         self.plan: Plan | None = None
 
     async def play(self, agent: Agent) -> None:
-        """Play it; `plan` says what was to be committed as soon as that is known."""
+        """Play it; `plan` is set before anything is committed."""
 
         async def is_text(path: str) -> bool:
             return await agent.read(path) is not None
@@ -125,17 +125,17 @@ class JobJourney:
             "commit_files",
             branch=plan.branch,
             ref=self._job.branch,
-            **self._what(plan),
+            **self._files(plan),
             message=plan.message,
             merge_request={"title": plan.title, "description": plan.description},
         )
         _merge_request(opened)
 
-    def _what(self, plan: Plan) -> dict[str, Any]:
-        """What to commit, by globs or by names: the files themselves are on disk."""
+    def _files(self, plan: Plan) -> dict[str, Any]:
+        """The arguments of commit_files that name the files, by globs or by paths; their content is on disk."""
         if plan.globs:
             return {"paths": plan.globs}
-        # What git ignores is not taken from disk.
+        # The server does not take files from disk that git ignores.
         ignored = self._clone.ignores(plan.created.path)
         actions = [{"path": plan.created.path, **({"content": plan.created.content} if ignored else {})}]
         actions += [{"path": plan.changed.path}] if plan.changed else []
@@ -143,18 +143,22 @@ class JobJourney:
         return {"actions": actions}
 
 
-async def _choose(agent: Agent, reading: str) -> tuple[str, bool]:
-    """The issue to work on, and whether it is the seeded project's own."""
+async def _choose(agent: Agent, step_title: str) -> tuple[str, bool]:
+    """Read the issue to work on; returns its iid, and whether it is from the sandbox's seed data.
+
+    `step_title` is the title of the step, with {} for the iid.
+    """
     rows = re.findall(r"^#(\d+) (.*)$", await agent.step("Which issues are open?", "list_issues"), re.MULTILINE)
     for title in (FIX, MAINTAINERS):
         for iid, row in rows:
             if row.startswith(title):
-                await agent.step(reading.format(iid), "get_issue", iid=iid)
+                await agent.step(step_title.format(iid), "get_issue", iid=iid)
                 return iid, title == FIX
     raise StepFailed("the sandbox has no open issue to work on")
 
 
-def _merge_request(opened: str) -> str:
-    if not (found := re.search(r"!(\d+)", opened)):
-        raise StepFailed(f"no merge request is named in: {opened}")
-    return found[1]
+def _merge_request(text: str) -> str:
+    """The iid of the merge request that a tool's result names."""
+    if not (match := re.search(r"!(\d+)", text)):
+        raise StepFailed(f"no merge request is named in: {text}")
+    return match[1]

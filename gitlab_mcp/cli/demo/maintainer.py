@@ -1,4 +1,4 @@
-"""The maintainer of the sandbox's project, who asks GitLab by plain HTTP and plain git."""
+"""The maintainer of the sandbox's project, who uses plain HTTP and plain git, without the server."""
 
 import json
 import urllib.request
@@ -10,11 +10,10 @@ from gitlab_mcp.cli.demo.plain_git import git
 from gitlab_mcp.sandbox import Sandbox
 
 # https://docs.gitlab.com/ci/jobs/ci_job_token/#allow-git-push-requests-to-your-project-repository
-SWITCH = "Settings > CI/CD > Job token permissions > Allow Git push requests to the repository"
 
 
 class Maintainer:
-    """Reads everything of the project, and may change its settings."""
+    """A client that reads the project and changes its settings."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._token = sandbox.tokens["maintainer"]
@@ -22,12 +21,12 @@ class Maintainer:
         self._project = sandbox.project
 
     def get(self, path: str) -> Any:
-        """GET a path below the project's, as parsed JSON."""
-        return self._ask("GET", path)
+        """GET `path` below the project's API path; returns the parsed JSON."""
+        return self._request("GET", path)
 
     @property
     def default_branch(self) -> str:
-        """The name of the default branch, also of an empty repository."""
+        """The name of the default branch; an empty repository has one too."""
         return str(self.get("")["default_branch"] or "main")
 
     def job_pushes_allowed(self) -> bool:
@@ -36,16 +35,16 @@ class Maintainer:
 
     def allow_job_pushes(self) -> None:
         """Let the jobs of the project push."""
-        self._ask("PUT", "", {"ci_push_repository_for_job_token_allowed": True})
+        self._request("PUT", "", {"ci_push_repository_for_job_token_allowed": True})
 
     def branches(self) -> dict[str, str]:
-        """The commit of each branch."""
-        listed = git("ls-remote", "--heads", self._repository).splitlines()
-        found = (line.split("\t", 1) for line in listed)
-        return {name.removeprefix("refs/heads/"): commit for commit, name in found}
+        """The id of the head commit of each branch, by the branch's name."""
+        lines = git("ls-remote", "--heads", self._repository).splitlines()
+        refs = (line.split("\t", 1) for line in lines)
+        return {name.removeprefix("refs/heads/"): commit for commit, name in refs}
 
     def clone(self, path: Path) -> None:
-        """Clone the repository, without files on disk."""
+        """Clone the repository to `path`, without checking files out."""
         git("clone", "-q", "--no-checkout", self._repository, str(path))
 
     @property
@@ -53,7 +52,7 @@ class Maintainer:
         parts = urlsplit(self._url)
         return f"{parts.scheme}://demo:{self._token}@{parts.netloc}{parts.path}/{self._project}.git"
 
-    def _ask(self, method: str, path: str, body: object = None) -> Any:
+    def _request(self, method: str, path: str, body: object = None) -> Any:
         url = f"{self._url}/api/v4/projects/{quote(self._project, safe='')}{path}"
         request = urllib.request.Request(  # noqa: S310  # the sandbox's
             url,
@@ -61,5 +60,5 @@ class Maintainer:
             data=None if body is None else json.dumps(body).encode(),
             headers={"PRIVATE-TOKEN": self._token, "Content-Type": "application/json"},
         )
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
-            return json.load(answer)
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as response:
+            return json.load(response)

@@ -1,4 +1,4 @@
-"""What is to be committed for an issue."""
+"""The plan of a change for an issue: the files to commit, and the texts about them."""
 
 import re
 from collections.abc import Awaitable, Callable, Collection
@@ -20,7 +20,7 @@ def test_an_empty_file_is_an_empty_configuration(tmp_path: Path) -> None:
 
 @dataclass(frozen=True)
 class PlannedFile:
-    """A path and the content that it is given."""
+    """A new file: its path and content."""
 
     path: str
     content: str
@@ -28,14 +28,14 @@ class PlannedFile:
 
 @dataclass(frozen=True)
 class Edit:
-    """A change of a text: `old` becomes `new`, which goes to the end where there is no `old`."""
+    """A change of a text file: `old` is replaced by `new`; where `old` is empty, `new` is appended."""
 
     path: str
     old: str
     new: str
 
-    def of(self, text: str) -> str:
-        """The text with the change made."""
+    def apply_to(self, text: str) -> str:
+        """`text` with the change applied."""
         if self.old:
             return text.replace(self.old, self.new)
         return f"{text}{'' if text.endswith(chr(10)) else chr(10)}{self.new}"
@@ -43,9 +43,9 @@ class Edit:
 
 @dataclass(frozen=True)
 class Plan:
-    """A change for `issue`: a new file, and, where the repository has files for it, a changed and a deleted one.
+    """A change for the issue with iid `issue`: a new file and, where possible, a changed and a deleted one.
 
-    `globs` match all of it and nothing else that was edited.
+    `globs`, where not empty, match exactly these files among those that were edited.
     """
 
     issue: str
@@ -58,14 +58,14 @@ class Plan:
 
     @property
     def changes(self) -> set[tuple[str, str]]:
-        """Each path with git's letter for what happens to it."""
-        found = {(self.created.path, "A")}
-        found |= {(self.changed.path, "M")} if self.changed else set()
-        return found | ({(self.deleted, "D")} if self.deleted else set())
+        """Each path with git's status letter: A, M or D."""
+        changes = {(self.created.path, "A")}
+        changes |= {(self.changed.path, "M")} if self.changed else set()
+        return changes | ({(self.deleted, "D")} if self.deleted else set())
 
     @property
     def summary(self) -> str:
-        """How many files, and what happens to them."""
+        """The number of files and what happens to them, in words."""
         if len(self.changes) == 1:
             return "one new file"
         kinds = ["one new", *(["one changed"] if self.changed else []), *(["one deleted"] if self.deleted else [])]
@@ -73,7 +73,7 @@ class Plan:
 
     @property
     def message(self) -> str:
-        """The message of the commit."""
+        """The commit message."""
         return f"{self.title}\n\nSee issue {self.issue}."
 
     @property
@@ -83,7 +83,7 @@ class Plan:
 
     @property
     def notes(self) -> dict[str, str]:
-        """What is said on the issue and on the merge request."""
+        """The notes for the issue and for the merge request."""
         return {
             "issue": "I opened a merge request that does this.",
             "merge request": f"It has {self.summary}; please have a look.",
@@ -91,7 +91,7 @@ class Plan:
 
 
 def fix(issue: str) -> Plan:
-    """What the seeded project's issue asks for."""
+    """The plan for the issue in the sandbox's seed data."""
     return Plan(
         issue,
         "Handle an empty configuration file",
@@ -106,7 +106,10 @@ def fix(issue: str) -> Plan:
 async def maintainers(
     issue: str, paths: Collection[str], is_text: Callable[[str], Awaitable[bool]], taken: Callable[[str], bool]
 ) -> Plan:
-    """A change that any repository can take. `paths` may be changed and deleted; `taken` names are no new file's."""
+    """A plan that suits any repository.
+
+    `paths` are files that may be changed and deleted; `taken` returns whether a name exists already.
+    """
     name = next(
         name for name in ("MAINTAINERS.md", "MAINTAINERS-OF-THIS.md", f"MAINTAINERS-{issue}.md") if not taken(name)
     )
@@ -116,12 +119,12 @@ async def maintainers(
             changed = Edit(path, "", f"\nSee {name} for who maintains this.\n")
             break
     others = [path for path in paths if changed is None or path != changed.path]
-    # The last file of a repository stays.
+    # The last file of a repository is not deleted.
     deleted = min(others, key=_obsolescence) if len(paths) > 1 else ""
     created = PlannedFile(name, "# Maintainers\n\n- maintainer\n")
     return Plan(issue, MAINTAINERS, f"{issue}-maintainers", created, changed, deleted)
 
 
 def _obsolescence(path: str) -> tuple[bool, int, str]:
-    """Orders files by how natural it is to delete them in a demonstration."""
+    """The sort key of files, with the most plausible one to delete in a demonstration first."""
     return not re.search(r"legacy|old|obsolete", path.lower()), -path.count("/"), path

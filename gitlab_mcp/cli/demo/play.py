@@ -1,6 +1,6 @@
-"""The whole way from an issue to a merge request, played on the sandbox by the real server and a real client.
+"""Plays the full workflow from an issue to a merge request on the sandbox, with the real server and a real client.
 
-What it claims at the end is read back with plain git and plain HTTP, never through the server or the sandbox's memory.
+The results are read back with plain git and plain HTTP, never through the server or from the sandbox's memory.
 """
 
 import tempfile
@@ -8,10 +8,11 @@ from pathlib import Path
 
 import click
 
-from gitlab_mcp.cli.demo.agent import StepFailed, accompany
+from gitlab_mcp.ci.preflight import JOB_PUSH_SETTING
+from gitlab_mcp.cli.demo.agent import StepFailed, run_journey
 from gitlab_mcp.cli.demo.job import Job, NoJob
-from gitlab_mcp.cli.demo.journey import DeskJourney, JobJourney, desk_server
-from gitlab_mcp.cli.demo.maintainer import SWITCH, Maintainer
+from gitlab_mcp.cli.demo.journey import JobJourney, LocalJourney, local_server
+from gitlab_mcp.cli.demo.maintainer import Maintainer
 from gitlab_mcp.cli.demo.read_back import ReadBack
 from gitlab_mcp.sandbox import Sandbox, SandboxError
 
@@ -21,8 +22,8 @@ __all__ = ["play", "play_on"]
 def play(repo: Path | None, *, job_token: bool = False, push_allowed: bool = True) -> int:
     """Play the journey on a new sandbox, on a copy of `repo` if given.
 
-    With `job_token` it is played in a CI job that has nothing else; `push_allowed` says whether the project lets its
-    jobs push. Returns the exit code: 0 if all was right.
+    With `job_token` it is played in a CI job that has only its job token; `push_allowed` is whether the project lets
+    its jobs push. Returns the exit code: 0 if the result is right, 1 if not, 2 if it cannot be played.
     """
     try:
         with Sandbox(repo=repo) as sandbox:
@@ -33,7 +34,7 @@ def play(repo: Path | None, *, job_token: bool = False, push_allowed: bool = Tru
 
 
 def play_on(sandbox: Sandbox, *, job_token: bool = False, push_allowed: bool = True) -> int:
-    """Play the journey on `sandbox`. Returns the exit code: 0 if what was read back is right."""
+    """Play the journey on `sandbox`. Returns the exit code, as `play` does."""
     try:
         job = Job(sandbox) if job_token else None
     except NoJob as error:
@@ -41,7 +42,7 @@ def play_on(sandbox: Sandbox, *, job_token: bool = False, push_allowed: bool = T
         return 2
     click.secho(f"A GitLab is up at {sandbox.url}, with project {sandbox.project}.", bold=True)
     try:
-        failures = _in_job(sandbox, job, push_allowed=push_allowed) if job else _at_desk(sandbox)
+        failures = _in_job(sandbox, job, push_allowed=push_allowed) if job else _locally(sandbox)
     except StepFailed as failure:
         failures = [f"The step failed: {failure}"]
     for line in failures:
@@ -51,32 +52,32 @@ def play_on(sandbox: Sandbox, *, job_token: bool = False, push_allowed: bool = T
     return 1 if failures else 0
 
 
-def _at_desk(sandbox: Sandbox) -> list[str]:
-    """Play it with the maintainer's access token; what is not as it should be, a line each."""
+def _locally(sandbox: Sandbox) -> list[str]:
+    """Play it with the maintainer's access token; returns a line for each deviation from the plan."""
     maintainer = Maintainer(sandbox)
     read_back = ReadBack(maintainer)
-    plan, contents = accompany(desk_server(sandbox), DeskJourney(maintainer.default_branch).play)
-    return _wrong(read_back.check(plan, contents, plan.notes))
+    plan, blob_ids = run_journey(local_server(sandbox), LocalJourney(maintainer.default_branch).play)
+    return _wrong(read_back.check(plan, blob_ids, plan.notes))
 
 
 def _in_job(sandbox: Sandbox, job: Job, *, push_allowed: bool) -> list[str]:
-    """Play it in a job; what is not as it should be, a line each, a push that is not allowed among it."""
-    click.secho(f"{job} runs with CI_JOB_TOKEN alone, in a shallow, detached clone.", bold=True)
+    """Play it in a job; returns a line for each deviation from the plan, and one for a refused push."""
+    click.secho(f"{job} runs with CI_JOB_TOKEN only, in a shallow, detached clone.", bold=True)
     maintainer = Maintainer(sandbox)
     if push_allowed:
         maintainer.allow_job_pushes()
-        click.secho(f"A maintainer of its project has switched on {SWITCH}, which is off at first.", bold=True)
+        click.secho(f"A maintainer of its project has enabled {JOB_PUSH_SETTING}, which is off by default.", bold=True)
     else:
         state = "on" if maintainer.job_pushes_allowed() else "off"
-        click.secho(f"The switch of its project stays as it is: {SWITCH} is {state}.", bold=True)
+        click.secho(f"The setting of its project is not changed: {JOB_PUSH_SETTING} is {state}.", bold=True)
     read_back = ReadBack(maintainer)
     with tempfile.TemporaryDirectory(prefix="gitlab-mcp-demo-") as folder:
-        # Git and the server name a folder by what it is behind all links.
+        # git and the server show a folder with all symbolic links resolved.
         clone = job.clone(Path(folder).resolve())
         journey = JobJourney(job, clone)
         refusal = ""
         try:
-            accompany(job.server(clone), journey.play)
+            run_journey(job.server(clone), journey.play)
         except StepFailed as failure:
             refusal = failure.sentence("Allow Git push requests") if not push_allowed else ""
             if not refusal or journey.plan is None:
@@ -84,11 +85,11 @@ def _in_job(sandbox: Sandbox, job: Job, *, push_allowed: bool) -> list[str]:
         clone.look()
         plan = journey.plan
         if plan is None:
-            raise StepFailed("nothing was planned")
+            raise StepFailed("the journey ended without a plan")
         if refusal:
             return [refusal, *_wrong(read_back.check_unchanged(plan) + clone.check())]
-        wrong = [] if push_allowed else ["the push was taken: the project lets its jobs push"]
-        return _wrong(wrong + read_back.check(plan, clone.ids(plan), {}, job.user) + clone.check())
+        wrong = [] if push_allowed else ["the push was accepted: the project lets its jobs push"]
+        return _wrong(wrong + read_back.check(plan, clone.blob_ids(plan), {}, job.user) + clone.check())
 
 
 def _wrong(lines: list[str]) -> list[str]:

@@ -1,1 +1,1 @@
-"""The repository of a project over git, for a run that may write with nothing but its job token."""
+"""The git backend: a project's repository over git, for a run that has only its job token to write with."""

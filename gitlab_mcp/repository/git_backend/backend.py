@@ -1,4 +1,4 @@
-"""A repository over git, with a job token: everything is read from objects, and written by pushes."""
+"""The git backend: reads from fetched git objects and writes by pushes, with a job token."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
-from gitlab_mcp.api.merge_requests import Update, Wanted
+from gitlab_mcp.api.merge_requests import NewMergeRequest, Update
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
 from gitlab_mcp.git import history, objects
@@ -23,26 +23,26 @@ from gitlab_mcp.repository.git_backend.search import search
 from gitlab_mcp.repository.interface import BlamedLines, Committed, Comparison, File, NewCommit, Opened
 from gitlab_mcp.repository.paths import folders_above, matcher
 
-LARGEST_FILE_BYTES = 9_000_000  # what GitLab's own answer for a file could hold in ours
-ORDER = {FOLDER: 0, SUBMODULE: 2}  # folders, files, submodules: as GitLab lists them
+LARGEST_FILE_BYTES = 9_000_000  # about the largest file that the REST backend can read, whose responses are limited
+ORDER = {FOLDER: 0, SUBMODULE: 2}  # folders, files, submodules: the order in which GitLab lists them
 
 
 class GitBackend:
-    """The Repository of a project over git. `own` is the repository of ours that git works in."""
+    """The Repository of a project over git. `scratch` is the scratch repository that git works in."""
 
     pipelines = "No pipeline starts for a push with CI_JOB_TOKEN."
 
-    def __init__(self, project: Project, own: ScratchRepository) -> None:
+    def __init__(self, project: Project, scratch: ScratchRepository) -> None:
         self._project = project
         self._gitlab = project.gitlab
-        self._own = own
-        self._git = GitClient(project, own)
+        self._scratch = scratch
+        self._git = GitClient(project, scratch)
         self._pushes = Pushes(project, self._git)
         self._merge_requests = MergeRequestPushes(project, self._git, self._pushes)
 
     def close(self) -> None:
-        """Remove what is on the disk."""
-        self._own.close()
+        """Delete the scratch repository from disk."""
+        self._scratch.close()
 
     # Branches
 
@@ -70,10 +70,10 @@ class GitBackend:
         return self._pushes.create_branch(name, start)
 
     def delete_branch(self, name: str) -> WriteResult[Entity]:
-        # What is protected only REST tells, in the list of branches; its commit is what the push insists on.
-        listed = self.branches(name, 1, 100).rows
-        there = deletable(next((each for each in listed if each.text("name") == name), None), name)
-        return WriteResult(there, self._pushes.delete(name, there.sha("commit", "id")).confirmed)
+        # Only REST tells whether a branch is protected. The push deletes it only while it points at the same commit.
+        rows = self.branches(name, 1, 100).rows
+        branch = deletable(next((row for row in rows if row.text("name") == name), None), name)
+        return WriteResult(branch, self._pushes.delete(name, branch.sha("commit", "id")).confirmed)
 
     # Commits
 
@@ -81,48 +81,49 @@ class GitBackend:
         return self._commit(self._git.resolve(ref))
 
     def _commit(self, identity: str) -> Entity:
-        """The commit of an id that is here."""
-        return self._shown(self._git.local(lambda time_left: objects.commit_of(self._own, identity, time_left)))
+        """The commit of an id that was fetched before."""
+        return self._entity(self._git.local(lambda time_left: objects.commit_of(self._scratch, identity, time_left)))
 
-    def _shown(self, one: objects.Commit) -> Entity:
-        return entities.commit(self._project.web_url, one)
+    def _entity(self, commit: objects.Commit) -> Entity:
+        return entities.commit(self._project.web_url, commit)
 
     def history(self, ref: str, path: str, page: int, per_page: int) -> Page:
         tip, skip = self._git.resolve(ref), (page - 1) * per_page
-        found = self._git.ask(
-            "fetch the history", lambda time_left: history.newest(self._own, tip, path, skip, per_page + 1, time_left)
+        commits = self._git.ask(
+            "fetch the history",
+            lambda time_left: history.newest(self._scratch, tip, path, skip, per_page + 1, time_left),
         )
-        rows = [self._shown(one) for one in found[:per_page]]
-        return Page(rows, page, page + 1 if len(found) > per_page else None, None, None, time.time())
+        rows = [self._entity(commit) for commit in commits[:per_page]]
+        return Page(rows, page, page + 1 if len(commits) > per_page else None, None, None, time.time())
 
     def compare(self, base: str, head: str, globs: Sequence[str] = ()) -> Comparison:
         old, new, matches = self._git.resolve(base), self._git.resolve(head), matcher(globs)
-        parted = self._git.ask("fetch the history", lambda left: history.merge_base(self._own, old, new, left))
-        between = self._git.local(lambda time_left: history.between(self._own, old, new, time_left))
-        commits = [self._shown(one) for one in between]
-        if not parted:
+        base_id = self._git.ask("fetch the history", lambda left: history.merge_base(self._scratch, old, new, left))
+        between = self._git.local(lambda time_left: history.between(self._scratch, old, new, time_left))
+        commits = [self._entity(commit) for commit in between]
+        if not base_id:
             return Comparison(commits, [], 0)
-        return Comparison(commits, *self._diffs(parted, new, matches))
+        return Comparison(commits, *self._diffs(base_id, new, matches))
 
     def commit_and_diffs(self, ref: str) -> tuple[Entity, Sequence[Entity]]:
         tip = self._git.resolve(ref)
-        # Without its parents, a commit looks like the first one.
-        self._git.ask("fetch the commit", lambda time_left: self._own.fetch([tip], time_left, 2))
-        one = self._git.local(lambda time_left: objects.commit_of(self._own, tip, time_left))
-        parent = one.parents[0] if one.parents else objects.empty_tree(len(tip))
-        return self._shown(one), self._diffs(parent, tip, matcher(()))[0]
+        # Without its parents, a commit looks like the first commit of the repository.
+        self._git.ask("fetch the commit", lambda time_left: self._scratch.fetch([tip], time_left, 2))
+        commit = self._git.local(lambda time_left: objects.commit_of(self._scratch, tip, time_left))
+        parent = commit.parents[0] if commit.parents else objects.empty_tree(len(tip))
+        return self._entity(commit), self._diffs(parent, tip, matcher(()))[0]
 
     def _diffs(self, old: str, new: str, matches: Callable[..., bool]) -> tuple[list[Entity], int]:
-        """A Diff of each chosen file that differs between two commits that are here, and how many files differ."""
-        plain = self._git.local(lambda time_left: objects.diff_trees(self._own, old, new, time_left))
-        # Whether something was renamed is seen by its content, where something is gone and something new.
-        kinds = {one.status for one in plain}
-        read = [one for one in plain if matches(one.new_path) or (one.status in "AD" and {"A", "D"} <= kinds)]
-        self._git.ask("fetch the files that differ", lambda time_left: history.fetch_files(self._own, read, time_left))
-        found = self._git.local(lambda time_left: objects.diff_trees(self._own, old, new, time_left, renames=True))
-        chosen = [one for one in found if matches(one.old_path, one.new_path)]
-        hunks = self._git.local(lambda time_left: patches(self._own, chosen, time_left))
-        return list(map(entities.diff, chosen, hunks)), len(found)
+        """A Diff of each matching file that differs between two fetched commits, and how many files differ."""
+        plain = self._git.local(lambda time_left: objects.diff_trees(self._scratch, old, new, time_left))
+        # Git detects a rename by comparing the content of added and deleted files, so all of these are needed.
+        kinds = {diff.status for diff in plain}
+        needed = [diff for diff in plain if matches(diff.new_path) or (diff.status in "AD" and {"A", "D"} <= kinds)]
+        self._git.ask("fetch the files that differ", lambda left: history.fetch_files(self._scratch, needed, left))
+        diffs = self._git.local(lambda time_left: objects.diff_trees(self._scratch, old, new, time_left, renames=True))
+        selected = [diff for diff in diffs if matches(diff.old_path, diff.new_path)]
+        hunks = self._git.local(lambda time_left: patches(self._scratch, selected, time_left))
+        return list(map(entities.diff, selected, hunks)), len(diffs)
 
     def search(self, words: str, ref: str, page: int, per_page: int) -> Page:
         return search(self._git, words, ref, page, per_page)
@@ -130,19 +131,21 @@ class GitBackend:
     def blame(self, path: str, ref: str, first: int, last: int) -> list[BlamedLines]:
         tip = self._git.resolve(ref)
         self._entry(path, tip, ref)
-        found = self._git.ask(
-            "fetch the history", lambda time_left: history.blame(self._own, tip, path, first, last, time_left)
+        ranges = self._git.ask(
+            "fetch the history", lambda time_left: history.blame(self._scratch, tip, path, first, last, time_left)
         )
-        return [BlamedLines(self._shown(one.commit), one.first, one.lines) for one in found]
+        return [BlamedLines(self._entity(range_.commit), range_.first, range_.lines) for range_ in ranges]
 
     # Files
 
     def folder(self, ref: str, path: str, *, recursive: bool, page: int, per_page: int) -> Page:
         tip = self._git.resolve(ref)
         if path and self._entry(path, tip, ref, folders=True).mode != FOLDER:
-            raise NotFound(f"{path} is no folder at {ref}.", status=404)
+            raise NotFound(f"{path} is not a folder at {ref}.", status=404)
         if recursive:
-            entries = self._git.local(lambda time_left: objects.list_all(self._own, tip, time_left, path, folders=True))
+            entries = self._git.local(
+                lambda time_left: objects.list_all(self._scratch, tip, time_left, path, folders=True)
+            )
         else:
             below = f"{path}/" if path else ""
             entries = [entry for entry in self._listed(tip, below) if entry.path.startswith(below)]
@@ -157,7 +160,7 @@ class GitBackend:
             tip = self._git.resolve(ref)
         except NotFound:
             return {}
-        return {entry.path: entry for entry in self._git.local(lambda left: objects.list_all(self._own, tip, left))}
+        return {entry.path: entry for entry in self._git.local(lambda left: objects.list_all(self._scratch, tip, left))}
 
     def entries(self, ref: str, paths: Iterable[str]) -> dict[str, TreeEntry]:
         try:
@@ -165,32 +168,32 @@ class GitBackend:
         except NotFound:
             return {}
         folders = sorted({folder for path in paths for folder in folders_above(path)})
-        # The root cannot be named beside other folders.
-        listed = self._listed(tip)
+        # The root folder cannot be listed together with others.
+        entries = self._listed(tip)
         if below := [f"{folder}/" for folder in folders if folder]:
-            listed += self._listed(tip, *below)
-        return {entry.path: entry for entry in listed}
+            entries += self._listed(tip, *below)
+        return {entry.path: entry for entry in entries}
 
     def file(self, path: str, ref: str) -> File:
         tip = self._git.resolve(ref)
         entry = self._entry(path, tip, ref)
-        self._git.ask("fetch the file", lambda time_left: self._own.fetch_blobs([entry.id], time_left))
-        size = self._git.local(lambda time_left: objects.size(self._own, entry.id, time_left))
+        self._git.ask("fetch the file", lambda time_left: self._scratch.fetch_blobs([entry.id], time_left))
+        size = self._git.local(lambda time_left: objects.size(self._scratch, entry.id, time_left))
         if size > LARGEST_FILE_BYTES:
             raise Refused(f"{path} has {size:,} bytes, and {LARGEST_FILE_BYTES:,} can be read here.")
-        content = self._git.local(lambda time_left: objects.blobs(self._own, [entry.id], time_left))[entry.id]
-        changed = self._git.local(lambda time_left: history.last_change(self._own, tip, path, time_left))
+        content = self._git.local(lambda time_left: objects.blobs(self._scratch, [entry.id], time_left))[entry.id]
+        changed = self._git.local(lambda time_left: history.last_change(self._scratch, tip, path, time_left))
         return File(path, content, size, entry.mode == objects.EXECUTABLE, changed)
 
     def _entry(self, path: str, tip: str, ref: str, *, folders: bool = False) -> TreeEntry:
-        """What is at a path: a file or link, or a folder too. Raises NotFound."""
+        """The entry at a path: a file or link, or with `folders` also a folder. Raises NotFound."""
         entry = next((entry for entry in self._listed(tip, path) if entry.path == path), None)
         if entry is None or entry.mode == SUBMODULE or (entry.mode == FOLDER and not folders):
             raise NotFound(f"There is no such file at {ref}.", status=404, reason="404 File Not Found")
         return entry
 
     def _listed(self, tip: str, *paths: str) -> list[TreeEntry]:
-        return self._git.local(lambda time_left: objects.list_tree(self._own, tip, paths, time_left))
+        return self._git.local(lambda time_left: objects.list_tree(self._scratch, tip, paths, time_left))
 
     # Writes
 
@@ -214,17 +217,17 @@ class GitBackend:
     def _written(self, commit: WriteResult[str]) -> WriteResult[Entity]:
         return WriteResult(self._commit(commit.result), commit.confirmed)
 
-    def open_merge_request(self, source: str, target: str, wanted: Wanted) -> Opened:
+    def open_merge_request(self, source: str, target: str, wanted: NewMergeRequest) -> Opened:
         if source == target:
             raise InvalidArgument(f"source_branch and target_branch are both {source}: commit to another branch first.")
         names = (f"refs/heads/{source}", f"refs/heads/{target}")
         tips = self._git.refs(*names)
         if missing := [name for name in names if name not in tips]:
             raise NotFound(f"GitLab has no branch {missing[0].removeprefix('refs/heads/')}.", status=404)
-        own, into = tips[names[0]], tips[names[1]]
-        if self._git.ask("fetch the history", lambda time_left: history.is_in(self._own, own, into, time_left)):
+        source_tip, target_tip = tips[names[0]], tips[names[1]]
+        if self._git.ask("fetch the history", lambda left: history.is_in(self._scratch, source_tip, target_tip, left)):
             raise Refused(f"{source} has no commits that {target} lacks.")
-        return self._merge_requests.open(source, target, own, wanted)
+        return self._merge_requests.open(source, target, source_tip, wanted)
 
     def update_merge_request(self, target: Noteable, update: Update) -> Opened:
         return self._merge_requests.update(target, update)

@@ -1,4 +1,4 @@
-"""Speaking by git with one repository on GitLab: again after passing failures, the others said in words."""
+"""The git client of one repository on GitLab: retries after transient errors, and turns git's errors into Failures."""
 
 import re
 from collections.abc import Callable
@@ -17,20 +17,24 @@ from gitlab_mcp.repository.git_backend.errors import failure_of
 T = TypeVar("T")
 
 LOCAL_SECONDS = 120.0
-INCOMPLETE = "did not send all necessary objects"  # what git says when a commit was asked for by a file's id
-WHOLE_NAME = re.compile(r"(refs/)?(heads|tags|merge-requests)/")
+INCOMPLETE = "did not send all necessary objects"  # git's message when the id of a file is fetched as a commit
+FULL_REF = re.compile(r"(refs/)?(heads|tags|merge-requests)/")
 
 
 class GitClient:
-    """A project's repository by way of `own`, the repository of ours that git works in. Methods raise a Failure."""
+    """A project's repository as the scratch repository `scratch` reaches it. Methods raise a Failure."""
 
-    def __init__(self, project: Project, own: ScratchRepository) -> None:
+    def __init__(self, project: Project, scratch: ScratchRepository) -> None:
         self._project = project
         self._gitlab = project.gitlab
-        self.own = own
+        self.scratch = scratch
 
     def ask(self, what: str, do: Callable[[TimeLeft], T]) -> T:
-        """Do something that speaks with GitLab, again after a passing failure; `what` says it to the client."""
+        """Run a function that contacts GitLab, with retries after transient errors.
+
+        `what` completes "git goes on to ..." in a progress message. Raises the Failure of an error that is not
+        transient, or of the last attempt.
+        """
         self._gitlab.policy.check("get", f"{self._project.path}/repository", None, lambda _project: "")
         call, attempt = current_call.get(), 0
         while True:
@@ -39,63 +43,63 @@ class GitClient:
                 with call.transfer(what) as time_left:
                     return do(time_left)
             except GitError as error:
-                wait_to_retry(call, attempt, failure_of(error, self.own.remote.url, pushes=False))
+                wait_to_retry(call, attempt, failure_of(error, self.scratch.remote.url, pushes=False))
 
     def local(self, do: Callable[[TimeLeft], T]) -> T:
-        """Do something with what is here."""
+        """Run a function that needs no network, within what the call has left and at most LOCAL_SECONDS."""
         call = current_call.get()
         try:
             return do(lambda: min(call.remaining(), LOCAL_SECONDS))
         except GitError as error:
-            raise failure_of(error, self.own.remote.url, pushes=False) from error
+            raise failure_of(error, self.scratch.remote.url, pushes=False) from error
 
     def refs(self, *names: str) -> dict[str, str]:
-        """What GitLab's refs of these whole names point at now."""
-        return self.ask("ask GitLab for its branches", lambda time_left: self.own.refs(names, time_left))
+        """The ids that refs on GitLab point at now, by their full name (see ScratchRepository.refs)."""
+        return self.ask("ask GitLab for its branches", lambda time_left: self.scratch.refs(names, time_left))
 
     def tip(self, branch: str) -> str:
-        """The commit that a branch points at now, "" where there is none."""
+        """The id of the commit that a branch points at now, "" where the branch does not exist."""
         return self.refs(f"refs/heads/{branch}").get(f"refs/heads/{branch}", "")
 
     def resolve(self, ref: str) -> str:
-        """The commit that a ref names now, with its trees here. Raises NotFound."""
-        named = ref if objects.WHOLE_ID.fullmatch(ref) else self._named(ref)
-        if not named:
+        """The id of the commit that a ref names now; it and its trees are fetched. Raises NotFound."""
+        identity = ref if objects.WHOLE_ID.fullmatch(ref) else self._id_of(ref)
+        if not identity:
             raise _no_commit(ref)
         try:
-            self.ask("fetch from GitLab", lambda time_left: self.own.fetch([named], time_left))
+            self.ask("fetch from GitLab", lambda time_left: self.scratch.fetch([identity], time_left))
         except Unreachable as failure:
             if INCOMPLETE not in str(failure):
                 raise
-            # Not NotFound, which would stand for an empty tree: it may be a commit after all.
+            # Not NotFound, which callers take for an empty tree: it may be a commit that was sent incompletely.
             raise GitLabRefusal(
                 f"GitLab has no commit {ref}: that is the id of something else, or GitLab did not send all of it.",
                 status=404,
             ) from failure
-        # An id may be a tag's, or that of no commit at all.
-        found = self.local(lambda time_left: objects.log(self.own, ["--no-walk", named], time_left))
-        if not found:
+        # The id may be that of an annotated tag, or of an object that is not a commit.
+        commits = self.local(lambda time_left: objects.log(self.scratch, ["--no-walk", identity], time_left))
+        if not commits:
             raise _no_commit(ref)
-        return found[0].id
+        return commits[0].id
 
-    def _named(self, ref: str) -> str:
-        """What GitLab's ref of this name points at, "" where there is none."""
+    def _id_of(self, ref: str) -> str:
+        """The id that a branch, tag or other ref, or an abbreviated commit id, stands for; "" for an unknown name."""
         if ref == "HEAD":
             return self.refs("HEAD").get("HEAD", "")
         names = [f"refs/heads/{ref}", f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}"]
-        if WHOLE_NAME.match(ref):
-            whole = f"refs/{ref.removeprefix('refs/')}"
-            names += [f"{whole}^{{}}", whole]
-        found = self.refs(*names)
-        named = next((found[name] for name in names if name in found), "")
-        if named or not objects.SHORT_ID.fullmatch(ref):
-            return named
-        # Git does not ask for a commit by the beginning of its id.
+        if FULL_REF.match(ref):
+            full = f"refs/{ref.removeprefix('refs/')}"
+            names += [f"{full}^{{}}", full]
+        ids = self.refs(*names)
+        identity = next((ids[name] for name in names if name in ids), "")
+        if identity or not objects.SHORT_ID.fullmatch(ref):
+            return identity
+        # Git cannot fetch a commit by an abbreviated id.
         return self._gitlab.get(f"{self._project.path}/repository/commits/{segment(ref)}").sha("id")
 
     @property
     def default_branch(self) -> str:
-        """The branch that HEAD names; "main" where GitLab does not say."""
+        """The branch that HEAD names; "main" where GitLab does not report it."""
         name = self.refs("HEAD").get("symref", "")
         return name if BRANCH_NAME.fullmatch(name) else "main"
 

@@ -1,4 +1,4 @@
-"""Merge requests that are opened and changed by the options of a push, and read back over REST."""
+"""Merge requests that are opened and changed by push options, and read over REST."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from uuid import uuid4
 from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
-from gitlab_mcp.api.merge_requests import Update, Wanted, new_title, titled
+from gitlab_mcp.api.merge_requests import NewMergeRequest, Update, new_title, titled
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.errors import GitLabRefusal, InvalidArgument, NotFound, Partial, Refused, Unreachable
 from gitlab_mcp.git.push import Pushed
@@ -27,15 +27,16 @@ from gitlab_mcp.repository.git_backend.push_options import (
 from gitlab_mcp.repository.git_backend.pushes import Pushes
 from gitlab_mcp.repository.interface import NewCommit, Opened
 
-BY_EMPTY_COMMIT = "An empty commit on top carries it."
+BY_EMPTY_COMMIT = "An empty commit was pushed for this."
 MAY_START = "A pipeline of the merge request may start."
 DESCRIPTION_WAS_CUT = "The description was cut: a push option takes no more."
-# GitLab opens it before it answers a push, but the answer may have been lost. Seconds before each look.
+# The seconds to wait before each look-up. GitLab opens a merge request before it answers the push, but the answer may
+# have been lost.
 LOOK_UP_DELAYS = (0.0, 0.3, 0.7, 1.5)
 
 
 class AlreadyOpen(Exception):
-    """Somebody opened the merge request since it was looked for."""
+    """Somebody opened the merge request after it was looked up."""
 
     def __init__(self, merge_request: Entity) -> None:
         super().__init__()
@@ -43,84 +44,90 @@ class AlreadyOpen(Exception):
 
 
 class MergeRequestPushes:
-    """The merge requests of one project, by way of pushes."""
+    """Opens and changes the merge requests of one project by pushes."""
 
-    def __init__(self, project: Project, access: GitClient, pushes: Pushes) -> None:
+    def __init__(self, project: Project, client: GitClient, pushes: Pushes) -> None:
         self._project = project
         self._gitlab = project.gitlab
-        self._git = access
+        self._git = client
         self._pushes = pushes
 
-    def commit(self, new: NewCommit, wanted: Wanted) -> tuple[WriteResult[str], Opened | None, str]:
-        """Commit and open a merge request by the same push; one that is open for these branches stays as it is.
+    def commit(self, new: NewCommit, wanted: NewMergeRequest) -> tuple[WriteResult[str], Opened | None, str]:
+        """Commit and open a merge request by the same push. One that is open for these branches stays as it is.
 
-        Gives the commit's id and the merge request, or why there is none.
+        Returns the commit's id, the merge request (None if GitLab opened none), and the reason for that ("" otherwise).
         """
         options = self._options(new.target, wanted)
-        # Looking for an open one and pushing is one step, or a second call would change what the first one opened.
+        # The look-up and the push hold one lock: otherwise a second call would change what the first one opened.
         with self._pushes.turn(new.branch):
-            if there := self._already(new.branch, new.target):
+            if existing := self._already_open(new.branch, new.target):
                 written, _ = self._pushes.commit(new, [])
-                return written, Opened(WriteResult(there, confirmed=False), is_new=False), ""
+                return written, Opened(WriteResult(existing, confirmed=False), is_new=False), ""
             try:
-                again = partial(self._check_not_open, new.branch, new.target)
-                written, pushed = self._pushes.commit(new, options, again)
+                check = partial(self._check_not_open, new.branch, new.target)
+                written, pushed = self._pushes.commit(new, options, check)
             except AlreadyOpen as open_:
                 written, _ = self._pushes.commit(new, [])
                 return written, Opened(WriteResult(open_.merge_request, confirmed=False), is_new=False), ""
-            found = self._opened(new.branch, new.target, pushed)
-        if found is None:
+            opened = self._opened(new.branch, new.target, pushed)
+        if opened is None:
             return written, None, self._not_opened(new.branch, pushed)
         return (
             written,
-            Opened(WriteResult(found, confirmed=False), is_new=True, remarks=[MAY_START, *self._cut(wanted)]),
+            Opened(WriteResult(opened, confirmed=False), is_new=True, remarks=[MAY_START, *self._cut(wanted)]),
             "",
         )
 
-    def open(self, source: str, target: str, source_tip: str, wanted: Wanted) -> Opened:
-        """Open a merge request for a branch that is there, at `source_tip`, by pushing an empty commit on top of it."""
+    def open(self, source: str, target: str, source_tip: str, wanted: NewMergeRequest) -> Opened:
+        """Open a merge request for an existing branch, at `source_tip`, by pushing an empty commit on top of it.
+
+        Raises Partial when the commit was pushed and GitLab opened no merge request.
+        """
         options = self._options(target, wanted)
         message = f"Open a merge request into {target}"
         with self._pushes.turn(source):
-            if there := self._already(source, target):
-                return Opened(WriteResult(there, confirmed=False), is_new=False)
+            if existing := self._already_open(source, target):
+                return Opened(WriteResult(existing, confirmed=False), is_new=False)
             try:
-                again = partial(self._check_not_open, source, target)
-                written, pushed = self._pushes.commit(_empty(source, source_tip, message), options, again)
+                check = partial(self._check_not_open, source, target)
+                written, pushed = self._pushes.commit(_empty(source, source_tip, message), options, check)
             except AlreadyOpen as open_:
                 return Opened(WriteResult(open_.merge_request, confirmed=False), is_new=False)
-            found = self._opened(source, target, pushed)
-        if found is None:
+            opened = self._opened(source, target, pushed)
+        if opened is None:
             raise Partial(
                 f"an empty commit, {written.result[:8]}, is on {source}, and the merge request was not opened:"
                 f" {self._not_opened(source, pushed)}"
             )
-        remarks = [BY_EMPTY_COMMIT, MAY_START, *self._cut(wanted), *_not_assigned(found, wanted)]
-        return Opened(WriteResult(found, written.confirmed), is_new=True, remarks=remarks)
+        remarks = [BY_EMPTY_COMMIT, MAY_START, *self._cut(wanted), *_not_assigned(opened, wanted)]
+        return Opened(WriteResult(opened, written.confirmed), is_new=True, remarks=remarks)
 
     def _check_not_open(self, source: str, target: str) -> None:
-        if there := self._already(source, target):
-            raise AlreadyOpen(there)
+        if existing := self._already_open(source, target):
+            raise AlreadyOpen(existing)
 
-    def _cut(self, wanted: Wanted) -> list[str]:
+    def _cut(self, wanted: NewMergeRequest) -> list[str]:
         return [DESCRIPTION_WAS_CUT] if is_cut(self._gitlab.outgoing(wanted.description)) else []
 
     def update(self, target: Noteable, update: Update) -> Opened:
-        """Change a merge request by pushing an empty commit on top of its source branch."""
+        """Change a merge request by pushing an empty commit on top of its source branch.
+
+        Raises Refused for changes that a push cannot make, Partial when GitLab did not make all of them.
+        """
         source = self._changeable(target).text("source_branch")
         if both := {name.casefold() for name in update.add_labels} & {name.casefold() for name in update.remove_labels}:
             raise InvalidArgument(f"add_labels and remove_labels both name {', '.join(sorted(both))}.")
         if update.target_branch and not self._git.tip(update.target_branch):
             raise NotFound(f"GitLab has no branch {update.target_branch} to merge into.", status=404)
-        # What is to be changed is read, and pushed on, in one step: another call may be at the same merge request.
+        # The merge request is read and changed under one lock, since another call may change the same one.
         with self._pushes.turn(source):
             now = self._changeable(target)
             title = new_title(update, lambda: now) if update.title is not None or update.draft is not None else ""
-            update = self._inert(update, title)
+            update = self._as_sent(update, title)
             self._check(target.path, "put", update.title, update.description, [*update.add_labels])
             options = changing(update, update.title or "", update.description or "", now)
             if not options or not self._missing(now, update):
-                return Opened(WriteResult(now, confirmed=False), is_new=False, remarks=["It was so already."])
+                return Opened(WriteResult(now, confirmed=False), is_new=False, remarks=["Nothing had to be changed."])
             if len(self._open_from(source)) > 1:
                 raise Refused(
                     f"More than one merge request is open from {source}, and a push cannot say which it is for."
@@ -131,11 +138,12 @@ class MergeRequestPushes:
             return self._changed(target, update, written, pushed)
 
     def _changeable(self, target: Noteable) -> Entity:
-        """The merge request as it is. Raises Refused for one that no push of this job changes."""
+        """The merge request as it is now. Raises Refused for one that no push of this job can change."""
         now = self._gitlab.get(target.path)
         if now.text("state") != "opened":
             raise Refused(
-                f"!{target.iid} is {now.text('state')}, and a push changes open ones only. {WITH_ACCESS_TOKEN}"
+                f"!{target.iid} is {now.text('state')}, and a push changes only open merge requests."
+                f" {WITH_ACCESS_TOKEN}"
             )
         if now.number("source_project_id") != now.number("target_project_id"):
             raise Refused(
@@ -144,7 +152,7 @@ class MergeRequestPushes:
         return now
 
     def _changed(self, target: Noteable, update: Update, written: WriteResult[str], pushed: Pushed) -> Opened:
-        """The merge request once it is as `update` says. Raises Partial that names what is not so."""
+        """The merge request once GitLab shows all changes of `update`. Raises Partial, which names the missing ones."""
         missing: list[str] = []
         for seconds in LOOK_UP_DELAYS:
             self._wait(seconds)
@@ -154,10 +162,10 @@ class MergeRequestPushes:
                 return Opened(WriteResult(now, written.confirmed), is_new=False, remarks=[BY_EMPTY_COMMIT, *cut])
         raise Partial(
             f"an empty commit, {written.result[:8]}, is on the source branch, and GitLab did not change"
-            f" {', '.join(missing)}{quoted(pushed.said)}. {WITH_ACCESS_TOKEN}"
+            f" {', '.join(missing)}{quoted(pushed.messages)}. {WITH_ACCESS_TOKEN}"
         )
 
-    def _options(self, target: str, wanted: Wanted) -> list[str]:
+    def _options(self, target: str, wanted: NewMergeRequest) -> list[str]:
         title = self._gitlab.outgoing(titled(wanted.title, wanted.draft))
         description = self._gitlab.outgoing(wanted.description)
         self._check(f"{self._project.path}/merge_requests", "post", title, description, [target, *wanted.labels])
@@ -167,13 +175,13 @@ class MergeRequestPushes:
         body = {"title": title, "description": description, "labels": ",".join(more)}
         self._gitlab.policy.check(method, path, body, lambda _project: "")
 
-    def _already(self, source: str, target: str) -> Entity | None:
-        """The merge request that is open for these branches. Raises Refused when one into another branch is."""
-        there = self._open_from(source)
-        if same := [each for each in there if each.text("target_branch") == target]:
+    def _already_open(self, source: str, target: str) -> Entity | None:
+        """The open merge request for these branches. Raises Refused when one into another target branch is open."""
+        merge_requests = self._open_from(source)
+        if same := [candidate for candidate in merge_requests if candidate.text("target_branch") == target]:
             return same[0]
-        if there:
-            other = there[0]
+        if merge_requests:
+            other = merge_requests[0]
             raise Refused(
                 f"!{other.number('iid')} is open from {source} into {other.text('target_branch')}, and a push would"
                 f" change that one: use another branch. {WITH_ACCESS_TOKEN}"
@@ -181,47 +189,46 @@ class MergeRequestPushes:
         return None
 
     def _open_from(self, source: str) -> list[Entity]:
-        """The open merge requests from a branch of this project; none where this GitLab does not say."""
+        """The open merge requests from a branch of this project; [] where GitLab refuses to list them."""
         path = f"{self._project.path}/merge_requests"
         try:
-            found = self._gitlab.page(path, 1, 20, state="opened", source_branch=source).rows
+            rows = self._gitlab.page(path, 1, 20, state="opened", source_branch=source).rows
         except GitLabRefusal:
             return []
-        return [each for each in found if each.number("source_project_id") == each.number("target_project_id")]
+        return [row for row in rows if row.number("source_project_id") == row.number("target_project_id")]
 
     def _opened(self, source: str, target: str, pushed: Pushed) -> Entity | None:
-        """The merge request that a push opened, as GitLab has it now; else as the push was told of it."""
+        """The merge request that a push opened: read over REST, else from the URL in GitLab's answer to the push."""
         for seconds in LOOK_UP_DELAYS:
             self._wait(seconds)
-            for each in self._open_from(source):
-                if each.text("target_branch") == target:
-                    return each
-        address = rf"{re.escape(self._project.web_url)}/-/merge_requests/(\d+)"
-        for said in pushed.said:
-            if match := re.fullmatch(address, said):
+            for merge_request in self._open_from(source):
+                if merge_request.text("target_branch") == target:
+                    return merge_request
+        url = rf"{re.escape(self._project.web_url)}/-/merge_requests/(\d+)"
+        for message in pushed.messages:
+            if match := re.fullmatch(url, message):
                 branches = {"source_branch": source, "target_branch": target}
-                return Entity({"iid": int(match[1]), "web_url": said, **branches})
+                return Entity({"iid": int(match[1]), "web_url": message, **branches})
         return None
 
     def _not_opened(self, source: str, pushed: Pushed) -> str:
-        said = quoted(pushed.said)
         link = f"{self._project.web_url}/-/merge_requests/new?merge_request%5Bsource_branch%5D={quote(source, safe='')}"
         return (
-            f"GitLab took the push and opened none{said}. A person opens it at {link}; with GITLAB_ACCESS_TOKEN"
-            " (scope api) create_merge_request does."
+            f"GitLab accepted the push and opened no merge request{quoted(pushed.messages)}. A person can open it at"
+            f" {link}; with GITLAB_ACCESS_TOKEN (scope api) create_merge_request can."
         )
 
-    def _inert(self, update: Update, title: str) -> Update:
-        """The update with its texts as they are sent."""
+    def _as_sent(self, update: Update, title: str) -> Update:
+        """The update with its title and description as the client's method `outgoing` sends them."""
         description = None if update.description is None else self._gitlab.outgoing(update.description)
         return replace(update, title=self._gitlab.outgoing(title) if title else None, description=description)
 
     def _missing(self, now: Entity, update: Update) -> list[str]:
-        """What of an update is not so."""
+        """The names of the fields of an update that the merge request `now` does not show."""
         labels = {label.casefold() for label in now.texts("labels")}
         assignees = {user.text("username").casefold() for user in now.entities("assignees")}
         added, removed = ({name.casefold() for name in names} for names in (update.add_labels, update.remove_labels))
-        so = {
+        is_done = {
             "title": update.title in (None, now.text("title")),
             "description": update.description is None or _plain(update.description) == now.text("description").strip(),
             "target_branch": update.target_branch in (None, now.text("target_branch")),
@@ -231,24 +238,24 @@ class MergeRequestPushes:
             "remove_source_branch": not update.remove_source_branch or now.flag("force_remove_source_branch"),
             "squash": not update.squash or now.flag("squash"),
         }
-        return [name for name, is_so in so.items() if not is_so]
+        return [name for name, done in is_done.items() if not done]
 
     def _wait(self, seconds: float) -> None:
         if seconds:
-            current_call.get().wait(seconds, Unreachable("GitLab does not show it yet."))
+            current_call.get().wait(seconds, Unreachable("GitLab does not show the merge request's change yet."))
 
 
-def _empty(branch: str, tip: str, what: str) -> NewCommit:
-    """A commit that changes nothing, and is no other's: an equal one that is there already would carry no option."""
-    return NewCommit(branch, f"{what}\n\nAn empty commit ({uuid4().hex[:8]}).", [], tip, {}, is_new=False)
+def _empty(branch: str, tip: str, purpose: str) -> NewCommit:
+    """A commit without changes and with a unique message: GitLab ignores the options of a push that moves no branch."""
+    return NewCommit(branch, f"{purpose}\n\nAn empty commit ({uuid4().hex[:8]}).", [], tip, {}, is_new=False)
 
 
-def _not_assigned(found: Entity, wanted: Wanted) -> list[str]:
-    there = {user.text("username").casefold() for user in found.entities("assignees")}
-    missing = [name for name in wanted.assignees if name.casefold() not in there]
-    return [f"Not assigned, being no member: {', '.join(missing)}."] if missing else []
+def _not_assigned(opened: Entity, wanted: NewMergeRequest) -> list[str]:
+    assigned = {user.text("username").casefold() for user in opened.entities("assignees")}
+    missing = [name for name in wanted.assignees if name.casefold() not in assigned]
+    return [f"Not assigned, since they are not members: {', '.join(missing)}."] if missing else []
 
 
 def _plain(description: str) -> str:
-    """A description as it comes back from GitLab."""
+    """A description as GitLab stores it after a push."""
     return escaped(description).replace(NEWLINE, "\n").strip()

@@ -1,4 +1,4 @@
-"""Searching a repository over git, as GitLab's own search answers."""
+"""Code search over git, with results like those of GitLab's own search."""
 
 import time
 
@@ -6,19 +6,19 @@ from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.errors import NotFound, Refused
 from gitlab_mcp.git import objects
-from gitlab_mcp.git.grep import Found, SearchTooLarge, fetch_everything, grep, named
+from gitlab_mcp.git.grep import GrepMatch, SearchTooLarge, fetch_everything, grep, matching_paths
 from gitlab_mcp.repository.git_backend.client import GitClient
 
 OTHER_WAYS_TO_SEARCH = (
     "Search in the working directory with grep; GITLAB_ACCESS_TOKEN (scope read_api) lets GitLab search."
 )
-SHOWN_BYTES = 1_000_000  # of a file that was found by its name
+SHOWN_BYTES = 1_000_000  # the largest file that is returned with its content where its name matches
 
 
 def search(git: GitClient, words: str, ref: str, page: int, per_page: int) -> Page:
-    """A page of Blobs: files by their names first, then pieces of files by what they hold.
+    """A page of Blobs: files whose name matches first, then parts of files whose content matches.
 
-    Raises NotFound for an unknown ref, Refused where there is too much to search in.
+    Raises NotFound for an unknown ref, Refused where the search would be too large.
     """
     try:
         tip = git.resolve(ref or "HEAD")
@@ -26,24 +26,24 @@ def search(git: GitClient, words: str, ref: str, page: int, per_page: int) -> Pa
         if ref:
             raise
         return Page([], page, None, 0, 0, time.time())  # an empty repository
-    entries = git.local(lambda time_left: objects.list_all(git.own, tip, time_left))
+    entries = git.local(lambda time_left: objects.list_all(git.scratch, tip, time_left))
     try:
-        git.ask("fetch the files", lambda time_left: fetch_everything(git.own, tip, time_left))
-        inside = git.local(lambda time_left: grep(git.own, tip, words, time_left))
-    except SearchTooLarge as much:
-        raise Refused(f"Too much to search by git: {much}. {OTHER_WAYS_TO_SEARCH}") from much
-    found = [*(Found(path) for path in named(entries, words)), *inside]
-    shown = found[(page - 1) * per_page : page * per_page]
-    pages = -(-len(found) // per_page)
+        git.ask("fetch the files", lambda time_left: fetch_everything(git.scratch, tip, time_left))
+        in_content = git.local(lambda time_left: grep(git.scratch, tip, words, time_left))
+    except SearchTooLarge as error:
+        raise Refused(f"Too much to search by git: {error}. {OTHER_WAYS_TO_SEARCH}") from error
+    matches = [*(GrepMatch(path) for path in matching_paths(entries, words)), *in_content]
+    shown = matches[(page - 1) * per_page : page * per_page]
+    pages = -(-len(matches) // per_page)
     ids = {entry.path: entry.id for entry in entries}
-    whole = [ids[each.path] for each in shown if not each.first]
-    texts = git.local(lambda time_left: objects.blobs(git.own, whole, time_left)) if whole else {}
-    rows = [_blob(each, texts.get(ids[each.path], b"")) for each in shown]
-    return Page(rows, page, page + 1 if page < pages else None, len(found), pages, time.time())
+    by_name = [ids[match.path] for match in shown if not match.first]
+    contents = git.local(lambda time_left: objects.blobs(git.scratch, by_name, time_left)) if by_name else {}
+    rows = [_blob(match, contents.get(ids[match.path], b"")) for match in shown]
+    return Page(rows, page, page + 1 if page < pages else None, len(matches), pages, time.time())
 
 
-def _blob(found: Found, content: bytes) -> Entity:
-    """A Blob; of a file that was found by its name with all that it holds."""
+def _blob(match: GrepMatch, content: bytes) -> Entity:
+    """A Blob; for a match of the file's name with the whole `content` of the file, if that is text."""
     is_text = b"\0" not in content[:8000] and len(content) <= SHOWN_BYTES
-    data = "\n".join(found.lines) if found.first else content.decode("utf-8", "replace") if is_text else ""
-    return Entity({"path": found.path, "startline": found.first or 1, "data": data})
+    data = "\n".join(match.lines) if match.first else content.decode("utf-8", "replace") if is_text else ""
+    return Entity({"path": match.path, "startline": match.first or 1, "data": data})

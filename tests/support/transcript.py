@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.journeys import Journey, Step
-from tests.support import REPOSITORY, Agent
+from tests.support.agent import Agent
+from tests.support.journeys import Journey, Step
+from tests.support.paths import REPOSITORY
 
 BLOCK = re.compile(r"^````\n.*?^````$", re.MULTILINE | re.DOTALL)
 COMMIT = "1a2b3c4d5e6f7a8b9c0d1e2f3a4b5c6d7e8f9a0b"

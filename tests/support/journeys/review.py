@@ -3,9 +3,8 @@
 from typing import Any
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get
-from tests.journeys import Journey, Step, found
-from tests.reviewing import commit, send
+from tests.support.gitlab_requests import commit, get, send
+from tests.support.journeys import Journey, Step, found
 
 OLD, NEW = "src/app/report.py", "src/app/summary.py"
 BEFORE = '''"""Says what was read."""

@@ -1,4 +1,4 @@
-"""What a person at a desk has: their projects, their work in all of them, and help where no project was named."""
+"""What a person has in a local run: their projects, their work in all of them, and help where no project was named."""
 
 import re
 from dataclasses import replace
@@ -8,7 +8,8 @@ import pytest
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.seed.people import person
 from gitlab_mcp.sandbox.state.model import Pipeline
-from tests.support import connect, job_settings, settings_for
+from tests.support.agent import connect
+from tests.support.settings import job_settings, settings_for
 
 
 async def test_projects_are_listed_with_the_latest_activity_first_and_found_by_name(sandbox: Sandbox) -> None:
@@ -70,11 +71,9 @@ async def test_ones_own_work_comes_from_all_projects_in_one_answer(fresh_sandbox
 
 
 async def test_each_list_of_ones_work_is_asked_for_once(sandbox: Sandbox) -> None:
-    sandbox.faults.clear()
     async with connect(settings_for(sandbox)) as agent:
         await agent.call("list_my_work")
     asked = [each["path"] for each in sandbox.faults.requests()]
-    sandbox.faults.clear()
     assert sorted(asked) == [
         "/api/v4/issues",
         "/api/v4/merge_requests",
@@ -97,11 +96,10 @@ async def test_a_call_without_a_project_names_those_of_the_user(sandbox: Sandbox
 
 
 async def test_nothing_is_listed_across_projects_where_a_run_is_confined_or_in_ci(sandbox: Sandbox) -> None:
-    sandbox.faults.clear()
     confined = settings_for(sandbox, project="", own_project=("acme/app",), allow_projects=("acme/empty",))
     async with connect(confined) as agent:
         assert not {"list_projects", "list_my_work"} & {each.name for each in (await agent.client.list_tools()).tools}
-        assert "confined to acme/app, acme/empty" in await agent.refused("list_projects")
+        assert "restricted to acme/app, acme/empty" in await agent.refused("list_projects")
         assert "confined" in await agent.refused("list_my_work")
         told = await agent.refused("list_issues")
         assert told.endswith('no project of its own: give project, such as "group/app".')
@@ -142,7 +140,6 @@ async def test_no_project_is_asked_twice_however_it_is_named_and_at_most_twelve_
     for number in range(100, 140):
         world.projects[number] = replace(world.projects[1], id=number, path=f"more-{number}")
     world.projects[99] = replace(world.projects[2], id=99, path="old")
-    fresh_sandbox.faults.clear()
     async with connect(settings_for(fresh_sandbox, "developer", project=name)) as agent:
         answer = await agent.call("list_my_work")
     asked = [each["path"] for each in fresh_sandbox.faults.requests() if each["path"].endswith("/pipelines")]

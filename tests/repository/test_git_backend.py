@@ -1,9 +1,8 @@
-"""The road with a job token: it leaves the job's clone alone, gives its token to nobody, and says what is amiss."""
+"""The git backend with a job token leaves the job's clone alone, gives its token to nobody, and says what is wrong."""
 
 import base64
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,29 +12,14 @@ from mcp import Client, StdioServerParameters
 
 from gitlab_mcp.config.settings import Credential, Settings
 from gitlab_mcp.sandbox import Sandbox
-from tests.gitlab import get, writes
-from tests.support import allow_job_pushes, checkout, connect, job_settings, settings_for
-from tests.tools.test_commits import clone
-from tests.tools.test_working_directory import snapshot
+from tests.support.agent import connect
+from tests.support.ci_job import allow_job_pushes
+from tests.support.git_clones import clone, git, job_clone, snapshot
+from tests.support.gitlab_requests import get, writes
+from tests.support.settings import checkout, job_settings, settings_for
 
 NOBODY = 65534
 ONE = {"message": "m", "actions": [{"path": "one.txt", "content": "1\n"}]}
-
-
-def run(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
-def job_clone(sandbox: Sandbox, folder: Path, *options: str, ref: str = "main") -> Path:
-    """A clone as GitLab's runner makes it: fetched into an empty repository, with a detached HEAD."""
-    scheme, _, host = sandbox.url.partition("://")
-    url = f"{scheme}://gitlab-ci-token:{sandbox.tokens['job']}@{host}/{sandbox.project}.git"
-    subprocess.run(["git", "init", "-q", str(folder)], check=True)
-    run(folder, "remote", "add", "origin", url)
-    run(folder, "fetch", "-q", *options, "origin", f"+refs/heads/{ref}:refs/remotes/origin/{ref}")
-    run(folder, "checkout", "-q", "--detach", f"origin/{ref}")
-    return folder
 
 
 def contents(folder: Path) -> list[bytes]:
@@ -52,6 +36,7 @@ def names(folder: Path) -> list[str]:
 def open_sandbox(fresh_sandbox: Sandbox) -> Sandbox:
     """A sandbox that lets jobs push."""
     allow_job_pushes(fresh_sandbox)
+    fresh_sandbox.faults.clear_requests()
     return fresh_sandbox
 
 
@@ -69,7 +54,7 @@ def whole(sandbox: Sandbox, folder: Path) -> Path:
 
 def linked(sandbox: Sandbox, folder: Path) -> Path:
     main = job_clone(sandbox, folder.parent / "main", "--depth=1")
-    run(main, "worktree", "add", "-q", "--detach", str(folder))
+    git(main, "worktree", "add", "-q", "--detach", str(folder))
     return folder
 
 
@@ -296,14 +281,13 @@ async def test_a_slow_git_is_waited_for_and_told_of_as_progress(
     async with connect(job_settings(open_sandbox, deadline=4.0)) as agent:
         result = await agent.client.call_tool("list_files", {"ref": "main"}, progress_callback=keep)
     assert not result.is_error
-    assert "git goes on to ask GitLab for its branches: 5 s" in told
-    assert "git goes on to fetch from GitLab: 5 s" in told
+    assert "git continues to ask GitLab for its branches: 5 s" in told
+    assert "git continues to fetch from GitLab: 5 s" in told
 
 
 async def test_a_token_that_only_reads_serves_the_reads_and_git_the_writes(open_sandbox: Sandbox) -> None:
     reading = Credential("access token", "GITLAB_ACCESS_TOKEN", open_sandbox.tokens["read_api"])
     job = Credential("job token", "CI_JOB_TOKEN", open_sandbox.tokens["job"])
-    open_sandbox.faults.clear()
     async with connect(job_settings(open_sandbox, credential=reading, job_token=job)) as agent:
         assert "## 3 comments" in await agent.call("get_issue", iid=7)
         answer = await agent.call("commit_files", branch="both", ref="main", **ONE, merge_request={"title": "T"})
@@ -324,7 +308,6 @@ async def test_the_default_branch_is_gitlabs_whatever_a_variable_says(
 
 async def test_a_private_project_is_read_and_written_by_its_own_job(open_sandbox: Sandbox) -> None:
     open_sandbox.world.projects[open_sandbox.project_id].visibility = "private"
-    open_sandbox.faults.clear()
     async with connect(job_settings(open_sandbox)) as agent:
         assert "#7 Crash" in await agent.call("get_issue", iid=7)
         assert "4 comments" in await agent.call("get_merge_request", iid=1)

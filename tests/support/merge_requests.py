@@ -1,34 +1,14 @@
 """A merge request to review: a file that was renamed and changed in two places, and another that was added."""
 
-import json
-import urllib.request
 from typing import Any
-from urllib.parse import quote
 
 from gitlab_mcp.sandbox import Sandbox
+from tests.support.gitlab_requests import commit, get, send
 
 OLD, NEW, ADDED = "src/app/pages.py", "src/app/sheets.py", "docs/sheets.md"
 BEFORE = [f"line {number}" for number in range(1, 41)]
 # Line 4 became two; far below, 33 is gone and 35 is another.
 AFTER = [*BEFORE[:3], "line 4, new", "line 4, more", *BEFORE[4:32], BEFORE[33], "line 35, new", *BEFORE[35:]]
-
-
-def send(sandbox: Sandbox, method: str, path: str, who: str = "developer", **body: Any) -> Any:
-    """Write below the sandbox's project, as one of its people."""
-    url = f"{sandbox.url}/api/v4/projects/{quote(sandbox.project, safe='')}{path}"
-    headers = {"PRIVATE-TOKEN": sandbox.tokens[who], "content-type": "application/json"}
-    request = urllib.request.Request(url, json.dumps(body).encode(), headers, method=method)  # noqa: S310
-    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  # the sandbox's
-        content = answer.read()
-    return json.loads(content) if content else None
-
-
-def commit(sandbox: Sandbox, branch: str, start: str, *actions: dict[str, Any]) -> Any:
-    """Commit actions to a new branch, or with start "" to one that is there."""
-    body: dict[str, Any] = {"branch": branch, "commit_message": f"Change {branch}", "actions": list(actions)}
-    if start:
-        body["start_branch"] = start
-    return send(sandbox, "POST", "/repository/commits", **body)
 
 
 def text(lines: list[str]) -> str:
@@ -47,3 +27,13 @@ def open_for_review(sandbox: Sandbox, name: str, *more: dict[str, Any]) -> int:
     number = send(sandbox, "POST", "/merge_requests", **body)["iid"]
     assert isinstance(number, int)
     return number
+
+
+def threads(sandbox: Sandbox, number: int) -> list[dict[str, Any]]:
+    """The first notes of all threads that people began."""
+    found = get(sandbox, f"/merge_requests/{number}/discussions?per_page=100")
+    return [each["notes"][0] for each in found if not each["notes"][0]["system"]]
+
+
+def bodies(sandbox: Sandbox, number: int) -> list[str]:
+    return sorted(note["body"] for note in threads(sandbox, number))

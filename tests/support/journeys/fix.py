@@ -6,9 +6,8 @@ from urllib.parse import quote
 
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.state.model import Pipeline
-from tests.gitlab import get
-from tests.journeys import Journey, Step, found
-from tests.reviewing import commit, send
+from tests.support.gitlab_requests import commit, get, send
+from tests.support.journeys import Journey, Step, found
 
 BRANCH = "shell-line"
 CONFIG, TESTS = "src/app/config.py", "tests/test_config.py"

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support import REPOSITORY
+from tests.support.paths import REPOSITORY
 
 EXAMPLES = REPOSITORY / "examples"
 FOLDER = REPOSITORY / "templates"

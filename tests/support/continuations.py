@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from gitlab_mcp.render.markdown import ANSWER_BYTES
-from tests.support import Agent
+from tests.support.agent import Agent
 
 NEXT = re.compile(
     r"\nnext: (?:(?P<tool>\w+) (?P<given>\{.*\})|(?:the same call with )?(?P<words>\w+ \d+(?:, \w+ \d+)*))\Z"
