@@ -1,6 +1,7 @@
 """The client of GitLab's REST API: one python-gitlab client, whose every error becomes a Failure."""
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,9 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import requests
+from requests.utils import requote_uri
+from urllib3.util import parse_url
 
 from gitlab_mcp import __version__
 from gitlab_mcp.api import job_token
@@ -262,9 +265,12 @@ class GitLab:
         return neutralize(text, ("all", self.settings.trigger))
 
     def _check_redirect(self, method: str, url: str) -> None:
-        api = f"{self.settings.url}/api/v4"
-        if url.startswith(f"{api}/"):
-            self.policy.check(method, url[len(api) :].partition("?")[0], None, self._default_branch)
+        """Raise Refused for a redirect to what the policy of the run forbids."""
+        # As GitLab will read it: without dots, needless encoding and empty segments.
+        path = re.sub("/+", "/", parse_url(requote_uri(url)).path or "")
+        api = f"{urlsplit(self.settings.url).path}/api/v4"
+        if path.startswith(f"{api}/"):
+            self.policy.check(method, path[len(api) :], None, self._default_branch)
 
     def _default_branch(self, project: str) -> str:
         return self.get(f"/projects/{segment(project)}").text("default_branch")

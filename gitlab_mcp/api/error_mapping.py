@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import requests
 import urllib3
 
-from gitlab_mcp.api.http import BodyTooLarge
+from gitlab_mcp.api.http import BodyTooLarge, NoConnectionFree
 from gitlab_mcp.api.retry import retry_after
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import AnswerLost, Conflict, GitLabRefusal, Moved, NotFound, Unreachable
@@ -21,8 +21,7 @@ REASON_CHARACTERS = 600
 
 # What urllib3 raises before a request is sent.
 NOT_CONNECTED = (
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.ConnectTimeoutError,  # and its subclasses: a connection refused, a name that is not known
     ssl.SSLCertVerificationError,
 )
 
@@ -111,6 +110,8 @@ def unreachable(method: str, error: Exception, url: str, unexpected: str = "") -
         )
     if isinstance(error, BodyTooLarge):
         return AnswerLost(f"GitLab's response was not read: {error}. Ask for less.{unknown}")
+    if isinstance(error, NoConnectionFree):
+        return Unreachable(f"All connections to {url} are in use by other calls: try again.", transient=True)
     if isinstance(error, requests.exceptions.ContentDecodingError):
         return AnswerLost(f"GitLab's response cannot be decompressed.{unknown}")
     if isinstance(error, requests.exceptions.SSLError) and not _was_sent(error):
@@ -142,8 +143,6 @@ def _was_sent(error: BaseException) -> bool:
             if seen.args and isinstance(seen.args[0], BaseException)
             else (seen.__cause__ or seen.__context__)
         )
-        if isinstance(seen, urllib3.exceptions.MaxRetryError) and seen.reason is not None:
-            seen = seen.reason
     return True
 
 

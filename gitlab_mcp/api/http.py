@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
@@ -31,7 +30,7 @@ STREAM_BYTES = 128 * 1024 * 1024
 MEMORY_BYTES = 4 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 HEADER_DIGITS = 13
-CREDENTIAL_HEADERS = ("Authorization", "PRIVATE-TOKEN", "JOB-TOKEN", "Cookie")
+CREDENTIAL_HEADERS = ("Authorization", "PRIVATE-TOKEN", "JOB-TOKEN")  # requests itself takes no Cookie along
 
 
 class BodyTooLarge(requests.RequestException):
@@ -40,6 +39,10 @@ class BodyTooLarge(requests.RequestException):
 
 class OutOfTime(requests.Timeout):
     """The whole response did not arrive within the time limit of the request."""
+
+
+class NoConnectionFree(requests.ConnectTimeout):
+    """All connections were in use for as long as the request could wait: it was not sent."""
 
 
 class LimitedAdapter(HTTPAdapter):
@@ -74,7 +77,7 @@ class LimitedAdapter(HTTPAdapter):
         call = current_call.get(None)
         # The pool itself would wait without a limit, and then send a request whose caller has given up.
         if not self._slots.acquire(timeout=min(timeout, call.remaining()) if call else timeout):
-            raise requests.ConnectTimeout("all connections are in use")
+            raise NoConnectionFree("all connections are in use")
         try:
             # requests follows a redirect with the full timeout again.
             return self._send(request, min(timeout, call.remaining()) if call else timeout, **kwargs)
@@ -94,6 +97,7 @@ class LimitedAdapter(HTTPAdapter):
             raise
         response.raw.release_conn()
         # The body that was read, already decoded, under the same headers, for both .content and iter_content().
+        # requests reads cookies from the original response, which this one lacks: so none are kept.
         response.raw = urllib3.HTTPResponse(body, status=response.status_code, preload_content=False)
         return response
 
@@ -149,7 +153,6 @@ class GitLabSession(requests.Session):
         super().__init__()
         self._check_redirect = check_redirect
         self.trust_env = False  # no netrc; the proxy variables are read in merge_environment_settings
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._last_response = threading.local()
         slots = threading.BoundedSemaphore(CONNECTIONS)
         tls = tls_context(tuple(ca_files))

@@ -101,24 +101,15 @@ def write_once(send: Callable[[], T], find: Callable[[], T | None], check: str) 
         try:
             return WriteResult(send(), confirmed=False)
         except (AnswerLost, GitLabRefusal, Unreachable) as failure:
-            if not _may_have_taken_effect(failure):
-                # After a lost response, GitLab may refuse the repetition because the first request took effect.
-                if (
-                    lost
-                    and isinstance(failure, GitLabRefusal)
-                    and (existing := _look_up(find, failure, check)) is not None
-                ):
-                    return WriteResult(existing, confirmed=True)
-                if not _may_be_sent_again(failure):
-                    raise
-                _wait(failure, attempt, lost, check)
-                continue
-            lost = True
-            if (existing := _look_up(find, failure, check)) is not None:
+            lost = lost or _may_have_taken_effect(failure)
+            # After a lost response, GitLab may refuse the repetition because the first request took effect.
+            if lost and (existing := _look_up(find, failure, check)) is not None:
                 return WriteResult(existing, confirmed=True)
+            if not (_may_have_taken_effect(failure) or _may_be_sent_again(failure)):
+                raise
             _wait(failure, attempt, lost, check)
             # A slow write may have taken effect during the wait.
-            if (existing := _look_up(find, failure, check)) is not None:
+            if lost and (existing := _look_up(find, failure, check)) is not None:
                 return WriteResult(existing, confirmed=True)
 
 

@@ -217,7 +217,9 @@ def _is_in_other_project(subject: Mapping[str, Any], environ: Mapping[str, str])
         paths.append(match[1])
     other_id = any(number and str(number) != project_id for number in ids)
     # Where GitLab is installed under a relative URL, the web URL has more parts before the project's path.
-    return other_id or any(path and other and not f"/{other.lower()}".endswith(f"/{path}") for other in paths)
+    relative_url = re.sub(r"^https?://[^/]*", "", variable(environ, "CI_SERVER_URL").lower()).strip("/")
+    own = (path, f"{relative_url}/{path}")
+    return other_id or any(path and other and other.lower() not in own for other in paths)
 
 
 def _noun(subject: Mapping[str, Any]) -> Noun | None:

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -82,9 +82,9 @@ class Settings:
 
     @property
     def secret_values(self) -> tuple[str, ...]:
-        """Every value that must never be sent or shown: the run's own tokens and the secrets of the environment."""
+        """Every value that must never be sent or shown, longest first: the run's tokens and secret variables."""
         own = (self.credential, self.job_token) if self.job_token else (self.credential,)
-        return (*(credential.token for credential in own), *self.secrets)
+        return longest_first({*(credential.token for credential in own), *self.secrets})
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ LONGEST_DEADLINE = 3600  # seconds
 
 # The URL is shown to the model and in the job's log: the pattern has no room for a sentence.
 ADDRESS = re.compile(r"https?://[A-Za-z0-9._:\[\]-]{1,253}(/[A-Za-z0-9._~%+-]{1,60}){0,4}/?", re.IGNORECASE)
-AUTHOR = re.compile(r"([^<>\x00-\x1f\x7f]{1,255}?) *<([^<>\s\x00-\x1f\x7f]{1,255})>")
+AUTHOR = re.compile(r"([^<>\s\x00-\x1f\x7f][^<>\x00-\x1f\x7f]{0,254}?) *<([^<>\s\x00-\x1f\x7f]{1,255})>")
 CA_VARIABLES = ("CI_SERVER_TLS_CA_FILE", "GITLAB_CA_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 
@@ -228,7 +228,12 @@ def _merge_request(environ: Mapping[str, str]) -> MergeRequestElsewhere | None:
 def secrets_of(environ: Mapping[str, str]) -> tuple[str, ...]:
     """The values of variables whose name marks them as secrets, such as *_TOKEN, longest first."""
     values = {value.strip() for name, value in environ.items() if SECRET_VARIABLE.search(name)}
-    return tuple(sorted((value for value in values if len(value) >= SECRET_CHARACTERS), key=len, reverse=True))
+    return longest_first(value for value in values if len(value) >= SECRET_CHARACTERS)
+
+
+def longest_first(secrets: Iterable[str]) -> tuple[str, ...]:
+    """`secrets` in an order in which none is removed from a text as a part of another, whose rest would remain."""
+    return tuple(sorted(secrets, key=lambda secret: (-len(secret), secret)))
 
 
 def _gitlab_url(flags: Flags, environ: Mapping[str, str]) -> str:
@@ -244,7 +249,7 @@ def _address(url: str) -> str:
         bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
     except ValueError:  # an invalid port or IPv6 address
         bad = True
-    if bad or parts.username or parts.query or parts.fragment or not ADDRESS.fullmatch(url):
+    if bad or not ADDRESS.fullmatch(url):
         shown = re.sub(r"[^\x21-\x7e]+", " ", re.split(r"[?#]", _without_userinfo(url))[0])[:200]
         raise SettingsError(f'"{shown}" is not the URL of a GitLab: write it as https://gitlab.example.com.')
     return url.rstrip("/")

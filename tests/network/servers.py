@@ -3,6 +3,7 @@
 import json
 import socket
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
+
+TLS_HANDSHAKE = b"\x16"  # how what a TLS client sends first begins
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,27 @@ def json_answer(
     handler.wfile.write(body)
 
 
+class _AnsweringServer(ThreadingHTTPServer):
+    """With `tls` it speaks TLS with clients that begin with it, and plain HTTP with the others, on the same port."""
+
+    daemon_threads = True
+    tls: ssl.SSLContext | None = None
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, sender = super().get_request()
+        if self.tls and connection.recv(1, socket.MSG_PEEK) == TLS_HANDSHAKE:
+            return self.tls.wrap_socket(connection, server_side=True), sender
+        return connection, sender
+
+
 @contextmanager
-def answering(respond: Respond, bodies: list[dict[str, Any]] | None = None) -> Iterator[Recorder]:
-    """A server on 127.0.0.1 that keeps each request (and its JSON body in `bodies`) and lets `respond` answer it."""
+def answering(
+    respond: Respond, bodies: list[dict[str, Any]] | None = None, tls: ssl.SSLContext | None = None
+) -> Iterator[Recorder]:
+    """A server on 127.0.0.1 that keeps each request (and its JSON body in `bodies`) and lets `respond` answer it.
+
+    With `tls` it answers HTTPS as well as HTTP.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -71,8 +92,8 @@ def answering(respond: Respond, bodies: list[dict[str, Any]] | None = None) -> I
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _AnsweringServer(("127.0.0.1", 0), Handler)
+    server.tls = tls
     recorder = Recorder(f"http://127.0.0.1:{server.server_address[1]}")
     with _running(server):
         yield recorder

@@ -101,7 +101,7 @@ async def test_a_thread_whose_resolving_lost_its_answer_is_looked_up(sandbox: Sa
     async with connect(settings_for(sandbox)) as agent:
         answer = await agent.call("resolve_discussion", iid="!1", thread=153)
         await agent.call("resolve_discussion", iid="!1", thread=153, resolved=False)
-    assert ("a look-up confirmed it" in answer) == (when == "after")
+    assert ("a lookup confirmed it" in answer) == (when == "after")
     assert len(writes(sandbox)) == (2 if when == "after" else 3)
 
 
@@ -133,7 +133,7 @@ async def test_a_change_whose_answer_is_lost_is_looked_up(sandbox: Sandbox, when
     sandbox.faults.drop("PUT", "/notes/155$", when=when)
     async with connect(settings_for(sandbox, toolsets=OPTED)) as agent:
         answer = await agent.call("update_note", iid="!1", note=155, body=f"lost {when}")
-    assert ("a look-up confirmed it" in answer) == (when == "after")
+    assert ("a lookup confirmed it" in answer) == (when == "after")
     assert get(sandbox, "/merge_requests/1/notes/155")["body"] == f"lost {when}"
 
 

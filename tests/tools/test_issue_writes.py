@@ -47,7 +47,7 @@ async def test_after_a_lost_answer_an_issue_is_looked_up_and_there_is_one(fresh_
     async with connect(settings_for(fresh_sandbox)) as agent:
         fresh_sandbox.faults.drop("POST", "/issues", when=when)
         answer = await agent.call("create_issue", title="Vanished", description="and found\n/close")
-    assert ("a look-up confirmed it" in answer) == (when == "after")
+    assert ("a lookup confirmed it" in answer) == (when == "after")
     [made] = get(fresh_sandbox, "/issues?search=Vanished")
     assert made["state"] == "opened"
 
@@ -85,7 +85,7 @@ async def test_a_change_whose_answer_is_lost_is_confirmed_by_a_look_up(fresh_san
     async with connect(settings_for(fresh_sandbox)) as agent:
         fresh_sandbox.faults.drop("PUT", "/issues/7", when="after")
         answer = await agent.call("update_issue", iid=7, add_labels=["urgent"], milestone="", confidential=True)
-    assert "a look-up confirmed it" in answer
+    assert "a lookup confirmed it" in answer
     assert writes(fresh_sandbox) == ["PUT /api/v4/projects/acme%2Fapp/issues/7"]
 
 

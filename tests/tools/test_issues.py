@@ -80,7 +80,7 @@ async def test_a_url_of_another_gitlab_another_kind_or_another_project_is_refuse
         assert "the only GitLab" in await agent.refused("get_issue", iid="https://gitlab.com/acme/app/-/issues/7")
         merge_request = f"{sandbox.url}/acme/app/-/merge_requests/1"
         assert "URL of a merge request" in await agent.refused("get_issue", iid=merge_request)
-        assert "wants an issue" in await agent.refused("get_issue", iid="!7")
+        assert "this tool expects an issue" in await agent.refused("get_issue", iid="!7")
         issue = f"{sandbox.url}/acme/app/-/issues/7"
         assert 'project "acme/app"' in await agent.refused("get_issue", iid=issue, project="acme/empty")
         for same in ("1", "Acme/App", "acme/app"):

@@ -88,7 +88,7 @@ async def test_a_merge_whose_answer_is_lost_happens_once(sandbox: Sandbox, kind:
         sandbox.faults.drop("PUT", "/merge$", when=kind.removeprefix("drop "))
     async with connect(opted(sandbox)) as agent:
         answer = await agent.call("merge_merge_request", iid=number, sha=head_of(sandbox, number))
-    assert ("a look-up confirmed it" in answer) == (kind == "drop after")
+    assert ("a lookup confirmed it" in answer) == (kind == "drop after")
     assert get(sandbox, f"/merge_requests/{number}")["state"] == "merged"
 
 
@@ -126,7 +126,7 @@ async def test_a_rebase_whose_answer_is_lost_is_looked_up(sandbox: Sandbox, when
     sandbox.faults.drop("PUT", "/rebase$", when=when)
     async with connect(opted(sandbox)) as agent:
         answer = await agent.call("rebase_merge_request", iid=number)
-    assert ("a look-up confirmed it" in answer) == (when == "after")
+    assert ("a lookup confirmed it" in answer) == (when == "after")
     assert len(writes(sandbox)) == (1 if when == "after" else 2)
 
 

@@ -36,7 +36,7 @@ async def test_a_merge_request_is_known_by_its_sign_or_url(sandbox: Sandbox, iid
 async def test_a_bare_number_needs_on_and_a_contradiction_is_refused(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
         assert 'Give on: "issue"' in await agent.refused("create_note", iid=7, body="x")
-        assert "wants an issue" in await agent.refused("create_note", iid="!1", on="issue", body="x")
+        assert "this tool expects an issue" in await agent.refused("create_note", iid="!1", on="issue", body="x")
 
 
 @pytest.mark.parametrize("form", ["149", "n149", 149, " #note_149 ", "discussion", "URL"])
@@ -68,7 +68,9 @@ async def test_a_reply_to_what_is_not_there_is_refused_before_anything_is_posted
         other = f"{sandbox.url}/acme/app/-/merge_requests/1#note_152"
         assert "URL of a merge request" in await agent.refused("create_note", iid="#7", body="x", reply_to=other)
         elsewhere = f"{sandbox.url}/acme/app/-/issues/5#note_149"
-        assert "no comment on #7" in await agent.refused("create_note", iid="#7", body="x", reply_to=elsewhere)
+        assert "not the URL of a comment on #7" in await agent.refused(
+            "create_note", iid="#7", body="x", reply_to=elsewhere
+        )
         foreign = "http://other.example/acme/app/-/issues/7#note_149"
         assert "the only GitLab" in await agent.refused("create_note", iid="#7", body="x", reply_to=foreign)
     assert writes(sandbox) == []

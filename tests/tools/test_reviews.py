@@ -146,7 +146,7 @@ async def test_an_approval_is_of_the_head_that_was_read_and_of_nobodys_own(sandb
         assert "approved" in await agent.call("review_merge_request", iid=number, verdict="approve", sha=head[:10])
         assert "1 comment, approved" in await agent.call("review_merge_request", **whole)
         send(sandbox, "PUT", f"/merge_requests/{number}", state_event="close")
-        assert "It is closed" in await agent.refused("review_merge_request", **whole)
+        assert "The merge request is closed" in await agent.refused("review_merge_request", **whole)
     assert get(sandbox, f"/merge_requests/{number}/reviewers")[0]["state"] == "approved"
 
 
