@@ -42,7 +42,6 @@ def share(texts: Sequence[str], limit: int) -> list[str]:
         if length > equal_share:
             break
         left -= length
-        equal_share = max(equal_share, length)
     return [cut(text, equal_share) for text in texts]
 
 

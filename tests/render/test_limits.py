@@ -139,6 +139,14 @@ def test_rows_of_code_are_all_shown_in_pieces_that_fit_a_page(rows: list[str]) -
     assert [row for piece in pieces for row in piece.split("\n")[3:-1]] == (rows or [""])
 
 
+@pytest.mark.parametrize("length", [1, 99, 500])
+def test_rows_of_code_leave_room_on_their_page_for_a_long_heading(length: int) -> None:
+    rows = ["x" * length] * (2 * PAGE_BYTES // (length + 1))
+    pieces = list(fenced_rows("h" * 1_900, "n" * 1_900, rows))
+    assert len(pieces) == 3
+    assert all(size(piece) <= PAGE_BYTES for piece in pieces)
+
+
 @settings(max_examples=300, deadline=None)
 @given(TEXTS)
 def test_no_line_leaves_its_quote_and_no_code_its_fence(text: str) -> None:
