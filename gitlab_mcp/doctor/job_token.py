@@ -1,10 +1,8 @@
 """Checks of the job token: whether it is valid, and whether it may push."""
 
-from urllib.parse import quote
 from uuid import uuid4
 
 from gitlab_mcp.api.deadline import current_call
-from gitlab_mcp.api.http import roots
 from gitlab_mcp.api.project import Project
 from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.configuration import SET_CREDENTIAL
@@ -12,10 +10,11 @@ from gitlab_mcp.doctor.context import NETWORK, DoctorContext
 from gitlab_mcp.doctor.result import CheckResult, Skipped, failed, in_quotes, passed, skipped
 from gitlab_mcp.errors import GitLabRefusal
 from gitlab_mcp.git.change import Author
-from gitlab_mcp.git.process import CompletedGit, GitError, TimeLeft
+from gitlab_mcp.git.process import CompletedGit, GitError
 from gitlab_mcp.git.push import build
-from gitlab_mcp.git.remote import REMOTE_NAME, Remote, RemoteError, RemoteErrorKind, remote_error
-from gitlab_mcp.git.scratch_repository import ScratchRepository
+from gitlab_mcp.git.remote import REMOTE_NAME, RemoteError, RemoteErrorKind, remote_error
+from gitlab_mcp.git.session import GitSession
+from gitlab_mcp.repository.git_backend.client import scratch_for
 from gitlab_mcp.repository.git_backend.errors import ALLOW_PUSH, failure_of
 from gitlab_mcp.repository.git_backend.errors import quoted as git_message
 
@@ -40,33 +39,27 @@ def valid(context: DoctorContext) -> CheckResult | None:
 def push(context: DoctorContext) -> CheckResult | None:
     """Whether GitLab would accept a push: `git push --dry-run` asks for permission and sends nothing."""
     settings = context.require_settings()
-    gitlab, token = context.job_token_client(), settings.push_token
-    if gitlab is None or token is None or settings.read_only:
+    gitlab = context.job_token_client()
+    if gitlab is None or settings.read_only:
         return None
     context.project_path()  # raises Skipped when no project is known
-    project = Project(gitlab, settings.project)
-    remote = Remote(f"{settings.url}/{quote(project.full_path)}.git", token.token)
-    directory = settings.working_directory
-    clone = directory.path if directory and project.is_called(directory.project) else None
-    scratch = ScratchRepository(remote, clone, roots(settings.ca_files))
+    scratch = scratch_for(Project(gitlab, settings.project))
     try:
-        completed = _push_dry_run(scratch, current_call.get().remaining)
+        completed = _push_dry_run(GitSession(scratch, current_call.get().remaining))
     except GitError as error:
         raise Skipped(str(error), "See the check of git.") from error
     finally:
         scratch.close()
     if completed.status == 0:
         return passed("GitLab lets this job push with CI_JOB_TOKEN (checked without pushing anything)")
-    return _refused(remote_error(completed), remote.url)
+    return _refused(remote_error(completed), scratch.remote.url)
 
 
-def _push_dry_run(scratch: ScratchRepository, time_left: TimeLeft) -> CompletedGit:
+def _push_dry_run(git: GitSession) -> CompletedGit:
     # git needs a commit to push: an empty one that stays in the scratch repository.
-    commit = build(scratch, "", "Nothing", [], {}, NOBODY, 0, time_left)
+    commit = build(git, "", "Nothing", [], {}, NOBODY, 0)
     target = f"{commit}:refs/heads/gitlab-mcp-doctor-{uuid4().hex}"
-    return scratch.run_remote(
-        "push", "--dry-run", "--porcelain", "--no-verify", REMOTE_NAME, target, time_left=time_left
-    )
+    return git.run_remote("push", "--dry-run", "--porcelain", "--no-verify", REMOTE_NAME, target)
 
 
 def _refused(error: RemoteError, url: str) -> CheckResult:

@@ -10,7 +10,7 @@ from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.context import DoctorContext
 from gitlab_mcp.doctor.processes import NotStarted, output
 from gitlab_mcp.doctor.result import CheckResult, Skipped, failed, in_brackets, passed, warned
-from gitlab_mcp.git.process import GitError, git, until
+from gitlab_mcp.git.process import GitError, until
 from gitlab_mcp.git.scratch_repository import require_version
 
 PROGRAM_SECONDS = 5.0
@@ -21,16 +21,14 @@ INSTALL = "Install it before it is needed: curl -fsSL https://claude.ai/install.
 
 def git_installed(context: DoctorContext) -> CheckResult:
     try:
-        require_version(until(PROGRAM_SECONDS))
-        text = git("--version", timeout=PROGRAM_SECONDS).decode("utf-8", "replace")
+        version = require_version(until(PROGRAM_SECONDS))
     except GitError as error:
         remedy = "Install git 2.31 or newer in the job's image (apk add --no-cache git, apt-get install -y git)."
         what = f"git cannot be used{in_brackets(str(error))}"
         if context.credential and context.credential.kind == "job token":
             return failed(f"{what}, and writing with CI_JOB_TOKEN needs it", remedy)
         return warned(f"{what}: files that were edited on disk cannot be found without it", remedy)
-    version = re.search(r"\d[\d.]*", text)
-    return passed(f"git is installed, version {version[0] if version else 'unknown'}")
+    return passed(f"git is installed, version {version}")
 
 
 def claude_installed(context: DoctorContext) -> CheckResult:

@@ -4,23 +4,22 @@ import re
 from collections.abc import Sequence
 
 from gitlab_mcp.git.objects import SUBMODULE, FileDiff
-from gitlab_mcp.git.process import TimeLeft
-from gitlab_mcp.git.scratch_repository import ScratchRepository
+from gitlab_mcp.git.session import GitSession
 
 NOTHING = "000000"
 
 
-def patches(repository: ScratchRepository, differences: Sequence[FileDiff], time_left: TimeLeft) -> list[str]:
+def patches(git: GitSession, differences: Sequence[FileDiff]) -> list[str]:
     """The hunks of each file, in order; "" for one with the same content as before. Their blobs must be fetched before.
 
     Where a file became a symbolic link, or a link a file, the deletion comes before the addition.
     """
     # Two trees are built in which the old and the new side of a file have the same name, its number: git then compares
     # only these, and need not detect renames again.
-    old = _tree(repository, [(diff.old_mode, diff.old_id) for diff in differences], time_left)
-    new = _tree(repository, [(diff.new_mode, diff.new_id) for diff in differences], time_left)
+    old = _tree(git, [(diff.old_mode, diff.old_id) for diff in differences])
+    new = _tree(git, [(diff.new_mode, diff.new_id) for diff in differences])
     options = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "-U3", "-p")
-    output = repository.run("diff-tree", *options, old, new, time_left=time_left).decode("utf-8", "replace")
+    output = git.run("diff-tree", *options, old, new).decode("utf-8", "replace")
     hunks = [""] * len(differences)
     # A line of a file has a space, + or - before it, so only git's own lines can begin like this.
     parts = re.split(r"^diff --git a/(\d+) b/\d+\n", output, flags=re.MULTILINE)[1:]
@@ -32,11 +31,11 @@ def patches(repository: ScratchRepository, differences: Sequence[FileDiff], time
     return hunks
 
 
-def _tree(repository: ScratchRepository, entries: Sequence[tuple[str, str]], time_left: TimeLeft) -> str:
+def _tree(git: GitSession, entries: Sequence[tuple[str, str]]) -> str:
     """Write a tree of these modes and ids, each named by its index. An entry with mode 000000 (no file) is left out."""
     rows = (
         f"{mode} {'commit' if mode == SUBMODULE else 'blob'} {identity}\t{number}\n"
         for number, (mode, identity) in enumerate(entries)
         if mode != NOTHING
     )
-    return repository.run("mktree", time_left=time_left, stdin="".join(rows).encode()).decode().strip()
+    return git.run("mktree", stdin="".join(rows).encode()).decode().strip()

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gitlab_mcp.git.cat_file import parse_batch
-from gitlab_mcp.git.process import GitError, TimeLeft
-from gitlab_mcp.git.scratch_repository import ScratchRepository
+from gitlab_mcp.git.process import GitError
+from gitlab_mcp.git.session import GitSession
 
 LINK, SUBMODULE, FOLDER, EXECUTABLE = "120000", "160000", "040000", "100755"
 
@@ -75,15 +75,15 @@ def empty_tree(digits: int = 40) -> str:
     return digest.hexdigest()
 
 
-def list_tree(repository: ScratchRepository, commit: str, paths: Sequence[str], time_left: TimeLeft) -> list[TreeEntry]:
+def list_tree(git: GitSession, commit: str, paths: Sequence[str]) -> list[TreeEntry]:
     """The entries at `paths` and of the folders above them; a path that ends with "/" lists what the folder contains.
 
     "" lists the root folder, and cannot be combined with other paths.
     """
     chosen = [path for path in paths if path]
     if len(chosen) > PATHS_PER_COMMAND:
-        return _at_paths(list_all(repository, commit, time_left, folders=True), chosen)
-    output = repository.run("ls-tree", "-t", "-z", "--full-tree", commit, "--", *chosen, time_left=time_left)
+        return _at_paths(list_all(git, commit, folders=True), chosen)
+    output = git.run("ls-tree", "-t", "-z", "--full-tree", commit, "--", *chosen)
     return list(_tree_entries(output))
 
 
@@ -103,13 +103,11 @@ def _at_paths(entries: Iterable[TreeEntry], paths: Iterable[str]) -> list[TreeEn
     ]
 
 
-def list_all(
-    repository: ScratchRepository, commit: str, time_left: TimeLeft, folder: str = "", *, folders: bool = False
-) -> list[TreeEntry]:
+def list_all(git: GitSession, commit: str, folder: str = "", *, folders: bool = False) -> list[TreeEntry]:
     """Every file, link and submodule below `folder` ("" for all); with `folders` every folder too."""
     options = ["-r", "-t"] if folders else ["-r"]
     below = [f"{folder}/"] if folder else []
-    output = repository.run("ls-tree", *options, "-z", "--full-tree", commit, "--", *below, time_left=time_left)
+    output = git.run("ls-tree", *options, "-z", "--full-tree", commit, "--", *below)
     # With -t and a path, git also lists the folders above it.
     return [entry for entry in _tree_entries(output) if not folder or entry.path.startswith(f"{folder}/")]
 
@@ -125,12 +123,12 @@ def _records(output: bytes) -> list[str]:
     return [record for record in output.decode("utf-8", "surrogateescape").split("\0") if record]
 
 
-def blobs(repository: ScratchRepository, ids: Iterable[str], time_left: TimeLeft) -> dict[str, bytes]:
+def blobs(git: GitSession, ids: Iterable[str]) -> dict[str, bytes]:
     """The content of blobs by their id. Fetches missing ones first; raises GitError when one stays missing."""
     wanted = sorted(set(ids))
-    repository.fetch_blobs(wanted, time_left)
+    git.fetch_blobs(wanted)
     names = "".join(f"{identity}\n" for identity in wanted).encode()
-    output = repository.run("cat-file", "--batch", time_left=time_left, stdin=names) if wanted else b""
+    output = git.run("cat-file", "--batch", stdin=names) if wanted else b""
     contents: dict[str, bytes] = {}
     for identity, content in parse_batch(output):
         if content is None:
@@ -139,22 +137,14 @@ def blobs(repository: ScratchRepository, ids: Iterable[str], time_left: TimeLeft
     return contents
 
 
-def size(repository: ScratchRepository, identity: str, time_left: TimeLeft) -> int:
+def size(git: GitSession, identity: str) -> int:
     """The size in bytes of a blob that was fetched before."""
-    return int(repository.run("cat-file", "-s", identity, time_left=time_left))
+    return int(git.run("cat-file", "-s", identity))
 
 
-def log(repository: ScratchRepository, arguments: Sequence[str], time_left: TimeLeft) -> list[Commit]:
+def log(git: GitSession, *arguments: str) -> list[Commit]:
     """The commits that `git log ARGUMENTS` lists."""
-    output = repository.run(
-        "log",
-        "-z",
-        "--no-show-signature",
-        "--encoding=UTF-8",
-        f"--format={_COMMIT_FIELDS}",
-        *arguments,
-        time_left=time_left,
-    )
+    output = git.run("log", "-z", "--no-show-signature", "--encoding=UTF-8", f"--format={_COMMIT_FIELDS}", *arguments)
     values = output.decode("utf-8", "replace").split("\0")
     return [
         Commit(values[at], tuple(values[at + 1].split()), *values[at + 2 : at + 9])
@@ -162,21 +152,19 @@ def log(repository: ScratchRepository, arguments: Sequence[str], time_left: Time
     ]
 
 
-def commit_of(repository: ScratchRepository, identity: str, time_left: TimeLeft) -> Commit:
+def commit_of(git: GitSession, identity: str) -> Commit:
     """A commit that was fetched before, by its id or an annotated tag's. Raises GitError for any other object's id."""
-    commits = log(repository, ["--no-walk", identity], time_left)
+    commits = log(git, "--no-walk", identity)
     if not commits:
         raise GitError(f"bad object {identity}: it is not a commit")
     return commits[0]
 
 
-def diff_trees(
-    repository: ScratchRepository, old: str, new: str, time_left: TimeLeft, path: str = "", *, renames: bool = False
-) -> list[FileDiff]:
+def diff_trees(git: GitSession, old: str, new: str, path: str = "", *, renames: bool = False) -> list[FileDiff]:
     """The files (or just the one at `path`) that differ between two commits or trees."""
     detection = "--find-renames" if renames else "--no-renames"
     arguments = ("-r", "-z", "--raw", "--no-abbrev", detection, old, new, "--", *([path] if path else []))
-    fields = _records(repository.run("diff-tree", *arguments, time_left=time_left))
+    fields = _records(git.run("diff-tree", *arguments))
     differences = []
     while fields:
         old_mode, new_mode, old_id, new_id, status = fields.pop(0).lstrip(":").split()
@@ -186,6 +174,6 @@ def diff_trees(
     return differences
 
 
-def changed_paths(repository: ScratchRepository, old: str, new: str, time_left: TimeLeft) -> set[str]:
+def changed_paths(git: GitSession, old: str, new: str) -> set[str]:
     """The paths whose files differ between two commits."""
-    return {path for diff in diff_trees(repository, old, new, time_left) for path in (diff.old_path, diff.new_path)}
+    return {path for diff in diff_trees(git, old, new) for path in (diff.old_path, diff.new_path)}

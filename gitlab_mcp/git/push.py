@@ -10,23 +10,22 @@ from uuid import uuid4
 
 from gitlab_mcp.git.change import Author, Change
 from gitlab_mcp.git.objects import EXECUTABLE, TreeEntry
-from gitlab_mcp.git.process import TimeLeft, checked, environment, on_disk, run_git
+from gitlab_mcp.git.process import on_disk
 from gitlab_mcp.git.remote import REMOTE_NAME, RemoteError, RemoteErrorKind, remote_error, remote_messages
-from gitlab_mcp.git.scratch_repository import ScratchRepository
+from gitlab_mcp.git.session import GitSession
 
 # Compressing a larger file takes longer than sending it uncompressed.
 COMPRESSED_BYTES = 1_000_000
 
 
 def build(
-    repository: ScratchRepository,
+    git: GitSession,
     parent: str,
     message: str,
     changes: Sequence[Change],
     tree: Mapping[str, TreeEntry],
     author: Author,
     made_at: int,
-    time_left: TimeLeft,
 ) -> str:
     """Create a commit of `changes` on top of `parent` ("" for a first commit) and return its id.
 
@@ -35,27 +34,15 @@ def build(
     epoch; equal arguments create the same commit.
     """
     # fast-import names unchanged content by its id, and needs the object itself.
-    repository.fetch_blobs((entry.id for change in changes if (entry := _kept_entry(change, tree))), time_left)
+    git.fetch_blobs(entry.id for change in changes if (entry := _kept_entry(change, tree)))
     big = any(len(change.content or b"") > COMPRESSED_BYTES for change in changes)
-    compression = ("-c", "core.compression=0", "-c", "pack.compression=0") if big else ()
-    directory = repository.directory(time_left)
+    compression = ("core.compression=0", "pack.compression=0") if big else ()
     signature = f"{_name(author.name)} <{_name(author.email)}> {made_at} +0000"
-    with on_disk(), tempfile.TemporaryFile(dir=directory) as stream:
+    with on_disk(), tempfile.TemporaryFile(dir=git.directory()) as stream:
         _write(stream, parent, message, changes, tree, signature)
         stream.seek(0)
-        completed = run_git(
-            *compression,
-            f"--git-dir={directory}",
-            "fast-import",
-            "--quiet",
-            "--done",
-            "--date-format=raw",
-            environment=environment(),
-            time_left=time_left,
-            directory=directory,
-            stdin=stream,
-        )
-    return checked(completed, "fast-import").decode().strip()
+        arguments = ("fast-import", "--quiet", "--done", "--date-format=raw")
+        return git.run(*arguments, stdin=stream, settings=compression).decode().strip()
 
 
 def _write(
@@ -160,9 +147,7 @@ _CLASH = re.compile(r"'refs/heads/([^:]+)' exists; cannot create")  # a ref name
 _NOT_WRITTEN = re.compile(r"failed to update ref|cannot lock ref|refname conflict")
 
 
-def push(
-    repository: ScratchRepository, branch: str, commit: str, expected: str, options: Sequence[str], time_left: TimeLeft
-) -> Pushed:
+def push(git: GitSession, branch: str, commit: str, expected: str, options: Sequence[str]) -> Pushed:
     """Move `branch` from the commit `expected` ("" when it must not exist) to `commit` ("" deletes it).
 
     `options` are push options. `commit` must be `expected` or descend from it: with a lease that matches, git would
@@ -174,8 +159,8 @@ def push(
     ref = f"refs/heads/{branch}"
     push_options = [part for option in options for part in ("-o", option)]
     lease = f"--force-with-lease={ref}:{expected}"
-    completed = repository.run_remote(
-        "push", "--porcelain", "--no-verify", *push_options, lease, REMOTE_NAME, f"{commit}:{ref}", time_left=time_left
+    completed = git.run_remote(
+        "push", "--porcelain", "--no-verify", *push_options, lease, REMOTE_NAME, f"{commit}:{ref}"
     )
     messages = list(remote_messages(completed.lines))
     rows = [line.split("\t") for line in completed.output.decode("utf-8", "replace").splitlines() if "\t" in line]

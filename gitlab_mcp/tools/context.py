@@ -9,13 +9,11 @@ import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from gitlab_mcp.api import my_work
 from gitlab_mcp.api.author_roles import Authors, Members
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.http import roots
 from gitlab_mcp.api.issues import Issues
 from gitlab_mcp.api.notes import Notes
 from gitlab_mcp.api.project import Noteable, Project
@@ -25,8 +23,6 @@ from gitlab_mcp.config.job_context import Noun
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.git.process import end_running
-from gitlab_mcp.git.remote import Remote
-from gitlab_mcp.git.scratch_repository import ScratchRepository
 from gitlab_mcp.repository.git_backend.backend import GitBackend
 from gitlab_mcp.repository.interface import Repository
 from gitlab_mcp.repository.rest_backend import RestBackend
@@ -78,16 +74,8 @@ class App:
         path = project.full_path
         with self._lock:
             if path.lower() not in self._repositories:
-                self._repositories[path.lower()] = GitBackend(project, self._own_repository(project))
+                self._repositories[path.lower()] = GitBackend(project)
             return self._repositories[path.lower()]
-
-    def _own_repository(self, project: Project) -> ScratchRepository:
-        settings = self.settings
-        token = settings.push_token.token if settings.push_token else ""
-        remote = Remote(f"{settings.url}/{quote(project.full_path)}.git", token)
-        directory = settings.working_directory
-        clone = directory.path if directory and project.is_called(directory.project) else None
-        return ScratchRepository(remote, clone, roots(settings.ca_files))
 
 
 @dataclass(frozen=True)

@@ -199,7 +199,7 @@ GIT_READS = _fact(
     "job",
     "git reads the repository as gitlab-ci-token, and HEAD names the default branch.",
     "https://docs.gitlab.com/ci/jobs/ci_job_token/",
-    "gitlab_mcp/git/scratch_repository.py",
+    "gitlab_mcp/git/session.py",
 )
 FILTER = _fact(
     "job",
@@ -207,9 +207,7 @@ FILTER = _fact(
     "https://docs.gitlab.com/topics/git/clone/",
     "gitlab_mcp/git/remote.py",
 )
-BY_ID = _fact(
-    "job", "A commit and the content of a file are fetched by id.", "inferred", "gitlab_mcp/git/scratch_repository.py"
-)
+BY_ID = _fact("job", "A commit and the content of a file are fetched by id.", "inferred", "gitlab_mcp/git/session.py")
 PUSH_TAKEN = _fact("job", "Where the project allows it, a push with a job token is taken.", _PUSH, "docs/job-token.md")
 PUSH_REFUSED = _fact(
     "job",

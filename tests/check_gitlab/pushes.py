@@ -17,6 +17,7 @@ from gitlab_mcp.git.process import until
 from gitlab_mcp.git.push import Pushed, PushStatus, build, push
 from gitlab_mcp.git.remote import REMOTE_NAME, Remote, RemoteError, RemoteErrorKind
 from gitlab_mcp.git.scratch_repository import ScratchRepository
+from gitlab_mcp.git.session import GitSession
 from tests.check_gitlab import facts
 from tests.check_gitlab.pipelines import Pipelines
 from tests.check_gitlab.report import NotTried, Report
@@ -39,14 +40,14 @@ class Pushes:
 
     def __init__(self, settings: Settings, rest: Rest, report: Report, pipelines: Pipelines, seconds: float) -> None:
         remote = Remote(f"{settings.url}/{quote(settings.project)}.git", settings.credential.token)
-        self._own = ScratchRepository(remote, None, roots(settings.ca_files))
+        self._scratch = ScratchRepository(remote, None, roots(settings.ca_files))
+        self._git = GitSession(self._scratch, until(SECONDS))
         self._address = f"{settings.url}/{settings.project}/-/merge_requests/"
         self._author = settings.author or AUTHOR
         self._rest = rest
         self._report = report
         self._pipelines = pipelines
         self._seconds = seconds
-        self._patience = until(SECONDS)
         self.branch = f"check-gitlab-{uuid4().hex[:8]}"
         self.start = self.default_branch = ""
         self._tip = ""
@@ -54,13 +55,13 @@ class Pushes:
 
     def close(self) -> None:
         """Remove what is on the disk."""
-        self._own.close()
+        self._scratch.close()
 
     def read(self) -> None:
         """Read the repository. Raises NotTried when git cannot."""
         with self._report.trying(facts.GIT_READS, facts.FILTER, facts.BY_ID):
             try:
-                found = self._own.refs(["HEAD"], self._patience)
+                found = self._git.refs(["HEAD"])
             except RemoteError as error:
                 self._report.did_not_hold(facts.GIT_READS, " ".join(error.lines))
                 return
@@ -71,25 +72,25 @@ class Pushes:
             self._fetch()
 
     def _fetch(self) -> None:
-        own, time_left = self._own, self._patience
-        own.fetch([self.start], time_left)
-        files = [entry for entry in objects.list_all(own, self.start, time_left) if entry.mode.startswith("100")]
+        git = self._git
+        git.fetch([self.start])
+        files = [entry for entry in objects.list_all(git, self.start) if entry.mode.startswith("100")]
         if not files:
             raise NotTried("there is no file at HEAD")
-        here = not own.missing([files[0].id], time_left)
+        here = not git.missing([files[0].id])
         self._report.judge(facts.FILTER, not here, f"the content of {files[0].path} came with the commit")
         # As the commit has them: to git, one at the edge of what was fetched has none.
-        raw = own.run("cat-file", "commit", self.start, time_left=time_left).decode("utf-8", "replace")
+        raw = git.run("cat-file", "commit", self.start).decode("utf-8", "replace")
         parents = re.findall(r"^parent (\w+)$", raw.split("\n\n", 1)[0], re.MULTILINE)
         try:
-            own.fetch(parents, time_left)
-            own.fetch_blobs([files[0].id], time_left)
+            git.fetch(parents)
+            git.fetch_blobs([files[0].id])
         except RemoteError as error:
             self._report.did_not_hold(facts.BY_ID, " ".join(error.lines))
             return
         if not parents:
             raise NotTried("HEAD is the only commit")
-        self._report.judge(facts.BY_ID, not own.missing([*parents, files[0].id], time_left), "they did not come")
+        self._report.judge(facts.BY_ID, not git.missing([*parents, files[0].id]), "they did not come")
 
     def play(self) -> None:
         """Push, as long as there is something to learn from it."""
@@ -124,7 +125,7 @@ class Pushes:
         """Push an empty commit on top, with merge request options; the pipelines are told of it."""
         commit = self._empty_commit(self._tip or self.start)
         given = [f"merge_request.{option}" for option in options]
-        pushed = push(self._own, self.branch, commit, self._tip, given, self._patience)
+        pushed = push(self._git, self.branch, commit, self._tip, given)
         if pushed.status is PushStatus.OK:
             self._tip = commit
             self._pipelines.pushed(commit, opens=new)
@@ -133,7 +134,7 @@ class Pushes:
     def _empty_commit(self, parent: str) -> str:
         tree: dict[str, TreeEntry] = {}
         message = f"Check GitLab {uuid4().hex[:8]}"
-        return build(self._own, parent, message, [], tree, self._author, int(time.time()), self._patience)
+        return build(self._git, parent, message, [], tree, self._author, int(time.time()))
 
     def _opened(self, pushed: Pushed) -> None:
         """What the first push opened. Raises NotTried when that is nothing."""
@@ -190,7 +191,7 @@ class Pushes:
             facts.WARNED, pushed.status is PushStatus.OK and told, f"the push printed: {' '.join(pushed.messages)}"
         )
         options = ["merge_request.title=Carried by a push of nothing"]
-        pushed = push(self._own, self.branch, self._tip, self._tip, options, self._patience)
+        pushed = push(self._git, self.branch, self._tip, self._tip, options)
         idle = pushed.unchanged and self._now().text("title") == title
         report.judge(facts.UP_TO_DATE, idle, f"the push printed: {' '.join(pushed.messages)}")
 
@@ -198,7 +199,7 @@ class Pushes:
         """A push that expects another commit, and one that expects no branch."""
         commit = self._empty_commit(self._tip)
         for expected in (self.start, ""):
-            pushed = push(self._own, self.branch, commit, expected, [], self._patience)
+            pushed = push(self._git, self.branch, commit, expected, [])
             self._report.judge(
                 facts.LEASE, pushed.status is PushStatus.STALE, f"git printed: {pushed.reason}", quoted=True
             )
@@ -210,9 +211,7 @@ class Pushes:
 
     def delete(self, branch: str) -> None:
         """Delete a branch."""
-        ended = self._own.run_remote(
-            "push", "--porcelain", REMOTE_NAME, f":refs/heads/{branch}", time_left=self._patience
-        )
+        ended = self._git.run_remote("push", "--porcelain", REMOTE_NAME, f":refs/heads/{branch}")
         if ended.status:
             self._report.remark(f"Left behind: the branch {branch} ({' '.join(ended.lines)}).")
 

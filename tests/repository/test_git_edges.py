@@ -4,10 +4,10 @@ import asyncio
 import os
 import resource
 import shutil
-import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Self
 
@@ -17,16 +17,17 @@ from gitlab_mcp.git import objects
 from gitlab_mcp.git.process import GitError, environment, run_git, until
 from gitlab_mcp.git.remote import Remote
 from gitlab_mcp.git.scratch_repository import ScratchRepository
+from gitlab_mcp.git.session import GitSession
 from gitlab_mcp.sandbox import Sandbox
 from tests.proofs.fault_proxy import FaultProxy, fault_proxy
 from tests.support.agent import Agent, connect
 from tests.support.ci_job import allow_job_pushes
 from tests.support.git_clones import git, job_clone
+from tests.support.git_history import History, stored
 from tests.support.gitlab_requests import get
 from tests.support.settings import checkout, job_settings, settings_for
 
 ONE = {"message": "m", "actions": [{"path": "one.txt", "content": "1\n"}]}
-DAY = 1_790_000_000  # when the first commit of a made history is made
 
 
 @pytest.fixture
@@ -36,55 +37,18 @@ def open_sandbox(fresh_sandbox: Sandbox) -> Sandbox:
     return fresh_sandbox
 
 
-def stored(sandbox: Sandbox) -> Path:
-    """Where the sandbox keeps the repository of its project."""
-    return sandbox.world.projects[sandbox.project_id].repository.path
+@pytest.fixture
+def scratch(open_sandbox: Sandbox) -> Iterator[ScratchRepository]:
+    """A scratch repository without a clone, as the server would make it."""
+    url, token = f"{open_sandbox.url}/{open_sandbox.project}.git", open_sandbox.tokens["job"]
+    with closing(ScratchRepository(Remote(url, token))) as repository:
+        yield repository
 
 
-def own_repository(sandbox: Sandbox, clone: Path | None = None) -> ScratchRepository:
-    """The repository of ours that the server would work in."""
-    return ScratchRepository(Remote(f"{sandbox.url}/{sandbox.project}.git", sandbox.tokens["job"]), clone)
-
-
-class History:
-    """Makes commits in the sandbox's repository, one minute after the other. Each adds a file of its own."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._folder = stored(sandbox)
-        self._made = 0
-        self.main = self.git("rev-parse", "main")
-
-    def git(self, *arguments: str, text: str = "") -> str:
-        when = f"{DAY + 60 * self._made} +0000"
-        who = {"GIT_AUTHOR_NAME": "x", "GIT_AUTHOR_EMAIL": "x@x", "GIT_COMMITTER_NAME": "x", "GIT_COMMITTER_EMAIL": "x"}
-        surroundings = {**os.environ, **who, "GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
-        command = ["git", "-C", str(self._folder), *arguments]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, input=text, env=surroundings)
-        return done.stdout.strip()
-
-    def commit(self, title: str, *parents: str, folder: str = "made") -> str:
-        """A commit with the files of its first parent and one more."""
-        self._made += 1
-        blob = self.git("hash-object", "-w", "--stdin", text=title)
-        index = {"GIT_INDEX_FILE": str(self._folder / f"index-{self._made}")}
-        command = ["git", "-C", str(self._folder)]
-        surroundings = {**os.environ, **index}
-        if parents:
-            subprocess.run([*command, "read-tree", parents[0]], check=True, env=surroundings)
-        entry = f"100644,{blob},{folder}/{self._made}.txt"
-        subprocess.run([*command, "update-index", "--add", "--cacheinfo", entry], check=True, env=surroundings)
-        tree = subprocess.check_output([*command, "write-tree"], text=True, env=surroundings).strip()
-        above = [part for parent in parents for part in ("-p", parent)]
-        return self.git("commit-tree", tree, *above, "-m", title)
-
-    def chain(self, title: str, count: int, *parents: str, folder: str = "made") -> str:
-        """Commits on top of each other; the last one is returned."""
-        for number in range(count):
-            parents = (self.commit(f"{title} {number}", *parents, folder=folder),)
-        return parents[0]
-
-    def branch(self, name: str, commit: str) -> None:
-        self.git("update-ref", f"refs/heads/{name}", commit)
+@pytest.fixture
+def session(scratch: ScratchRepository) -> GitSession:
+    """Git in that repository."""
+    return GitSession(scratch, until(300))
 
 
 async def alike(sandbox: Sandbox, clone: Path | None, tool: str, **arguments: object) -> str:
@@ -153,19 +117,17 @@ async def test_the_newest_commits_are_the_newest_on_every_side_of_a_merge(
         await alike(open_sandbox, clone, "list_commits", ref="trunk", **arguments)
 
 
-async def test_a_history_that_somebody_deepens_is_never_cut_off_for_others(open_sandbox: Sandbox) -> None:
+async def test_a_history_that_somebody_deepens_is_never_cut_off_for_others(
+    open_sandbox: Sandbox, session: GitSession
+) -> None:
     made = History(open_sandbox)
     below = made.chain("one", 80, made.main)
-    own = own_repository(open_sandbox)
-    try:
-        own.fetch([below], until(60), 70)
-        above = made.chain("two", 3, below)
-        own.fetch([above], until(60), 20)
-        count = ("rev-list", "--count")
-        assert own.run(*count, below, time_left=until(60)).strip() == b"70"
-        assert own.run(*count, above, time_left=until(60)).strip() == b"73"
-    finally:
-        own.close()
+    session.fetch([below], 70)
+    above = made.chain("two", 3, below)
+    session.fetch([above], 20)
+    count = ("rev-list", "--count")
+    assert session.run(*count, below).strip() == b"70"
+    assert session.run(*count, above).strip() == b"73"
 
 
 @pytest.mark.parametrize(("fault", "titles"), [("503 before", ["mine", "theirs"]), ("after", ["theirs", "mine"])])
@@ -285,7 +247,7 @@ def test_a_git_that_reads_and_prints_much_at_once_is_served_and_one_that_reads_n
     assert run_git("none", environment=environment(), time_left=until(60), stdin=text).status == 5
 
 
-def test_a_git_that_is_silent_is_ended_when_patience_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_git_that_is_silent_is_ended_when_its_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number, script in enumerate(("exec sleep 60\n", "exec >&- 2>&- <&-\nexec sleep 60\n")):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -338,34 +300,32 @@ async def test_while_a_fetch_is_slow_what_is_here_is_read_at_once(
 
 
 def test_who_waits_for_the_fetch_of_another_gives_up_when_its_own_time_is_over(
-    open_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    open_sandbox: Sandbox,
+    scratch: ScratchRepository,
+    session: GitSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     main, tag = git(stored(open_sandbox), "rev-parse", "main", "v1.2.0^{}").split()
-    own = own_repository(open_sandbox)
-    try:
-        own.directory(until(60))
-        with HeldFetch(tmp_path, monkeypatch) as held:
-            slow = threading.Thread(target=own.fetch, args=([main], until(60)))
-            slow.start()
-            held.wait()
-            with pytest.raises(GitError, match="git did not finish within 1 s"):
-                own.fetch([tag], until(1))
-            assert slow.is_alive()
-        slow.join(60)
-        assert own.missing([main, tag], until(60)) == [tag]
-    finally:
-        own.close()
+    session.directory()
+    with HeldFetch(tmp_path, monkeypatch) as held:
+        slow = threading.Thread(target=session.fetch, args=([main],))
+        slow.start()
+        held.wait()
+        with pytest.raises(GitError, match="git did not finish within 1 s"):
+            GitSession(scratch, until(1)).fetch([tag])
+        assert slow.is_alive()
+    slow.join(60)
+    assert session.missing([main, tag]) == [tag]
 
 
-def test_a_fetch_that_was_ended_in_the_middle_does_not_stand_in_the_way_of_the_next(open_sandbox: Sandbox) -> None:
+def test_a_fetch_that_was_ended_in_the_middle_does_not_stand_in_the_way_of_the_next(
+    open_sandbox: Sandbox, session: GitSession
+) -> None:
     main = git(stored(open_sandbox), "rev-parse", "main")
-    own = own_repository(open_sandbox)
-    try:
-        (own.directory(until(60)) / "shallow.lock").touch()
-        own.fetch([main], until(60))
-        assert own.missing([main], until(60)) == []
-    finally:
-        own.close()
+    (session.directory() / "shallow.lock").touch()
+    session.fetch([main])
+    assert session.missing([main]) == []
 
 
 async def test_the_default_branch_is_what_head_names_and_no_other_symbolic_ref(open_sandbox: Sandbox) -> None:
@@ -431,17 +391,13 @@ async def test_a_clone_whose_git_file_names_nothing_is_no_obstacle(open_sandbox:
         assert "src/" in await agent.call("list_files")
 
 
-def test_half_a_character_is_refused_by_name(open_sandbox: Sandbox) -> None:
+def test_half_a_character_is_refused_by_name(open_sandbox: Sandbox, session: GitSession) -> None:
     main = git(stored(open_sandbox), "rev-parse", "main")
-    own = own_repository(open_sandbox)
-    try:
-        own.fetch([main], until(60))
-        with pytest.raises(GitError, match="cannot be passed on a command line"):
-            objects.list_tree(own, main, ["a\ud800b"], until(60))
-        with pytest.raises(GitError, match="cannot be passed on a command line"):
-            own.refs(["refs/heads/a\ud800b"], until(60))
-    finally:
-        own.close()
+    session.fetch([main])
+    with pytest.raises(GitError, match="cannot be passed on a command line"):
+        objects.list_tree(session, main, ["a\ud800b"])
+    with pytest.raises(GitError, match="cannot be passed on a command line"):
+        session.refs(["refs/heads/a\ud800b"])
 
 
 async def test_thousands_of_folders_are_more_than_a_command_line_holds_and_are_written_all_the_same(
@@ -453,20 +409,16 @@ async def test_thousands_of_folders_are_more_than_a_command_line_holds_and_are_w
     assert len(get(open_sandbox, "/repository/commits?ref_name=main..wide")) == 1
 
 
-def test_many_paths_list_what_few_do(open_sandbox: Sandbox) -> None:
+def test_many_paths_list_what_few_do(open_sandbox: Sandbox, session: GitSession) -> None:
     main = git(stored(open_sandbox), "rev-parse", "main")
-    own = own_repository(open_sandbox)
-    try:
-        own.fetch([main], until(60))
-        for paths in (
-            ["src/app/"],
-            ["src"],
-            ["README.md", "src/app/cli.py"],
-            ["docs/", "src/app"],
-            ["gone/x", "LICENSE"],
-        ):
-            few = objects.list_tree(own, main, paths, until(60))
-            many = objects.list_tree(own, main, [*paths, *(f"none/{number}/" for number in range(300))], until(60))
-            assert sorted(many, key=lambda entry: entry.path) == sorted(few, key=lambda entry: entry.path)
-    finally:
-        own.close()
+    session.fetch([main])
+    for paths in (
+        ["src/app/"],
+        ["src"],
+        ["README.md", "src/app/cli.py"],
+        ["docs/", "src/app"],
+        ["gone/x", "LICENSE"],
+    ):
+        few = objects.list_tree(session, main, paths)
+        many = objects.list_tree(session, main, [*paths, *(f"none/{number}/" for number in range(300))])
+        assert sorted(many, key=lambda entry: entry.path) == sorted(few, key=lambda entry: entry.path)

@@ -175,7 +175,7 @@ async def test_letters_beyond_a_to_z_are_found_in_any_case_and_blanks_are_looked
         assert answer == f'# Code with "abc" at odd-{backend}: 1 line in 1 file\n```\nf.txt:9:   abc\n```'
 
 
-async def test_half_of_a_character_is_refused_in_words(sandbox: Sandbox, backend: str) -> None:
+async def test_an_unpaired_surrogate_is_refused_in_words(sandbox: Sandbox, backend: str) -> None:
     async with connect(settings(sandbox, backend)) as agent:
         told = await agent.refused("search_code", search="a\ud800b")
-    assert told == "search_code: search holds an unpaired surrogate (invalid Unicode): leave it out."
+    assert told == "search_code: search contains an unpaired surrogate (invalid Unicode): leave it out."

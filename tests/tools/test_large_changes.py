@@ -110,7 +110,7 @@ async def test_a_file_whose_diff_gitlab_does_not_show_is_named_with_the_call_tha
         compared = await agent.call("compare_refs", base="main", head="single")
         head = re.match(r"# !\d+ at ([0-9a-f]{12})", shown)
         assert head is not None
-        assert f"get_file with ref {head[1]} the others): single.txt (too large)" in shown
+        assert f"get_file with ref {head[1]} reads the others): single.txt (too large)" in shown
         assert "Too large: GitLab does not show it. get_file reads single.txt at single." in compared
         for ref in (head[1], "single"):
             answer = await agent.call("get_file", path="single.txt", ref=ref, start_line=10_500)

@@ -13,7 +13,7 @@ from gitlab_mcp.git import history, objects
 from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.hunks import patches
 from gitlab_mcp.git.objects import FOLDER, SUBMODULE, TreeEntry
-from gitlab_mcp.git.scratch_repository import ScratchRepository
+from gitlab_mcp.git.session import GitSession
 from gitlab_mcp.repository.branches import deletable
 from gitlab_mcp.repository.git_backend import entities
 from gitlab_mcp.repository.git_backend.client import GitClient
@@ -28,21 +28,20 @@ ORDER = {FOLDER: 0, SUBMODULE: 2}  # folders, files, submodules: the order in wh
 
 
 class GitBackend:
-    """The Repository of a project over git. `scratch` is the scratch repository that git works in."""
+    """The Repository of a project over git, which works in a scratch repository."""
 
     pipelines = "No pipeline starts for a push with CI_JOB_TOKEN."
 
-    def __init__(self, project: Project, scratch: ScratchRepository) -> None:
+    def __init__(self, project: Project) -> None:
         self._project = project
         self._gitlab = project.gitlab
-        self._scratch = scratch
-        self._git = GitClient(project, scratch)
+        self._git = GitClient(project)
         self._pushes = Pushes(project, self._git)
         self._merge_requests = MergeRequestPushes(project, self._git, self._pushes)
 
     def close(self) -> None:
         """Delete the scratch repository from disk."""
-        self._scratch.close()
+        self._git.scratch.close()
 
     # Branches
 
@@ -82,25 +81,21 @@ class GitBackend:
 
     def _commit(self, identity: str) -> Entity:
         """The commit of an id that was fetched before."""
-        return self._entity(self._git.local(lambda time_left: objects.commit_of(self._scratch, identity, time_left)))
+        return self._entity(self._git.local(objects.commit_of, identity))
 
     def _entity(self, commit: objects.Commit) -> Entity:
         return entities.commit(self._project.web_url, commit)
 
     def history(self, ref: str, path: str, page: int, per_page: int) -> Page:
         tip, skip = self._git.resolve(ref), (page - 1) * per_page
-        commits = self._git.ask(
-            "fetch the history",
-            lambda time_left: history.newest(self._scratch, tip, path, skip, per_page + 1, time_left),
-        )
+        commits = self._git.ask("fetch the history", history.newest, tip, path, skip, per_page + 1)
         rows = [self._entity(commit) for commit in commits[:per_page]]
         return Page(rows, page, page + 1 if len(commits) > per_page else None, None, None, time.time())
 
     def compare(self, base: str, head: str, globs: Sequence[str] = ()) -> Comparison:
         old, new, matches = self._git.resolve(base), self._git.resolve(head), matcher(globs)
-        base_id = self._git.ask("fetch the history", lambda left: history.merge_base(self._scratch, old, new, left))
-        between = self._git.local(lambda time_left: history.between(self._scratch, old, new, time_left))
-        commits = [self._entity(commit) for commit in between]
+        base_id = self._git.ask("fetch the history", history.merge_base, old, new)
+        commits = [self._entity(commit) for commit in self._git.local(history.between, old, new)]
         if not base_id:
             return Comparison(commits, [], 0)
         return Comparison(commits, *self._diffs(base_id, new, matches))
@@ -108,22 +103,21 @@ class GitBackend:
     def commit_and_diffs(self, ref: str) -> tuple[Entity, Sequence[Entity]]:
         tip = self._git.resolve(ref)
         # Without its parents, a commit looks like the first commit of the repository.
-        self._git.ask("fetch the commit", lambda time_left: self._scratch.fetch([tip], time_left, 2))
-        commit = self._git.local(lambda time_left: objects.commit_of(self._scratch, tip, time_left))
+        self._git.ask("fetch the commit", GitSession.fetch, [tip], 2)
+        commit = self._git.local(objects.commit_of, tip)
         parent = commit.parents[0] if commit.parents else objects.empty_tree(len(tip))
         return self._entity(commit), self._diffs(parent, tip, matcher(()))[0]
 
     def _diffs(self, old: str, new: str, matches: Callable[..., bool]) -> tuple[list[Entity], int]:
         """A Diff of each matching file that differs between two fetched commits, and how many files differ."""
-        plain = self._git.local(lambda time_left: objects.diff_trees(self._scratch, old, new, time_left))
+        plain = self._git.local(objects.diff_trees, old, new)
         # Git detects a rename by comparing the content of added and deleted files, so all of these are needed.
         kinds = {diff.status for diff in plain}
         needed = [diff for diff in plain if matches(diff.new_path) or (diff.status in "AD" and {"A", "D"} <= kinds)]
-        self._git.ask("fetch the files that differ", lambda left: history.fetch_files(self._scratch, needed, left))
-        diffs = self._git.local(lambda time_left: objects.diff_trees(self._scratch, old, new, time_left, renames=True))
+        self._git.ask("fetch the files that differ", history.fetch_files, needed)
+        diffs = self._git.local(objects.diff_trees, old, new, renames=True)
         selected = [diff for diff in diffs if matches(diff.old_path, diff.new_path)]
-        hunks = self._git.local(lambda time_left: patches(self._scratch, selected, time_left))
-        return list(map(entities.diff, selected, hunks)), len(diffs)
+        return list(map(entities.diff, selected, self._git.local(patches, selected))), len(diffs)
 
     def search(self, words: str, ref: str, page: int, per_page: int) -> Page:
         return search(self._git, words, ref, page, per_page)
@@ -131,9 +125,7 @@ class GitBackend:
     def blame(self, path: str, ref: str, first: int, last: int) -> list[BlamedLines]:
         tip = self._git.resolve(ref)
         self._entry(path, tip, ref)
-        ranges = self._git.ask(
-            "fetch the history", lambda time_left: history.blame(self._scratch, tip, path, first, last, time_left)
-        )
+        ranges = self._git.ask("fetch the history", history.blame, tip, path, first, last)
         return [BlamedLines(self._entity(range_.commit), range_.first, range_.lines) for range_ in ranges]
 
     # Files
@@ -143,9 +135,7 @@ class GitBackend:
         if path and self._entry(path, tip, ref, folders=True).mode != FOLDER:
             raise NotFound(f"{path} is not a folder at {ref}.", status=404)
         if recursive:
-            entries = self._git.local(
-                lambda time_left: objects.list_all(self._scratch, tip, time_left, path, folders=True)
-            )
+            entries = self._git.local(objects.list_all, tip, path, folders=True)
         else:
             below = f"{path}/" if path else ""
             entries = [entry for entry in self._listed(tip, below) if entry.path.startswith(below)]
@@ -160,7 +150,7 @@ class GitBackend:
             tip = self._git.resolve(ref)
         except NotFound:
             return {}
-        return {entry.path: entry for entry in self._git.local(lambda left: objects.list_all(self._scratch, tip, left))}
+        return {entry.path: entry for entry in self._git.local(objects.list_all, tip)}
 
     def entries(self, ref: str, paths: Iterable[str]) -> dict[str, TreeEntry]:
         try:
@@ -177,12 +167,12 @@ class GitBackend:
     def file(self, path: str, ref: str) -> File:
         tip = self._git.resolve(ref)
         entry = self._entry(path, tip, ref)
-        self._git.ask("fetch the file", lambda time_left: self._scratch.fetch_blobs([entry.id], time_left))
-        size = self._git.local(lambda time_left: objects.size(self._scratch, entry.id, time_left))
+        self._git.ask("fetch the file", GitSession.fetch_blobs, [entry.id])
+        size = self._git.local(objects.size, entry.id)
         if size > LARGEST_FILE_BYTES:
             raise Refused(f"{path} has {size:,} bytes, and {LARGEST_FILE_BYTES:,} can be read here.")
-        content = self._git.local(lambda time_left: objects.blobs(self._scratch, [entry.id], time_left))[entry.id]
-        changed = self._git.local(lambda time_left: history.last_change(self._scratch, tip, path, time_left))
+        content = self._git.local(objects.blobs, [entry.id])[entry.id]
+        changed = self._git.local(history.last_change, tip, path)
         return File(path, content, size, entry.mode == objects.EXECUTABLE, changed)
 
     def _entry(self, path: str, tip: str, ref: str, *, folders: bool = False) -> TreeEntry:
@@ -193,7 +183,7 @@ class GitBackend:
         return entry
 
     def _listed(self, tip: str, *paths: str) -> list[TreeEntry]:
-        return self._git.local(lambda time_left: objects.list_tree(self._scratch, tip, paths, time_left))
+        return self._git.local(objects.list_tree, tip, paths)
 
     # Writes
 
@@ -225,7 +215,7 @@ class GitBackend:
         if missing := [name for name in names if name not in tips]:
             raise NotFound(f"GitLab has no branch {missing[0].removeprefix('refs/heads/')}.", status=404)
         source_tip, target_tip = tips[names[0]], tips[names[1]]
-        if self._git.ask("fetch the history", lambda left: history.is_in(self._scratch, source_tip, target_tip, left)):
+        if self._git.ask("fetch the history", history.is_in, source_tip, target_tip):
             raise Refused(f"{source} has no commits that {target} lacks.")
         return self._merge_requests.open(source, target, source_tip, wanted)
 

@@ -2,35 +2,49 @@
 
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
+from urllib.parse import quote
 
 from gitlab_mcp.api.client import segment
 from gitlab_mcp.api.deadline import current_call
+from gitlab_mcp.api.http import roots
 from gitlab_mcp.api.project import BRANCH_NAME, Project
 from gitlab_mcp.api.retry import wait_to_retry
 from gitlab_mcp.errors import GitLabRefusal, NotFound, Unreachable
 from gitlab_mcp.git import objects
-from gitlab_mcp.git.process import GitError, TimeLeft
+from gitlab_mcp.git.process import GitError
+from gitlab_mcp.git.remote import Remote
 from gitlab_mcp.git.scratch_repository import ScratchRepository
+from gitlab_mcp.git.session import GitSession
 from gitlab_mcp.repository.git_backend.errors import failure_of
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
-LOCAL_SECONDS = 120.0
 INCOMPLETE = "did not send all necessary objects"  # git's message when the id of a file is fetched as a commit
 FULL_REF = re.compile(r"(refs/)?(heads|tags|merge-requests)/")
 
 
-class GitClient:
-    """A project's repository as the scratch repository `scratch` reaches it. Methods raise a Failure."""
+def scratch_for(project: Project) -> ScratchRepository:
+    """A scratch repository for a project, which reads the objects of the working directory if that is its checkout."""
+    settings = project.gitlab.settings
+    token = settings.push_token.token if settings.push_token else ""
+    remote = Remote(f"{settings.url}/{quote(project.full_path)}.git", token)
+    directory = settings.working_directory
+    clone = directory.path if directory and project.is_called(directory.project) else None
+    return ScratchRepository(remote, clone, roots(settings.ca_files))
 
-    def __init__(self, project: Project, scratch: ScratchRepository) -> None:
+
+class GitClient:
+    """A project's repository, as it is reached from a scratch repository. Methods raise a Failure."""
+
+    def __init__(self, project: Project) -> None:
         self._project = project
         self._gitlab = project.gitlab
-        self.scratch = scratch
+        self.scratch = scratch_for(project)
 
-    def ask(self, what: str, do: Callable[[TimeLeft], T]) -> T:
-        """Run a function that contacts GitLab, with retries after transient errors.
+    def ask(self, what: str, do: Callable[Concatenate[GitSession, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `do` with a session and these arguments; it contacts GitLab, and is retried after transient errors.
 
         `what` completes "git goes on to ..." in a progress message. Raises the Failure of an error that is not
         transient, or of the last attempt.
@@ -41,21 +55,20 @@ class GitClient:
             attempt += 1
             try:
                 with call.transfer(what) as time_left:
-                    return do(time_left)
+                    return do(GitSession(self.scratch, time_left), *args, **kwargs)
             except GitError as error:
                 wait_to_retry(call, attempt, failure_of(error, self.scratch.remote.url, pushes=False))
 
-    def local(self, do: Callable[[TimeLeft], T]) -> T:
-        """Run a function that needs no network, within what the call has left and at most LOCAL_SECONDS."""
-        call = current_call.get()
+    def local(self, do: Callable[Concatenate[GitSession, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `do`, which needs no network, with a session and these arguments, within what the tool call has left."""
         try:
-            return do(lambda: min(call.remaining(), LOCAL_SECONDS))
+            return do(GitSession(self.scratch, current_call.get().remaining), *args, **kwargs)
         except GitError as error:
             raise failure_of(error, self.scratch.remote.url, pushes=False) from error
 
     def refs(self, *names: str) -> dict[str, str]:
-        """The ids that refs on GitLab point at now, by their full name (see ScratchRepository.refs)."""
-        return self.ask("ask GitLab for its branches", lambda time_left: self.scratch.refs(names, time_left))
+        """The ids that refs on GitLab point at now, by their full name (see GitSession.refs)."""
+        return self.ask("ask GitLab for its branches", GitSession.refs, names)
 
     def tip(self, branch: str) -> str:
         """The id of the commit that a branch points at now, "" where the branch does not exist."""
@@ -67,7 +80,7 @@ class GitClient:
         if not identity:
             raise _no_commit(ref)
         try:
-            self.ask("fetch from GitLab", lambda time_left: self.scratch.fetch([identity], time_left))
+            self.ask("fetch from GitLab", GitSession.fetch, [identity])
         except Unreachable as failure:
             if INCOMPLETE not in str(failure):
                 raise
@@ -77,7 +90,7 @@ class GitClient:
                 status=404,
             ) from failure
         # The id may be that of an annotated tag, or of an object that is not a commit.
-        commits = self.local(lambda time_left: objects.log(self.scratch, ["--no-walk", identity], time_left))
+        commits = self.local(objects.log, "--no-walk", identity)
         if not commits:
             raise _no_commit(ref)
         return commits[0].id

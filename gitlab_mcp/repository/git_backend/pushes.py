@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
 
 from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
@@ -12,9 +13,9 @@ from gitlab_mcp.api.retry import backoff
 from gitlab_mcp.errors import AnswerLost, Conflict, Unreachable, naming
 from gitlab_mcp.git import history, objects
 from gitlab_mcp.git.change import Author, Change
-from gitlab_mcp.git.objects import TreeEntry
-from gitlab_mcp.git.process import GitError, TimeLeft
+from gitlab_mcp.git.process import GitError
 from gitlab_mcp.git.push import Pushed, PushStatus, build, push
+from gitlab_mcp.git.session import GitSession
 from gitlab_mcp.repository.git_backend import entities
 from gitlab_mcp.repository.git_backend.client import GitClient
 from gitlab_mcp.repository.git_backend.errors import failure_of, refused
@@ -33,7 +34,6 @@ class Pushes:
         self._project = project
         self._gitlab = project.gitlab
         self._git = client
-        self._scratch = client.scratch
         self._branches: dict[str, threading.RLock] = {}
         self._lock = threading.Lock()
 
@@ -77,7 +77,9 @@ class Pushes:
         changed: list[str] = []
         with self.turn(new.branch):
             for attempt in range(1, TIMES_REBUILT + 2):
-                commit = self._build(parent, message, new.changes, new.tree, author, made_at)
+                commit = self._git.ask(
+                    "build the commit", build, parent, message, new.changes, new.tree, author, made_at
+                )
                 pushed = self._push(new.branch, commit, "" if new.is_new else parent, options)
                 if pushed.result.status is PushStatus.OK:
                     return WriteResult(commit, pushed.confirmed or pushed.result.unchanged), pushed.result
@@ -85,13 +87,13 @@ class Pushes:
                     # Of many that push to one branch one succeeds: the others try again after different waits.
                     current_call.get().wait(backoff(attempt + 1), self._kept_moving(new.branch, changed))
                 old_parent, parent = parent, self._fetched_tip(new.branch)
-                if self._is_ancestor(commit, parent):
+                if self._git.local(history.is_ancestor, commit, parent):
                     # curl repeats a request by itself when its connection broke: the first one had arrived.
                     return WriteResult(commit, confirmed=True), pushed.result
                 self._check_not_created(new, parent)
                 if before_again:
                     before_again()
-                changed = self._changed_between(old_parent, parent)
+                changed = sorted(self._git.local(objects.changed_paths, old_parent, parent))
                 if clash := touching((path for change in new.changes for path in change.paths), changed):
                     raise Conflict(
                         f"{', '.join(clash[:PATHS_NAMED])} changed on {new.branch} meanwhile: nothing was committed."
@@ -111,11 +113,8 @@ class Pushes:
         tip = self._git.tip(branch)
         if not tip:
             raise Conflict(f"The branch {branch} was deleted meanwhile: nothing was committed.")
-        self._git.ask("fetch the branch", lambda time_left: self._scratch.fetch([tip], time_left, NEWEST_COMMITS))
+        self._git.ask("fetch the branch", GitSession.fetch, [tip], NEWEST_COMMITS)
         return tip
-
-    def _is_ancestor(self, commit: str, tip: str) -> bool:
-        return self._git.local(lambda time_left: history.is_ancestor(self._scratch, commit, tip, time_left))
 
     def _check_not_created(self, new: NewCommit, tip: str) -> None:
         """Raise Conflict when the commit was to create its branch, which exists now at `tip`."""
@@ -124,29 +123,6 @@ class Pushes:
                 f"The branch {new.branch} already exists, at {tip[:8]}: leave ref out to commit on top of it, or"
                 " choose another name."
             )
-
-    def _changed_between(self, old: str, new: str) -> list[str]:
-        return sorted(self._git.local(lambda time_left: objects.changed_paths(self._scratch, old, new, time_left)))
-
-    def _is_in(self, commit: str, tip: str) -> bool:
-        """Whether a pushed commit is in the history of `tip`, below commits that others pushed since."""
-        return self._git.ask(
-            "look for the commit", lambda time_left: history.is_in(self._scratch, commit, tip, time_left)
-        )
-
-    def _build(
-        self,
-        parent: str,
-        message: str,
-        changes: Sequence[Change],
-        tree: Mapping[str, TreeEntry],
-        author: Author,
-        made_at: int,
-    ) -> str:
-        def make(time_left: TimeLeft) -> str:
-            return build(self._scratch, parent, message, changes, tree, author, made_at, time_left)
-
-        return self._git.ask("build the commit", make)
 
     def _push(self, branch: str, commit: str, expected: str, options: Sequence[str]) -> WriteResult[Pushed]:
         """Push a commit; after a lost answer look up whether the branch has it before pushing again."""
@@ -165,9 +141,9 @@ class Pushes:
     def _send(self, branch: str, commit: str, expected: str, options: Sequence[str]) -> Pushed:
         try:
             with current_call.get().transfer("push to GitLab") as time_left:
-                pushed = push(self._scratch, branch, commit, expected, options, time_left)
+                pushed = push(GitSession(self._git.scratch, time_left), branch, commit, expected, options)
         except GitError as error:
-            raise failure_of(error, self._scratch.remote.url, pushes=True) from error
+            raise failure_of(error, self._git.scratch.remote.url, pushes=True) from error
         except Unreachable as failure:  # out of time, and the push may have arrived
             raise AnswerLost(str(failure)) from failure
         if pushed.status is PushStatus.REJECTED:
@@ -175,8 +151,8 @@ class Pushes:
         return pushed
 
     def _holds(self, tip: str, commit: str, expected: str) -> bool:
-        """Whether a branch that moved from `expected` to `tip` has the commit."""
-        return tip != expected and self._is_in(commit, tip)
+        """Whether a branch that moved from `expected` to `tip` has the commit, below what others pushed since."""
+        return tip != expected and self._git.ask("look for the commit", history.is_in, commit, tip)
 
     def turn(self, branch: str) -> threading.RLock:
         """The lock of a branch, with which the commits of this run to it wait for each other instead of conflicting."""
@@ -194,7 +170,7 @@ class Pushes:
                 'GitLab does not report who started this job: give --author, such as "Name <me@example.com>".'
             )
         # https://docs.gitlab.com/user/profile/#use-an-automatically-generated-private-commit-email
-        host = self._gitlab.settings.url.split("://", 1)[1].split("/")[0].split(":")[0]
+        host = urlsplit(self._gitlab.settings.url).hostname
         email = user.text("commit_email") or user.text("public_email")
         return Author(user.text("name") or name, email or f"{user.number('id')}-{name}@users.noreply.{host}")
 

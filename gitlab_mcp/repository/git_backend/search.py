@@ -26,10 +26,10 @@ def search(git: GitClient, words: str, ref: str, page: int, per_page: int) -> Pa
         if ref:
             raise
         return Page([], page, None, 0, 0, time.time())  # an empty repository
-    entries = git.local(lambda time_left: objects.list_all(git.scratch, tip, time_left))
+    entries = git.local(objects.list_all, tip)
     try:
-        git.ask("fetch the files", lambda time_left: fetch_everything(git.scratch, tip, time_left))
-        in_content = git.local(lambda time_left: grep(git.scratch, tip, words, time_left))
+        git.ask("fetch the files", fetch_everything, tip)
+        in_content = git.local(grep, tip, words)
     except SearchTooLarge as error:
         raise Refused(f"Too much to search by git: {error}. {OTHER_WAYS_TO_SEARCH}") from error
     matches = [*(GrepMatch(path) for path in matching_paths(entries, words)), *in_content]
@@ -37,7 +37,7 @@ def search(git: GitClient, words: str, ref: str, page: int, per_page: int) -> Pa
     pages = -(-len(matches) // per_page)
     ids = {entry.path: entry.id for entry in entries}
     by_name = [ids[match.path] for match in shown if not match.first]
-    contents = git.local(lambda time_left: objects.blobs(git.scratch, by_name, time_left)) if by_name else {}
+    contents = git.local(objects.blobs, by_name) if by_name else {}
     rows = [_blob(match, contents.get(ids[match.path], b"")) for match in shown]
     return Page(rows, page, page + 1 if page < pages else None, len(matches), pages, time.time())
 

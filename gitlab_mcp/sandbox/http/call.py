@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from gitlab_mcp.sandbox.http.errors import forbidden, invalid_parameter, not_found, unauthorized
@@ -15,6 +15,13 @@ from gitlab_mcp.sandbox.state.world import World
 
 # Query parameters that hold a token: no link in a response repeats them.
 _SECRET = ("private_token", "access_token", "job_token", "token")
+
+
+class _Identified(Protocol):
+    id: int
+
+
+T = TypeVar("T", bound=_Identified)
 
 
 @dataclass
@@ -82,6 +89,14 @@ class Call:
         if len(value) > 18:
             raise not_found(what)
         return int(value)
+
+    def item(self, name: str, items: Iterable[T], what: str = "") -> T:
+        """The item with the id that a path parameter is; raises 404 for `what` if there is none."""
+        number = self.number(name, what)
+        for item in items:
+            if item.id == number:
+                return item
+        raise not_found(what)
 
     def issue(self, name: str = "issue_iid") -> Issue:
         """The issue of the path; raises 404 if it does not exist or the caller may not see it."""

@@ -10,7 +10,6 @@ from gitlab_mcp.sandbox.http.errors import conflict, not_found, unauthorized
 from gitlab_mcp.sandbox.http.pagination import paginate
 from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.state import activity, merge_requests, permissions
-from gitlab_mcp.sandbox.state.model import MergeRequest
 
 _ONE = "/projects/:id/merge_requests/:merge_request_iid"
 
@@ -31,12 +30,7 @@ def approve(call: Call) -> Any:
     merge_request = call.merge_request()
     if call.get("sha") and call.params["sha"] != merge_request.version.head:
         raise conflict(f"SHA does not match HEAD of source branch: {merge_request.version.head}")
-    approve_now(call, merge_request)
-    return approvals(call.world, merge_request, call.user)
-
-
-def approve_now(call: Call, merge_request: MergeRequest) -> None:
-    """Approve for the caller; raises 401 (GitLab docs) for who may not, for the author and for a second approval."""
+    # GitLab docs: 401 for whoever may not approve, for the author and for a second approval.
     if merge_request.state != "opened" or merge_request.author is call.user or call.me in merge_request.approvals:
         raise unauthorized()
     if not permissions.may_edit(call.user, merge_request):
@@ -44,19 +38,15 @@ def approve_now(call: Call, merge_request: MergeRequest) -> None:
     merge_request.approvals[call.me] = call.world.now()
     activity.system_note(call.world, merge_request, call.me, "approved this merge request")
     merge_requests.set_reviewer_state(call.world, merge_request, call.me, "approved")
+    return approvals(call.world, merge_request, call.user)
 
 
 @route("POST", f"{_ONE}/unapprove")
 def unapprove(call: Call) -> Any:
     merge_request = call.merge_request()
-    unapprove_now(call, merge_request)
-    return approvals(call.world, merge_request, call.user)
-
-
-def unapprove_now(call: Call, merge_request: MergeRequest) -> None:
-    """Withdraw the caller's approval; raises 404 if there is none."""
     if call.me not in merge_request.approvals:
         raise not_found()
     del merge_request.approvals[call.me]
     activity.system_note(call.world, merge_request, call.me, "unapproved this merge request")
     merge_requests.set_reviewer_state(call.world, merge_request, call.me, "unapproved")
+    return approvals(call.world, merge_request, call.user)

@@ -42,26 +42,18 @@ def create_emoji(call: Call) -> Any:
     return award_emoji(call.world, noteable, emoji, note)
 
 
-def _emoji(call: Call, reactions: list[AwardEmoji]) -> AwardEmoji:
-    number = call.number("award_id", "")
-    emoji = next((each for each in reactions if each.id == number), None)
-    if emoji is None:
-        raise not_found("Award Emoji")
-    return emoji
-
-
 @noteable_route("GET", "award_emoji/:award_id")
 @noteable_route("GET", "notes/:note_id/award_emoji/:award_id")
 def get_emoji(call: Call) -> Any:
     noteable, note, reactions = _awardable(call)
-    return award_emoji(call.world, noteable, _emoji(call, reactions), note)
+    return award_emoji(call.world, noteable, call.item("award_id", reactions, "Award Emoji"), note)
 
 
 @noteable_route("DELETE", "award_emoji/:award_id")
 @noteable_route("DELETE", "notes/:note_id/award_emoji/:award_id")
 def delete_emoji(call: Call) -> Any:
     _, _, reactions = _awardable(call)
-    emoji = _emoji(call, reactions)
+    emoji = call.item("award_id", reactions, "Award Emoji")
     if emoji.user is not call.user and call.role < MAINTAINER:
         raise forbidden()
     reactions.remove(emoji)

@@ -17,7 +17,7 @@ from gitlab_mcp.sandbox.routes.noteables import (
     require_comment,
     thread_of,
 )
-from gitlab_mcp.sandbox.routes.notes import change, require_own
+from gitlab_mcp.sandbox.routes.notes import change
 from gitlab_mcp.sandbox.state import activity, permissions
 from gitlab_mcp.sandbox.state.diff_position import validated_position
 from gitlab_mcp.sandbox.state.model import Issuable, MergeRequest
@@ -124,20 +124,6 @@ def resolve_discussion(call: Call) -> Any:
     return notes.discussion(call.world, noteable, thread)
 
 
-def _thread_note(call: Call, issuable: Issuable) -> Note:
-    thread_of(call, issuable)
-    note = note_of(call, issuable)
-    if note.discussion_id != call.path["discussion_id"]:
-        raise bad_request("Discussion not found")
-    return note
-
-
-@noteable_route("GET", "discussions/:discussion_id/notes/:note_id")
-def get_thread_note(call: Call) -> Any:
-    noteable = noteable_of(call)
-    return notes.note(call.world, noteable, _thread_note(call, noteable))
-
-
 @noteable_route("PUT", "discussions/:discussion_id/notes/:note_id", "body resolved:bool")
 def update_thread_note(call: Call) -> Any:
     if not call.has("body", "resolved"):
@@ -145,18 +131,9 @@ def update_thread_note(call: Call) -> Any:
     if "body" in call.params and "resolved" in call.params:
         raise invalid_parameter("body, resolved are mutually exclusive")
     noteable = noteable_of(call)
-    note = _thread_note(call, noteable)
+    note = note_of(call, noteable)
     if call.has("resolved"):
         resolve(call, noteable, [note], call.params["resolved"])
     else:
         change(call, noteable, note, call.params["body"])
     return notes.note(call.world, noteable, note)
-
-
-@noteable_route("DELETE", "discussions/:discussion_id/notes/:note_id")
-def delete_thread_note(call: Call) -> Any:
-    noteable = noteable_of(call)
-    note = _thread_note(call, noteable)
-    require_own(call, note)
-    noteable.notes.remove(note)
-    return None

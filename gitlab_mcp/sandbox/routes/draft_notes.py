@@ -6,7 +6,7 @@ from typing import Any
 
 from gitlab_mcp.sandbox.entities.notes import draft_note
 from gitlab_mcp.sandbox.http.call import Call, Response
-from gitlab_mcp.sandbox.http.errors import bad_request, not_found
+from gitlab_mcp.sandbox.http.errors import bad_request
 from gitlab_mcp.sandbox.http.pagination import paginate
 from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.routes.discussions import reply, resolve
@@ -16,7 +16,6 @@ from gitlab_mcp.sandbox.state import activity, merge_requests
 from gitlab_mcp.sandbox.state.diff_position import line_code, stored_position
 from gitlab_mcp.sandbox.state.model import MergeRequest
 from gitlab_mcp.sandbox.state.notes import DraftNote, Note
-from gitlab_mcp.sandbox.text.mentions import record_mentions
 from gitlab_mcp.sandbox.text.quick_action_interpreter import interpret
 
 _ALL = "/projects/:id/merge_requests/:merge_request_iid/draft_notes"
@@ -28,11 +27,7 @@ def _mine(call: Call, merge_request: MergeRequest) -> list[DraftNote]:
 
 
 def _draft(call: Call, merge_request: MergeRequest) -> DraftNote:
-    number = call.number("draft_note_id", "")
-    match = next((draft for draft in _mine(call, merge_request) if draft.id == number), None)
-    if match is None:
-        raise not_found()
-    return match
+    return call.item("draft_note_id", _mine(call, merge_request))
 
 
 def _thread(call: Call, merge_request: MergeRequest, thread: str) -> list[Note]:
@@ -122,7 +117,6 @@ def publish_drafts(call: Call) -> Response:
     if text := call.get("note"):
         interpreted = interpret(call, merge_request, text, "note")
         if not interpreted.only_commands:
-            record_mentions(call.world, interpreted.content, interpreted.where)
             activity.comment(
                 call.world, merge_request, call.me, interpreted.content, internal=bool(call.get("internal"))
             )
@@ -133,12 +127,13 @@ def publish_drafts(call: Call) -> Response:
 
 
 def _publish(call: Call, merge_request: MergeRequest, draft: DraftNote) -> None:
+    if draft.position and draft.line_code is None:
+        # DraftNotes::PublishService deletes a draft even if its note is not valid, whose commands are not executed.
+        merge_request.drafts.remove(draft)
+        return
     interpreted = interpret(call, merge_request, draft.note, "draft note")
     merge_request.drafts.remove(draft)
-    if draft.position and draft.line_code is None:
-        return  # DraftNotes::PublishService deletes the draft even if its note is not valid
     if not interpreted.only_commands:
-        record_mentions(call.world, interpreted.content, interpreted.where)
         _comment(call, merge_request, draft, interpreted.content)
     interpreted.apply()
 

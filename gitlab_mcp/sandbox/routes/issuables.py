@@ -10,7 +10,7 @@ from gitlab_mcp.sandbox.http.call import Call
 from gitlab_mcp.sandbox.http.errors import bad_request, invalid_parameter
 from gitlab_mcp.sandbox.routes.labels import labels_named
 from gitlab_mcp.sandbox.state import activity, permissions
-from gitlab_mcp.sandbox.state.model import Issuable, Milestone
+from gitlab_mcp.sandbox.state.model import Issuable, Issue, MergeRequest, Milestone
 from gitlab_mcp.sandbox.state.notes import Note
 from gitlab_mcp.sandbox.state.users import User
 
@@ -192,6 +192,8 @@ def set_fields(call: Call, issuable: Issuable) -> None:
         activity.set_title(call.world, issuable, me, title)
     if call.has("description"):
         activity.set_description(call.world, issuable, me, call.params["description"])
+    if isinstance(issuable, MergeRequest) and call.has("reviewer_ids"):
+        activity.set_reviewers(call.world, issuable, me, people(call, call.params["reviewer_ids"]))
     if permissions.may_set_metadata(me, issuable):
         _set_metadata(call, issuable)
     match call.get("state_event"):
@@ -204,6 +206,10 @@ def set_fields(call: Call, issuable: Issuable) -> None:
 
 def _set_metadata(call: Call, issuable: Issuable) -> None:
     world, me = call.world, call.me
+    if isinstance(issuable, Issue):
+        issuable.due_date = call.get("due_date", issuable.due_date)
+        issuable.issue_type = call.get("issue_type") or issuable.issue_type
+        activity.set_confidential(world, issuable, me, call.get("confidential", issuable.confidential))
     wanted = list(issuable.labels)
     if call.has("labels"):
         wanted = labels_named(world, issuable.project, call.params["labels"])

@@ -62,11 +62,7 @@ def get_link(call: Call) -> Any:
 
 
 def _link(call: Call, issue: Issue) -> IssueLink:
-    number = call.number("issue_link_id", "")
-    link = next((one for one in issue.links if one.id == number and _readable(call, one)), None)
-    if link is None:
-        raise not_found()
-    return link
+    return call.item("issue_link_id", (link for link in issue.links if _readable(call, link)))
 
 
 def _target(call: Call) -> Issue:

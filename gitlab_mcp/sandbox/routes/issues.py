@@ -103,10 +103,6 @@ def update_issue(call: Call) -> Any:
         raise forbidden()
     check_texts(call.get("title"), call.get("description"))
     described = interpret_description(call, issue)
-    if permissions.may_set_metadata(call.user, issue):
-        issue.due_date = call.get("due_date", issue.due_date)
-        issue.issue_type = call.get("issue_type") or issue.issue_type
-        activity.set_confidential(call.world, issue, call.me, call.get("confidential", issue.confidential))
     set_fields(call, issue)
     if described:
         described.apply()

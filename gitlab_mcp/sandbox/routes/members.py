@@ -32,10 +32,7 @@ def get_member(call: Call) -> Any:
 
 
 def _member(call: Call) -> User:
-    user = call.world.users.get(call.number("user_id", ""))
-    if user is None or user not in call.project.members:
-        raise not_found()
-    return user
+    return call.item("user_id", list(call.project.members))
 
 
 @route("POST", "/projects/:id/members", "user_id:int username access_level*:int expires_at:date")

@@ -8,7 +8,6 @@ from gitlab_mcp.sandbox.entities import merge_requests, repository
 from gitlab_mcp.sandbox.git.diffs import MAX_FILES, FileDiff, compare
 from gitlab_mcp.sandbox.git.repository import Commit
 from gitlab_mcp.sandbox.http.call import Call, Response
-from gitlab_mcp.sandbox.http.errors import not_found
 from gitlab_mcp.sandbox.http.pagination import paginate
 from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.state.model import DiffVersion, MergeRequest
@@ -79,10 +78,8 @@ def list_versions(call: Call) -> Response:
 
 @route("GET", f"{_ONE}/versions/:version_id", "unidiff:bool")
 def get_version(call: Call) -> Any:
-    merge_request, number = call.merge_request(), call.number("version_id", "")
-    version = next((each for each in merge_request.versions if each.id == number), None)
-    if version is None:
-        raise not_found()
+    merge_request = call.merge_request()
+    version = call.item("version_id", merge_request.versions)
     unidiff = bool(call.get("unidiff"))
     return {
         **merge_requests.diff_version(merge_request, version),

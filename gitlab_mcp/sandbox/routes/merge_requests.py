@@ -142,8 +142,6 @@ def update_merge_request(call: Call) -> Any:
         refuse_duplicate(merge_request.project, merge_request.source_branch, merge_request.target_branch)
     merge_request.squash = call.get("squash", merge_request.squash)
     merge_request.remove_source_branch = call.get("remove_source_branch", merge_request.remove_source_branch)
-    if call.has("reviewer_ids"):
-        activity.set_reviewers(call.world, merge_request, call.me, people(call, call.params["reviewer_ids"]))
     set_fields(call, merge_request)
     if described:
         described.apply()

@@ -27,11 +27,11 @@ _REBASE = timedelta(milliseconds=100)
 )
 def merge(call: Call) -> Any:
     one = call.merge_request()
-    merge_now(call, one)
+    _merge_or_wait(call, one)
     return merge_request(call.world, one, call.user)
 
 
-def merge_now(call: Call, merge_request: MergeRequest) -> None:
+def _merge_or_wait(call: Call, merge_request: MergeRequest) -> None:
     """Merge with the options of the call, or set auto-merge; raises GitLab's error if it cannot be merged."""
     if not permissions.may_push(call.user, merge_request.project, merge_request.target_branch):
         raise unauthorized()
@@ -114,13 +114,13 @@ def _remove_source(merge_request: MergeRequest) -> None:
 @route("PUT", "/projects/:id/merge_requests/:merge_request_iid/rebase", "skip_ci:bool")
 def rebase_merge_request(call: Call) -> Any:
     merge_request = call.merge_request()
-    rebase_now(call, merge_request)
+    _rebase_now(call, merge_request)
     # GitLab rebases in the background. Here it is done at once, but reported as in progress for a moment.
     merge_request.rebasing_until = call.world.now() + _REBASE
     return Response({"rebase_in_progress": True}, 202)
 
 
-def rebase_now(call: Call, merge_request: MergeRequest) -> None:
+def _rebase_now(call: Call, merge_request: MergeRequest) -> None:
     """Rebase the source branch; on conflicts the branch is left unchanged and merge_error is set."""
     repository = merge_request.project.repository
     if not permissions.may_push(call.user, merge_request.project, merge_request.source_branch):

@@ -8,7 +8,7 @@ from gitlab_mcp.sandbox.entities import projects
 from gitlab_mcp.sandbox.entities.issues import issue_basic
 from gitlab_mcp.sandbox.entities.merge_requests import merge_request_basic
 from gitlab_mcp.sandbox.http.call import Call, Response
-from gitlab_mcp.sandbox.http.errors import bad_request, not_found
+from gitlab_mcp.sandbox.http.errors import bad_request
 from gitlab_mcp.sandbox.http.pagination import paginate
 from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.state import permissions
@@ -17,11 +17,7 @@ from gitlab_mcp.sandbox.state.users import REPORTER
 
 
 def _milestone(call: Call) -> Milestone:
-    number = call.number("milestone_id", "")
-    milestone = next((one for one in call.project.milestones if one.id == number), None)
-    if milestone is None:
-        raise not_found()
-    return milestone
+    return call.item("milestone_id", call.project.milestones)
 
 
 @route("GET", "/projects/:id/milestones", "state:enum(active|closed|all)=all iids:ints title search")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gitlab_mcp.sandbox.http.call import Call
-from gitlab_mcp.sandbox.http.errors import forbidden, not_found
+from gitlab_mcp.sandbox.http.errors import bad_request, forbidden, not_found
 from gitlab_mcp.sandbox.http.routing import Handler, route
 from gitlab_mcp.sandbox.state import permissions
 from gitlab_mcp.sandbox.state.model import Issuable
@@ -43,11 +43,12 @@ def readable_notes(call: Call, issuable: Issuable) -> list[Note]:
 
 
 def note_of(call: Call, issuable: Issuable) -> Note:
-    """The note of the path; raises 404."""
-    number = call.number("note_id", "")
-    note = next((each for each in readable_notes(call, issuable) if each.id == number), None)
-    if note is None:
-        raise not_found()
+    """The note of the path, in the discussion of the path if that names one; raises 404."""
+    if "discussion_id" in call.path:
+        thread_of(call, issuable)
+    note = call.item("note_id", readable_notes(call, issuable))
+    if note.discussion_id != call.path.get("discussion_id", note.discussion_id):
+        raise bad_request("Discussion not found")
     return note
 
 

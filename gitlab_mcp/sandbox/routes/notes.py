@@ -14,7 +14,6 @@ from gitlab_mcp.sandbox.state import activity, permissions
 from gitlab_mcp.sandbox.state.model import Issuable
 from gitlab_mcp.sandbox.state.notes import Note
 from gitlab_mcp.sandbox.state.users import MAINTAINER, OWNER
-from gitlab_mcp.sandbox.text.mentions import record_mentions
 from gitlab_mcp.sandbox.text.quick_action_interpreter import interpret
 
 _READ = ("merge_requests",)  # GitLab docs: a job token may read the notes of merge requests only
@@ -37,6 +36,7 @@ def list_notes(call: Call) -> Response:
 
 
 @noteable_route("GET", "notes/:note_id", job_token_kinds=_READ)
+@noteable_route("GET", "discussions/:discussion_id/notes/:note_id")
 def get_note(call: Call) -> Any:
     noteable = noteable_of(call)
     return notes.note(call.world, noteable, note_of(call, noteable))
@@ -67,7 +67,7 @@ def change(call: Call, issuable: Issuable, note: Note, body: str | None) -> None
 
     Raises 403 unless the caller is its author or a Maintainer.
     """
-    require_own(call, note)
+    _require_own(call, note)
     if body is None or not body.strip():
         raise bad_request({"note": ["can't be blank"]})
     check_note(body)
@@ -75,14 +75,13 @@ def change(call: Call, issuable: Issuable, note: Note, body: str | None) -> None
     if interpreted.only_commands:
         issuable.notes.remove(note)
     else:
-        record_mentions(call.world, interpreted.content, interpreted.where)
         note.body = interpreted.content
     interpreted.apply()
     note.updated_at = call.world.now()
     issuable.updated_at = note.updated_at
 
 
-def require_own(call: Call, note: Note) -> None:
+def _require_own(call: Call, note: Note) -> None:
     """Raise 403 unless the caller may change the note; nobody may change a system note."""
     if note.system or (note.author is not call.user and call.role < MAINTAINER):
         raise forbidden()
@@ -97,9 +96,10 @@ def update_note(call: Call) -> Any:
 
 
 @noteable_route("DELETE", "notes/:note_id")
+@noteable_route("DELETE", "discussions/:discussion_id/notes/:note_id")
 def delete_note(call: Call) -> Any:
     noteable = noteable_of(call)
     note = note_of(call, noteable)
-    require_own(call, note)
+    _require_own(call, note)
     noteable.notes.remove(note)
     return None

@@ -89,18 +89,17 @@ def list_pipeline_jobs(call: Call) -> Response:
 @route("GET", "/projects/:id/jobs", "scope:list ref", user_needed=True, job_token=True)
 def list_jobs(call: Call) -> Response:
     call.require_code()
-    return _job_list(call, [job for one in list(call.project.pipelines.values()) for job in one.jobs])
+    return _job_list(call, _jobs(call))
+
+
+def _jobs(call: Call) -> list[Job]:
+    return [job for pipeline in list(call.project.pipelines.values()) for job in pipeline.jobs]
 
 
 def job_of(call: Call) -> Job:
     """The job of the path. Raises 404."""
     call.require_code()
-    number = call.number("job_id", "")
-    for one in list(call.project.pipelines.values()):
-        for job in one.jobs:
-            if job.id == number:
-                return job
-    raise not_found()
+    return call.item("job_id", _jobs(call))
 
 
 @route("GET", "/projects/:id/jobs/:job_id", user_needed=True)

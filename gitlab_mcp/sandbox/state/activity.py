@@ -105,13 +105,14 @@ def set_labels(world: World, issuable: Issuable, user: User, wanted: Sequence[La
     added = [label for label in wanted if label not in issuable.labels]
     removed = [label for label in issuable.labels if label not in wanted]
     issuable.labels = list(wanted)
-    parts = [f"added {_names(added)}"] if added else []
-    parts += [f"removed {_names(removed)}"] if removed else []
+    parts = [f"added {label_references(added)}"] if added else []
+    parts += [f"removed {label_references(removed)}"] if removed else []
     if parts:
         system_note(world, issuable, user, f"{' and '.join(parts)} label{'s' if len(added) + len(removed) > 1 else ''}")
 
 
-def _names(labels: Sequence[Label]) -> str:
+def label_references(labels: Sequence[Label]) -> str:
+    """The labels as GitLab refers to them in text, with quotes where a name has a space."""
     return " ".join(f'~"{label.name}"' if " " in label.name else f"~{label.name}" for label in labels)
 
 

@@ -1,23 +1,29 @@
-"""The effects of quick actions: the conditions under which GitLab applies them, and its messages.
+"""The effects of quick actions: the conditions under which GitLab applies them, its messages, and the changes.
 
-Most effects only add to the context's changes, which quick_action_changes makes after the comment is saved, as GitLab
-does.
+Only those quick actions have an effect here whose effect the response of an issue or merge request itself shows, and
+which name no other issue or merge request. `/merge` is not among them: GitLab merges only for a client that sends the
+head that it has seen. Every other quick action is answered as GitLab answers somebody who may not use it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 from gitlab_mcp.sandbox.http.call import Call
-from gitlab_mcp.sandbox.state import permissions
+from gitlab_mcp.sandbox.http.errors import ApiError
+from gitlab_mcp.sandbox.routes.issuables import check_texts, set_fields
+from gitlab_mcp.sandbox.state import activity, merge_requests
 from gitlab_mcp.sandbox.state.model import Issuable, Issue, Label, MergeRequest
+from gitlab_mcp.sandbox.state.permissions import may_edit, may_set_metadata
 from gitlab_mcp.sandbox.state.users import User
-from gitlab_mcp.sandbox.text import references
+from gitlab_mcp.sandbox.text.quick_action_extractor import Command
 
 _LABEL = re.compile(r'~?"([^"]+)"|~?(\S+)')
+_DRAFT = re.compile(r"(?:(?:draft:|\[draft\]|\(draft\))\s*)+", re.IGNORECASE)
 
 
 class CannotApply(Exception):
@@ -31,12 +37,13 @@ class CommandContext:
     call: Call
     one: Issuable
     new: bool = False  # whether the issuable is being created
-    head: str | None = None  # the head of the merge request that the caller has seen
     changes: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def kind(self) -> str:
-        return "issue" if isinstance(self.one, Issue) else "merge request"
+    def issue(self) -> Issue:
+        if not isinstance(self.one, Issue):
+            raise CannotApply
+        return self.one
 
     @property
     def merge_request(self) -> MergeRequest:
@@ -49,50 +56,79 @@ class CommandContext:
         if not condition:
             raise CannotApply
 
-    def need_edit(self, *, persisted: bool = True) -> None:
-        """Raise CannotApply unless the user may edit the issuable and, with `persisted`, it exists already."""
-        self.need(permissions.may_edit(self.call.user, self.one) and not (persisted and self.new))
 
-    def need_metadata(self, *, persisted: bool = False) -> None:
-        """Raise CannotApply unless the user may set labels and the like and, with `persisted`, the issuable exists."""
-        self.need(permissions.may_set_metadata(self.call.user, self.one) and not (persisted and self.new))
+Effect = Callable[[CommandContext, Command], str]
+_EFFECTS: dict[str, Effect] = {}
 
 
-Effect = Callable[[CommandContext, str], str]
-EFFECTS: dict[str, Effect] = {}
+def apply_command(context: CommandContext, command: Command) -> str:
+    """Add the changes that a command makes to those of the context; returns GitLab's message about it."""
+    try:
+        if command.name not in _EFFECTS:
+            raise CannotApply
+        return _EFFECTS[command.name](context, command)
+    except CannotApply as reason:
+        text = f"Could not apply {command.name} command."
+        return f"{text} {reason}." if str(reason) else text
 
 
-def effect(*names: str) -> Callable[[Effect], Effect]:
-    """Register the effect of a quick action; the function returns GitLab's message about it."""
+def make_changes(call: Call, issuable: Issuable, changes: dict[str, Any]) -> list[str]:
+    """Make the changes of `commands_changes` as the API makes them, after the comment is saved, as GitLab does.
+
+    Returns GitLab's error messages. Changes before a failed one are kept.
+    """
+    parameters = dict(changes)
+    names = {label.id: label.name for label in issuable.project.labels.values()}
+    for kind in ("", "add_", "remove_"):
+        if f"{kind}label_ids" in changes:
+            parameters[f"{kind}labels"] = [names[number] for number in changes[f"{kind}label_ids"]]
+    if changes.get("due_date"):
+        parameters["due_date"] = date.fromisoformat(changes["due_date"])
+    if "wip_event" in changes:
+        plain = _DRAFT.sub("", changes.get("title", issuable.title), count=1)
+        parameters["title"] = f"Draft: {plain}" if changes["wip_event"] == "draft" else plain
+    try:
+        check_texts(parameters.get("title"), None)
+        if isinstance(issuable, MergeRequest) and "target_branch" in changes:
+            merge_requests.set_target(call.world, issuable, call.me, changes["target_branch"])
+            activity.add_version(call.world, issuable, None)
+        set_fields(replace(call, params=parameters), issuable)
+    except ApiError as error:
+        return [str(error.body.get("message") or error.body.get("error"))]
+    return []
+
+
+def _effect(
+    *names: str, may: Callable[[User | None, Issuable], bool] = may_set_metadata, on_new: bool = False
+) -> Callable[[Effect], Effect]:
+    """Register the effect of quick actions for users who `may` change the issuable; `on_new`, while it is created too.
+
+    The function returns GitLab's message about the quick action.
+    """
 
     def register(function: Effect) -> Effect:
-        EFFECTS.update(dict.fromkeys(names, function))
+        def permitted(context: CommandContext, command: Command) -> str:
+            context.need(may(context.call.user, context.one) and (on_new or not context.new))
+            return function(context, command)
+
+        _EFFECTS.update(dict.fromkeys(names, permitted))
         return function
 
     return register
 
 
-@effect("close")
-def close(context: CommandContext, _: str) -> str:
-    context.need_edit()
-    context.need(context.one.state == "opened")
-    context.changes["state_event"] = "close"
-    return f"Closed this {context.kind}."
+@_effect("close", "reopen", may=may_edit)
+def _change_state(context: CommandContext, command: Command) -> str:
+    required_state, verb = {"close": ("opened", "Closed"), "reopen": ("closed", "Reopened")}[command.name]
+    context.need(context.one.state == required_state)
+    context.changes["state_event"] = command.name
+    return f"{verb} this {'issue' if isinstance(context.one, Issue) else 'merge request'}."
 
 
-@effect("reopen")
-def reopen(context: CommandContext, _: str) -> str:
-    context.need_edit()
-    context.need(context.one.state == "closed")
-    context.changes["state_event"] = "reopen"
-    return f"Reopened this {context.kind}."
-
-
-@effect("title")
-def title(context: CommandContext, argument: str) -> str:
-    context.need_edit()
-    context.changes["title"] = argument
-    return f'Changed the title to "{argument}".'
+@_effect("title", may=may_edit)
+def _set_title(context: CommandContext, command: Command) -> str:
+    context.changes["title"] = command.argument
+    return f'Changed the title to "{command.argument}".'
 
 
 def _labels(context: CommandContext, argument: str) -> list[Label]:
@@ -101,41 +137,57 @@ def _labels(context: CommandContext, argument: str) -> list[Label]:
 
 
 def _label_names(labels: list[Label]) -> str:
-    names = " ".join(f'~"{label.name}"' if " " in label.name else f"~{label.name}" for label in labels)
-    return f"{names} label{'s' if len(labels) > 1 else ''}"
+    return f"{activity.label_references(labels)} label{'s' if len(labels) > 1 else ''}"
 
 
-@effect("label")
-def label(context: CommandContext, argument: str) -> str:
-    context.need_metadata()
-    labels = _labels(context, argument)
+@_effect("label", on_new=True)
+def _add_labels(context: CommandContext, command: Command) -> str:
+    labels = _labels(context, command.argument)
     if not labels:
         return ""
-    context.changes.setdefault("add_label_ids", []).extend(one.id for one in labels)
+    context.changes.setdefault("add_label_ids", []).extend(label.id for label in labels)
     return f"Added {_label_names(labels)}."
 
 
-@effect("unlabel")
-def unlabel(context: CommandContext, argument: str) -> str:
-    context.need_metadata(persisted=True)
+@_effect("unlabel")
+def _remove_labels(context: CommandContext, command: Command) -> str:
     context.need(bool(context.one.labels))
-    if not argument:
+    if not command.argument:
         context.changes["label_ids"] = []
         return "Removed all labels."
-    labels = _labels(context, argument)
-    context.changes.setdefault("remove_label_ids", []).extend(one.id for one in labels)
+    labels = _labels(context, command.argument)
+    context.changes.setdefault("remove_label_ids", []).extend(label.id for label in labels)
     return f"Removed {_label_names(labels)}." if labels else "Removed all labels."
 
 
-@effect("relabel")
-def relabel(context: CommandContext, argument: str) -> str:
-    context.need_metadata(persisted=True)
+@_effect("relabel")
+def _replace_labels(context: CommandContext, command: Command) -> str:
     context.need(bool(context.one.labels))
-    labels = _labels(context, argument)
+    labels = _labels(context, command.argument)
     if not labels:
         return ""
-    context.changes["label_ids"] = [one.id for one in labels]
+    context.changes["label_ids"] = [label.id for label in labels]
     return f"Replaced all labels with {_label_names(labels)}."
+
+
+@_effect("assign", "assign_reviewer", "request_review", on_new=True)
+@_effect("reassign", "unassign", "reassign_reviewer", "unassign_reviewer")
+def _set_people(context: CommandContext, command: Command) -> str:
+    name, now = "assignee_ids", context.one.assignees
+    if "review" in command.name:
+        name, now = "reviewer_ids", context.merge_request.reviewers
+    people = _people(context, command.argument)
+    before = context.changes.get(name, [user.id for user in now])
+    ids = [user.id for user in people]
+    if command.name in ("unassign", "unassign_reviewer"):
+        context.need(bool(now))
+        context.changes[name] = [number for number in before if ids and number not in ids]
+        return f"Removed {_usernames(people or now)}."
+    if not people:
+        return "Failed to assign a user because no user was found."
+    replaces = command.name in ("reassign", "reassign_reviewer")
+    context.changes[name] = ids if replaces else list(dict.fromkeys([*before, *ids]))
+    return f"Assigned {_usernames(people)}."
 
 
 def _people(context: CommandContext, argument: str) -> list[User]:
@@ -148,123 +200,72 @@ def _people(context: CommandContext, argument: str) -> list[User]:
     return users
 
 
-def _set_people(context: CommandContext, argument: str, field_name: str, now: list[User], verb: str) -> str:
-    """Add (verb +), set (=) or remove (-) users in a list of user ids such as assignee_ids."""
-    people = _people(context, argument)
-    context.need(not (verb == "-" and not now))
-    if not people and verb != "-":
-        return "Failed to assign a user because no user was found."
-    before = context.changes.get(field_name, [user.id for user in now])
-    ids = [user.id for user in people]
-    after = {"+": before + [one for one in ids if one not in before], "=": ids}
-    context.changes[field_name] = after.get(verb, [one for one in before if ids and one not in ids])
-    names = " and ".join(f"@{user.username}" for user in people or now)
-    return f"{'Removed' if verb == '-' else 'Assigned'} {names}."
+def _usernames(users: list[User]) -> str:
+    return " and ".join(f"@{user.username}" for user in users)
 
 
-@effect("assign")
-def assign(context: CommandContext, argument: str) -> str:
-    context.need_metadata()
-    return _set_people(context, argument, "assignee_ids", context.one.assignees, "+")
-
-
-@effect("reassign")
-def reassign(context: CommandContext, argument: str) -> str:
-    context.need_metadata(persisted=True)
-    return _set_people(context, argument, "assignee_ids", context.one.assignees, "=")
-
-
-@effect("unassign")
-def unassign(context: CommandContext, argument: str) -> str:
-    context.need_metadata(persisted=True)
-    return _set_people(context, argument, "assignee_ids", context.one.assignees, "-")
-
-
-@effect("assign_reviewer", "request_review")
-def assign_reviewer(context: CommandContext, argument: str) -> str:
-    context.need_metadata()
-    return _set_people(context, argument, "reviewer_ids", context.merge_request.reviewers, "+")
-
-
-@effect("reassign_reviewer")
-def reassign_reviewer(context: CommandContext, argument: str) -> str:
-    context.need_metadata(persisted=True)
-    return _set_people(context, argument, "reviewer_ids", context.merge_request.reviewers, "=")
-
-
-@effect("unassign_reviewer")
-def unassign_reviewer(context: CommandContext, argument: str) -> str:
-    context.need_metadata(persisted=True)
-    return _set_people(context, argument, "reviewer_ids", context.merge_request.reviewers, "-")
-
-
-@effect("milestone")
-def milestone(context: CommandContext, argument: str) -> str:
-    context.need_metadata()
-    wanted = argument.removeprefix("%").strip('"')
-    wanted_milestone = next((one for one in context.one.project.milestones if one.title == wanted), None)
-    if wanted_milestone is None:
+@_effect("milestone", on_new=True)
+def _set_milestone(context: CommandContext, command: Command) -> str:
+    title = command.argument.removeprefix("%").strip('"')
+    milestone = next((one for one in context.one.project.milestones if one.title == title), None)
+    if milestone is None:
         return ""
-    context.changes["milestone_id"] = wanted_milestone.id
-    return f"Set the milestone to %{wanted_milestone.title}."
+    context.changes["milestone_id"] = milestone.id
+    return f"Set the milestone to %{milestone.title}."
 
 
-@effect("remove_milestone")
-def remove_milestone(context: CommandContext, _: str) -> str:
-    context.need_metadata(persisted=True)
+@_effect("remove_milestone")
+def _remove_milestone(context: CommandContext, _: Command) -> str:
     context.need(context.one.milestone is not None)
     context.changes["milestone_id"] = None
     return "Removed the milestone."
 
 
-@effect("copy_metadata")
-def copy_metadata(context: CommandContext, argument: str) -> str:
-    context.need_metadata()
-    source = _referenced(context, argument)
-    context.changes["add_label_ids"] = [one.id for one in source.labels]
-    if source.milestone:
-        context.changes["milestone_id"] = source.milestone.id
-    return f"Copied labels and milestone from {source.reference}."
+@_effect("lock", "unlock")
+def _lock(context: CommandContext, command: Command) -> str:
+    locks = command.name == "lock"
+    context.need(bool(context.one.discussion_locked) != locks)
+    context.changes["discussion_locked"] = locks
+    return f"{'Locked' if locks else 'Unlocked'} the discussion."
 
 
-def _referenced(context: CommandContext, argument: str) -> Issuable:
-    referenced = references.mentions(context.one.project, argument)
-    if not referenced or (
-        isinstance(referenced[0], Issue) and not permissions.may_read_issue(context.call.user, referenced[0])
-    ):
-        raise CannotApply("Failed to find work item or merge request")
-    return referenced[0]
-
-
-@effect("duplicate")
-def duplicate(context: CommandContext, argument: str) -> str:
-    context.need_edit()
-    context.need(isinstance(context.one, Issue))
-    original = _referenced(context, argument)
-    context.need(isinstance(original, Issue))
-    context.changes["canonical_issue_id"] = original.id
-    return f"Closed this issue. Marked as related to, and a duplicate of, {original.reference}."
-
-
-@effect("confidential")
-def confidential(context: CommandContext, _: str) -> str:
-    context.need_metadata()
-    context.need(isinstance(context.one, Issue) and not context.one.confidential)
+@_effect("confidential", on_new=True)
+def _make_confidential(context: CommandContext, _: Command) -> str:
+    context.need(not context.issue.confidential)
     context.changes["confidential"] = True
     return "Made this issue confidential."
 
 
-@effect("lock")
-def lock(context: CommandContext, _: str) -> str:
-    context.need_metadata(persisted=True)
-    context.need(not context.one.discussion_locked)
-    context.changes["discussion_locked"] = True
-    return "Locked the discussion."
+@_effect("due", on_new=True)
+def _set_due_date(context: CommandContext, command: Command) -> str:
+    context.need(isinstance(context.one, Issue))
+    try:
+        day = date.fromisoformat(command.argument)
+    except ValueError:
+        return ""  # GitLab understands dates in words too, such as "next friday"
+    context.changes["due_date"] = day.isoformat()
+    return f"Set the due date to {day:%b} {day.day}, {day.year}."
 
 
-@effect("unlock")
-def unlock(context: CommandContext, _: str) -> str:
-    context.need_metadata(persisted=True)
-    context.need(bool(context.one.discussion_locked))
-    context.changes["discussion_locked"] = False
-    return "Unlocked the discussion."
+@_effect("remove_due_date")
+def _remove_due_date(context: CommandContext, _: Command) -> str:
+    context.need(context.issue.due_date is not None)
+    context.changes["due_date"] = None
+    return "Removed the due date."
+
+
+@_effect("draft", "ready", may=may_edit, on_new=True)
+def _set_draft(context: CommandContext, command: Command) -> str:
+    draft, wanted = context.merge_request.draft, command.name == "draft"
+    if wanted or draft:
+        context.changes["wip_event"] = command.name
+    if draft == wanted:
+        return "No change to this merge request's draft status."
+    return f"Marked this merge request as {'a draft' if wanted else 'ready'}."
+
+
+@_effect("target_branch", may=may_edit, on_new=True)
+def _set_target_branch(context: CommandContext, command: Command) -> str:
+    if context.merge_request.project.repository.branch(command.argument) is not None:
+        context.changes["target_branch"] = command.argument
+    return f"Set target branch to {command.argument}."

@@ -13,12 +13,8 @@ from gitlab_mcp.sandbox.http.call import Call, Response
 from gitlab_mcp.sandbox.http.errors import bad_request_reason, forbidden
 from gitlab_mcp.sandbox.state import permissions
 from gitlab_mcp.sandbox.state.model import Issuable
-from gitlab_mcp.sandbox.text import (
-    quick_action_changes,
-    quick_action_merge_requests,  # noqa: F401 - importing it registers its quick actions
-)
 from gitlab_mcp.sandbox.text.mentions import record_mentions
-from gitlab_mcp.sandbox.text.quick_action_effects import EFFECTS, CannotApply, CommandContext
+from gitlab_mcp.sandbox.text.quick_action_effects import CommandContext, apply_command, make_changes
 from gitlab_mcp.sandbox.text.quick_action_extractor import SUBSTITUTIONS, Command, extract
 
 
@@ -29,7 +25,6 @@ class InterpretedText:
     call: Call
     one: Issuable
     content: str
-    where: str
     changes: dict[str, Any] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
 
@@ -40,7 +35,7 @@ class InterpretedText:
 
     def apply(self) -> list[str]:
         """Make the changes; returns the error messages."""
-        return quick_action_changes.make(self.call, self.one, self.changes) if self.changes else []
+        return make_changes(self.call, self.one, self.changes) if self.changes else []
 
     def save(self, make: Callable[[str], dict[str, Any]], entity: str = "") -> Any:
         """Save the comment with `make`, then make the changes, as Notes::CreateService does; returns the response.
@@ -48,7 +43,6 @@ class InterpretedText:
         `make` saves a text and returns its entity. If that is a discussion, `entity` is the key of its notes.
         """
         if not self.only_commands:
-            record_mentions(self.call.world, self.content, self.where)
             shown = make(self.content)
             self.apply()
             saved = shown[entity][-1] if entity else shown
@@ -66,40 +60,29 @@ class InterpretedText:
 def interpret(
     call: Call, issuable: Issuable, text: str, what: str, *, new: bool = False, before: str | None = None
 ) -> InterpretedText:
-    """Extract the commands from a text on an issuable, log them and collect the changes that they make.
+    """Extract the commands from a text on an issuable, collect the changes that they make, and record its mentions.
 
-    `what` names the kind of text in the log, `new` is whether the issuable is being created, and `before` is the text
-    that this one replaces. Raises 403 for the token of a Duo flow, which may not use quick actions.
+    `what` names the kind of text in the records, `new` is whether the issuable is being created, and `before` is the
+    text that this one replaces. Raises 403 for the token of a Duo flow, which may not use quick actions.
     """
     content, commands = extract(text)
     where = f"{issuable.project.full_path}{issuable.reference} {what}"
-    interpreted = InterpretedText(call, issuable, content, where)
+    interpreted = InterpretedText(call, issuable, content)
     if before:
         # GitLab executes only the commands that the previous text did not contain.
         already_executed = extract(before)[1]
         commands = [command for command in commands if command not in already_executed]
     _refuse_flow(call, commands)
-    context = CommandContext(call, issuable, new, call.get("merge_request_diff_head_sha"), interpreted.changes)
+    record_mentions(call.world, content, where)
+    context = CommandContext(call, issuable, new, interpreted.changes)
     for command in commands:
         call.world.executed_quick_actions.append(
             {"command": command.name, "argument": command.argument, "user": call.me.username, "where": where}
         )
-        if command.name not in SUBSTITUTIONS:
-            interpreted.messages += [
-                message for message in [_run(context, command)] if message not in ("", *interpreted.messages)
-            ]
+        message = "" if command.name in SUBSTITUTIONS else apply_command(context, command)
+        if message and message not in interpreted.messages:
+            interpreted.messages.append(message)
     return interpreted
-
-
-def _run(context: CommandContext, command: Command) -> str:
-    """Run one command; returns GitLab's message about it."""
-    try:
-        if command.name not in EFFECTS:
-            raise CannotApply
-        return EFFECTS[command.name](context, command.argument)
-    except CannotApply as reason:
-        text = f"Could not apply {command.name} command."
-        return f"{text} {reason}." if str(reason) else text
 
 
 def interpret_description(call: Call, issuable: Issuable | None = None) -> InterpretedText | None:
@@ -118,14 +101,12 @@ def interpret_description(call: Call, issuable: Issuable | None = None) -> Inter
         return None
     interpreted = interpret(call, issuable, text, "description", before=issuable.description)
     call.params["description"] = interpreted.content
-    record_mentions(call.world, interpreted.content, interpreted.where)
     return interpreted
 
 
 def apply_new_description(call: Call, issuable: Issuable, text: str | None) -> None:
     """Execute the commands in the description of a new issuable, without adding system notes."""
     interpreted = interpret(call, issuable, text or "", "description", new=True)
-    record_mentions(call.world, interpreted.content, interpreted.where)
     before = len(issuable.notes)
     interpreted.apply()
     del issuable.notes[before:]
