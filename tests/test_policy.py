@@ -14,6 +14,7 @@ from tests.support.agent import connect
 from tests.support.git_clones import clone
 from tests.support.gitlab_requests import commit, get, send, writes
 from tests.support.merge_requests import open_for_review
+from tests.support.seed import SEED
 from tests.support.settings import checkout, settings_for
 
 TOKEN = "glpat-this-is-not-a-real-token"
@@ -32,7 +33,7 @@ async def test_in_ci_another_project_is_neither_read_nor_written_by_path_id_or_u
             one = [{"path": "x", "content": "x"}]
             arguments = {"branch": "main", "message": "m", "actions": one, "project": project}
             assert "restricted to acme/app" in await agent.refused("commit_files", **arguments)
-        other = f"{sandbox.url}/acme/empty/-/issues/1"
+        other = f"{sandbox.url}/acme/empty/-{SEED.plan_issue.path}"
         assert "restricted to acme/app" in await agent.refused("create_note", iid=other, body="x")
         assert sandbox.faults.requests() == []
         for own in ("acme/app", "ACME/App", "1", sandbox.project_id):
@@ -58,7 +59,7 @@ async def test_a_flag_opens_another_project_and_locally_it_confines(sandbox: San
 
 async def test_read_only_sends_no_write_whatever_tool_is_called(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox, read_only=True)) as agent:
-        assert "switched off" in await agent.refused("create_note", iid="#7", body="x")
+        assert "switched off" in await agent.refused("create_note", iid=SEED.crash_issue.reference, body="x")
     assert writes(sandbox) == []
     policy = Policy(settings_for(sandbox, read_only=True))
     for method in ("post", "put", "delete", "patch"):
@@ -204,7 +205,9 @@ async def test_locally_guarded_files_and_the_default_branch_are_written_and_poin
 async def test_a_secret_of_this_run_is_not_sent(sandbox: Sandbox) -> None:
     secret = "a-secret-of-this-job-42"
     async with connect(settings_for(sandbox, secrets=(secret,))) as agent:
-        assert "secret of this run" in await agent.refused("create_note", iid="#7", body=f"look: {secret}")
+        assert "secret of this run" in await agent.refused(
+            "create_note", iid=SEED.crash_issue.reference, body=f"look: {secret}"
+        )
         opened = {"source_branch": "feature/verbose-flag", "target_branch": "stale/no-commits", "title": "t"}
         told = await agent.refused("create_merge_request", **opened, description=secret)
         assert "secret of this run" in told
@@ -226,14 +229,20 @@ async def test_a_merge_request_in_another_project_can_be_read_and_commented_on_f
         merge_request=MergeRequestElsewhere("1", "1"),
     )
     async with connect(fork) as agent:
-        assert "# !1 " in await agent.call("get_merge_request", iid=1, project="1")
-        assert "Commented on !1" in await agent.call("create_note", iid="!1", body="from the fork", project="1")
+        assert "# !1 " in await agent.call("get_merge_request", iid=SEED.merge_request.iid, project="1")
+        assert "Commented on !1" in await agent.call(
+            "create_note", iid=SEED.merge_request.reference, body="from the fork", project="1"
+        )
         comment = {"path": "src/app/cli.py", "line": 14, "body": "on a line"}
-        assert "1 comment." in await agent.call("review_merge_request", iid=1, comments=[comment], project="1")
-        told = await agent.refused("review_merge_request", iid=1, verdict="approve", project="1")
+        assert "1 comment." in await agent.call(
+            "review_merge_request", iid=SEED.merge_request.iid, comments=[comment], project="1"
+        )
+        told = await agent.refused("review_merge_request", iid=SEED.merge_request.iid, verdict="approve", project="1")
         assert "restricted" in told
-        assert "restricted" in await agent.refused("get_issue", iid=7, project="1")
-        assert "restricted" in await agent.refused("update_merge_request", iid=1, title="x", project="1")
+        assert "restricted" in await agent.refused("get_issue", iid=SEED.crash_issue.iid, project="1")
+        assert "restricted" in await agent.refused(
+            "update_merge_request", iid=SEED.merge_request.iid, title="x", project="1"
+        )
         assert "restricted" in await agent.refused("list_files", project="1")
 
 

@@ -18,6 +18,7 @@ from tests.e2e.claude import SYSTEM_PATH, USERS, Place, fresh_place
 from tests.e2e.clouds import ACCOUNT, ID_TOKEN, LOCATION, PROJECT, PROVIDER, REGION, ROLE, SECRETS, Cloud, cloud
 from tests.e2e.model import Call, Model, Request, Turn
 from tests.e2e.template_job import ALWAYS, NPM, commit
+from tests.support.seed import SEED
 from tests.support.templates import ALL, EXAMPLES, PROVIDERS
 
 pytestmark = needs_ci_local
@@ -39,7 +40,7 @@ DOORS = {
 ASKED = '--version it\'s "this" $HOME'
 TURNS: list[Turn] = [
     [
-        Call("mcp__gitlab__get_issue", {"iid": "7"}),
+        Call("mcp__gitlab__get_issue", {"iid": str(SEED.crash_issue.iid)}),
         Call("Bash", {"command": 'printf \'%s.\' "${#CLAUDE_ID_TOKEN}" "${#GITLAB_OIDC_TOKEN}"; ls -A'}),
     ]
 ]

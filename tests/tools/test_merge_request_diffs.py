@@ -13,6 +13,7 @@ from tests.support.ci_job import allow_job_pushes
 from tests.support.git_clones import clone
 from tests.support.gitlab_requests import commit, get, send
 from tests.support.merge_requests import ADDED, NEW, OLD, open_for_review, text
+from tests.support.seed import SEED
 from tests.support.settings import checkout, job_settings, settings_for
 
 
@@ -105,7 +106,7 @@ async def test_a_collapsed_file_is_named(sandbox: Sandbox) -> None:
     diff = {"old_path": "a.txt", "new_path": "a.txt", "diff": "", "collapsed": True}
     sandbox.faults.fail("GET", "/diffs$", status=200, body=[diff])
     async with connect(settings_for(sandbox)) as agent:
-        assert "a.txt (collapsed)" in await agent.call("get_merge_request_diff", iid=1)
+        assert "a.txt (collapsed)" in await agent.call("get_merge_request_diff", iid=SEED.merge_request.iid)
 
 
 async def test_a_diff_of_two_megabytes_comes_in_pages_that_together_are_all_of_it(sandbox: Sandbox) -> None:

@@ -12,6 +12,7 @@ from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.state.model import Job, Pipeline
 from tests.support.agent import connect
 from tests.support.gitlab_requests import get
+from tests.support.seed import SEED
 from tests.support.settings import job_settings, settings_for
 
 BRANCH = "feature/verbose-flag"
@@ -55,11 +56,15 @@ async def test_the_latest_pipeline_is_that_of_the_branch_the_merge_request_or_th
     whole = f"# Pipeline {failed.id} of {BRANCH}"
     async with connect(settings_for(sandbox)) as agent:
         assert (await agent.call("get_pipeline", ref=BRANCH)).startswith(whole)
-        assert (await agent.call("get_pipeline", iid="!1")).startswith(whole)
+        assert (await agent.call("get_pipeline", iid=SEED.merge_request.reference)).startswith(whole)
         assert (await agent.call("get_pipeline")).startswith(f"# Pipeline {sandbox.job.pipeline.id} of main (running)")
         told = await agent.refused("get_pipeline", ref="stale/no-commits")
         assert "stale/no-commits has no pipeline" in told
-        for both in ({"ref": "main", "iid": "!1"}, {"pipeline_id": 501, "ref": "main"}, {"pipeline_id": 501, "iid": 1}):
+        for both in (
+            {"ref": "main", "iid": SEED.merge_request.reference},
+            {"pipeline_id": SEED.pipeline, "ref": "main"},
+            {"pipeline_id": SEED.pipeline, "iid": 1},
+        ):
             for tool in ("get_pipeline", "get_test_report"):
                 assert "exclude each other" in await agent.refused(tool, **both)
 
@@ -78,7 +83,7 @@ async def test_the_latest_of_a_branch_that_moved_on_says_so(fresh_sandbox: Sandb
 
 async def test_a_log_and_a_report_are_found_by_branch_or_merge_request(sandbox: Sandbox, failed: Pipeline) -> None:
     async with connect(settings_for(sandbox)) as agent:
-        for named in ({"ref": BRANCH}, {"iid": "!1"}):
+        for named in ({"ref": BRANCH}, {"iid": SEED.merge_request.reference}):
             assert f"# Log of job {failed.jobs[-1].id} " in await agent.call("get_job_log", **named)
             assert f"pipeline {failed.id}" in await agent.call("get_test_report", **named)
 
@@ -116,7 +121,7 @@ async def test_a_branch_whose_pipelines_are_those_of_its_merge_request_is_found(
 async def test_a_job_token_reads_pipelines_and_is_told_what_logs_need(sandbox: Sandbox, failed: Pipeline) -> None:
     async with connect(job_settings(sandbox)) as agent:
         assert "allowed to fail" in await agent.call("get_pipeline", pipeline_id=failed.id)
-        assert "allowed to fail" in await agent.call("get_pipeline", iid=1)
+        assert "allowed to fail" in await agent.call("get_pipeline", iid=SEED.merge_request.iid)
         assert "next:" not in await agent.call("get_pipeline", pipeline_id=failed.id)
         for tool in ("get_job_log", "get_test_report"):
             assert f"{tool} needs GITLAB_ACCESS_TOKEN" in await agent.refused(tool)
