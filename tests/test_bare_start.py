@@ -183,7 +183,7 @@ def test_a_broken_file_of_claude_code_is_left_alone_and_that_is_said(job: dict[s
     assert file.read_text() == '{"mcpServers": '
 
 
-def test_what_the_checkout_would_start_is_switched_off_and_named_unless_it_is_trusted(job: dict[str, str]) -> None:
+def test_what_the_checkout_would_start_is_disabled_and_named_unless_trusted(job: dict[str, str]) -> None:
     work = Path(job["CI_PROJECT_DIR"])
     (work / ".mcp.json").write_text(json.dumps({"mcpServers": {"gitlab": {}, "other\x1b[31m\nname": {}}}))
     (work / "README.md").write_text("x")

@@ -343,7 +343,7 @@ def test_twenty_registrations_at_once_lose_nothing_of_each_other_nor_of_claude_c
     assert local.everything() == {".claude.json"}
 
 
-def test_a_lock_that_was_left_behind_is_cleared_and_one_that_is_held_delays_for_a_second(local: LocalMachine) -> None:
+def test_a_stale_lock_is_removed_and_one_that_is_held_delays_for_a_second(local: LocalMachine) -> None:
     lock = local.file.with_name(".claude.json.lock")
     lock.mkdir()
     os.utime(lock, (0, 0))
@@ -429,7 +429,7 @@ def test_flags_before_the_name_of_the_command_count_too(local: LocalMachine, mon
     assert entry["args"][-3:] == ["serve", "--project=acme/app", "--read-only"]
 
 
-def test_the_command_that_runs_is_registered_by_its_own_path_and_not_by_what_a_link_leads_to(
+def test_the_running_command_is_registered_by_its_path_and_not_by_a_links_target(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = tmp_path / "real"
@@ -491,7 +491,7 @@ def job(local: LocalMachine) -> dict[str, str]:
     }
 
 
-def test_in_ci_every_name_in_the_checkouts_file_is_disabled_and_said_without_hidden_characters(
+def test_in_ci_each_name_in_the_checkouts_file_is_disabled_and_printed_visibly(
     local: LocalMachine,
 ) -> None:
     names = ["gitlab", "a\x1b[31m\u202eb\nline", *(f"n{number}" for number in range(20))]

@@ -204,7 +204,7 @@ def test_the_journey_of_a_job_has_nothing_but_its_token_and_ends_with_0(tmp_path
     assert "Everything read back is as it should be." in done.stdout
 
 
-def test_the_server_of_a_job_is_given_the_variables_of_a_job_an_empty_home_and_no_others(
+def test_the_server_of_a_job_gets_only_a_jobs_variables_and_an_empty_home(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("HOME", "USER", "SHELL", "TERM", "GITLAB_TOKEN"):
@@ -293,7 +293,7 @@ def test_a_job_writes_by_one_push_and_is_known_by_its_token_alone(fresh_sandbox:
             assert sent in ([maintainer], [f"Bearer {job}"]), request
 
 
-def test_a_push_that_is_not_allowed_ends_with_1_and_the_sentence_that_says_which_switch() -> None:
+def test_a_push_that_is_not_allowed_exits_with_1_and_names_the_setting() -> None:
     done = demo("--job-token", "--push-not-allowed")
     assert done.returncode == 1
     assert done.stderr.startswith(f"A maintainer allows it in {JOB_PUSH_SETTING}")

@@ -101,7 +101,7 @@ async def test_gitlabs_message_is_sanitised_and_shortened(sandbox: Sandbox) -> N
     assert "<!--" not in told
 
 
-async def test_fields_that_are_missing_or_of_another_type_do_not_fail_a_write_that_happened(sandbox: Sandbox) -> None:
+async def test_missing_or_mistyped_fields_do_not_fail_a_write_that_took_effect(sandbox: Sandbox) -> None:
     odd = '{"id": null, "body": 7, "author": "somebody", "internal": "yes"}'
     sandbox.faults.fail("POST", "/notes$", status=201, body=odd, content_type="application/json")
     async with connect(settings_for(sandbox)) as agent:

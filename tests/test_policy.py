@@ -218,7 +218,7 @@ async def test_a_secret_of_this_run_is_not_sent(sandbox: Sandbox) -> None:
     assert writes(sandbox) == []
 
 
-async def test_a_merge_request_in_another_project_can_be_read_and_commented_on_from_its_forks_pipeline(
+async def test_a_forks_pipeline_reads_and_comments_on_its_merge_request_in_the_parent(
     sandbox: Sandbox,
 ) -> None:
     fork = settings_for(

@@ -253,7 +253,7 @@ def test_the_only_open_merge_request_of_the_branch(listed: str, sign: str) -> No
     assert (found.sign, found.branch) == (sign, "main")
 
 
-def test_what_a_flow_asks_goes_before_the_webhook_and_who_asked_before_the_pipelines_user() -> None:
+def test_a_flows_input_precedes_the_webhook_and_its_author_the_pipelines_user() -> None:
     found = job(TRIGGER_PAYLOAD=hook(), AI_FLOW_INPUT="do it", AI_FLOW_EVENT="assign", AI_FLOW_DISCUSSION_ID="0" * 40)
     assert (found.input, found.event, found.discussion, found.asked_by) == ("do it", "assign", "0" * 40, "reporter")
     assert job(TRIGGER_PAYLOAD=hook(), AI_FLOW_EVENT="unknown").event == "mention"
@@ -287,7 +287,7 @@ def test_the_project_id_of_the_webhook_itself_counts() -> None:
 IN_MERGE_REQUEST = {**{name: value for name, value in JOB.items() if name != "CI_COMMIT_BRANCH"}, **MERGE_REQUEST}
 
 
-def test_what_the_pipeline_knows_of_its_merge_request_is_kept_where_the_context_does_not_say() -> None:
+def test_what_the_context_lacks_about_the_merge_request_comes_from_the_pipeline() -> None:
     environ = {**IN_MERGE_REQUEST, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "9"}
     found = job(environ, AI_FLOW_CONTEXT=json.dumps({"iid": 12, "diff": "d"}))
     assert (found.sign, found.branch, found.target_branch, found.foreign) == ("!12", "fix-7", "main", True)

@@ -175,7 +175,7 @@ def test_what_permits_less_may_be_a_variable_also_in_a_job(environ: dict[str, st
 PERSON = {"GITLAB_USER_NAME": "Ada L.", "GITLAB_USER_EMAIL": "ada@example.com"}
 
 
-def test_commits_are_in_the_name_of_who_started_the_pipeline_and_locally_of_the_token() -> None:
+def test_commits_name_who_started_the_pipeline_and_locally_the_tokens_owner() -> None:
     assert read(JOB, **PERSON).author == Author("Ada L.", "ada@example.com")
     assert read(LOCAL, **PERSON).author is None
     given = Flags(author="Bob <bob@example.com>")

@@ -271,9 +271,7 @@ async def use_every_tool_of_a_job(sandbox: Sandbox, work: Path) -> None:
         await agent.call("get_file", path="README.md", ref=short)
 
 
-async def test_with_a_job_token_only_routes_that_take_one_are_asked_and_gitlab_refuses_none(
-    fresh_sandbox: Sandbox, work: Path
-) -> None:
+async def test_with_a_job_token_only_routes_that_accept_one_are_requested(fresh_sandbox: Sandbox, work: Path) -> None:
     allow_job_pushes(fresh_sandbox)
     fresh_sandbox.world.projects[fresh_sandbox.project_id].visibility = "private"
     fresh_sandbox.faults.clear()

@@ -176,7 +176,7 @@ async def test_calls_that_ask_for_many_pages_at_once_do_not_wait_for_each_other_
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"null", b'"text"', b""])
-async def test_an_answer_that_is_not_what_was_asked_for_is_not_taken_for_an_empty_file_or_list(body: bytes) -> None:
+async def test_an_unexpected_response_is_not_taken_for_an_empty_file_or_list(body: bytes) -> None:
     with answering(lambda handler: json_answer(handler, body)) as gitlab:
         async with connect(Settings(url=gitlab.url, credential=CREDENTIAL, project="acme/app")) as agent:
             told = await agent.refused("get_file", path="README.md", ref="main")

@@ -22,7 +22,7 @@ def settings(url: str, kind: CredentialKind = "access token", variable: str = "G
 
 
 @pytest.mark.parametrize(("kind", "variable"), KINDS)
-async def test_every_kind_of_token_is_sent_as_bearer_and_dropped_on_a_redirect_to_another_origin(
+async def test_every_kind_of_token_is_a_bearer_and_dropped_on_redirects_to_other_origins(
     kind: CredentialKind, variable: str
 ) -> None:
     with answering(lambda handler: json_answer(handler, b"[]")) as elsewhere:

@@ -213,7 +213,7 @@ async def test_nothing_of_the_users_or_the_clones_configuration_acts_on_a_push(
     assert len({headers["authorization"] for headers in seen if "authorization" in headers}) == 1
 
 
-async def test_with_push_not_allowed_one_sentence_says_which_switch_to_flip_and_nothing_is_half_done(
+async def test_where_pushes_are_not_allowed_the_setting_is_named_and_nothing_is_half_done(
     fresh_sandbox: Sandbox,
 ) -> None:
     async with connect(job_settings(fresh_sandbox)) as agent:

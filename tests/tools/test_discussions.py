@@ -68,7 +68,7 @@ async def test_the_threads_of_an_issue_are_comments_and_answers(fresh_sandbox: S
     assert "n149 @maintainer" in answer.split("## Thread")[1]
 
 
-async def test_several_lines_a_removed_one_and_an_older_version_show_what_was_commented_on(sandbox: Sandbox) -> None:
+async def test_comments_on_ranges_removed_lines_and_older_versions_show_their_code(sandbox: Sandbox) -> None:
     number = open_for_review(sandbox, "code")
     comments = [
         {"path": NEW, "line": 5, "start_line": 4, "body": "both"},

@@ -31,7 +31,7 @@ async def test_an_issue_is_created_with_all_that_was_given_and_the_answer_has_it
     assert (made["milestone"]["title"], made["due_date"], made["confidential"]) == ("1.4", "2027-01-15", True)
 
 
-async def test_the_same_issue_again_is_answered_with_the_first_also_when_both_come_at_once(
+async def test_the_same_issue_again_is_answered_with_the_first_even_at_once(
     fresh_sandbox: Sandbox,
 ) -> None:
     async with connect(settings_for(fresh_sandbox)) as agent:
@@ -108,7 +108,7 @@ async def test_what_gitlab_drops_in_silence_is_said(fresh_sandbox: Sandbox) -> N
     )
 
 
-async def test_a_wrong_milestone_member_day_or_nothing_at_all_is_refused_before_anything_is_written(
+async def test_a_wrong_milestone_member_or_day_and_no_change_are_refused_before_a_write(
     sandbox: Sandbox,
 ) -> None:
     async with connect(settings_for(sandbox)) as agent:

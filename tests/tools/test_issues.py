@@ -151,7 +151,7 @@ async def test_with_trusted_only_the_words_of_who_is_no_developer_are_withheld_a
     assert "#7 Crash" in listed
 
 
-async def test_in_a_project_of_many_members_those_who_are_not_listed_first_are_looked_up_once_a_run(
+async def test_members_beyond_the_first_page_are_looked_up_once_a_run(
     fresh_sandbox: Sandbox,
 ) -> None:
     world = fresh_sandbox.world
@@ -170,7 +170,7 @@ async def test_in_a_project_of_many_members_those_who_are_not_listed_first_are_l
     assert len(asked) == len(set(asked)) == 4
 
 
-async def test_the_role_of_an_author_is_asked_for_once_a_run_and_unknown_where_it_cannot_be_learnt(
+async def test_an_authors_role_is_requested_once_a_run_and_unknown_where_that_fails(
     sandbox: Sandbox,
 ) -> None:
     async with connect(settings_for(sandbox)) as agent:

@@ -74,7 +74,7 @@ async def test_the_first_lines_are_asked_for_by_the_last_of_them(sandbox: Sandbo
     assert numbered(answer) == {1: "a", 2: "b"}
 
 
-async def test_a_job_that_its_runner_could_not_begin_and_one_that_went_well_show_their_end(
+async def test_a_job_that_could_not_begin_and_one_that_succeeded_show_their_end(
     sandbox: Sandbox, failed: Pipeline
 ) -> None:
     compiled, tried = failed.jobs[:2]

@@ -87,7 +87,7 @@ async def test_files_are_chosen_by_globs_also_by_the_name_they_had(sandbox: Sand
     assert "names_only lists all" in told
 
 
-async def test_generated_binary_and_large_files_are_named_and_a_generated_one_is_shown_when_it_is_meant(
+async def test_generated_binary_and_large_files_are_named_and_generated_shown_on_request(
     sandbox: Sandbox,
 ) -> None:
     binary = {**write("logo.bin", "AAEC/wA="), "encoding": "base64"}
@@ -201,7 +201,7 @@ async def test_a_file_is_chosen_by_the_name_it_is_listed_by_whatever_is_in_it(sa
     assert "None of the files that differ matches nothing/**" in told
 
 
-async def test_over_git_too_large_and_generated_files_are_named_and_shown_where_they_are_meant(
+async def test_over_git_too_large_and_generated_files_are_named_and_shown_on_request(
     sandbox: Sandbox,
 ) -> None:
     many = text([f"row {row:06}" for row in range(20_000)])

@@ -120,7 +120,7 @@ async def test_with_trusted_only_the_titles_of_strangers_are_withheld_across_pro
         assert "acme/app#6 (title withheld: @stranger" in await agent.call("list_my_work")
 
 
-async def test_failed_pipelines_are_looked_for_in_recent_projects_too_and_it_is_said_in_which(
+async def test_failed_pipelines_of_recent_projects_are_listed_with_their_projects(
     fresh_sandbox: Sandbox,
 ) -> None:
     world = fresh_sandbox.world

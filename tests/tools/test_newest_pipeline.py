@@ -41,7 +41,7 @@ def move_on(sandbox: Sandbox) -> str:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-async def test_the_latest_of_a_branch_is_that_of_its_merge_request_where_only_that_is_of_the_newest_commit(
+async def test_the_latest_of_a_branch_may_be_that_of_its_merge_requests_newest_commit(
     fresh_sandbox: Sandbox, backend: str
 ) -> None:
     fresh_sandbox.fail_pipeline(BRANCH)
@@ -79,7 +79,7 @@ async def test_the_pipeline_of_an_older_commit_is_called_that(
             assert f"of an older commit than {newest[:8]}, failed" in refused
 
 
-async def test_a_pipeline_of_merged_results_has_a_commit_of_its_own_and_is_of_no_older_one(
+async def test_a_merged_results_pipeline_has_its_own_commit_and_is_not_called_older(
     fresh_sandbox: Sandbox,
 ) -> None:
     fresh_sandbox.fail_pipeline(BRANCH)
@@ -95,7 +95,7 @@ async def test_a_pipeline_of_merged_results_has_a_commit_of_its_own_and_is_of_no
             assert "older commit" not in answer
 
 
-async def test_the_merge_request_of_a_fork_whose_branch_has_the_same_name_is_not_taken_for_that_of_the_branch(
+async def test_a_forks_merge_request_with_the_same_branch_name_is_not_the_branchs(
     fresh_sandbox: Sandbox,
 ) -> None:
     failed = fresh_sandbox.fail_pipeline(BRANCH)

@@ -86,7 +86,7 @@ async def test_an_answer_keeps_to_40000_bytes_whatever_people_wrote(sandbox: San
     assert answer.count("(cut: ") == 5
 
 
-async def test_a_pipeline_keeps_to_350_bytes_and_120_a_failed_job_and_a_log_and_a_report_to_300_beside_what_they_say(
+async def test_pipelines_failed_jobs_logs_and_reports_keep_to_their_limits_of_bytes(
     fresh_sandbox: Sandbox,
 ) -> None:
     failed = fresh_sandbox.fail_pipeline("feature/verbose-flag")

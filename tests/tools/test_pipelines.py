@@ -50,7 +50,7 @@ async def test_a_pipeline_says_what_failed_and_why_then_its_other_jobs_by_stage(
     assert str(tried) not in answer  # it was tried again
 
 
-async def test_the_latest_pipeline_is_that_of_the_branch_the_merge_request_or_the_default_branch(
+async def test_the_latest_pipeline_is_of_the_branch_merge_request_or_default_branch(
     sandbox: Sandbox, failed: Pipeline
 ) -> None:
     whole = f"# Pipeline {failed.id} of {BRANCH}"
@@ -142,7 +142,7 @@ async def test_a_thousand_jobs_are_counted_and_the_rest_is_named_when_asked_for(
     assert all(f"shard {number}/1000" in full for number in range(1_000))
 
 
-async def test_a_pipeline_that_failed_by_one_that_it_started_says_so_beside_a_job_that_may_fail(
+async def test_a_pipeline_that_a_downstream_one_failed_says_so_beside_allowed_failures(
     fresh_sandbox: Sandbox,
 ) -> None:
     failed = fresh_sandbox.fail_pipeline(BRANCH)

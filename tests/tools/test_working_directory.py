@@ -322,7 +322,7 @@ async def test_a_name_in_quotes_cannot_make_git_read_another_file(sandbox: Sandb
     assert (landed / '"' / "etc" / 'passwd"').read_text() == 'own content of passwd"\n'
 
 
-async def test_a_working_directory_that_is_no_checkout_or_is_not_checked_out_deletes_nothing(
+async def test_a_working_directory_without_a_checkout_deletes_nothing(
     sandbox: Sandbox, work: Path, tmp_path: Path
 ) -> None:
     bare = tmp_path / "no-git"
@@ -339,7 +339,7 @@ async def test_a_working_directory_that_is_no_checkout_or_is_not_checked_out_del
         assert "nothing to commit" in await agent.refused("commit_files", branch="empty", **arguments)
 
 
-async def test_others_work_is_kept_where_no_remote_branch_is_known_as_in_a_merge_request_pipeline(
+async def test_others_work_is_kept_in_merge_request_pipelines_without_a_remote_branch(
     sandbox: Sandbox, work: Path, tmp_path: Path
 ) -> None:
     git(work, "checkout", "-q", "--detach")
@@ -389,9 +389,7 @@ async def test_links_that_took_the_place_of_files_or_folders_are_left_out(
     assert "src/app/cli.py" in answer
 
 
-async def test_files_that_the_checkout_marks_as_untouched_or_git_sees_no_change_in_are_left_alone(
-    sandbox: Sandbox, work: Path
-) -> None:
+async def test_files_that_the_checkout_or_git_takes_for_unchanged_are_left_alone(sandbox: Sandbox, work: Path) -> None:
     git(work, "update-index", "--skip-worktree", "LICENSE")
     (work / "LICENSE").unlink()
     git(work, "update-index", "--assume-unchanged", "CHANGELOG.md")
