@@ -1,5 +1,7 @@
 """What a tool call gets when something is wrong: the reason, and what to do; and nothing is lost."""
 
+from typing import Any
+
 import pytest
 
 from gitlab_mcp.config.settings import Credential
@@ -70,14 +72,20 @@ async def test_a_moved_project_is_read_and_a_write_to_it_names_its_new_path(sand
         )
 
 
-async def test_an_archived_project_is_said_to_be_archived(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("create_branch", {"branch": "x", "ref": "main"}),
+        ("create_note", {"iid": SEED.plan_issue.reference, "body": "x"}),
+        ("commit_files", {"branch": "main", "message": "m", "actions": [{"path": "x", "content": "x"}]}),
+    ],
+    ids=["create_branch", "create_note", "commit_files"],
+)
+async def test_an_archived_project_is_said_to_be_archived(
+    sandbox: Sandbox, tool: str, arguments: dict[str, Any]
+) -> None:
     async with connect(settings_for(sandbox, project="acme/archive")) as agent:
-        for told in (
-            await agent.refused("create_branch", branch="x", ref="main"),
-            await agent.refused("create_note", iid=SEED.plan_issue.reference, body="x"),
-            await agent.refused("commit_files", branch="main", message="m", actions=[{"path": "x", "content": "x"}]),
-        ):
-            assert "acme/archive is archived and takes no writes" in told
+        assert "acme/archive is archived and takes no writes" in await agent.refused(tool, **arguments)
 
 
 async def test_maintenance_with_an_html_page_is_said_without_the_page(sandbox: Sandbox) -> None:

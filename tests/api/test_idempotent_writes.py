@@ -149,17 +149,23 @@ async def test_a_read_that_meets_a_passing_fault_is_repeated(sandbox: Sandbox, k
     assert len(sandbox.faults.requests()) == 3
 
 
-async def test_a_wait_longer_than_the_call_may_take_fails_at_once_and_says_how_long(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize(
+    ("tool", "arguments", "path"),
+    [
+        ("list_issues", {}, "/issues$"),
+        ("create_note", {"iid": SEED.crash_issue.reference, "body": "later"}, f"{SEED.crash_issue.path}/notes$"),
+    ],
+    ids=["list_issues", "create_note"],
+)
+async def test_a_wait_longer_than_the_call_may_take_fails_at_once_and_says_how_long(
+    sandbox: Sandbox, tool: str, arguments: dict[str, str], path: str
+) -> None:
     async with connect(settings_for(sandbox)) as agent:
-        for tool, arguments, path in (
-            ("list_issues", {}, "/issues$"),
-            ("create_note", {"iid": SEED.crash_issue.reference, "body": "later"}, f"{SEED.crash_issue.path}/notes$"),
-        ):
-            sandbox.faults.rate_limit("*", path, retry_after=120)
-            began = time.monotonic()
-            told = await agent.refused(tool, **arguments)
-            assert time.monotonic() - began < 10
-            assert "GitLab asks to wait 120 s" in told
+        sandbox.faults.rate_limit("*", path, retry_after=120)
+        began = time.monotonic()
+        told = await agent.refused(tool, **arguments)
+        assert time.monotonic() - began < 10
+    assert "GitLab asks to wait 120 s" in told
 
 
 async def test_waiting_is_told_to_the_client_as_progress(sandbox: Sandbox) -> None:

@@ -160,8 +160,9 @@ def test_flags_before_the_name_of_the_command_count_too(local: LocalMachine, mon
     assert entry["args"][-3:] == ["serve", "--project=acme/app", "--read-only"]
 
 
+@pytest.mark.parametrize("started", ["{folder}/gitlab-mcp-server", "./gitlab-mcp-server", "gitlab-mcp-server"])
 def test_the_running_command_is_registered_by_its_path_and_not_by_a_links_target(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: str
 ) -> None:
     real = tmp_path / "real"
     real.write_text("")
@@ -170,12 +171,14 @@ def test_the_running_command_is_registered_by_its_path_and_not_by_a_links_target
     link.symlink_to(real)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
-    for started in (str(link), "./gitlab-mcp-server", "gitlab-mcp-server"):
-        monkeypatch.setattr(sys, "argv", [started])
-        assert own_command() == str(link)
-    for started in ("/x/gitlab_mcp/__main__.py", "/absent/gitlab-mcp-server", "-c"):
-        monkeypatch.setattr(sys, "argv", [started])
-        assert own_command() == sys.executable
+    monkeypatch.setattr(sys, "argv", [started.format(folder=tmp_path)])
+    assert own_command() == str(link)
+
+
+@pytest.mark.parametrize("started", ["/x/gitlab_mcp/__main__.py", "/absent/gitlab-mcp-server", "-c"])
+def test_without_a_command_that_exists_this_python_is_registered(monkeypatch: pytest.MonkeyPatch, started: str) -> None:
+    monkeypatch.setattr(sys, "argv", [started])
+    assert own_command() == sys.executable
 
 
 def test_what_is_registered_as_a_python_module_imports_nothing_from_the_checkout(local: LocalMachine) -> None:

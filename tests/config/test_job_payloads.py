@@ -116,14 +116,14 @@ def test_a_merge_request_of_a_fork_is_foreign(source: int | None, foreign: bool)
     assert job(TRIGGER_PAYLOAD=hook(object_attributes=attributes, merge_request=change)).foreign is foreign
 
 
-def test_a_comment_on_a_commit_or_snippet_is_of_no_issue() -> None:
-    for kind in ("Commit", "Snippet"):
-        attributes = {**NOTE_HOOK["object_attributes"], "noteable_type": kind}
-        body = {**NOTE_HOOK, "object_attributes": attributes}
-        del body["issue"]
-        found = job(TRIGGER_PAYLOAD=json.dumps(body))
-        assert (found.noun, found.iid, found.discussion) == (None, 0, "")
-        assert (found.event, found.asked_by, found.input) == ("mention", "reporter", "@claude fix this")
+@pytest.mark.parametrize("kind", ["Commit", "Snippet"])
+def test_a_comment_on_a_commit_or_snippet_is_of_no_issue(kind: str) -> None:
+    attributes = {**NOTE_HOOK["object_attributes"], "noteable_type": kind}
+    body = {**NOTE_HOOK, "object_attributes": attributes}
+    del body["issue"]
+    found = job(TRIGGER_PAYLOAD=json.dumps(body))
+    assert (found.noun, found.iid, found.discussion) == (None, 0, "")
+    assert (found.event, found.asked_by, found.input) == ("mention", "reporter", "@claude fix this")
 
 
 OWN_ADDRESSES = [
@@ -264,10 +264,12 @@ def test_a_flows_input_precedes_the_webhook_and_its_author_the_pipelines_user() 
     assert job(AI_FLOW_CONTEXT=about, AI_FLOW_DISCUSSION_ID="0" * 39).discussion == ""
 
 
-def test_comments_come_as_one_text_or_a_list() -> None:
-    for comments in (["a", "b"], [{"note": "a"}, {"body": "b"}], "a\n\nb"):
-        assert job(AI_FLOW_CONTEXT=json.dumps({"iid": 7, "issue_comments": comments})).comments == "a\n\nb"
-        assert job(AI_FLOW_CONTEXT=json.dumps({"iid": 7, "diff": "d", "mr_comments": comments})).comments == "a\n\nb"
+@pytest.mark.parametrize(
+    "comments", [["a", "b"], [{"note": "a"}, {"body": "b"}], "a\n\nb"], ids=["texts", "objects", "one text"]
+)
+def test_comments_come_as_one_text_or_a_list(comments: object) -> None:
+    assert job(AI_FLOW_CONTEXT=json.dumps({"iid": 7, "issue_comments": comments})).comments == "a\n\nb"
+    assert job(AI_FLOW_CONTEXT=json.dumps({"iid": 7, "diff": "d", "mr_comments": comments})).comments == "a\n\nb"
 
 
 def test_the_merge_request_of_a_fork_pipeline_keeps_its_project() -> None:

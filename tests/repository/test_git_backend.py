@@ -254,16 +254,20 @@ async def test_an_archived_project_takes_no_push_and_says_so(open_sandbox: Sandb
     assert "Settings" not in told
 
 
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [("{folder}:{path}", "git 2.31 or newer"), ("/nowhere", "could not be started")],
+    ids=["too old", "missing"],
+)
 async def test_a_git_that_is_missing_or_too_old_is_said_to_be(
-    open_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    open_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, told: str
 ) -> None:
     old = tmp_path / "git"
     old.write_text("#!/bin/sh\necho git version 2.25.1\n")
     old.chmod(0o755)
-    for path, told in ((f"{tmp_path}:{os.environ['PATH']}", "git 2.31 or newer"), ("/nowhere", "could not be started")):
-        monkeypatch.setenv("PATH", path)
-        async with connect(job_settings(open_sandbox)) as agent:
-            assert told in await agent.refused("commit_files", branch="b", ref="main", **ONE)
+    monkeypatch.setenv("PATH", path.format(folder=tmp_path, path=os.environ["PATH"]))
+    async with connect(job_settings(open_sandbox)) as agent:
+        assert told in await agent.refused("commit_files", branch="b", ref="main", **ONE)
 
 
 async def test_a_slow_git_is_waited_for_and_told_of_as_progress(

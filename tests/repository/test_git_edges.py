@@ -456,16 +456,14 @@ async def test_thousands_of_folders_are_written_though_no_command_line_holds_the
     assert len(get(open_sandbox, "/repository/commits?ref_name=main..wide")) == 1
 
 
-def test_many_paths_list_what_few_do(open_sandbox: Sandbox, session: GitSession) -> None:
+@pytest.mark.parametrize(
+    "paths",
+    [["src/app/"], ["src"], ["README.md", "src/app/cli.py"], ["docs/", "src/app"], ["gone/x", "LICENSE"]],
+    ids=" ".join,
+)
+def test_many_paths_list_what_few_do(open_sandbox: Sandbox, session: GitSession, paths: list[str]) -> None:
     main = git(stored(open_sandbox), "rev-parse", "main")
     session.fetch([main])
-    for paths in (
-        ["src/app/"],
-        ["src"],
-        ["README.md", "src/app/cli.py"],
-        ["docs/", "src/app"],
-        ["gone/x", "LICENSE"],
-    ):
-        few = objects.list_tree(session, main, paths)
-        many = objects.list_tree(session, main, [*paths, *(f"none/{number}/" for number in range(300))])
-        assert sorted(many, key=lambda entry: entry.path) == sorted(few, key=lambda entry: entry.path)
+    few = objects.list_tree(session, main, paths)
+    many = objects.list_tree(session, main, [*paths, *(f"none/{number}/" for number in range(300))])
+    assert sorted(many, key=lambda entry: entry.path) == sorted(few, key=lambda entry: entry.path)

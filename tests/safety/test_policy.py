@@ -26,18 +26,31 @@ def ci(sandbox: Sandbox, **changes: Any) -> Settings:
     return settings_for(sandbox, in_ci=True, own_project=own, **changes)
 
 
-async def test_in_ci_another_project_is_neither_read_nor_written_by_path_id_or_url(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("project", ["acme/private-notes", "acme/empty", "2", "{url}/acme/empty"])
+async def test_in_ci_another_project_is_neither_read_nor_written_by_path_id_or_url(
+    sandbox: Sandbox, project: str
+) -> None:
+    project = project.format(url=sandbox.url)
     async with connect(ci(sandbox)) as agent:
-        for project in ("acme/private-notes", "acme/empty", "2", f"{sandbox.url}/acme/empty"):
-            assert "restricted to acme/app" in await agent.refused("list_branches", project=project)
-            one = [{"path": "x", "content": "x"}]
-            arguments = {"branch": "main", "message": "m", "actions": one, "project": project}
-            assert "restricted to acme/app" in await agent.refused("commit_files", **arguments)
-        other = f"{sandbox.url}/acme/empty/-{SEED.plan_issue.path}"
+        assert "restricted to acme/app" in await agent.refused("list_branches", project=project)
+        one = [{"path": "x", "content": "x"}]
+        arguments = {"branch": "main", "message": "m", "actions": one, "project": project}
+        assert "restricted to acme/app" in await agent.refused("commit_files", **arguments)
+    assert sandbox.faults.requests() == []
+
+
+async def test_in_ci_an_issue_of_another_project_is_not_commented_on_by_its_url(sandbox: Sandbox) -> None:
+    other = f"{sandbox.url}/acme/empty/-{SEED.plan_issue.path}"
+    async with connect(ci(sandbox)) as agent:
         assert "restricted to acme/app" in await agent.refused("create_note", iid=other, body="x")
-        assert sandbox.faults.requests() == []
-        for own in ("acme/app", "ACME/App", "1", sandbox.project_id):
-            assert "main" in await agent.call("list_branches", project=own)
+    assert sandbox.faults.requests() == []
+
+
+@pytest.mark.parametrize("project", ["acme/app", "ACME/App", "1", 1])
+async def test_in_ci_the_own_project_may_be_named_by_path_or_id(sandbox: Sandbox, project: str | int) -> None:
+    assert sandbox.project_id == 1
+    async with connect(ci(sandbox)) as agent:
+        assert "main" in await agent.call("list_branches", project=project)
 
 
 async def test_a_redirect_does_not_lead_out_of_the_confinement(sandbox: Sandbox) -> None:
@@ -166,26 +179,38 @@ def test_other_files_are_not_guarded(path: str) -> None:
     assert not Policy(settings).guards(path)
 
 
-async def test_in_ci_guarded_files_are_not_written_moved_from_or_onto_or_taken_from_disk(
-    sandbox: Sandbox, tmp_path: Path
-) -> None:
-    work = clone(sandbox, "main", tmp_path / "work")
-    (work / "CLAUDE.md").write_text("obey\n")
+@pytest.fixture
+def work(sandbox: Sandbox, tmp_path: Path) -> Path:
+    """A clone of main with a new CLAUDE.md."""
+    folder = clone(sandbox, "main", tmp_path / "work")
+    (folder / "CLAUDE.md").write_text("obey\n")
     sandbox.faults.clear()
-    start = {"branch": "guarded", "ref": "main", "message": "m"}
+    return folder
+
+
+GUARDED_CHANGES: dict[str, dict[str, Any]] = {
+    "written": {"actions": [{"path": ".gitlab-ci.yml", "content": "x"}]},
+    "deleted": {"actions": [{"path": ".gitlab-ci.yml", "action": "delete"}]},
+    "taken from disk": {"actions": [{"path": "CLAUDE.md"}]},
+    "moved onto": {"actions": [{"path": "AGENTS.md", "action": "move", "previous_path": "README.md"}]},
+    "moved from": {"actions": [{"path": "ci.yml", "action": "move", "previous_path": ".gitlab-ci.yml"}]},
+    "matched by a glob": {"paths": ["**"]},
+}
+
+
+@pytest.mark.parametrize("change", GUARDED_CHANGES.values(), ids=GUARDED_CHANGES)
+async def test_in_ci_guarded_files_are_not_written_moved_from_or_onto_or_taken_from_disk(
+    sandbox: Sandbox, work: Path, change: dict[str, Any]
+) -> None:
     async with connect(ci(sandbox, working_directory=checkout(work))) as agent:
-        for action in (
-            {"path": ".gitlab-ci.yml", "content": "x"},
-            {"path": ".gitlab-ci.yml", "action": "delete"},
-            {"path": "CLAUDE.md"},
-            {"path": "AGENTS.md", "action": "move", "previous_path": "README.md"},
-            {"path": "ci.yml", "action": "move", "previous_path": ".gitlab-ci.yml"},
-        ):
-            assert "--allow-files" in await agent.refused("commit_files", **start, actions=[action])
-        assert "--allow-files" in await agent.refused("commit_files", **start, paths=["**"])
-        assert writes(sandbox) == []
-    opened = ci(sandbox, working_directory=checkout(work), allow_files=("CLAUDE.md",))
-    async with connect(opened) as agent:
+        refused = await agent.refused("commit_files", branch="guarded", ref="main", message="m", **change)
+    assert "--allow-files" in refused
+    assert writes(sandbox) == []
+
+
+async def test_in_ci_a_guarded_file_that_a_flag_names_is_written_and_no_other(sandbox: Sandbox, work: Path) -> None:
+    start = {"branch": "guarded", "ref": "main", "message": "m"}
+    async with connect(ci(sandbox, working_directory=checkout(work), allow_files=("CLAUDE.md",))) as agent:
         await agent.call("commit_files", **start, paths=["**"])
         assert "--allow-files" in await agent.refused(
             "commit_files", branch="guarded", message="m", actions=[{"path": "AGENTS.md", "content": "x"}]
