@@ -22,7 +22,7 @@ from gitlab_mcp.config.job_context import JobContext, read_job
 from gitlab_mcp.config.settings import Flags, SettingsError, read_settings, secrets_of
 from gitlab_mcp.render.user_text import mention
 from gitlab_mcp.safety.redact import redact
-from gitlab_mcp.safety.sanitize import one_line
+from gitlab_mcp.safety.sanitize import one_line, quoted_line
 from gitlab_mcp.server import startup
 
 # The wait for the first message of a slow client, and so the longest time that a line of a job can hang.
@@ -101,7 +101,7 @@ def register(flags: Flags, environ: Mapping[str, str], *, trust_project: bool) -
     if not trust_project:
         names = sorted({name for folder in folders(environ) for name in claude_code.project_servers(folder)})
     if names:
-        shown = ", ".join('"{}"'.format(one_line(name, 60).replace('"', "'")) for name in names[:10])
+        shown = ", ".join(quoted_line(name, 60) for name in names[:10])
         try:
             claude_code.disable_project_servers(names, environ)
             lines.append(f"disabled: the servers of the checkout's .mcp.json: {shown}")

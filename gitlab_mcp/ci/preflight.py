@@ -1,11 +1,9 @@
 """The lines that the bare start writes to a job's log on GitLab, the credential and the files of the checkout."""
 
-import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextvars import copy_context
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from gitlab_mcp import __version__
 from gitlab_mcp.api.client import GitLab, segment
@@ -14,57 +12,17 @@ from gitlab_mcp.api.identity import WRITING_SCOPES
 from gitlab_mcp.config.environment import variable, working_directory
 from gitlab_mcp.config.job_context import PLAIN_BRANCH_NAME
 from gitlab_mcp.config.settings import Settings
-from gitlab_mcp.errors import Failure, GitLabRefusal, NotFound
+from gitlab_mcp.doctor.background import begin
+from gitlab_mcp.errors import Failure, GitLabRefusal, NotFound, Unreachable
 from gitlab_mcp.render.user_text import mention
-from gitlab_mcp.safety.sanitize import one_line
+from gitlab_mcp.repository.git_backend.errors import JOB_PUSH_SETTING
+from gitlab_mcp.safety.sanitize import one_line, quoted_line
 
 T = TypeVar("T")
 
 PREFLIGHT_SECONDS = 3.0  # for all requests together
-TIMED_OUT = f"GitLab did not answer within {PREFLIGHT_SECONDS:.0f} s"
-JOB_PUSH_SETTING = "Settings > CI/CD > Job token permissions > Allow Git push requests to the repository"
+TIMED_OUT = Unreachable(f"GitLab did not answer within {PREFLIGHT_SECONDS:.0f} s")
 COMPARED_BYTES = 2_000_000
-
-
-@dataclass
-class RequestResult(Generic[T]):
-    """How a request ended: with a value or with a failure; with neither when time ran out."""
-
-    value: T | None = None
-    failure: Failure | None = None
-
-    @property
-    def reason(self) -> str:
-        """Why there is no value."""
-        return one_line(str(self.failure), 200) if self.failure else TIMED_OUT
-
-
-class ParallelRequests:
-    """Requests that run at the same time, each in a thread, and share one deadline of PREFLIGHT_SECONDS."""
-
-    def __init__(self) -> None:
-        self._call = Call(PREFLIGHT_SECONDS, lambda _message: None)
-        current_call.set(self._call)
-
-    def start(self, request: Callable[[], T]) -> Callable[[], RequestResult[T]]:
-        """Start a request; returns a function that waits for its result, until the deadline at most."""
-        result: RequestResult[T] = RequestResult()
-        context = copy_context()
-
-        def run() -> None:
-            try:
-                result.value = context.run(request)
-            except Failure as failure:
-                result.failure = failure
-
-        thread = threading.Thread(target=run, name="preflight", daemon=True)
-        thread.start()
-
-        def wait() -> RequestResult[T]:
-            thread.join(max(0.0, self._call.left()))
-            return RequestResult() if thread.is_alive() else result
-
-        return wait
 
 
 def preflight(settings: Settings, environ: Mapping[str, str], files: Mapping[str, Path]) -> Iterator[str]:
@@ -72,27 +30,31 @@ def preflight(settings: Settings, environ: Mapping[str, str], files: Mapping[str
 
     `files` are those of the checkout that Claude Code obeys: their paths by their names.
     """
-    gitlab, requests = GitLab(settings), ParallelRequests()
-    kind = settings.credential.kind
-    user = requests.start(lambda: gitlab.get("/job").entity("user") if kind == "job token" else gitlab.get("/user"))
-    scopes = requests.start(
-        lambda: gitlab.get("/personal_access_tokens/self").texts("scopes") if _has_scopes(kind) else []
+    gitlab, kind = GitLab(settings), settings.credential.kind
+    current_call.set(Call(PREFLIGHT_SECONDS, lambda _message: None))
+    deadline = time.monotonic() + PREFLIGHT_SECONDS
+    user = begin(lambda: gitlab.get("/job").entity("user") if kind == "job token" else gitlab.get("/user"), deadline)
+    scopes = begin(
+        lambda: gitlab.get("/personal_access_tokens/self").texts("scopes") if _has_scopes(kind) else [], deadline
     )
-    can_push = requests.start(lambda: gitlab.may_push(settings.own_project[0]) if gitlab.identity.pushes() else None)
-    changes = {name: requests.start(_comparison(gitlab, settings, environ, path)) for name, path in files.items()}
+    can_push = begin(lambda: gitlab.may_push(settings.own_project[0]) if gitlab.identity.pushes() else None, deadline)
+    changes = {name: begin(_comparison(gitlab, settings, environ, path), deadline) for name, path in files.items()}
 
     version = variable(environ, "CI_SERVER_VERSION")
     shown = f" (GitLab {version})" if version and PLAIN_BRANCH_NAME.fullmatch(version) else ""
     yield f"gitlab-mcp-server {__version__}: {settings.url}{shown}, project {_plain(settings.project)}"
     name = settings.credential.variable
-    owner = user()
-    if owner.value is None:
+    owner = _value_or_failure(user)
+    if isinstance(owner, Failure):
         yield f"credential: {name}; {_why_unknown(owner)}, so its permissions are not known"
     else:
-        permissions = _permissions(settings, scopes(), can_push())
-        yield f"credential: {name} of {mention(owner.value.text('username'))}{permissions}"
+        permissions = _permissions(settings, _value_or_failure(scopes), _value_or_failure(can_push))
+        yield f"credential: {name} of {mention(owner.text('username'))}{permissions}"
     if files:
-        listed = ", ".join(f"{file} ({change().value or 'not compared'})" for file, change in changes.items())
+        compared = {file: _value_or_failure(change) for file, change in changes.items()}
+        listed = ", ".join(
+            f"{file} ({'not compared' if isinstance(change, Failure) else change})" for file, change in compared.items()
+        )
         where = "a checkout of another project" if settings.job.foreign else "this checkout"
         yield (
             f"warning: {where} has files that Claude Code obeys: {listed}; claude --setting-sources user ignores them."
@@ -103,28 +65,42 @@ def _has_scopes(kind: str) -> bool:
     return kind == "access token"
 
 
-def _why_unknown(user: RequestResult[T]) -> str:
-    if isinstance(user.failure, GitLabRefusal) and user.failure.status == 401:
+def _value_or_failure(wait: Callable[[], T]) -> T | Failure:
+    try:
+        return wait()
+    except TimeoutError:
+        return TIMED_OUT
+    except Failure as failure:
+        return failure
+
+
+def _reason(failure: object) -> str:
+    """Why a value is missing; without a failure, GitLab did not answer in time."""
+    return one_line(str(failure if isinstance(failure, Failure) else TIMED_OUT), 200).rstrip(".")
+
+
+def _why_unknown(failure: Failure) -> str:
+    if isinstance(failure, GitLabRefusal) and failure.status == 401:
         return "GitLab does not know it: the job has ended, or the token is wrong, expired or another GitLab's"
-    return user.reason.rstrip(".")
+    return _reason(failure)
 
 
-def _permissions(settings: Settings, scopes: RequestResult[list[str]], can_push: RequestResult[bool | None]) -> str:
+def _permissions(settings: Settings, scopes: list[str] | Failure, can_push: bool | Failure | None) -> str:
     """What the credential lets the run do, as far as GitLab's responses show it."""
-    known = scopes.value or []
+    known = [] if isinstance(scopes, Failure) else scopes
     listed = f", scopes {', '.join(_plain(scope) for scope in known)}" if known else ""
     comments = "" if _has_scopes(settings.credential.kind) else "; comments need GITLAB_ACCESS_TOKEN (scope api)"
     if settings.read_only:
         return f"{listed}: reads only (--read-only)"
     if settings.push_token and not WRITING_SCOPES & set(known):
-        if can_push.value:
+        if can_push is True:
             return f"{listed}: reads; commits and opens merge requests by git push{comments}"
-        if can_push.value is False:
+        if can_push is False:
             return f"{listed}: reads only; a maintainer can allow pushes in {JOB_PUSH_SETTING}{comments}"
         if not _has_scopes(settings.credential.kind) or known:
-            return f"{listed}: reads; whether it may push is not known ({can_push.reason.rstrip('.')}){comments}"
+            return f"{listed}: reads; whether it may push is not known ({_reason(can_push)}){comments}"
     if _has_scopes(settings.credential.kind) and not known:
-        return f"; its scopes are not known ({scopes.reason.rstrip('.')})"
+        return f"; its scopes are not known ({_reason(scopes)})"
     if known and not WRITING_SCOPES & set(known):
         return f"{listed}: reads what these scopes allow; scope api would let it write"
     return f"{listed}: reads and writes what its role in the project allows"
@@ -132,9 +108,7 @@ def _permissions(settings: Settings, scopes: RequestResult[list[str]], can_push:
 
 def _plain(text: str) -> str:
     """A name unchanged where it has only plain characters, else on one line and in quotes."""
-    if PLAIN_BRANCH_NAME.fullmatch(text):
-        return text
-    return '"{}"'.format(one_line(text, 100).replace('"', "'"))
+    return text if PLAIN_BRANCH_NAME.fullmatch(text) else quoted_line(text, 100)
 
 
 def _comparison(gitlab: GitLab, settings: Settings, environ: Mapping[str, str], path: Path) -> Callable[[], str]:

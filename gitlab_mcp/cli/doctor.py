@@ -26,7 +26,7 @@ def doctor(ctx: click.Context, /, as_json: bool, **flags: Any) -> None:
     """Check GitLab, the credential, the job, Claude Code and the model's credentials, and say what to fix.
     Nothing is changed anywhere, and no secret is printed. Ends with code 1 when a check failed.
     """
-    from gitlab_mcp.doctor import examine
+    from gitlab_mcp.doctor.runner import examine
 
     environ = dict(os.environ)
     group_flags = ctx.obj if isinstance(ctx.obj, Flags) else None

@@ -13,12 +13,11 @@ import click
 from gitlab_mcp.cli.options import configuration, merged_flags
 from gitlab_mcp.config.environment import is_ci, working_directory
 from gitlab_mcp.config.settings import (
-    SECRET_CHARACTERS,
-    SECRET_VARIABLE,
     Flags,
     MissingCredential,
     SettingsError,
     read_settings,
+    secrets_of,
 )
 
 SHOWN_NAMES = 10
@@ -98,8 +97,7 @@ def _secret_values(flags: Flags, directory: Path) -> tuple[str, ...]:
     except MissingCredential:
         # Locally, the credential may be set only in the environment that Claude Code is started in.
         click.echo("No GitLab credential is set here: set one where you start Claude Code.", err=True)
-        secrets = (value.strip() for name, value in os.environ.items() if SECRET_VARIABLE.search(name))
-        return tuple(value for value in secrets if len(value) >= SECRET_CHARACTERS)
+        return secrets_of(os.environ)
 
 
 def _quoted(names: list[str]) -> str:

@@ -1,6 +1,7 @@
 """Checks of the checkout's files: the job that runs claude, and the files that claude obeys without asking."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -9,8 +10,6 @@ from gitlab_mcp.config.environment import split_list
 from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.context import DoctorContext
 from gitlab_mcp.doctor.result import CheckResult, passed, skipped, warned
-from gitlab_mcp.doctor.scripts import scripts
-from gitlab_mcp.doctor.shell import commands
 
 CI_FILE_BYTES = 1_000_000
 OBEYED = (".mcp.json", ".claude/settings.json", ".claude/settings.local.json")
@@ -19,20 +18,39 @@ ALLOWING_OPTIONS = ("--allowedTools", "--allowed-tools")
 ALL_TOOLS = ("mcp__gitlab", "mcp__gitlab__*")
 ADD = 'Add it: --allowedTools "Bash(*) Read(*) Edit(*) Write(*) mcp__gitlab"'
 
-# Words of the shell that may precede a command, and programs that run the command in their arguments.
-SHELL_WORDS = ("if", "then", "else", "elif", "do", "while", "until", "!", "{", "time", "exec", "command")
-WRAPPERS = ("env", "nice", "ionice", "nohup", "npx", "setsid", "stdbuf", "sudo", "timeout", "xargs")
+# Where a script runs claude: at the beginning of a line or after an operator of the shell; before it there may be words
+# of the shell, variables, and programs that run the command in their arguments.
+CLAUDE = re.compile(
+    r"""
+    (?: ^ | [|;&({`] ) [ \t]*
+    (?: (?:if|then|else|elif|do|while|until|!|time|exec|command) \s+
+      | [A-Za-z_]\w*=\S* \s+
+      | (?:env|nice|ionice|nohup|npx|setsid|stdbuf|sudo|timeout|xargs) \s+ (?:(?:-|\d)\S*\s+)*
+    )*
+    (?: (?:[^\s'";|&({`]*/)?claude | @anthropic-ai/claude-code\S* ) (?=\s|$)
+    """,
+    re.VERBOSE | re.MULTILINE,
+)
+# Blanks and redirections between the arguments of a command; an argument; what may follow the last one.
+BLANKS = r"(?: [ \t] | \\\n | \d*&?[<>]+&?\d* )*+"
+ARGUMENT = re.compile(
+    BLANKS + r"""(?!\#) ( (?: [^\s;|&()<>`'"\\] | '[^']*' | "(?:[^"\\]|\\.)*" | \\. )+ )""", re.VERBOSE | re.DOTALL
+)
+COMMAND_END = re.compile(BLANKS + r"(?: $ | [\n;|&)`\#] )", re.VERBOSE)
 # With one of these, claude does not run a model.
 OTHER_COMMANDS = (
     *("-h", "--help", "-v", "--version", "agents", "auth", "config", "doctor", "install", "mcp", "plugin", "plugins"),
     *("setup-token", "update", "upgrade"),
 )
-VARIABLE = re.compile(r"\$[@*]|\$\w+|\$\{[^}]*\}|\$\[\[[^\]]*\]\]")
+# The beginning of a line of YAML: the dashes of list items, then a key.
+ITEM = re.compile(r" *(?=-\s|-$|[\w.-]+ *:)(?:-(?:\s+|$))*(?:(?P<key>[\w.-]+) *:(?:\s+|$))?")
+BLOCK = re.compile(r"([|>])[-+0-9]*\s*(?:#.*)?$")
+YAML_QUOTES = "\"'[ "
 
 
 @dataclass(frozen=True)
 class ClaudeCommand:
-    """A command that runs claude: the tools of this server that it allows, and whether variables may add more."""
+    """A command that runs claude: the tools of this server that it allows, and whether it may allow more."""
 
     names: list[str]
     may_have_more: bool
@@ -46,55 +64,75 @@ def allowed(context: DoctorContext) -> CheckResult | None:
         if not context.in_ci:
             return None
         return skipped("whether the job allows claude the tools: there is no .gitlab-ci.yml here", look)
-    runs = [_parsed(words) for script in scripts(text) for line in commands(script) if (words := _claude_words(line))]
-    if allowing := [run for run in runs if run.names]:
-        only = "" if any(name in ALL_TOOLS for run in allowing for name in run.names) else " (some of them, by name)"
-        some = f", on {len(allowing)} of the {len(runs)} lines that run it" if len(allowing) < len(runs) else ""
-        return passed(f"The .gitlab-ci.yml here allows claude the tools of mcp__gitlab{only}{some}")
-    if any(not run.may_have_more for run in runs):
+    runs = list(_claude_commands(text))
+    allowing = [run for run in runs if run.names]
+    if runs and len(allowing) == len(runs):
+        only = "" if any(name in ALL_TOOLS for run in runs for name in run.names) else " (some of them, by name)"
+        return passed(f"The .gitlab-ci.yml here allows claude the tools of mcp__gitlab{only}")
+    if runs and not any(run.names or run.may_have_more for run in runs):
         return warned("The .gitlab-ci.yml here runs claude without mcp__gitlab in its --allowedTools", ADD)
-    why = (
-        "the .gitlab-ci.yml here takes its arguments from variables"
-        if runs
-        else "no line of the .gitlab-ci.yml runs it"
-    )
+    if allowing:
+        why = f"{len(allowing)} of the {len(runs)} lines that run it in the .gitlab-ci.yml here name mcp__gitlab"
+    elif runs:
+        why = "the .gitlab-ci.yml here takes its arguments from variables, or has quotes around its whole line"
+    else:
+        why = "no line of the .gitlab-ci.yml runs it"
     return skipped(f"whether the job allows claude the tools: {why}", look)
 
 
-def _claude_words(words: list[str]) -> list[str]:
-    """The part of a command from claude's name on; empty where it runs another program, or no model."""
-    start = next(
-        (index for index, word in enumerate(words) if word not in SHELL_WORDS and not re.match(r"\w+=", word)),
-        len(words),
-    )
-    if words[start:] and words[start].rpartition("/")[2] in WRAPPERS:
-        start = next((index for index in range(start + 1, len(words)) if _is_claude(words[index])), len(words))
-    rest = words[start:]
-    return rest if rest and _is_claude(rest[0]) and rest[1:2] and rest[1] not in OTHER_COMMANDS else []
+def _claude_commands(text: str) -> Iterator[ClaudeCommand]:
+    """Yield each command of a .gitlab-ci.yml that runs claude with a model."""
+    for script in _scripts(text):
+        unquoted = script.lstrip(YAML_QUOTES)
+        for claude in CLAUDE.finditer(unquoted):
+            arguments, end = [], claude.end()
+            while argument := ARGUMENT.match(unquoted, end):
+                arguments.append(re.sub(r"""['"\\]""", "", argument[1]))
+                end = argument.end()
+            if arguments and arguments[0] not in OTHER_COMMANDS:
+                complete = bool(COMMAND_END.match(unquoted, end))
+                yield ClaudeCommand([], may_have_more=True) if unquoted != script else _parsed(arguments, complete)
 
 
-def _is_claude(word: str) -> bool:
-    return word.rpartition("/")[2] == "claude" or word.startswith("@anthropic-ai/claude-code")
+def _scripts(text: str) -> Iterator[str]:
+    """Yield the items of lists and the values of keys such as `script`, as far as the lines of a text show them."""
+    lines: list[str] = []
+    is_script, block, indent = False, "", 0
+    for line in (*text.split("\n"), "-"):
+        if line.lstrip().startswith("#"):
+            continue
+        depth = len(line) - len(line.lstrip(" "))
+        start = ITEM.match(line)
+        if not line.strip() or (depth > indent and (block or not start)):
+            lines.append(line)
+            continue
+        if is_script:
+            # Lines of a literal block stay lines; those of a folded block and of a plain text are joined.
+            yield ("\n".join(lines) if block == "|" else " ".join(part.strip() or "\n" for part in lines)).strip()
+        is_script = start is not None and (start["key"] or "script").endswith("script")
+        rest = line[start.end() :] if start else ""
+        style = BLOCK.match(rest)
+        lines, block, indent = [] if style else [rest], style[1] if style else "", depth
 
 
-def _parsed(words: list[str]) -> ClaudeCommand:
+def _parsed(arguments: list[str], complete: bool) -> ClaudeCommand:
+    words = [word for argument in arguments for word in (argument.split("=", 1) if argument[:1] == "-" else [argument])]
     values: list[str] = []
-    option, may_have_more = "", False
-    for before, word in pairwise(words):
+    option = ""
+    for word in words:
         if word.startswith("-"):
-            # An option takes all words up to the next option, or with "=" one value.
-            name, equals, value = word.partition("=")
-            option = "" if equals else name
-            values += [value] if equals and name in ALLOWING_OPTIONS else []
+            option = word
         elif option in ALLOWING_OPTIONS:
             values.append(word)
-        elif VARIABLE.fullmatch(word) and not before.startswith("-"):
-            may_have_more = True  # the variable may hold any option
     # The patterns in brackets, such as those of Bash(...), are not names of tools.
     names = [name for value in values for name in split_list(re.sub(r"\([^()]*\)", "", value))]
     own = [name for name in names if name == "mcp__gitlab" or name.startswith("mcp__gitlab__")]
-    in_variables = any("$" in value for value in values)
-    return ClaudeCommand(own, may_have_more=in_variables or (may_have_more and not values))
+    # A variable may hold any option, unless it is the value of another one.
+    in_variables = any(
+        "$" in word and (before in ALLOWING_OPTIONS or not before.startswith("-"))
+        for before, word in pairwise(["", *words])
+    )
+    return ClaudeCommand(own, may_have_more=in_variables or not complete)
 
 
 def obeyed(context: DoctorContext) -> CheckResult | None:

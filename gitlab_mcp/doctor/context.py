@@ -2,8 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,13 +15,13 @@ from gitlab_mcp.api.error_mapping import unreachable
 from gitlab_mcp.api.http import GitLabSession, tls_context
 from gitlab_mcp.config.environment import is_ci, variable
 from gitlab_mcp.config.settings import (
-    SECRET_VARIABLE,
     Credential,
     Flags,
     MissingCredential,
     Settings,
     SettingsError,
     read_settings,
+    secrets_of,
 )
 from gitlab_mcp.doctor.background import begin
 from gitlab_mcp.doctor.result import Skipped
@@ -70,16 +69,14 @@ class DoctorContext:
         self.settings, self.problem = _read(flags, environ, directory)
         self.credential = self.settings.credential if self.settings and self.problem is None else None
         self._lock = threading.Lock()
-        self._request: Future[Response | NotReached] | None = None
-        self._deadline = 0.0
+        self._request: Callable[[], Response | NotReached] | None = None
         self._call: Call | None = None
         self._clients: dict[str, GitLab] = {}
 
     @property
     def secret_values(self) -> tuple[str, ...]:
         """Every value that must not be shown."""
-        named = [value.strip() for name, value in self.environ.items() if SECRET_VARIABLE.search(name)]
-        return (*(self.settings.secret_values if self.settings else ()), *sorted(named, key=len, reverse=True))
+        return self.settings.secret_values if self.settings else secrets_of(self.environ)
 
     def variable(self, name: str) -> str:
         """The value of a variable; "" where it is unset or empty."""
@@ -109,11 +106,10 @@ class DoctorContext:
         settings = self.require_settings()
         with self._lock:
             if self._request is None:
-                self._request = begin(partial(_request_version, settings))
-                self._deadline = time.monotonic() + GITLAB_SECONDS
+                self._request = begin(partial(_request_version, settings), time.monotonic() + GITLAB_SECONDS)
         try:
             # Waited for here, since no timeout of the request limits name resolution.
-            response = self._request.result(max(0.0, self._deadline - time.monotonic()))
+            response = self._request()
         except TimeoutError:
             raise NotReached(f"{settings.url} did not answer within {GITLAB_SECONDS:.0f} s", NETWORK) from None
         if isinstance(response, NotReached):

@@ -1,27 +1,77 @@
 """Runs the checks in parallel with a time limit, so that one that hangs does not hold up the others."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
+from pathlib import Path
 
+from gitlab_mcp.config.settings import Flags
+from gitlab_mcp.doctor import (
+    access_token,
+    branches,
+    checkout,
+    configuration,
+    connectivity,
+    job_token,
+    model,
+    registration,
+    trigger,
+    versions,
+)
 from gitlab_mcp.doctor.background import begin
 from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.context import DoctorContext
 from gitlab_mcp.doctor.result import CheckResult, Skipped, describe, skipped
 from gitlab_mcp.errors import Failure
+from gitlab_mcp.git.process import end_running
+from gitlab_mcp.safety.redact import redact
+from gitlab_mcp.safety.sanitize import one_line
 
 # The first connection to GitLab has 10 s, and the further requests another 10 s.
 CHECK_SECONDS = 22.0
+MESSAGE_CHARACTERS = 700
+
+CHECKS = (
+    *configuration.CHECKS,
+    *connectivity.CHECKS,
+    *access_token.CHECKS,
+    *job_token.CHECKS,
+    *branches.CHECKS,
+    *trigger.CHECKS,
+    *versions.CHECKS,
+    *registration.CHECKS,
+    *checkout.CHECKS,
+    *model.CHECKS,
+)
+
+
+def examine(flags: Flags, environ: Mapping[str, str], directory: Path) -> list[tuple[str, CheckResult]]:
+    """Run all checks, within half a minute; returns the id and result of each that has something to report.
+
+    The texts are on one line, with secrets redacted and invisible characters escaped.
+    """
+    context = DoctorContext(flags, environ, directory)
+    secret_values = context.secret_values
+
+    def safe(text: str) -> str:
+        # Joined to one line first, since a line end may split a secret; cut last, since half a secret is one too.
+        return one_line(redact(one_line(text, 20_000), secret_values), MESSAGE_CHARACTERS)
+
+    try:
+        results = run(CHECKS, context)
+    finally:
+        end_running()
+    return [(name, CheckResult(result.status, safe(result.what), safe(result.remedy))) for name, result in results]
 
 
 def run(checks: Iterable[Check], context: DoctorContext) -> list[tuple[str, CheckResult]]:
     """The id and result of each check that has something to report, in the order of `checks`."""
     deadline = time.monotonic() + CHECK_SECONDS
-    running = [(check, begin(partial(_examine, check, context))) for check in checks]
+    running = [(check, begin(partial(_examine, check, context), deadline)) for check in checks]
     results: list[tuple[str, CheckResult]] = []
-    for check, future in running:
+    for check, wait in running:
         try:
-            result = future.result(max(0.0, deadline - time.monotonic()))
+            result = wait()
         except TimeoutError:
             result = skipped(f"{check.about}: the check did not end within {CHECK_SECONDS:.0f} s", "Run it again.")
         if result is not None:

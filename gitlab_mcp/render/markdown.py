@@ -24,7 +24,10 @@ def cut(text: str, limit: int, more: str = "") -> str:
         return text
     # The remark counts against the limit too.
     remark = f"… (cut: {limit:,} of {len(raw):,} bytes shown{f'; {more}' if more else ''})"
-    kept = raw[: max(0, limit - size(remark) - 1)].decode("utf-8", "ignore")
+    room = limit - size(remark) - 1
+    if room < 0:
+        return f"{raw[: limit - size('…')].decode('utf-8', 'ignore')}…" if limit >= size("…") else ""
+    kept = raw[:room].decode("utf-8", "ignore")
     if (end := kept.rfind("\n")) > len(kept) * 3 // 4:
         kept = kept[:end]
     return f"{kept}\n{remark}"
@@ -39,7 +42,6 @@ def share(texts: Sequence[str], limit: int) -> list[str]:
         if length > equal_share:
             break
         left -= length
-        equal_share = max(equal_share, length)
     return [cut(text, equal_share) for text in texts]
 
 

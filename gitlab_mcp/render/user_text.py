@@ -5,7 +5,7 @@ import re
 from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.render.markdown import cut, quote
-from gitlab_mcp.safety.sanitize import one_line
+from gitlab_mcp.safety.sanitize import one_line, quoted_line
 
 DESCRIPTION_BYTES = 16_000
 
@@ -14,7 +14,7 @@ def mention(username: str) -> str:
     """Return `@username`; a name that is not a valid username of GitLab is quoted instead, because it is untrusted."""
     if re.fullmatch(r"[A-Za-z0-9_.-]{1,255}", username):
         return f"@{username}"
-    return '"{}"'.format(one_line(username, 60).replace('"', "'")) if username else "(unknown)"
+    return quoted_line(username, 60) if username else "(unknown)"
 
 
 def byline(text: Entity, authors: Authors) -> str:

@@ -30,9 +30,15 @@ def neutralize(text: str, handles: tuple[str, ...]) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "")
     text = QUICK_ACTION.sub(lambda match: match[0] if match[1][-1:] in (" ", "\t") else f"{match[1]} /", text)
     names = "|".join(map(re.escape, handles))
-    mentions = re.compile(rf"(?i)(?<![\w`])(?:@(?:{names}))+(?![\w-]|\.\w)")
+    # Beside a backtick of the text, or after a backslash, an added backtick would not begin or end a code span.
+    mentions = re.compile(rf"(?i)(?<!\w)([`\\]?)((?:@(?:{names}))+)(?![\w-]|\.\w)(?=(`?))")
+
+    def quoted(match: re.Match[str]) -> str:
+        before, mention, after = match.groups()
+        return f"{before}{' ' if before else ''}`{mention}`{' ' if after else ''}"
+
     for _ in range(MAX_PASSES):
-        escaped = "".join(part if is_code else mentions.sub(r"`\g<0>`", part) for part, is_code in _parts(text))
+        escaped = "".join(part if is_code else mentions.sub(quoted, part) for part, is_code in _parts(text))
         if escaped == text:
             return escaped
         text = escaped  # a new backtick can close an old code span, so that the text after it is no longer code
@@ -62,17 +68,29 @@ def _parts(text: str) -> Iterator[tuple[str, bool]]:
 def _spans(prose: str) -> Iterator[tuple[str, bool]]:
     """Prose split at its code spans. A span does not cross an empty line, which ends the paragraph."""
     position = 0
-    for opening in re.finditer(r"`+", prose):
-        if opening.start() < position:
+    for run in re.finditer(r"`+", prose):
+        if run.start() < position:
             continue
-        paragraph_end = re.compile(r"\n[ \t]*\n").search(prose, opening.end())
+        start = run.start() + _is_escaped(prose, run.start())
+        ticks = prose[start : run.end()]
+        if not ticks:
+            continue
+        paragraph_end = re.compile(r"\n[ \t]*\n").search(prose, run.end())
         end = paragraph_end.start() if paragraph_end else len(prose)
-        closing = re.compile(rf"(?<!`){opening[0]}(?!`)").search(prose, opening.end(), end)
+        closing = re.compile(rf"(?<!`){ticks}(?!`)").search(prose, run.end(), end)
         if closing:
-            yield prose[position : opening.start()], False
-            yield prose[opening.start() : closing.end()], True
+            yield prose[position:start], False
+            yield prose[start : closing.end()], True
             position = closing.end()
     yield prose[position:], False
+
+
+def _is_escaped(prose: str, position: int) -> bool:
+    """Whether a backslash takes its meaning from the character at `position` (CommonMark 0.31, 2.4)."""
+    first = position
+    while first and prose[first - 1] == "\\":
+        first -= 1
+    return (position - first) % 2 == 1
 
 
 def has_unclosed_block(text: str) -> bool:

@@ -129,9 +129,11 @@ class Policy:
         text = json.dumps(body, ensure_ascii=False, default=str)
         actions = body.get("actions")
         contents = [_bytes(action) for action in actions] if isinstance(actions, list) else []
-        secrets = self.settings.secret_values
-        if any(secret in text or any(secret.encode() in content for content in contents) for secret in secrets):
-            raise Refused(CONTAINS_SECRET)
+        for secret in self.settings.secret_values:
+            # JSON escapes quotes, backslashes and line breaks, so the secret is looked for in the same form.
+            in_json = json.dumps(secret, ensure_ascii=False)[1:-1]
+            if in_json in text or any(secret.encode() in content for content in contents):
+                raise Refused(CONTAINS_SECRET)
 
     def _check_repository_write(self, branch: str, paths: Iterable[str], default_branch: Callable[[], str]) -> None:
         if not self.settings.allow_default_branch and branch == default_branch():

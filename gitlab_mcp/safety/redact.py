@@ -10,9 +10,9 @@ from gitlab_mcp.config.settings import SECRET_CHARACTERS
 # personal access tokens, which is why the run's own token is also recognized by its value).
 TOKENS = re.compile(
     r"\b(?:glpat|gloas|gldt|glrtr?|glcbt|glptt|glft|glimt|glagent|glwt|glsoat|glffct)-[0-9A-Za-z_\-.=]{10,}"
-    r"|\bGR1348941[0-9A-Za-z_\-]{10,}|\bwhsec_[0-9A-Za-z+/=]{16,}|(?<=_gitlab_session=)[0-9a-f]{16,}"
+    r"|\bGR1348941[0-9A-Za-z_\-]{10,}|\bwhsec_[0-9A-Za-z+/=]{16,}|(?<=_gitlab_session=)[0-9a-f]{16,}[\w\-.=]*"
     # Tokens of other services, each as its documentation describes it.
-    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_\-]{35}|\bsk-ant-[0-9A-Za-z_\-]{20,}"
+    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_\-]{35,}|\bsk-ant-[0-9A-Za-z_\-]{20,}"
     r"|\bgh[opsur]_[0-9A-Za-z]{36,}|\bgithub_pat_[0-9A-Za-z_]{22,}|\bxox[abprs]-[0-9A-Za-z-]{10,}"
     r"|\beyJ[0-9A-Za-z_\-]{10,}\.eyJ[0-9A-Za-z_\-]{10,}\.[0-9A-Za-z_\-]+"
     # Without an END line, only as far as the text looks like a key: code may contain the BEGIN line alone.
@@ -49,7 +49,8 @@ def redacted(text: str) -> str:
 
 
 def _without(text: str, secrets: tuple[str, ...], replacement: Callable[[str], str]) -> str:
-    for secret in secrets:
+    # The longest first: a shorter secret that begins like a longer one would leave its end.
+    for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= SECRET_CHARACTERS and secret in text:
             text = text.replace(secret, replacement(secret))
     if not any(mark in text for mark in TOKEN_MARKS):

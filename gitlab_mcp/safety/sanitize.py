@@ -18,6 +18,9 @@ HIDDEN_HTML = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 
+HIDDEN_HTML_REMOVED = "[hidden HTML removed]"
+HIDDEN_HTML_PASSES = 10  # hidden elements inside the tags of hidden elements
+
 # Results contain at most 40,000 bytes, so that text far beyond is not processed (GitLab allows a million characters).
 LONGEST_TEXT = 200_000
 
@@ -37,14 +40,30 @@ def sanitize(text: str) -> str:
     """`text` without terminal codes, invisible characters, hidden HTML and secrets, as a person would see it."""
     text = text[:LONGEST_TEXT]
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
-    text = redacted(INVISIBLE.sub("", ANSI.sub("", text)))
-    return HIDDEN_HTML.sub("[hidden HTML removed]", text)
+    return _without_hidden_html(redacted(INVISIBLE.sub("", ANSI.sub("", text))))
+
+
+def _without_hidden_html(text: str) -> str:
+    for _ in range(HIDDEN_HTML_PASSES):
+        text, found = HIDDEN_HTML.subn(HIDDEN_HTML_REMOVED, text)
+        if not found:
+            return text
+    # No legitimate text is nested that deep: the rest is removed.
+    rest = HIDDEN_HTML.search(text)
+    return f"{text[: rest.start()]}{HIDDEN_HTML_REMOVED}" if rest else text
 
 
 def one_line(text: str, characters: int = 200) -> str:
     """Sanitized text on one line of at most `characters`, with "…" where it is cut."""
     line = " ".join(sanitize(text).split())
+    # A private key or a tag that white space split is recognized only once it is on one line.
+    line = " ".join(sanitize(line).split())
     return line if len(line) <= characters else f"{line[: characters - 1].rstrip()}…"
+
+
+def quoted_line(text: str, characters: int) -> str:
+    """An untrusted name on one line in double quotes, which it cannot end: its own become single quotes."""
+    return '"{}"'.format(one_line(text, characters).replace('"', "'"))
 
 
 def escape_invisible(code: str) -> str:

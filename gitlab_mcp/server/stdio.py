@@ -86,18 +86,16 @@ class Wire:
         length = 0
         try:
             while data := os.read(descriptor, READ_BYTES):
-                *completed, rest = data.split(b"\n")
-                for piece in completed:
+                for number, piece in enumerate(data.split(b"\n")):
+                    if number:
+                        self._hand_over(b"".join(parts))
+                        parts, length = [], 0
                     parts.append(piece)
-                    self._hand_over(b"".join(parts))
-                    parts, length = [], 0
-                parts.append(rest)
-                length += len(rest)
-                if length > LARGEST_MESSAGE_BYTES:
-                    logger.error("the client sent a message of more than %d bytes: ending", LARGEST_MESSAGE_BYTES)
-                    break
-            else:
-                self._hand_over(b"".join(parts))
+                    length += len(piece)
+                    if length > LARGEST_MESSAGE_BYTES:
+                        logger.error("the client sent a message of more than %d bytes: ending", LARGEST_MESSAGE_BYTES)
+                        return
+            self._hand_over(b"".join(parts))
         except OSError as error:
             logger.error("stdin cannot be read: %s", error)
         finally:

@@ -13,12 +13,12 @@ import pytest
 import requests
 from mcp.client.stdio import get_default_environment
 
-from gitlab_mcp.ci.preflight import JOB_PUSH_SETTING
 from gitlab_mcp.cli.demo.job import Job
 from gitlab_mcp.cli.demo.maintainer import Maintainer
 from gitlab_mcp.cli.demo.plan import fix
 from gitlab_mcp.cli.demo.play import play, play_on
 from gitlab_mcp.cli.demo.read_back import ReadBack
+from gitlab_mcp.repository.git_backend.errors import JOB_PUSH_SETTING
 from gitlab_mcp.sandbox import Sandbox
 from tests.support.ci_job import allow_job_pushes
 from tests.support.gitlab_requests import get, writes

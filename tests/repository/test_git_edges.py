@@ -4,7 +4,6 @@ import asyncio
 import os
 import resource
 import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,11 +23,11 @@ from tests.proofs.fault_proxy import FaultProxy, fault_proxy
 from tests.support.agent import Agent, connect
 from tests.support.ci_job import allow_job_pushes
 from tests.support.git_clones import git, job_clone
+from tests.support.git_history import History, stored
 from tests.support.gitlab_requests import get
 from tests.support.settings import checkout, job_settings, settings_for
 
 ONE = {"message": "m", "actions": [{"path": "one.txt", "content": "1\n"}]}
-DAY = 1_790_000_000  # when the first commit of a made history is made
 
 
 @pytest.fixture
@@ -36,11 +35,6 @@ def open_sandbox(fresh_sandbox: Sandbox) -> Sandbox:
     """A sandbox that lets jobs push."""
     allow_job_pushes(fresh_sandbox)
     return fresh_sandbox
-
-
-def stored(sandbox: Sandbox) -> Path:
-    """Where the sandbox keeps the repository of its project."""
-    return sandbox.world.projects[sandbox.project_id].repository.path
 
 
 @pytest.fixture
@@ -55,47 +49,6 @@ def scratch(open_sandbox: Sandbox) -> Iterator[ScratchRepository]:
 def session(scratch: ScratchRepository) -> GitSession:
     """Git in that repository."""
     return GitSession(scratch, until(300))
-
-
-class History:
-    """Makes commits in the sandbox's repository, one minute after the other. Each adds a file of its own."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._folder = stored(sandbox)
-        self._made = 0
-        self.main = self.git("rev-parse", "main")
-
-    def git(self, *arguments: str, text: str = "") -> str:
-        when = f"{DAY + 60 * self._made} +0000"
-        who = {"GIT_AUTHOR_NAME": "x", "GIT_AUTHOR_EMAIL": "x@x", "GIT_COMMITTER_NAME": "x", "GIT_COMMITTER_EMAIL": "x"}
-        surroundings = {**os.environ, **who, "GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
-        command = ["git", "-C", str(self._folder), *arguments]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, input=text, env=surroundings)
-        return done.stdout.strip()
-
-    def commit(self, title: str, *parents: str, folder: str = "made") -> str:
-        """A commit with the files of its first parent and one more."""
-        self._made += 1
-        blob = self.git("hash-object", "-w", "--stdin", text=title)
-        index = {"GIT_INDEX_FILE": str(self._folder / f"index-{self._made}")}
-        command = ["git", "-C", str(self._folder)]
-        surroundings = {**os.environ, **index}
-        if parents:
-            subprocess.run([*command, "read-tree", parents[0]], check=True, env=surroundings)
-        entry = f"100644,{blob},{folder}/{self._made}.txt"
-        subprocess.run([*command, "update-index", "--add", "--cacheinfo", entry], check=True, env=surroundings)
-        tree = subprocess.check_output([*command, "write-tree"], text=True, env=surroundings).strip()
-        above = [part for parent in parents for part in ("-p", parent)]
-        return self.git("commit-tree", tree, *above, "-m", title)
-
-    def chain(self, title: str, count: int, *parents: str, folder: str = "made") -> str:
-        """Commits on top of each other; the last one is returned."""
-        for number in range(count):
-            parents = (self.commit(f"{title} {number}", *parents, folder=folder),)
-        return parents[0]
-
-    def branch(self, name: str, commit: str) -> None:
-        self.git("update-ref", f"refs/heads/{name}", commit)
 
 
 async def alike(sandbox: Sandbox, clone: Path | None, tool: str, **arguments: object) -> str:

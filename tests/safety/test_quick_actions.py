@@ -94,7 +94,7 @@ def test_what_is_no_quick_action_stays_as_it_is(text: str) -> None:
         ("hi @all and @Claude!", "hi `@all` and `@Claude`!"),
         ("`@all` and ```@claude``` stay", "`@all` and ```@claude``` stay"),
         ("```\n@all\n```\n@all", "```\n@all\n```\n`@all`"),
-        ("an `unclosed @all", "an `unclosed ``@all``"),  # one back-tick would close the one before
+        ("an `unclosed @all", "an `unclosed ``@all` `"),  # one back-tick would close the one before
         ("mail@all.example and @allison and @claude-bot", "mail@all.example and @allison and @claude-bot"),
     ],
 )

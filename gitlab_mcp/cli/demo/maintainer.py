@@ -9,8 +9,6 @@ from urllib.parse import quote, urlsplit
 from gitlab_mcp.cli.demo.plain_git import git
 from gitlab_mcp.sandbox import Sandbox
 
-# https://docs.gitlab.com/ci/jobs/ci_job_token/#allow-git-push-requests-to-your-project-repository
-
 
 class Maintainer:
     """A client that reads the project and changes its settings."""

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from gitlab_mcp.ci.preflight import JOB_PUSH_SETTING
 from gitlab_mcp.cli.demo.agent import StepFailed, run_journey
 from gitlab_mcp.cli.demo.job import Job, NoJob
 from gitlab_mcp.cli.demo.journey import JobJourney, LocalJourney, local_server
 from gitlab_mcp.cli.demo.maintainer import Maintainer
 from gitlab_mcp.cli.demo.read_back import ReadBack
+from gitlab_mcp.repository.git_backend.errors import JOB_PUSH_SETTING
 from gitlab_mcp.sandbox import Sandbox, SandboxError
 
 __all__ = ["play", "play_on"]

@@ -10,9 +10,10 @@ from gitlab_mcp.git.remote import RemoteError, RemoteErrorKind
 from gitlab_mcp.safety.sanitize import one_line
 
 # https://docs.gitlab.com/ci/jobs/ci_job_token/#allow-git-push-requests-to-your-project-repository
+JOB_PUSH_SETTING = "Settings > CI/CD > Job token permissions > Allow Git push requests to the repository"
 ALLOW_PUSH = (
-    "A maintainer allows it in Settings > CI/CD > Job token permissions > Allow Git push requests to the repository"
-    " (GitLab 18.4 or newer), and the user who started the pipeline needs role Developer."
+    f"A maintainer allows it in {JOB_PUSH_SETTING} (GitLab 18.4 or newer), and the user who started the pipeline"
+    " needs role Developer."
 )
 ROLE = "The user who started the pipeline needs role Developer, or on a protected branch what its rule says."
 

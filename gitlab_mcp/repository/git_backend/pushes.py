@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
 
 from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
@@ -169,7 +170,7 @@ class Pushes:
                 'GitLab does not report who started this job: give --author, such as "Name <me@example.com>".'
             )
         # https://docs.gitlab.com/user/profile/#use-an-automatically-generated-private-commit-email
-        host = self._gitlab.settings.url.split("://", 1)[1].split("/")[0].split(":")[0]
+        host = urlsplit(self._gitlab.settings.url).hostname
         email = user.text("commit_email") or user.text("public_email")
         return Author(user.text("name") or name, email or f"{user.number('id')}-{name}@users.noreply.{host}")
 
