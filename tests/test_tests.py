@@ -12,9 +12,6 @@ TREES = {
 NAME_CHARACTERS = 80
 MODULE_LINES = 500
 
-# The doctor's tests are to be divided by its checks, and get shorter names then.
-UNDIVIDED = {"tests/test_doctor.py"}
-
 # scripts/check-gitlab waits for pipelines of a real GitLab, which sends no event that it could wait for.
 POLLING = {"tests/check_gitlab/pipelines.py", "tests/check_gitlab/pushes.py"}
 
@@ -51,12 +48,12 @@ def places(found: dict[str, set[str]]) -> dict[str, set[str]]:
 def test_names_of_tests_have_fewer_than_80_characters() -> None:
     names = {path: {function.name for function in functions_of_tests(tree)} for path, tree in TREES.items()}
     long = {path: {name for name in found if len(name) >= NAME_CHARACTERS} for path, found in names.items()}
-    assert places(long).keys() - UNDIVIDED == set(), places(long)
+    assert places(long) == {}
 
 
 def test_no_module_of_the_tests_is_longer_than_500_lines() -> None:
     lengths = {path: len((REPOSITORY / path).read_text().splitlines()) for path in TREES}
-    assert {path: length for path, length in lengths.items() if length > MODULE_LINES and path not in UNDIVIDED} == {}
+    assert {path: length for path, length in lengths.items() if length > MODULE_LINES} == {}
 
 
 def test_every_module_with_tests_says_what_it_tests() -> None:

@@ -101,10 +101,15 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
 
 
 async def use_by_examples(agent: Agent, tools: Iterable[ToolDefinition]) -> None:
-    """Call tools with the examples of params.py: with what they need, which must do, and with every argument."""
+    """Call tools with the examples of their parameters: with what they need, which must do, and with every argument.
+
+    A tool whose `iid` may be left out in a job needs one here.
+    """
     for tool in tools:
-        await agent.call(tool.name, **example(tool))
-        await agent.client.call_tool(tool.name, example(tool, every=True))
+        every = example(tool, every=True)
+        iid = SEED.merge_request.iid if "merge_request" in tool.name else SEED.crash_issue.iid
+        await agent.call(tool.name, **example(tool), **({"iid": iid} if "iid" in every else {}))
+        await agent.client.call_tool(tool.name, every)
 
 
 async def use_issues_and_project(agent: Agent) -> None:

@@ -242,5 +242,5 @@ def test_the_prompt_file_is_the_target_branchs(place: Place, gitlab: Sandbox) ->
 def test_a_prompt_file_that_is_not_there_fails_the_job_before_the_model_is_asked(place: Place, gitlab: Sandbox) -> None:
     ran = run(place, gitlab, {}, inputs={"prompt_file": "prompts/none.md"})
     assert ran.job.returncode != 0
-    assert "There is no file prompts/none.md on the target branch" in ran.job.log
+    assert "The target branch has no file prompts/none.md" in ran.job.log
     assert ran.requests == []
