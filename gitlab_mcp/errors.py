@@ -18,9 +18,36 @@ these texts are returned to the agent; every other exception is a bug, and is lo
 An unusable configuration is `config.settings.SettingsError`: it ends the command before any tool can be called.
 """
 
+from contextvars import ContextVar
+from typing import Any
+
+# The names of the tools that the run lists, for the texts of failures; None: all.
+listed_tools: ContextVar[frozenset[str] | None] = ContextVar("listed_tools", default=None)
+
+
+def naming(phrase: str, *tools: str) -> str:
+    """A phrase of a text for the agent, with the `tools` that the run lists in place of {}; "" where it lists none."""
+    listed = listed_tools.get()
+    names = [name for name in tools if listed is None or name in listed]
+    return phrase.replace("{}", " or ".join(names)) if names else ""
+
+
+NOT_KNOWN = "Whether it took effect is not known."
+
 
 class Failure(Exception):
-    """An expected failure of a tool call; `str()` is the text for the agent."""
+    """An expected failure of a tool call; `str()` is the text for the agent.
+
+    It says so where a write may have taken effect (`effect_unknown`); `text` is the text without that.
+    """
+
+    def __init__(self, text: str, *, effect_unknown: bool = False) -> None:
+        super().__init__(text)
+        self.text = text
+        self.effect_unknown = effect_unknown
+
+    def __str__(self) -> str:
+        return f"{self.text} {NOT_KNOWN} Look before repeating it." if self.effect_unknown else self.text
 
 
 class InvalidArgument(Failure):
@@ -37,8 +64,8 @@ class Unreachable(Failure):
     `transient` is whether the same request may succeed a moment later.
     """
 
-    def __init__(self, text: str, *, transient: bool = False) -> None:
-        super().__init__(text)
+    def __init__(self, text: str, *, transient: bool = False, effect_unknown: bool = False) -> None:
+        super().__init__(text, effect_unknown=effect_unknown)
         self.transient = transient
 
 
@@ -57,8 +84,16 @@ class GitLabRefusal(Failure):
     sanitized and shortened, and `retry_after` the seconds that GitLab asks to wait, None where it does not say.
     """
 
-    def __init__(self, text: str, *, status: int = 0, reason: str = "", retry_after: float | None = None) -> None:
-        super().__init__(text)
+    def __init__(
+        self,
+        text: str,
+        *,
+        status: int = 0,
+        reason: str = "",
+        retry_after: float | None = None,
+        effect_unknown: bool = False,
+    ) -> None:
+        super().__init__(text, effect_unknown=effect_unknown)
         self.status = status
         self.reason = reason
         self.retry_after = retry_after
@@ -73,7 +108,11 @@ class JobTokenNotAccepted(GitLabRefusal):
 
 
 class Conflict(GitLabRefusal):
-    """The object already exists, or was changed meanwhile."""
+    """The object already exists, which is `already_exists`, or was changed meanwhile."""
+
+    def __init__(self, text: str, *, already_exists: bool = False, **details: Any) -> None:
+        super().__init__(text, **details)
+        self.already_exists = already_exists
 
 
 class Moved(GitLabRefusal):

@@ -141,7 +141,7 @@ def test_in_a_job_every_fact_holds_and_what_stays_is_named(fresh_sandbox: Sandbo
     assert told == ["Left behind for a person to close, which a job token cannot: !2, !3."]
 
 
-def test_where_a_job_may_not_push_the_refusal_is_looked_at_and_the_rest_could_not_be_tried(
+def test_where_a_job_may_not_push_the_refusal_is_checked_and_the_rest_is_skipped(
     fresh_sandbox: Sandbox,
 ) -> None:
     done = check(job(fresh_sandbox), "--json", "--wait", "0")

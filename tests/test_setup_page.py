@@ -152,7 +152,7 @@ def run(text: str, folder: Path, shell: str = "sh", **env: str) -> str:
 
 
 @needs_curl
-def test_the_commands_that_put_the_wheel_into_the_registry_do_so_without_the_token_on_a_command_line(
+def test_the_wheel_gets_into_the_registry_without_the_token_on_a_command_line(
     tmp_path: Path,
 ) -> None:
     [commands] = [block for block in blocks("bash") if "pip wheel" in block]
@@ -172,7 +172,7 @@ def sums_and_wheels() -> list[str]:
 
 
 @needs_curl
-def test_the_command_that_starts_a_run_sends_what_to_do_and_keeps_its_token_off_the_command_line(
+def test_starting_a_run_sends_the_input_and_keeps_the_token_off_the_command_line(
     tmp_path: Path,
 ) -> None:
     [commands] = [block for block in blocks("bash") if "trigger/pipeline" in block]
@@ -187,7 +187,7 @@ def test_the_command_that_starts_a_run_sends_what_to_do_and_keeps_its_token_off_
 
 
 @needs_curl
-def test_a_tag_puts_wheel_and_lock_where_the_page_says_and_another_tag_than_the_version_does_not(
+def test_a_tag_publishes_wheel_and_lock_only_where_it_is_the_version(
     tmp_path: Path,
 ) -> None:
     job = PIPELINE.read_text().partition("\nwheel:\n")[2].partition("\nserver-image:\n")[0]

@@ -256,7 +256,7 @@ chmod +x "$3/bin/pip"
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on PATH")
 @pytest.mark.parametrize("listed", [True, False])
-def test_the_token_fetches_the_wheel_from_gitlab_and_follows_no_redirect_and_another_wheel_is_refused(
+def test_the_token_fetches_the_wheel_without_redirects_and_another_wheel_is_refused(
     listed: bool, tmp_path: Path
 ) -> None:
     wheel = b"PK a wheel"

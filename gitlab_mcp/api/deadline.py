@@ -98,8 +98,7 @@ class Call:
         Unreachable when the call is cancelled meanwhile.
         """
         if seconds >= self.remaining():
-            advice = f"GitLab asks to wait {seconds:.0f} s, longer than this call may take: try again then."
-            failure.args = (f"{failure} {advice}",)
+            failure.text += f" GitLab asks to wait {seconds:.0f} s, longer than this call may take: try again then."
             raise failure
         if seconds >= 1:
             self._progress(f"waiting {seconds:.0f} s before trying again: {failure}")

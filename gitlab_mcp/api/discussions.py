@@ -10,9 +10,10 @@ from functools import partial
 
 from gitlab_mcp.api.client import GitLab, Page, segment
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.idempotency import WriteResult, write_once
+from gitlab_mcp.api.idempotency import WriteResult, look_with, write_once
 from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.errors import Failure, GitLabRefusal, InvalidArgument, JobTokenNotAccepted, Refused
+from gitlab_mcp.git.objects import is_binary
 
 COMMENTS_PER_PAGE = 20
 THREADS_PER_PAGE = 10
@@ -212,7 +213,7 @@ def _text(gitlab: GitLab, project: str, file: FileVersion) -> str:
         content = gitlab.raw(f"{project}/repository/files/{segment(path)}/raw", ref=commit)
     except Failure:
         return ""
-    return content.decode("utf-8", "replace") if b"\0" not in content[:8000] else ""
+    return "" if is_binary(content) else content.decode("utf-8", "replace")
 
 
 def set_resolved(gitlab: GitLab, noteable: str, thread: str, *, resolved: bool) -> WriteResult[Entity]:
@@ -224,7 +225,7 @@ def set_resolved(gitlab: GitLab, noteable: str, thread: str, *, resolved: bool) 
         return discussion if discussion.flag("resolved") == resolved else None
 
     try:
-        return write_once(partial(gitlab.put, path, {"resolved": resolved}), find, "Look with list_discussions.")
+        return write_once(partial(gitlab.put, path, {"resolved": resolved}), find, look_with("list_discussions"))
     except GitLabRefusal as refused:
         if refused.status != 403 or any(note.flag("resolvable") for note in gitlab.get(path).entities("notes")):
             raise

@@ -48,7 +48,7 @@ def _of_access_token(identity: Identity, failure: GitLabRefusal, project: str) -
         more = (
             f" @{one_line(identity.user.text('username'), 60)} has {f'role {role}' if role != 'none' else 'none'} here."
         )
-    failure.args = (f"{failure}{more}",)
+    failure.text += more
     return failure
 
 
@@ -64,5 +64,5 @@ def _of_job_token(identity: Identity, failure: GitLabRefusal, path: str) -> GitL
         more = f" The token is valid: this GitLab may not let job tokens read this ({job_token.FLOOR} and newer do)."
     else:
         more = " GitLab does not know this token: the job has ended, or it is another GitLab's."
-    failure.args = (f"{failure}{more}",)
+    failure.text += more
     return failure

@@ -6,7 +6,8 @@ Statuses and bodies: https://docs.gitlab.com/api/rest/troubleshooting/ and, for 
 
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import requests
 import urllib3
@@ -60,7 +61,8 @@ def refusal(method: str, status: int, body: object, headers: Mapping[str, str], 
     reason = reason_of(body)
     message = f"GitLab answered {status}{f': {reason}' if reason else ''}."
     credential = settings.credential
-    kind: type[GitLabRefusal] = GitLabRefusal
+    kind: Callable[..., GitLabRefusal] = GitLabRefusal
+    already_exists = "already exists" in reason
     if status in (301, 302, 307, 308) or (status == 405 and "moved projects" in reason):
         kind, advice = Moved, "The project has moved, and GitLab accepts no writes under its old path."
     elif status == 401 and credential.kind == "job token":
@@ -78,24 +80,29 @@ def refusal(method: str, status: int, body: object, headers: Mapping[str, str], 
         )
     elif status == 404:
         kind, advice = NotFound, "It does not exist, or this token may not see it: check the name and the project."
-    elif status == 409 or "already exists" in reason:
-        kind, advice = Conflict, "Look at what exists before trying again."
+    elif status == 409 or already_exists:
+        kind, advice = partial(Conflict, already_exists=already_exists), "Look at what exists before trying again."
     elif status == 413:
         advice = "Send less in one call."
     elif status == 429:
         advice = "Too many requests: wait a minute, then try again."
     elif status in (502, 503, 504):
-        advice = f"GitLab is overloaded or under maintenance: try again in a few minutes.{_unknown(method)}"
+        advice = "GitLab is overloaded or under maintenance: try again in a few minutes."
     elif status >= 500:
-        advice = f"This is an internal error of GitLab: try again later.{_unknown(method)}"
+        advice = "This is an internal error of GitLab: try again later."
     else:
         advice = ""
-    return kind(f"{message} {advice}".strip(), status=status, reason=reason, retry_after=retry_after(headers))
+    return kind(
+        f"{message} {advice}".strip(),
+        status=status,
+        reason=reason,
+        retry_after=retry_after(headers),
+        effect_unknown=status >= 500 and _writes(method),
+    )
 
 
-def _unknown(method: str) -> str:
-    """For a write whose response is lost: the hint that it may have taken effect; "" for a read."""
-    return "" if method in ("get", "head") else " Whether the write took effect is not known: look before repeating it."
+def _writes(method: str) -> bool:
+    return method not in ("get", "head")
 
 
 def unreachable(method: str, error: Exception, url: str, unexpected: str = "") -> Unreachable:
@@ -103,17 +110,16 @@ def unreachable(method: str, error: Exception, url: str, unexpected: str = "") -
 
     It is AnswerLost where the request had been sent, so that a write may have taken effect.
     """
-    unknown = _unknown(method)
+    lost = partial(AnswerLost, effect_unknown=_writes(method))
+    again = "" if _writes(method) else " Try again."
     if unexpected:
-        return AnswerLost(
-            f"GitLab's response has an unexpected form ({unexpected}): is a proxy or a login page in the way?{unknown}"
-        )
+        return lost(f"GitLab's response has an unexpected form ({unexpected}): is a proxy or a login page in the way?")
     if isinstance(error, BodyTooLarge):
-        return AnswerLost(f"GitLab's response was not read: {error}. Ask for less.{unknown}")
+        return lost(f"GitLab's response was not read: {error}. Ask for less.")
     if isinstance(error, NoConnectionFree):
         return Unreachable(f"All connections to {url} are in use by other calls: try again.", transient=True)
     if isinstance(error, requests.exceptions.ContentDecodingError):
-        return AnswerLost(f"GitLab's response cannot be decompressed.{unknown}")
+        return lost("GitLab's response cannot be decompressed.")
     if isinstance(error, requests.exceptions.SSLError) and not _was_sent(error):
         return Unreachable(
             f"The TLS certificate of {url} was not accepted ({_tls_cause(error)}):"
@@ -128,8 +134,8 @@ def unreachable(method: str, error: Exception, url: str, unexpected: str = "") -
         text = f"{url} cannot be reached ({_cause(error)}): is it up, and are the address and the network right?"
         return Unreachable(text, transient=True)
     if isinstance(error, requests.Timeout):
-        return AnswerLost(f"{url} did not answer in time.{unknown or ' Try again.'}", transient=True)
-    return AnswerLost(f"The connection to {url} broke ({_cause(error)}).{unknown or ' Try again.'}", transient=True)
+        return lost(f"{url} did not answer in time.{again}", transient=True)
+    return lost(f"The connection to {url} broke ({_cause(error)}).{again}", transient=True)
 
 
 def _was_sent(error: BaseException) -> bool:

@@ -15,13 +15,12 @@ from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.retry import pause
-from gitlab_mcp.errors import AnswerLost, Failure, GitLabRefusal, Unreachable
+from gitlab_mcp.errors import NOT_KNOWN, AnswerLost, Failure, GitLabRefusal, Unreachable, naming
 
 T = TypeVar("T")
 
 TOO_MANY_REQUESTS = 429
 GATEWAY_STATUSES = (502, 503, 504)  # sent by a proxy in front of GitLab; GitLab itself may have done the write
-NOT_KNOWN = "Whether it took effect is not known."
 
 # An agent in a loop repeats a create; after so many seconds a repetition counts as intended.
 SAME_SECONDS = 600.0
@@ -145,7 +144,12 @@ def _wait(failure: Failure, attempt: int, lost: bool, check: str) -> None:
 
 
 def _outcome_unknown(failure: Failure, check: str) -> AnswerLost:
-    return AnswerLost(f"{failure} {NOT_KNOWN} {check}")
+    return AnswerLost(f"{failure.text} {NOT_KNOWN} {check}")
+
+
+def look_with(tool: str) -> str:
+    """How to look up whether a write took effect: with `tool`, where the run lists it."""
+    return naming("Look with {}.", tool) or "Look before repeating it."
 
 
 def is_made_since(created: Entity, began: float, page: Page) -> bool:

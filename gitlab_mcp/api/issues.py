@@ -6,10 +6,10 @@ from functools import partial
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.idempotency import Deduplicator, WriteResult, is_made_since, is_same_text, write_once
+from gitlab_mcp.api.idempotency import Deduplicator, WriteResult, is_made_since, is_same_text, look_with, write_once
 from gitlab_mcp.api.merge_requests import TITLE_CHARACTERS, user_ids
 from gitlab_mcp.api.project import Noteable, Project
-from gitlab_mcp.errors import InvalidArgument
+from gitlab_mcp.errors import InvalidArgument, naming
 from gitlab_mcp.safety.sanitize import one_line
 
 # https://docs.gitlab.com/administration/instance_limits/#size-of-comments-and-descriptions-of-issues-merge-requests-and-epics
@@ -56,7 +56,7 @@ class Issues:
         issues = f"{project.path}/issues"
         send = partial(self._gitlab.post, issues, body)
         find = partial(self._find, issues, title, description)
-        check = "Look with list_issues whether it is there before creating it again."
+        check = f"Look{naming(' with {}', 'list_issues')} whether it is there before creating it again."
         # full_path, since a project can be named by its path or its id.
         key = (project.full_path.lower(), title, description)
         written, existed = self._deduplicator.create_once(key, send, find, check)
@@ -87,7 +87,7 @@ def update_issue(target: Noteable, fields: IssueFields) -> tuple[WriteResult[Ent
         return None if _ignored(gitlab, now, body) else now
 
     # Repeating the same change has no further effect, so that the look-up only compares the current state.
-    written = write_once(partial(gitlab.put, target.path, body), find, "Look with get_issue.")
+    written = write_once(partial(gitlab.put, target.path, body), find, look_with("get_issue"))
     return written, _ignored(gitlab, written.result, body)
 
 

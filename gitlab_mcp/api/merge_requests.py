@@ -7,10 +7,10 @@ from functools import partial
 
 from gitlab_mcp.api.client import GitLab, unless_refused
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.idempotency import WriteResult, write_once
+from gitlab_mcp.api.idempotency import WriteResult, look_with, write_once
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.api.reviews.diff import ChangedFile
-from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
+from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused, naming
 from gitlab_mcp.safety.escape import TEXT_FIELDS
 
 # https://docs.gitlab.com/user/project/merge_requests/drafts/
@@ -97,7 +97,7 @@ def open_merge_request(
     attributes = {name: value for name, value in body.items() if value is not None}
     send = partial(gitlab.post, f"{project.path}/merge_requests", attributes)
     try:
-        check = "Look with list_merge_requests before opening it again."
+        check = f"Look{naming(' with {}', 'list_merge_requests')} before opening it again."
         return write_once(send, partial(_find_open, project, source, target), check), True
     except Conflict:
         # Somebody opened one since the look-up.
@@ -126,7 +126,7 @@ def update_merge_request(target: Noteable, update: Update) -> WriteResult[Entity
         changes["title"] = new_title(update, partial(gitlab.get, target.path))
     # Repeating the same change has no further effect, so that the look-up only compares the current state.
     find = partial(_if_changed, gitlab, target.path, changes)
-    return write_once(partial(gitlab.put, target.path, changes), find, "Look with get_merge_request.")
+    return write_once(partial(gitlab.put, target.path, changes), find, look_with("get_merge_request"))
 
 
 def new_title(update: Update, now: Callable[[], Entity]) -> str:

@@ -9,13 +9,11 @@ from functools import partial
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.idempotency import WriteResult, write_once
+from gitlab_mcp.api.idempotency import WriteResult, look_with, write_once
 from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.api.reviews.diff import lists_all
-from gitlab_mcp.errors import Conflict, GitLabRefusal, Refused, Unreachable
+from gitlab_mcp.errors import Conflict, GitLabRefusal, Refused, Unreachable, naming
 from gitlab_mcp.safety.sanitize import one_line
-
-HOW_TO_CHECK_MERGE = "Look with get_merge_request."
 
 # Values of detailed_merge_status while GitLab still checks whether it can be merged.
 PENDING_STATUSES = (
@@ -30,21 +28,6 @@ STATUS_LOOK_UPS = 8
 PAUSE = 0.25  # seconds before the second look-up; longer before each further one
 
 AUTO = "auto_merge: true merges it by itself as soon as it can be."
-STATUS_ADVICE = {
-    "approvals_syncing": "Its approvals are being counted: try again in a moment.",
-    "broken_status": "Its source or target branch is gone.",
-    "checking": "GitLab still checks it: try again in a moment.",
-    "ci_must_pass": f"Its pipeline must succeed first: get_pipeline says what failed. {AUTO}",
-    "ci_still_running": f"Its pipeline has not finished. {AUTO}",
-    "commits_status": "Its source branch has no commits of its own, or is gone.",
-    "conflict": "It conflicts with its target branch: merge that into the source branch, or rebase by hand.",
-    "discussions_not_resolved": "Threads are open: list_discussions with unresolved shows them.",
-    "draft_status": "It is a draft: update_merge_request with draft: false makes it ready.",
-    "merge_request_blocked": "Another merge request must be merged first.",
-    "need_rebase": "It must be rebased first: rebase_merge_request does that.",
-    "not_approved": f"An approval is missing. {AUTO}",
-    "requested_changes": "A reviewer requested changes, and must withdraw that or approve.",
-}
 # Reasons that auto-merge waits for; the others need a change to the code or to the merge request.
 AUTO_MERGE_WAITS_FOR = (
     "ci_still_running",
@@ -92,7 +75,7 @@ def merge(target: Noteable, options: Merge) -> WriteResult[Entity]:
         return after if done else None
 
     try:
-        return write_once(partial(gitlab.put, f"{target.path}/merge", attributes), find, HOW_TO_CHECK_MERGE)
+        return write_once(partial(gitlab.put, f"{target.path}/merge", attributes), find, look_with("get_merge_request"))
     except GitLabRefusal as refused:
         if refused.status in (405, 406, 422):
             raise Refused(
@@ -120,13 +103,32 @@ def _check(now: Entity, target: Noteable, options: Merge) -> None:
             f"The head of {target.sign} is {head[:12]} now, not {options.sha[:12]}: review what is new first."
         )
     waits = options.auto and status in AUTO_MERGE_WAITS_FOR
-    if now.flag("has_conflicts") or (status in STATUS_ADVICE and not waits):
+    if now.flag("has_conflicts") or (status in _status_advice() and not waits):
         raise Refused(f"{target.sign} cannot be merged: {_reason(now)}")
+
+
+def _status_advice() -> dict[str, str]:
+    """What to do about a value of detailed_merge_status."""
+    return {
+        "approvals_syncing": "Its approvals are being counted: try again in a moment.",
+        "broken_status": "Its source or target branch is gone.",
+        "checking": "GitLab still checks it: try again in a moment.",
+        "ci_must_pass": f"Its pipeline must succeed first{naming(': {} says what failed', 'get_pipeline')}. {AUTO}",
+        "ci_still_running": f"Its pipeline has not finished. {AUTO}",
+        "commits_status": "Its source branch has no commits of its own, or is gone.",
+        "conflict": "It conflicts with its target branch: merge that into the source branch, or rebase by hand.",
+        "discussions_not_resolved": f"Threads are open{naming(': {} with unresolved shows them', 'list_discussions')}.",
+        "draft_status": f"It is a draft{naming(': {} with draft: false makes it ready', 'update_merge_request')}.",
+        "merge_request_blocked": "Another merge request must be merged first.",
+        "need_rebase": f"It must be rebased first{naming(': {} does that', 'rebase_merge_request')}.",
+        "not_approved": f"An approval is missing. {AUTO}",
+        "requested_changes": "A reviewer requested changes, and must withdraw that or approve.",
+    }
 
 
 def _reason(now: Entity) -> str:
     status = "conflict" if now.flag("has_conflicts") else now.text("detailed_merge_status")
-    return STATUS_ADVICE.get(status, f"GitLab says {one_line(status.replace('_', ' '), 60) or 'nothing more'}.")
+    return _status_advice().get(status, f"GitLab says {one_line(status.replace('_', ' '), 60) or 'nothing more'}.")
 
 
 def _with_status(gitlab: GitLab, path: str) -> Entity:
@@ -135,7 +137,7 @@ def _with_status(gitlab: GitLab, path: str) -> Entity:
         now = gitlab.get(path)
         if now.text("detailed_merge_status") not in PENDING_STATUSES:
             break
-        current_call.get().wait(PAUSE * (look + 1), Refused(f"{STATUS_ADVICE['checking']}"))
+        current_call.get().wait(PAUSE * (look + 1), Refused(_status_advice()["checking"]))
     return now
 
 
@@ -158,7 +160,7 @@ def rebase(target: Noteable) -> Rebased:
     if before.text("state") != "opened":
         raise Refused(f"{target.sign} is {one_line(before.text('state'), 20)}: only an open one is rebased.")
     if before.text("detailed_merge_status") == "broken_status":
-        raise Refused(f"{target.sign} cannot be rebased: {STATUS_ADVICE['broken_status']}")
+        raise Refused(f"{target.sign} cannot be rebased: {_status_advice()['broken_status']}")
     if before.number("source_project_id") == before.number("target_project_id"):
         gitlab.policy.check_rebase(before.text("source_branch"), lambda: target.project.default_branch)
     if not before.number("diverged_commits_count") and before.text("sha"):
@@ -173,7 +175,7 @@ def rebase(target: Noteable) -> Rebased:
         gitlab.send("put", f"{target.path}/rebase", {})
         return before
 
-    started = write_once(send, find, HOW_TO_CHECK_MERGE)
+    started = write_once(send, find, look_with("get_merge_request"))
     after = _rebased(gitlab, target, query)
     if error := one_line(after.text("merge_error"), 300):
         raise Refused(f"{target.sign} was not rebased: {error}")
@@ -182,7 +184,8 @@ def rebase(target: Noteable) -> Rebased:
 
 def _rebased(gitlab: GitLab, target: Noteable, query: dict[str, str]) -> Entity:
     still = Unreachable(
-        f"{target.sign} is still being rebased: look with get_merge_request whether its head has changed."
+        f"{target.sign} is still being rebased:"
+        f" look{naming(' with {}', 'get_merge_request')} whether its head has changed."
     )
     look = 0
     while True:

@@ -6,7 +6,7 @@ from functools import partial
 
 from gitlab_mcp.api.client import GitLab, Page, segment
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.errors import Failure, GitLabRefusal
+from gitlab_mcp.errors import Failure, GitLabRefusal, naming
 from gitlab_mcp.safety.sanitize import one_line
 
 ITEMS_PER_LIST = 20
@@ -94,7 +94,8 @@ def no_project_message(gitlab: GitLab) -> str:
     names = [one_line(project.text("path_with_namespace"), 100) for project in recent]
     if not names:
         return f'{text} "group/app".'
-    return f'{text} "{names[0]}". Yours, the latest first: {", ".join(names)}. list_projects finds others.'
+    others = naming(" {} finds others.", "list_projects")
+    return f'{text} "{names[0]}". Yours, the latest first: {", ".join(names)}.{others}'
 
 
 def projects(gitlab: GitLab, search: str, page: int, per_page: int, *, mine: bool) -> Page:

@@ -5,10 +5,8 @@ from functools import partial
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.idempotency import Deduplicator, WriteResult, is_made_since, is_same_text, write_once
-from gitlab_mcp.errors import InvalidArgument, Partial, Refused
-
-HOW_TO_CHECK_NOTE = "Look with get_issue or get_merge_request whether it exists before posting it again."
+from gitlab_mcp.api.idempotency import Deduplicator, WriteResult, is_made_since, is_same_text, look_with, write_once
+from gitlab_mcp.errors import InvalidArgument, Partial, Refused, naming
 
 
 class Notes:
@@ -29,7 +27,9 @@ class Notes:
         """
         send = partial(self._send, noteable, body, thread, internal)
         find = partial(self._find, noteable, body, thread)
-        written, existed = self._deduplicator.create_once((noteable, thread, body), send, find, HOW_TO_CHECK_NOTE)
+        tools = naming(" with {}", "get_issue", "get_merge_request")
+        check = f"Look{tools} whether it exists before posting it again."
+        written, existed = self._deduplicator.create_once((noteable, thread, body), send, find, check)
         if not existed:
             check_no_quick_action(written.result)
         return written, existed
@@ -73,7 +73,7 @@ def change_note(gitlab: GitLab, path: str, body: str) -> WriteResult[Entity]:
         note = gitlab.get(path)
         return note if is_same_text(note.text("body"), gitlab.outgoing(body)) else None
 
-    written = write_once(partial(gitlab.put, path, {"body": body}), find, "Look with list_discussions.")
+    written = write_once(partial(gitlab.put, path, {"body": body}), find, look_with("list_discussions"))
     check_no_quick_action(written.result)
     return written
 

@@ -9,9 +9,9 @@ from functools import partial
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.idempotency import WriteResult, write_once
+from gitlab_mcp.api.idempotency import WriteResult, look_with, write_once
 from gitlab_mcp.api.project import Noteable, Project
-from gitlab_mcp.errors import AnswerLost, Conflict, GitLabRefusal, NotFound, Unreachable
+from gitlab_mcp.errors import AnswerLost, Conflict, GitLabRefusal, NotFound, Unreachable, naming
 
 # The statuses of a pipeline that was canceled, or is about to be.
 CANCELED = ("canceling", "canceled")
@@ -117,7 +117,9 @@ def first_failed_job(gitlab: GitLab, where: PipelinePath) -> Entity:
     failed = gitlab.every(f"{where.path}/jobs", scope="failed")
     if not failed:
         older = f", which is of an older commit than {where.ahead[:8]}," if where.ahead else ""
-        raise NotFound(f"No job of pipeline {where.id}{older} failed: take a job_id from get_pipeline.")
+        raise NotFound(
+            f"No job of pipeline {where.id}{older} failed{naming(': take a job_id from {}', 'get_pipeline')}."
+        )
     return min(failed, key=lambda job: (job.flag("allow_failure"), job.number("id")))
 
 
@@ -139,7 +141,7 @@ def run(project: Project, ref: str, variables: Mapping[str, str], inputs: Mappin
     if inputs:
         body["inputs"] = dict(inputs)
     send = partial(project.gitlab.post, f"{project.path}/pipeline", body)
-    check = "Look with list_pipelines before starting it again."
+    check = f"Look{naming(' with {}', 'list_pipelines')} before starting it again."
     if variables or inputs:
         check = f"{check} GitLab does not show there which variables and inputs a pipeline has."
     try:
@@ -153,7 +155,7 @@ def run(project: Project, ref: str, variables: Mapping[str, str], inputs: Mappin
                 "A maintainer sets who may pass variables (Settings > CI/CD > Variables); inputs need no such"
                 " permission."
             )
-            refused.args = (f"{refused} {advice}",)
+            refused.text += f" {advice}"
         raise
 
 
@@ -194,22 +196,22 @@ def cancel(project: Project, number: int) -> WriteResult[Entity]:
         now = project.gitlab.get(path)
         return now if now.text("status") in CANCELED else None
 
-    return write_once(partial(project.gitlab.post, f"{path}/cancel", {}), find, "Look with get_pipeline.")
+    return write_once(partial(project.gitlab.post, f"{path}/cancel", {}), find, look_with("get_pipeline"))
 
 
 def retry_job(project: Project, number: int) -> WriteResult[Entity]:
     """Retry a finished job. Returns the new job. Raises Conflict for one that has not finished or was retried."""
     gitlab = project.gitlab
     send = partial(gitlab.post, f"{project.path}/jobs/{number}/retry", {})
-    check = "Look with get_pipeline whether it was retried."
+    check = f"Look{naming(' with {}', 'get_pipeline')} whether it was retried."
     try:
         return write_once(send, partial(_newer_run, project, number), check)
     except GitLabRefusal as refused:
         if "not retryable" not in refused.reason:
             raise
         raise Conflict(
-            f"Job {number} cannot be retried: it has not finished, or was retried already. get_pipeline shows its"
-            " newest run."
+            f"Job {number} cannot be retried: it has not finished, or was retried already."
+            f"{naming(' {} shows its newest run.', 'get_pipeline')}"
         ) from refused
 
 

@@ -56,6 +56,11 @@ class FileDiff:
     new_path: str
 
 
+def is_binary(content: bytes) -> bool:
+    """Whether git would treat this as a binary file: it has a NUL byte among the first 8,000 (xdiff-interface.c)."""
+    return b"\0" in content[:8000]
+
+
 def blob_id(content: bytes, digits: int = 40) -> str:
     """Git's id of a blob; `digits` is the length of ids in the repository (40: SHA-1, 64: SHA-256)."""
     digest = hashlib.sha256() if digits == 64 else hashlib.sha1(usedforsecurity=False)

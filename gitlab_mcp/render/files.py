@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.git.objects import EXECUTABLE, LINK, SUBMODULE
+from gitlab_mcp.git.objects import EXECUTABLE, LINK, SUBMODULE, is_binary
 from gitlab_mcp.render.markdown import ANSWER_BYTES, bytes_of, count, facts, fence, size
 from gitlab_mcp.render.pagination import listing
-from gitlab_mcp.repository.git_attributes import is_binary, is_lfs_pointer
+from gitlab_mcp.repository.git_attributes import is_lfs_pointer
 from gitlab_mcp.repository.interface import BlamedLines, File
 from gitlab_mcp.safety.redact import redacted
 from gitlab_mcp.safety.sanitize import escape_invisible, one_line

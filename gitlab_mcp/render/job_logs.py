@@ -14,6 +14,7 @@ SCRIPT_LINES = 60  # at most, of the output of the command that failed
 LAST_LINES = 15  # after the script
 TAIL = 60  # lines at the end of a log in which no command failed
 ERRORS = 15  # lines before the part shown that look like errors
+ERROR_CHARACTERS = 400  # the part of a line in which such words are looked for
 PART_BYTES = 8_000
 WHOLE_LOG_BYTES = ANSWER_BYTES - 3_000
 LINE_WAS_CUT = f"Lines that end in … are cut: start_line shows {LINE_CHARACTERS:,} characters, the job's page all."
@@ -44,7 +45,7 @@ def failure(log: Log) -> str:
         script.append(line)
         if line.text.startswith("$ "):
             command, errors = line, []
-        elif len(errors) < ERRORS and ERROR.search(line.text[:SEARCHED_CHARACTERS]):
+        elif len(errors) < ERRORS and ERROR.search(line.text[:ERROR_CHARACTERS]):
             errors.append(line)
     if log.job.text("status") != "failed" or command is None:
         return _whole(log, total, [("The end:", list(last))])
@@ -77,7 +78,7 @@ def matches(log: Log, pattern: LogPattern, context: int, start: int, end: int) -
             continue
         is_match = pattern.is_in(line.text)
         matching += is_match
-        longer += not is_match and len(line.text) > pattern.characters
+        longer += not is_match and len(line.text) > SEARCHED_CHARACTERS
         after = context if is_match else after - 1
         new = [*(each for each in before if each.number > shown), line] if is_match else [line]
         before.append(line)
@@ -96,7 +97,7 @@ def matches(log: Log, pattern: LogPattern, context: int, start: int, end: int) -
     number = f"{count(matching, 'match')}" + (" in the lines from start_line to end_line" if start > 1 or end else "")
     head = facts(_head(log, total), number)
     if longer:
-        limit = f"Searched only the first {pattern.characters:,} characters of a line: {count(longer, 'other line')}"
+        limit = f"Searched only the first {SEARCHED_CHARACTERS:,} characters of a line: {count(longer, 'other line')}"
         head += f"\n{limit} {'is' if longer == 1 else 'are'} longer."
     if not rows:
         return f"{head}\nnext: another grep, or start_line and end_line"

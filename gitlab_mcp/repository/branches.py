@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.errors import Failure, GitLabRefusal, NotFound, Refused
+from gitlab_mcp.errors import Conflict, Failure, GitLabRefusal, NotFound, Refused
 from gitlab_mcp.repository.git_backend.errors import branch_name_conflict
 from gitlab_mcp.repository.interface import Repository
 from gitlab_mcp.repository.paths import folders_above
@@ -28,7 +28,8 @@ def explain_name_conflict(repository: Repository, branch: str, create: Callable[
     try:
         return create()
     except GitLabRefusal as refused:
-        if refused.status == 400 and "already exists" not in refused.reason:
+        exists = isinstance(refused, Conflict) and refused.already_exists
+        if refused.status == 400 and not exists:
             existing = _conflicting_branch(repository, branch)
             if existing:
                 raise branch_name_conflict(branch, existing) from refused

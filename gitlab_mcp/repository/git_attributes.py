@@ -54,8 +54,3 @@ def filtered(attributes: Mapping[str, bytes], paths: Iterable[str]) -> set[str]:
 def is_lfs_pointer(content: bytes) -> bool:
     """Whether this is an LFS pointer, which git stores instead of the file."""
     return content.startswith(LFS_POINTER) and len(content) < 1024
-
-
-def is_binary(content: bytes) -> bool:
-    """Whether git would treat this as a binary file: it has a NUL byte among the first 8,000 (xdiff-interface.c)."""
-    return b"\0" in content[:8000]

@@ -3,9 +3,8 @@
 import posixpath
 
 from gitlab_mcp.api.client import Page
-from gitlab_mcp.errors import NotFound, Refused
-from gitlab_mcp.git.objects import FOLDER, LINK, SUBMODULE, TreeEntry
-from gitlab_mcp.repository.git_attributes import is_binary
+from gitlab_mcp.errors import NotFound, Refused, naming
+from gitlab_mcp.git.objects import FOLDER, LINK, SUBMODULE, TreeEntry, is_binary
 from gitlab_mcp.repository.interface import BlamedLines, File, Repository
 from gitlab_mcp.safety.sanitize import one_line
 
@@ -57,18 +56,20 @@ def _not_found(repository: Repository, path: str, ref: str, *, wanted: str) -> N
     entries = repository.entries(ref, [path])
     entry = entries.get(path)
     if not entries:
-        text = f"Nothing is at {ref}: the ref does not exist, or the repository has no commits yet. See list_branches."
+        text = f"Nothing is at {ref}: the ref does not exist, or the repository has no commits yet."
+        text += naming(" See {}.", "list_branches")
     elif entry and entry.mode == SUBMODULE:
         text = f"{path} is a submodule (another repository, at commit {entry.id[:12]}): it has no content here."
     elif entry and entry.mode == FOLDER:
-        text = f"{path} is a folder: list_files shows what is in it."
+        text = f"{path} is a folder{naming(': {} shows what is in it', 'list_files')}."
     elif entry and wanted == "folder":
-        text = f"{path} is {'a symbolic link' if entry.mode == LINK else 'a file'}, not a folder: get_file reads it."
+        text = f"{path} is {'a symbolic link' if entry.mode == LINK else 'a file'}, not a folder"
+        text += f"{naming(': {} reads it', 'get_file')}."
     else:
         name = posixpath.basename(path).lower()
         similar = [other for other in entries if posixpath.basename(other).lower() == name]
         text = f"There is no {wanted} {path} at {ref}.{f' Did you mean {similar[0]}?' if similar else ''}"
-        text += f" list_files shows what is in {_nearest_folder(path, entries)}."
+        text += naming(f" {{}} shows what is in {_nearest_folder(path, entries)}.", "list_files")
     return NotFound(text)
 
 

@@ -8,10 +8,10 @@ from functools import partial
 from gitlab_mcp.api import merge_requests
 from gitlab_mcp.api.client import Page, segment
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.idempotency import WriteResult, write_once
+from gitlab_mcp.api.idempotency import WriteResult, look_with, write_once
 from gitlab_mcp.api.merge_requests import NewMergeRequest, Update
 from gitlab_mcp.api.project import Noteable, Project
-from gitlab_mcp.errors import Failure, NotFound
+from gitlab_mcp.errors import Failure, NotFound, naming
 from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.objects import FOLDER, TreeEntry
 from gitlab_mcp.repository.branches import deletable
@@ -52,7 +52,7 @@ class RestBackend:
 
     def create_branch(self, name: str, ref: str) -> WriteResult[Entity]:
         send = partial(self._gitlab.post, f"{self._path}/branches", {"branch": name, "ref": ref})
-        return write_once(send, partial(self._branch_at, name, ref), "Look with list_branches.")
+        return write_once(send, partial(self._branch_at, name, ref), look_with("list_branches"))
 
     def _branch_at(self, name: str, ref: str) -> Entity | None:
         branch = self._branch_or_none(name)
@@ -65,7 +65,7 @@ class RestBackend:
             self._gitlab.send("delete", f"{self._path}/branches/{segment(name)}")
             return branch
 
-        return write_once(send, lambda: None if self._branch_or_none(name) else branch, "Look with list_branches.")
+        return write_once(send, lambda: None if self._branch_or_none(name) else branch, look_with("list_branches"))
 
     def _branch_or_none(self, name: str) -> Entity | None:
         try:
@@ -171,14 +171,16 @@ class RestBackend:
         if new.is_new:
             body["start_sha"] = new.parent
         send = partial(self._gitlab.post, f"{self._path}/commits", body)
-        check = f"Look with list_branches whether {new.branch} has it before committing again."
+        check = f"Look{naming(' with {}', 'list_branches')} whether {new.branch} has it before committing again."
         made = write_once(send, partial(self._commit_like, new), check)
         if new.merge_request is None:
             return Committed(made)
         try:
             return Committed(made, self.open_merge_request(new.branch, new.target, new.merge_request))
         except Failure as failure:
-            return Committed(made, not_opened=f"{failure} Do not commit again; create_merge_request opens it.")
+            return Committed(
+                made, not_opened=f"{failure} Do not commit again{naming('; {} opens it', 'create_merge_request')}."
+            )
 
     def open_merge_request(self, source: str, target: str, wanted: NewMergeRequest) -> Opened:
         written, is_new = merge_requests.open_merge_request(self._project, source, target, wanted)

@@ -17,8 +17,7 @@ from mcp_types import ToolAnnotations
 from pydantic import ValidationError
 
 from gitlab_mcp.api.deadline import Call, current_call
-from gitlab_mcp.api.idempotency import NOT_KNOWN
-from gitlab_mcp.errors import Failure
+from gitlab_mcp.errors import NOT_KNOWN, Failure
 from gitlab_mcp.render.markdown import ANSWER_BYTES, ERROR_BYTES, cut
 from gitlab_mcp.safety.redact import redact, secrets_of_run
 from gitlab_mcp.safety.sanitize import one_line

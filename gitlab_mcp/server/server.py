@@ -12,8 +12,8 @@ from mcp_types import CallToolResult, GetPromptResult, InputRequiredResult
 from pydantic import ValidationError
 
 from gitlab_mcp import __version__
-from gitlab_mcp.api.idempotency import NOT_KNOWN
 from gitlab_mcp.config.settings import Settings
+from gitlab_mcp.errors import NOT_KNOWN, listed_tools
 from gitlab_mcp.render.markdown import ERROR_BYTES, cut
 from gitlab_mcp.safety.redact import redact
 from gitlab_mcp.server.binding import bind, unknown_arguments, wrong_arguments
@@ -70,6 +70,7 @@ class GitLabServer(MCPServer[Any]):
         arguments = without_nulls(arguments)
         if message := unknown_arguments(bound, arguments):
             raise ToolError(self._safe(message))
+        listed_tools.set(frozenset(self._bound))
         try:
             return await super().call_tool(name, arguments, context)
         except UnexpectedToolError as error:

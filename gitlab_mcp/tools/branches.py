@@ -1,6 +1,6 @@
 """Tools for branches and tags."""
 
-from gitlab_mcp.errors import Conflict, GitLabRefusal
+from gitlab_mcp.errors import Conflict
 from gitlab_mcp.render import branches as render
 from gitlab_mcp.render.pagination import listing
 from gitlab_mcp.repository.branches import explain_name_conflict
@@ -28,8 +28,8 @@ def create_branch(ctx: Ctx, branch: Branch, ref: Ref = "", project: Project = ""
     start = ref or repository.default_branch
     try:
         created = explain_name_conflict(repository, branch, lambda: repository.create_branch(branch, start))
-    except GitLabRefusal as refused:
-        if "already exists" not in refused.reason:
+    except Conflict as conflict:
+        if not conflict.already_exists:
             raise
         return _existing(repository, branch, start)
     return render.branch_created(created, start, repository.pipelines)

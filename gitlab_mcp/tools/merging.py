@@ -1,7 +1,7 @@
 """Tools that merge and rebase: an opt-in toolset of their own."""
 
 from gitlab_mcp.api import merging
-from gitlab_mcp.errors import InvalidArgument
+from gitlab_mcp.errors import InvalidArgument, naming
 from gitlab_mcp.render import merging as render
 from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import tool
@@ -20,7 +20,9 @@ def merge_merge_request(
 ) -> str:
     """Merge a merge request if its head is still sha. auto_merge: as soon as its pipeline and approvals allow it."""
     if not sha:
-        raise InvalidArgument("sha is empty: give the head that you reviewed, which get_merge_request shows.")
+        raise InvalidArgument(
+            f"sha is empty: give the head that you reviewed{naming(', which {} shows', 'get_merge_request')}."
+        )
     target = ctx.noteable("merge request", iid, project)
     written = merging.merge(target, merging.Merge(sha, auto_merge, squash, remove_source_branch))
     return render.merged(written, target.sign)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from gitlab_mcp.api import pipelines as api
-from gitlab_mcp.api.job_logs.pattern import compiled
+from gitlab_mcp.api.job_logs.pattern import LogPattern
 from gitlab_mcp.api.job_logs.reading import read_first_failed, read_log
 from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.render import job_logs as job_log_render
@@ -156,7 +156,7 @@ def get_job_log(
         raise InvalidArgument(f"end_line {end_line} is before start_line {start_line}.")
     if job_id and (ref or iid):
         raise InvalidArgument(f"job_id and {'ref' if ref else 'iid'} exclude each other: give one of them.")
-    pattern = compiled(grep) if grep else None
+    pattern = LogPattern(grep) if grep else None
     if job_id:
         log = read_log(ctx.gitlab, ctx.project(project).path, job_id)
     else:

@@ -80,15 +80,13 @@ def test_beside_a_relative_url_a_web_remote_names_none(scheme: str, host: str, p
     assert project_of_remote(f"{base}{prefix}/", f"{base}{prefix}") == ""
 
 
-@given(HOSTS, NAMES)
-def test_a_path_of_one_name_is_no_project(host: str, name: str) -> None:
-    for remote in (
-        f"https://{host}/{name}.git",
-        f"git@{host}:{name}.git",
-        f"ssh://git@{host}/{name}",
-        f"https://{host}",
-    ):
-        assert project_of_remote(remote, f"https://{host}") == ""
+@pytest.mark.parametrize(
+    "remote",
+    ["https://{host}/{name}.git", "git@{host}:{name}.git", "ssh://git@{host}/{name}", "https://{host}"],
+)
+@given(host=HOSTS, name=NAMES)
+def test_a_path_of_one_name_is_no_project(remote: str, host: str, name: str) -> None:
+    assert project_of_remote(remote.format(host=host, name=name), f"https://{host}") == ""
 
 
 @given(HOSTS, PROJECTS)

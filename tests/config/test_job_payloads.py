@@ -116,14 +116,14 @@ def test_a_merge_request_of_a_fork_is_foreign(source: int | None, foreign: bool)
     assert job(TRIGGER_PAYLOAD=hook(object_attributes=attributes, merge_request=change)).foreign is foreign
 
 
-def test_a_comment_on_a_commit_or_snippet_is_of_no_issue() -> None:
-    for kind in ("Commit", "Snippet"):
-        attributes = {**NOTE_HOOK["object_attributes"], "noteable_type": kind}
-        body = {**NOTE_HOOK, "object_attributes": attributes}
-        del body["issue"]
-        found = job(TRIGGER_PAYLOAD=json.dumps(body))
-        assert (found.noun, found.iid, found.discussion) == (None, 0, "")
-        assert (found.event, found.asked_by, found.input) == ("mention", "reporter", "@claude fix this")
+@pytest.mark.parametrize("kind", ["Commit", "Snippet"])
+def test_a_comment_on_a_commit_or_snippet_is_of_no_issue(kind: str) -> None:
+    attributes = {**NOTE_HOOK["object_attributes"], "noteable_type": kind}
+    body = {**NOTE_HOOK, "object_attributes": attributes}
+    del body["issue"]
+    found = job(TRIGGER_PAYLOAD=json.dumps(body))
+    assert (found.noun, found.iid, found.discussion) == (None, 0, "")
+    assert (found.event, found.asked_by, found.input) == ("mention", "reporter", "@claude fix this")
 
 
 OWN_ADDRESSES = [
@@ -253,7 +253,7 @@ def test_the_only_open_merge_request_of_the_branch(listed: str, sign: str) -> No
     assert (found.sign, found.branch) == (sign, "main")
 
 
-def test_what_a_flow_asks_goes_before_the_webhook_and_who_asked_before_the_pipelines_user() -> None:
+def test_a_flows_input_precedes_the_webhook_and_its_author_the_pipelines_user() -> None:
     found = job(TRIGGER_PAYLOAD=hook(), AI_FLOW_INPUT="do it", AI_FLOW_EVENT="assign", AI_FLOW_DISCUSSION_ID="0" * 40)
     assert (found.input, found.event, found.discussion, found.asked_by) == ("do it", "assign", "0" * 40, "reporter")
     assert job(TRIGGER_PAYLOAD=hook(), AI_FLOW_EVENT="unknown").event == "mention"
@@ -264,10 +264,12 @@ def test_what_a_flow_asks_goes_before_the_webhook_and_who_asked_before_the_pipel
     assert job(AI_FLOW_CONTEXT=about, AI_FLOW_DISCUSSION_ID="0" * 39).discussion == ""
 
 
-def test_comments_come_as_one_text_or_a_list() -> None:
-    for comments in (["a", "b"], [{"note": "a"}, {"body": "b"}], "a\n\nb"):
-        assert job(AI_FLOW_CONTEXT=json.dumps({"iid": 7, "issue_comments": comments})).comments == "a\n\nb"
-        assert job(AI_FLOW_CONTEXT=json.dumps({"iid": 7, "diff": "d", "mr_comments": comments})).comments == "a\n\nb"
+@pytest.mark.parametrize(
+    "comments", [["a", "b"], [{"note": "a"}, {"body": "b"}], "a\n\nb"], ids=["texts", "objects", "one text"]
+)
+def test_comments_come_as_one_text_or_a_list(comments: object) -> None:
+    assert job(AI_FLOW_CONTEXT=json.dumps({"iid": 7, "issue_comments": comments})).comments == "a\n\nb"
+    assert job(AI_FLOW_CONTEXT=json.dumps({"iid": 7, "diff": "d", "mr_comments": comments})).comments == "a\n\nb"
 
 
 def test_the_merge_request_of_a_fork_pipeline_keeps_its_project() -> None:
@@ -287,7 +289,7 @@ def test_the_project_id_of_the_webhook_itself_counts() -> None:
 IN_MERGE_REQUEST = {**{name: value for name, value in JOB.items() if name != "CI_COMMIT_BRANCH"}, **MERGE_REQUEST}
 
 
-def test_what_the_pipeline_knows_of_its_merge_request_is_kept_where_the_context_does_not_say() -> None:
+def test_what_the_context_lacks_about_the_merge_request_comes_from_the_pipeline() -> None:
     environ = {**IN_MERGE_REQUEST, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "9"}
     found = job(environ, AI_FLOW_CONTEXT=json.dumps({"iid": 12, "diff": "d"}))
     assert (found.sign, found.branch, found.target_branch, found.foreign) == ("!12", "fix-7", "main", True)

@@ -175,7 +175,7 @@ def test_what_permits_less_may_be_a_variable_also_in_a_job(environ: dict[str, st
 PERSON = {"GITLAB_USER_NAME": "Ada L.", "GITLAB_USER_EMAIL": "ada@example.com"}
 
 
-def test_commits_are_in_the_name_of_who_started_the_pipeline_and_locally_of_the_token() -> None:
+def test_commits_name_who_started_the_pipeline_and_locally_the_tokens_owner() -> None:
     assert read(JOB, **PERSON).author == Author("Ada L.", "ada@example.com")
     assert read(LOCAL, **PERSON).author is None
     given = Flags(author="Bob <bob@example.com>")
@@ -266,12 +266,16 @@ def test_an_address_holds_a_host_and_a_short_path_only(url: str) -> None:
         read(LOCAL, GITLAB_URL=url)
 
 
-def test_an_error_shows_no_password_or_query_of_an_address() -> None:
-    for url in ("https://ada:hunter2@gitlab.example.com", "https://gitlab.example.com/?token=hunter2"):
-        with pytest.raises(SettingsError) as refused:
-            read(LOCAL, GITLAB_URL=url)
-        assert "hunter2" not in str(refused.value)
-        assert "gitlab.example.com" in str(refused.value)
+@pytest.mark.parametrize(
+    "url",
+    ["https://ada:hunter2@gitlab.example.com", "https://gitlab.example.com/?token=hunter2"],
+    ids=["password", "query"],
+)
+def test_an_error_shows_no_password_or_query_of_an_address(url: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read(LOCAL, GITLAB_URL=url)
+    assert "hunter2" not in str(refused.value)
+    assert "gitlab.example.com" in str(refused.value)
 
 
 def test_the_job_token_beside_an_access_token_is_kept_for_pushes_in_a_job_only() -> None:

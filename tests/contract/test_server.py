@@ -19,6 +19,7 @@ from tests.support.ci_job import allow_job_pushes
 from tests.support.git_clones import clone
 from tests.support.gitlab_requests import commit, get, send
 from tests.support.merge_requests import NEW, open_for_review
+from tests.support.seed import SEED
 from tests.support.settings import EVERY_TOOLSET, checkout, job_settings, settings_for
 from tests.support.tool_arguments import example
 
@@ -66,9 +67,9 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
         await agent.call("list_issues", page=1, project="1")
         for iid in (3, 5, 7):
             await agent.call("get_issue", iid=iid, page=1, detail="full")
-        await agent.call("create_note", iid="#7", body="x", internal=True)
-        await agent.call("create_note", iid="#7", body="x", reply_to="149")
-        await agent.call("create_note", iid="!1", body="x")
+        await agent.call("create_note", iid=SEED.crash_issue.reference, body="x", internal=True)
+        await agent.call("create_note", iid=SEED.crash_issue.reference, body="x", reply_to=str(SEED.crash_notes.first))
+        await agent.call("create_note", iid=SEED.merge_request.reference, body="x")
         await agent.call("list_branches", search="main")
         await agent.call("create_branch", branch="made", ref="main")
         await agent.call("create_branch", branch="made")
@@ -85,14 +86,14 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
         filters = {"source_branch": "n", "target_branch": "main", "reviewer": "x", "assignee": "y"}
         await agent.call("list_merge_requests", **by, **filters, state="all")
         await agent.call("list_merge_requests")
-        await agent.call("get_merge_request", iid=1, detail="full")
+        await agent.call("get_merge_request", iid=SEED.merge_request.iid, detail="full")
         people = {"assignees": ["developer"], "reviewers": ["maintainer"]}
         switches = {"squash": True, "remove_source_branch": True}
         await agent.call("create_merge_request", source_branch="disk", title="T", **people, **switches)
         texts = {"title": "N", "description": "d", "target_branch": "main", "state": "close", "draft": True}
         labels = {"add_labels": ["a"], "remove_labels": ["b"]}
-        await agent.call("update_merge_request", iid=1, **texts, **labels, **people, **switches)
-        await agent.refused("create_note", project="acme/archive", iid="#1", body="x")
+        await agent.call("update_merge_request", iid=SEED.merge_request.iid, **texts, **labels, **people, **switches)
+        await agent.refused("create_note", project="acme/archive", iid=SEED.plan_issue.reference, body="x")
         await use_issues_and_project(agent)
         await use_pipelines(agent, sandbox)
         await review(agent, sandbox)
@@ -126,14 +127,16 @@ async def use_issues_and_project(agent: Agent) -> None:
     await agent.call("get_wiki_page", slug="home")
     await agent.call("list_projects", search="app", mine=False)
     await agent.call("list_my_work")
-    await agent.call("update_issue", iid=8, title="N", description="d", state="close", **labels, **issue)
+    await agent.call(
+        "update_issue", iid=SEED.legacy_issue.iid, title="N", description="d", state="close", **labels, **issue
+    )
 
 
 async def use_pipelines(agent: Agent, sandbox: Sandbox) -> None:
     """Call every tool for pipelines."""
     failed = sandbox.fail_pipeline("feature/verbose-flag")
     await agent.call("get_pipeline", pipeline_id=failed.id, detail="full")
-    await agent.call("get_pipeline", iid=1)
+    await agent.call("get_pipeline", iid=SEED.merge_request.iid)
     await agent.refused("get_pipeline", ref="v1.2.0")
     await agent.call("get_job_log", job_id=failed.jobs[-1].id)
     await agent.refused("get_job_log")
@@ -154,10 +157,12 @@ async def review(agent: Agent, sandbox: Sandbox) -> None:
     number = open_for_review(sandbox, "reviewed")
     await agent.call("get_merge_request_diff", iid=number, paths=["**"], page=1)
     comment = {"path": NEW, "line": 5, "start_line": 4, "body": "x", "suggestion": "y"}
-    await agent.call("list_discussions", iid="!1", unresolved=True)
-    await agent.call("list_discussions", iid="#7", page=1)
-    await agent.call("resolve_discussion", iid="!1", thread="153")
-    await agent.call("update_note", iid="!1", note="153", body="Changed.")
+    await agent.call("list_discussions", iid=SEED.merge_request.reference, unresolved=True)
+    await agent.call("list_discussions", iid=SEED.crash_issue.reference, page=1)
+    await agent.call("resolve_discussion", iid=SEED.merge_request.reference, thread=str(SEED.review_notes.stderr))
+    await agent.call(
+        "update_note", iid=SEED.merge_request.reference, note=str(SEED.review_notes.stderr), body="Changed."
+    )
     for verdict in ("comment", "request_changes", "approve"):
         comment["body"] = verdict
         await agent.call("review_merge_request", iid=number, summary=verdict, comments=[comment], verdict=verdict)
@@ -231,10 +236,10 @@ async def use_every_tool_of_a_job(sandbox: Sandbox, work: Path) -> None:
         calls: dict[str, dict[str, Any]] = {
             "get_job_context": {},
             "list_issues": {"search": "e"},
-            "get_issue": {"iid": 7, "detail": "full"},
+            "get_issue": {"iid": SEED.crash_issue.iid, "detail": "full"},
             "list_merge_requests": {"state": "all"},
-            "get_merge_request": {"iid": 1, "detail": "full"},
-            "get_merge_request_diff": {"iid": 1},
+            "get_merge_request": {"iid": SEED.merge_request.iid, "detail": "full"},
+            "get_merge_request_diff": {"iid": SEED.merge_request.iid},
             "list_branches": {},
             "create_branch": {"branch": "made"},
             "list_files": {"recursive": True},
@@ -243,7 +248,12 @@ async def use_every_tool_of_a_job(sandbox: Sandbox, work: Path) -> None:
             "compare_refs": {"base": "main", "head": "feature/verbose-flag"},
             "commit_files": {"branch": "new", "ref": "v1.3.0", **one, "merge_request": {"title": "T", "draft": True}},
             "create_merge_request": {"source_branch": "feature/verbose-flag", "title": "T"},
-            "update_merge_request": {"iid": 2, "title": "N", "description": "d", "add_labels": ["bug"]},
+            "update_merge_request": {
+                "iid": SEED.next_merge_request.iid,
+                "title": "N",
+                "description": "d",
+                "add_labels": ["bug"],
+            },
             "get_pipeline": {},
             "list_pipelines": {"status": "running"},
             "search_code": {"search": "config"},
@@ -261,9 +271,7 @@ async def use_every_tool_of_a_job(sandbox: Sandbox, work: Path) -> None:
         await agent.call("get_file", path="README.md", ref=short)
 
 
-async def test_with_a_job_token_only_routes_that_take_one_are_asked_and_gitlab_refuses_none(
-    fresh_sandbox: Sandbox, work: Path
-) -> None:
+async def test_with_a_job_token_only_routes_that_accept_one_are_requested(fresh_sandbox: Sandbox, work: Path) -> None:
     allow_job_pushes(fresh_sandbox)
     fresh_sandbox.world.projects[fresh_sandbox.project_id].visibility = "private"
     fresh_sandbox.faults.clear()

@@ -75,9 +75,7 @@ def lines(job: Job) -> list[str]:
 
 @needs_claude
 @pytest.mark.parametrize("config", ["", "config"])
-def test_the_cli_calls_the_tools_that_the_model_asks_for_and_gives_back_their_results(
-    place: Place, config: str
-) -> None:
+def test_the_cli_calls_the_tools_that_the_model_requests_and_returns_their_results(place: Place, config: str) -> None:
     calls = [Call("mcp__stub__add", {"a": 2, "b": 3}), Call("mcp__stub__fail"), Call("Bash", {"command": "id -u"})]
     with Model([["I shall see.", *calls], "That was it."]) as model:
         done = claude(

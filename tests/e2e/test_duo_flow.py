@@ -17,6 +17,7 @@ from tests.e2e.model import Call, Model, Request
 from tests.e2e.template_job import commit
 from tests.support.duo_flow import FLOW, commands
 from tests.support.gitlab_requests import get
+from tests.support.seed import SEED
 
 pytestmark = needs_claude
 
@@ -92,9 +93,13 @@ def run(place: Place, sandbox: Sandbox, variables: Mapping[str, str], *calls: Ca
 
 @pytest.mark.parametrize("user", USERS)
 def test_what_gitlab_gives_the_flow_reaches_the_agent(fresh_sandbox: Sandbox, user: int | None) -> None:
-    context = {**ISSUE, "project_id": fresh_sandbox.project_id, "web_url": f"/{fresh_sandbox.project}/-/issues/7"}
+    context = {
+        **ISSUE,
+        "project_id": fresh_sandbox.project_id,
+        "web_url": f"/{fresh_sandbox.project}/-{SEED.crash_issue.path}",
+    }
     answer = Call("mcp__gitlab__create_note", {"body": "It does not."})
-    [discussion] = get(fresh_sandbox, "/issues/7/discussions?per_page=1")
+    [discussion] = get(fresh_sandbox, f"{SEED.crash_issue.path}/discussions?per_page=1")
     with fresh_place(user) as place:
         ran = run(
             place,
@@ -117,7 +122,11 @@ def test_what_gitlab_gives_the_flow_reaches_the_agent(fresh_sandbox: Sandbox, us
     for said in ("#7", f"> {ASKED}", discussion["id"], "> Comment by a stranger: $(id)"):
         assert said in told
     assert ran.told["mcp__gitlab__get_issue"].startswith("# #7 Crash when the config file is empty (open)")
-    [note] = [one for one in get(fresh_sandbox, "/issues/7/notes?per_page=100") if one["body"] == "It does not."]
+    [note] = [
+        one
+        for one in get(fresh_sandbox, f"{SEED.crash_issue.path}/notes?per_page=100")
+        if one["body"] == "It does not."
+    ]
     assert note["author"]["username"] == "developer"
 
     # The model is reached through the gateway, with what GitLab gave for it.

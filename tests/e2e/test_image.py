@@ -48,7 +48,7 @@ def container(request: pytest.FixtureRequest, images: dict[str, str]) -> Iterato
         yield fresh
 
 
-def test_the_image_with_the_server_has_at_most_300_mb_and_the_documentation_says_how_many(
+def test_the_image_with_the_server_has_at_most_300_mb_as_documented(
     images: dict[str, str],
 ) -> None:
     said = dict(re.findall(r"^\| `(server|claude)` \|.* (\d+) MB \|$", DOCS.read_text(), re.MULTILINE))
@@ -131,7 +131,7 @@ def lines_of_the_job() -> list[str]:
     [("root", None, True), ("root", None, False), ("gitlab-mcp", 1000, False)],
     ids=["root, access token", "root, job token", "ordinary user, job token"],
 )
-def test_the_first_job_of_the_page_takes_an_issue_to_a_merge_request_in_the_image_with_claude(
+def test_in_the_image_the_pages_first_job_takes_an_issue_to_a_merge_request(
     images: dict[str, str], fresh_sandbox: Sandbox, user: str, uid: int | None, access_token: bool
 ) -> None:
     allow_job_pushes(fresh_sandbox)

@@ -7,6 +7,7 @@ import pytest
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.tools import TOOLS
 from tests.e2e.inspector import INSPECTOR, inspect
+from tests.support.seed import SEED
 
 pytestmark = pytest.mark.skipif(INSPECTOR is None, reason="mcp-inspector is not on PATH; .ci/run installs it")
 
@@ -24,7 +25,7 @@ def test_it_lists_every_tool(sandbox: Sandbox, era: str) -> None:
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
 def test_it_calls_a_tool_with_an_argument_in_each_form(sandbox: Sandbox, era: str) -> None:
-    for iid in ("7", "#7", f"{sandbox.url}/acme/app/-/issues/7"):
+    for iid in ("7", "#7", f"{sandbox.url}/acme/app/-{SEED.crash_issue.path}"):
         call = ("--method", "tools/call", "--tool-name", "get_issue", "--tool-arg", f"iid={iid}")
         code, answer = inspect(sandbox, *call, era=era)
         assert code == 0

@@ -17,6 +17,7 @@ from tests.e2e.model import Call, Model
 from tests.e2e.page_job import ASKED, CHANGED, TOOLS, clone, script, variables
 from tests.support.ci_job import allow_job_pushes
 from tests.support.gitlab_requests import get
+from tests.support.seed import SEED
 
 RUNS_UNDER_LOAD = 20
 
@@ -60,7 +61,7 @@ def test_the_job_of_the_page_takes_an_issue_to_a_merge_request(
         assert held["content_sha256"] == hashlib.sha256(text.encode()).hexdigest()
     [commit] = get(fresh_sandbox, "/repository/commits?ref_name=main..7-empty-config")
     assert commit["author_name"] == "Developer"
-    notes = [note["body"] for note in get(fresh_sandbox, "/issues/7/notes?per_page=100")]
+    notes = [note["body"] for note in get(fresh_sandbox, f"{SEED.crash_issue.path}/notes?per_page=100")]
     assert ("I opened a merge request." in notes) == access_token
 
     lines = job.log.splitlines()
@@ -82,7 +83,10 @@ def test_the_job_of_the_page_starts_nothing_of_what_a_hostile_checkout_names(san
     place.write("builds/acme/app/.mcp.json", json.dumps({"mcpServers": entries}))
     enabled = {"enableAllProjectMcpServers": True, "enabledMcpjsonServers": list(entries), "disabledMcpjsonServers": []}
     place.write("builds/acme/app/.claude/settings.json", json.dumps(enabled))
-    with installed_server(place.user), Model([Call("mcp__gitlab__get_issue", {"iid": "7"})]) as model:
+    with (
+        installed_server(place.user),
+        Model([Call("mcp__gitlab__get_issue", {"iid": str(SEED.crash_issue.iid)})]) as model,
+    ):
         job = run_job(place, model, variables(sandbox, access_token=True), text=QUICK_SETUP)
     assert job.returncode == 0, job.done
     assert list(marks.iterdir()) == []

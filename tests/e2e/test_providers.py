@@ -18,6 +18,7 @@ from tests.e2e.claude import SYSTEM_PATH, USERS, Place, fresh_place
 from tests.e2e.clouds import ACCOUNT, ID_TOKEN, LOCATION, PROJECT, PROVIDER, REGION, ROLE, SECRETS, Cloud, cloud
 from tests.e2e.model import Call, Model, Request, Turn
 from tests.e2e.template_job import ALWAYS, NPM, commit
+from tests.support.seed import SEED
 from tests.support.templates import ALL, EXAMPLES, PROVIDERS
 
 pytestmark = needs_ci_local
@@ -39,7 +40,7 @@ DOORS = {
 ASKED = '--version it\'s "this" $HOME'
 TURNS: list[Turn] = [
     [
-        Call("mcp__gitlab__get_issue", {"iid": "7"}),
+        Call("mcp__gitlab__get_issue", {"iid": str(SEED.crash_issue.iid)}),
         Call("Bash", {"command": 'printf \'%s.\' "${#CLAUDE_ID_TOKEN}" "${#GITLAB_OIDC_TOKEN}"; ls -A'}),
     ]
 ]
@@ -126,7 +127,7 @@ def of_template(place: Place, gitlab: Sandbox, provider: str, variables: Mapping
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_job_on_a_cloud_signs_in_with_its_own_token_and_the_model_has_the_gitlab_tools(
+def test_a_job_on_a_cloud_signs_in_with_its_token_and_the_model_has_the_tools(
     sandbox: Sandbox, place: Place, provider: str
 ) -> None:
     ran = of_template(place, sandbox, provider, OTHER_KEYS)
@@ -165,7 +166,7 @@ def test_what_the_cloud_does_not_trust_fails_the_job_and_nothing_is_told(sandbox
         assert "Not authorized" in ran.job.log
 
 
-def test_the_rules_the_prompt_and_the_limits_of_the_job_are_those_of_the_job_that_it_extends(sandbox: Sandbox) -> None:
+def test_the_job_has_the_rules_prompt_and_limits_of_the_job_that_it_extends(sandbox: Sandbox) -> None:
     prompt = 'Don\'t look; say: "a # b" `c` $HOME [d] {e} \\n - f'
     more = {"prompt": prompt, "model": "us.anthropic.claude-x-1-v1:0", "server_flags": "--read-only"}
     with fresh_place() as place:

@@ -97,9 +97,7 @@ def config_of(place: Place, config: str) -> Path | None:
 
 @needs_claude
 @pytest.mark.parametrize("config", CONFIGS)
-def test_a_registered_server_is_there_in_full_at_once_and_stays_when_the_cli_rewrites_the_file(
-    place: Place, config: str
-) -> None:
+def test_a_registered_server_is_complete_at_once_and_survives_the_clis_rewriting(place: Place, config: str) -> None:
     file = (place.folder / config if config else place.home) / ".claude.json"
     place.write(str(file.relative_to(place.folder)), '{"mine": {"größe": 1}}', 0o600)
     written = run_program(place, config, "register", stub_command(place), "--read-only")

@@ -79,7 +79,7 @@ def test_what_the_setup_page_has_to_be_copied_is_what_gitlabs_schema_wants(block
     ],
     ids=["merge-request", "default-branch", "tag", "version"],
 )
-def test_the_projects_own_pipeline_is_what_gitlabs_schema_wants_and_publishes_versions_only(
+def test_the_projects_own_pipeline_is_valid_and_publishes_versions_only(
     given: Mapping[str, str], jobs: set[str], tmp_path: Path
 ) -> None:
     text = (REPOSITORY / ".gitlab-ci.yml").read_text()
@@ -91,9 +91,7 @@ def test_the_projects_own_pipeline_is_what_gitlabs_schema_wants_and_publishes_ve
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_job_on_a_cloud_is_what_gitlabs_schema_wants_and_has_all_of_the_job_that_it_extends(
-    provider: str, tmp_path: Path
-) -> None:
+def test_a_job_on_a_cloud_is_valid_and_has_all_of_the_job_that_it_extends(provider: str, tmp_path: Path) -> None:
     values = {name: f"$OF_{name.upper()}" for name in header(PROVIDERS[provider]) if name.startswith(("aws_", "gcp_"))}
     shared = {"job_name": "review", "stage": "deploy", "timeout_minutes": 5, "rules": ALWAYS, "interruptible": True}
     cache = [{"key": "claude-npm", "paths": [".npm/"]}]
@@ -137,7 +135,7 @@ def test_the_template_with_and_without_inputs_is_what_gitlabs_schema_wants(
     assert [job["stage"] for job in jobs.values()] == [given.get("stage", "test")]
 
 
-def test_the_template_is_what_gitlabs_schema_wants_when_values_are_put_into_its_text(tmp_path: Path) -> None:
+def test_the_template_is_valid_with_values_put_into_its_text(tmp_path: Path) -> None:
     cache = [{"key": "claude-npm", "paths": [".npm/"]}]
     given = {"prompt": "- a: \"b\" 'c' # d \\ {e} [f] | & * ! % @ `g` $HOME", "cache": cache}
     assert list(jobs_of(validated(tmp_path, interpolated(given)))) == ["claude"]
@@ -162,7 +160,7 @@ BOT = {**OWN, "GITLAB_USER_LOGIN": "project_7_bot_0123456789abcdef"}
     ],
     ids=["web", "api", "trigger", "merge-request", "fork", "bot", "push", "schedule"],
 )
-def test_the_default_rules_leave_out_merge_requests_from_forks_and_the_runs_own_commits(
+def test_the_default_rules_skip_merge_requests_from_forks_and_the_runs_own_commits(
     source: str, more: Mapping[str, str], runs: bool, tmp_path: Path
 ) -> None:
     include = '{"include": [{"local": "/claude.yml"}]}'

@@ -64,7 +64,7 @@ def test_an_ordinary_user_plays_the_demo_and_runs_the_tests() -> None:
         tests = (
             "tests/tools/test_working_directory.py",
             "tests/repository/test_git_backend.py",
-            "tests/test_settings.py",
+            "tests/config/test_settings.py",
         )
         for command in (*played, ("scripts/test", *tests, "-q")):
             done = run(clone, *command, user=ORDINARY)

@@ -13,6 +13,7 @@ from tests.network.certificates import private_ca
 from tests.network.servers import answering, json_answer, proxy
 from tests.support.agent import connect
 from tests.support.ci_job import allow_job_pushes
+from tests.support.seed import SEED
 from tests.support.settings import job_settings
 
 COMMIT: dict[str, Any] = {
@@ -37,7 +38,7 @@ async def test_a_job_pushes_to_a_gitlab_under_a_relative_url() -> None:
         allow_job_pushes(gitlab)
         async with connect(job_settings(gitlab)) as agent:
             answer = await agent.call("commit_files", **COMMIT, merge_request={"title": "T"})
-    assert f"Opened !2 (b -> main): {gitlab.url}/acme/app/-/merge_requests/2" in answer
+    assert f"Opened !2 (b -> main): {gitlab.url}/acme/app/-{SEED.next_merge_request.path}" in answer
 
 
 async def test_git_trusts_a_private_ca_when_it_is_configured_and_only_then(secure: tuple[Sandbox, Path]) -> None:

@@ -14,6 +14,7 @@ from gitlab_mcp.sandbox import Sandbox
 from tests.network.certificates import private_ca
 from tests.network.servers import Respond, answering, json_answer, proxy
 from tests.support.agent import connect
+from tests.support.seed import SEED
 from tests.support.settings import settings_for
 
 CREDENTIAL = Credential("access token", "GITLAB_ACCESS_TOKEN", "glpat-this-is-not-a-real-token")
@@ -22,9 +23,9 @@ CREDENTIAL = Credential("access token", "GITLAB_ACCESS_TOKEN", "glpat-this-is-no
 async def test_a_gitlab_under_a_relative_url_is_read_and_written() -> None:
     with Sandbox(prefix="/gitlab") as gitlab:
         async with connect(settings_for(gitlab)) as agent:
-            assert "#7 Crash" in await agent.call("get_issue", iid="7")
+            assert "#7 Crash" in await agent.call("get_issue", iid=str(SEED.crash_issue.iid))
             assert "Commented on #7" in await agent.call(
-                "create_note", iid=f"{gitlab.url}/acme/app/-/issues/7", body="x"
+                "create_note", iid=f"{gitlab.url}/acme/app/-{SEED.crash_issue.path}", body="x"
             )
 
 
@@ -32,9 +33,9 @@ async def test_a_private_ca_is_trusted_when_it_is_configured_and_only_then(tmp_p
     ca, certificate, key = private_ca(tmp_path)
     with Sandbox(ssl=(str(certificate), str(key))) as gitlab:
         async with connect(settings_for(gitlab, ca_files=(ca,))) as agent:
-            assert "#7 Crash" in await agent.call("get_issue", iid="7")
+            assert "#7 Crash" in await agent.call("get_issue", iid=str(SEED.crash_issue.iid))
         async with connect(settings_for(gitlab)) as agent:
-            told = await agent.refused("get_issue", iid="7")
+            told = await agent.refused("get_issue", iid=str(SEED.crash_issue.iid))
     assert "certificate" in told
     assert "GITLAB_CA_FILE" in told
 
@@ -52,7 +53,7 @@ async def test_tls_goes_through_a_connect_proxy(tmp_path: Path, monkeypatch: pyt
     with Sandbox(ssl=(str(certificate), str(key))) as gitlab, proxy() as between:
         monkeypatch.setenv("HTTPS_PROXY", between.url)
         async with connect(settings_for(gitlab, ca_files=(ca,))) as agent:
-            assert "#7 Crash" in await agent.call("get_issue", iid="7")
+            assert "#7 Crash" in await agent.call("get_issue", iid=str(SEED.crash_issue.iid))
     assert {asked.method for asked in between.asked} == {"CONNECT"}
 
 
@@ -149,7 +150,7 @@ async def test_64_calls_at_once_all_succeed_over_at_most_16_connections() -> Non
 async def test_64_calls_of_a_tool_that_asks_for_four_things_at_once_all_succeed() -> None:
     with Sandbox() as gitlab:
         async with connect(settings_for(gitlab)) as agent:
-            answers = await asyncio.gather(*(agent.call("get_issue", iid=7) for _ in range(64)))
+            answers = await asyncio.gather(*(agent.call("get_issue", iid=SEED.crash_issue.iid) for _ in range(64)))
     assert len(set(answers)) == 1
 
 
@@ -161,7 +162,7 @@ async def test_calls_that_ask_for_many_pages_at_once_do_not_wait_for_each_other_
             json_answer(handler, body, headers=page)
         elif "/notes" in handler.path:
             json_answer(handler, b'[{"id": 1, "type": "DiscussionNote", "body": "x", "author": {"id": 1}}]')
-        elif handler.path.endswith("/issues/7"):
+        elif handler.path.endswith(SEED.crash_issue.path):
             json_answer(handler, b'{"iid": 7, "title": "t"}')
         elif "/members/" in handler.path:
             json_answer(handler, b'{"access_level": 40}')
@@ -170,17 +171,17 @@ async def test_calls_that_ask_for_many_pages_at_once_do_not_wait_for_each_other_
 
     with answering(respond) as gitlab:
         async with connect(Settings(url=gitlab.url, credential=CREDENTIAL, project="acme/app")) as agent:
-            answers = await asyncio.gather(*(agent.call("get_issue", iid=7) for _ in range(40)))
+            answers = await asyncio.gather(*(agent.call("get_issue", iid=SEED.crash_issue.iid) for _ in range(40)))
     assert len(set(answers)) == 1
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"null", b'"text"', b""])
-async def test_an_answer_that_is_not_what_was_asked_for_is_not_taken_for_an_empty_file_or_list(body: bytes) -> None:
+async def test_an_unexpected_response_is_not_taken_for_an_empty_file_or_list(body: bytes) -> None:
     with answering(lambda handler: json_answer(handler, body)) as gitlab:
         async with connect(Settings(url=gitlab.url, credential=CREDENTIAL, project="acme/app")) as agent:
             told = await agent.refused("get_file", path="README.md", ref="main")
             assert "has an unexpected form" in told
-            assert "has an unexpected form" in await agent.refused("get_issue", iid=7)
+            assert "has an unexpected form" in await agent.refused("get_issue", iid=SEED.crash_issue.iid)
             if body != b"[]":
                 assert "has an unexpected form" in await agent.refused("list_issues")
 

@@ -7,6 +7,7 @@ import pytest
 from gitlab_mcp.config.settings import Credential, CredentialKind, Settings
 from tests.network.servers import answering, json_answer
 from tests.support.agent import connect
+from tests.support.seed import SEED
 
 TOKEN = "glpat-this-is-not-a-real-token"
 KINDS: list[tuple[CredentialKind, str]] = [
@@ -21,7 +22,7 @@ def settings(url: str, kind: CredentialKind = "access token", variable: str = "G
 
 
 @pytest.mark.parametrize(("kind", "variable"), KINDS)
-async def test_every_kind_of_token_is_sent_as_bearer_and_dropped_on_a_redirect_to_another_origin(
+async def test_every_kind_of_token_is_a_bearer_and_dropped_on_redirects_to_other_origins(
     kind: CredentialKind, variable: str
 ) -> None:
     with answering(lambda handler: json_answer(handler, b"[]")) as elsewhere:
@@ -59,7 +60,7 @@ async def test_a_redirected_write_is_not_sent_again_anywhere() -> None:
 
         with answering(redirect) as gitlab:
             async with connect(settings(gitlab.url)) as agent:
-                told = await agent.refused("create_note", iid="#7", body="hello")
+                told = await agent.refused("create_note", iid=SEED.crash_issue.reference, body="hello")
     assert "The project has moved" in told
     assert [asked.method for asked in gitlab.asked].count("POST") == 1
     assert "POST" not in [asked.method for asked in elsewhere.asked]

@@ -20,6 +20,7 @@ from gitlab_mcp.tools import TOOLS
 from tests.proofs.fault_proxy import FaultProxy, fault_proxy
 from tests.proofs.scenarios import REST, Scenario, nothing
 from tests.support.agent import Agent, connect
+from tests.support.seed import SEED
 from tests.support.settings import EVERY_TOOLSET, settings_for
 from tests.support.tool_arguments import example
 
@@ -40,17 +41,17 @@ def reading(tool: str, arguments: Mapping[str, object]) -> Scenario:
 
 # What shows more than the examples of params.py do; every other read is called with those.
 READING: tuple[tuple[str, dict[str, object]], ...] = (
-    ("get_issue", {"iid": 3}),
-    ("get_issue", {"iid": 7, "detail": "full"}),
-    ("get_merge_request", {"iid": 1}),
+    ("get_issue", {"iid": SEED.verbose_issue.iid}),
+    ("get_issue", {"iid": SEED.crash_issue.iid, "detail": "full"}),
+    ("get_merge_request", {"iid": SEED.merge_request.iid}),
     ("get_file", {"path": "README.md"}),
     ("get_file", {"path": "docs/latest"}),
     ("get_file", {"path": "README.md", "detail": "full"}),
-    ("get_pipeline", {"iid": 1}),
+    ("get_pipeline", {"iid": SEED.merge_request.iid}),
     ("get_test_report", {"pipeline_id": 502}),
     ("get_job_log", {"job_id": 608}),
-    ("get_merge_request_diff", {"iid": 1}),
-    ("list_discussions", {"iid": "!1"}),
+    ("get_merge_request_diff", {"iid": SEED.merge_request.iid}),
+    ("list_discussions", {"iid": SEED.merge_request.reference}),
     ("lint_ci_config", {"ref": "main"}),
     ("compare_refs", {"base": "main", "head": "feature/verbose-flag"}),
     ("search_code", {"search": "config"}),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gitlab_mcp.sandbox import Sandbox
 from tests.support.agent import Agent
 from tests.support.gitlab_requests import get
+from tests.support.seed import SEED
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,15 @@ async def with_head(agent: Agent, name: str) -> dict[str, object]:
 
 
 async def note(agent: Agent, name: str) -> dict[str, object]:
-    return {"note": found(r"n(\d+)", await agent.call("create_note", iid="#7", body=f"First {name}"))}
+    return {
+        "note": found(r"n(\d+)", await agent.call("create_note", iid=SEED.crash_issue.reference, body=f"First {name}"))
+    }
 
 
 async def open_thread(agent: Agent, _name: str) -> dict[str, object]:
-    await agent.call("resolve_discussion", iid="!1", thread="153", resolved=False)
+    await agent.call(
+        "resolve_discussion", iid=SEED.merge_request.reference, thread=str(SEED.review_notes.stderr), resolved=False
+    )
     return {}
 
 
@@ -85,9 +90,9 @@ def _has(sandbox: Sandbox, branch: str) -> bool:
     return bool(get(sandbox, f"/repository/branches?search=^{branch}$"))
 
 
-def notes(noteable: str) -> Callable[[Sandbox, str], int]:
+def notes(path: str) -> Callable[[Sandbox, str], int]:
     def count(sandbox: Sandbox, name: str) -> int:
-        found = get(sandbox, f"/{noteable}/notes?per_page=100&sort=desc&activity_filter=only_comments")
+        found = get(sandbox, f"{path}/notes?per_page=100&sort=desc&activity_filter=only_comments")
         return sum(note["body"] == f"Note {name}" for note in found)
 
     return count
@@ -98,7 +103,7 @@ def opened(sandbox: Sandbox, name: str) -> int:
 
 
 def updated(sandbox: Sandbox, name: str) -> int:
-    return int(get(sandbox, "/merge_requests/1")["title"] == f"Title {name}")
+    return int(get(sandbox, SEED.merge_request.path)["title"] == f"Title {name}")
 
 
 def issues(sandbox: Sandbox, name: str) -> int:
@@ -106,7 +111,7 @@ def issues(sandbox: Sandbox, name: str) -> int:
 
 
 def resolved(sandbox: Sandbox, _name: str) -> int:
-    return int(get(sandbox, "/merge_requests/1/notes/153")["resolved"])
+    return int(get(sandbox, f"{SEED.merge_request.path}/notes/{SEED.review_notes.stderr}")["resolved"])
 
 
 def pipelines(sandbox: Sandbox, name: str) -> int:
@@ -153,14 +158,28 @@ def review(name: str) -> dict[str, object]:
 
 
 REST = (
-    Scenario("create_note", nothing, lambda name: {"iid": "#7", "body": f"Note {name}"}, notes("issues/7")),
     Scenario(
         "create_note",
         nothing,
-        lambda name: {"iid": "#7", "body": f"Note {name}", "reply_to": "149"},
-        notes("issues/7"),
+        lambda name: {"iid": SEED.crash_issue.reference, "body": f"Note {name}"},
+        notes(SEED.crash_issue.path),
     ),
-    Scenario("create_note", nothing, lambda name: {"iid": "!1", "body": f"Note {name}"}, notes("merge_requests/1")),
+    Scenario(
+        "create_note",
+        nothing,
+        lambda name: {
+            "iid": SEED.crash_issue.reference,
+            "body": f"Note {name}",
+            "reply_to": str(SEED.crash_notes.first),
+        },
+        notes(SEED.crash_issue.path),
+    ),
+    Scenario(
+        "create_note",
+        nothing,
+        lambda name: {"iid": SEED.merge_request.reference, "body": f"Note {name}"},
+        notes(SEED.merge_request.path),
+    ),
     Scenario("create_branch", nothing, lambda name: {"branch": name}, lambda sandbox, name: int(_has(sandbox, name))),
     Scenario(
         "commit_files",
@@ -175,12 +194,24 @@ REST = (
         commits,
     ),
     Scenario("create_merge_request", branch_with_commit, lambda name: {"source_branch": name, "title": name}, opened),
-    Scenario("update_merge_request", nothing, lambda name: {"iid": 1, "title": f"Title {name}"}, updated),
-    Scenario("review_merge_request", nothing, review, notes("merge_requests/1")),
+    Scenario(
+        "update_merge_request", nothing, lambda name: {"iid": SEED.merge_request.iid, "title": f"Title {name}"}, updated
+    ),
+    Scenario("review_merge_request", nothing, review, notes(SEED.merge_request.path)),
     Scenario("create_issue", nothing, lambda name: {"title": f"Issue {name}", "labels": ["bug"]}, issues),
-    Scenario("update_issue", nothing, lambda name: {"iid": 8, "title": f"Issue {name}"}, issues),
-    Scenario("update_note", note, lambda name: {"iid": "#7", "body": f"Note {name}"}, notes("issues/7")),
-    Scenario("resolve_discussion", open_thread, lambda _name: {"iid": "!1", "thread": "153"}, resolved),
+    Scenario("update_issue", nothing, lambda name: {"iid": SEED.legacy_issue.iid, "title": f"Issue {name}"}, issues),
+    Scenario(
+        "update_note",
+        note,
+        lambda name: {"iid": SEED.crash_issue.reference, "body": f"Note {name}"},
+        notes(SEED.crash_issue.path),
+    ),
+    Scenario(
+        "resolve_discussion",
+        open_thread,
+        lambda _name: {"iid": SEED.merge_request.reference, "thread": str(SEED.review_notes.stderr)},
+        resolved,
+    ),
     Scenario("run_pipeline", branch_with_commit, lambda name: {"ref": name}, pipelines),
     Scenario("cancel_pipeline", pipeline, lambda _name: {}, canceled),
     Scenario("retry_job", ended_job, lambda _name: {}, retried),

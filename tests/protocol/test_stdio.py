@@ -16,6 +16,7 @@ from gitlab_mcp.sandbox import Sandbox
 from tests.network.servers import Recorder, answering
 from tests.protocol.process import INITIALIZE, SOON, environment, server
 from tests.support.paths import REPOSITORY
+from tests.support.seed import SEED
 
 NOWHERE = "http://127.0.0.1:1"
 
@@ -43,7 +44,7 @@ async def test_clients_of_both_eras_list_and_call(sandbox: Sandbox, mode: str) -
     async with Client(parameters, mode=mode) as client:
         listed = await client.list_tools()
         assert "get_issue" in [tool.name for tool in listed.tools]
-        answer = await client.call_tool("get_issue", {"iid": 7})
+        answer = await client.call_tool("get_issue", {"iid": SEED.crash_issue.iid})
         assert "Crash" in str(answer.content[0])
         if mode != "2026-07-28":  # a client that is told the version asks for nothing else beforehand
             assert "acme/app" in (client.instructions or "")
@@ -62,7 +63,7 @@ async def test_end_of_input_ends_an_idle_server_with_code_0() -> None:
 async def test_the_server_ends_with_code_0_while_a_gitlab_call_hangs(hanging: Recorder, how: str) -> None:
     async with server(environment(hanging.url)) as child:
         await child.initialize()
-        child.call("get_issue", iid=7)
+        child.call("get_issue", iid=SEED.crash_issue.iid)
         child.send("ping")
         assert (await child.read())["id"] == 3
         if how == "end of input":
@@ -180,7 +181,7 @@ async def test_a_request_that_is_no_valid_message_gets_an_error_with_its_id() ->
 async def test_a_cancelled_call_gets_no_answer_and_the_server_goes_on(hanging: Recorder) -> None:
     async with server(environment(hanging.url)) as child:
         await child.initialize()
-        number = child.call("get_issue", iid=7)
+        number = child.call("get_issue", iid=SEED.crash_issue.iid)
         child.send("notifications/cancelled", {"requestId": number, "reason": "enough"}, notify=True)
         child.send("ping")
         assert (await child.read())["id"] == number + 1

@@ -179,16 +179,22 @@ WHOLE_NAMES = ("refs/heads/feature/verbose-flag", "heads/feature/verbose-flag", 
 
 
 @pytest.mark.parametrize("ref", WHOLE_NAMES)
-async def test_a_ref_may_be_named_whole_where_it_is_read(sandbox: Sandbox, ref: str) -> None:
-    for tool, arguments in (
-        ("list_commits", {"ref": ref}),
-        ("get_file", {"ref": ref, "path": "src/app/cli.py"}),
-        ("compare_refs", {"base": "v1.2.0", "head": ref}),
-    ):
-        rest, git = await both(sandbox, tool, **arguments)
-        assert git == rest
-        assert "Nothing is at" not in git
-        assert "GitLab has no" not in git
+@pytest.mark.parametrize(
+    ("tool", "parameter", "arguments"),
+    [
+        ("list_commits", "ref", {}),
+        ("get_file", "ref", {"path": "src/app/cli.py"}),
+        ("compare_refs", "head", {"base": "v1.2.0"}),
+    ],
+    ids=["list_commits", "get_file", "compare_refs"],
+)
+async def test_a_ref_may_be_named_whole_where_it_is_read(
+    sandbox: Sandbox, tool: str, parameter: str, arguments: dict[str, str], ref: str
+) -> None:
+    rest, git = await both(sandbox, tool, **arguments, **{parameter: ref})
+    assert git == rest
+    assert "Nothing is at" not in git
+    assert "GitLab has no" not in git
 
 
 async def test_a_tag_that_is_named_by_its_own_id_is_its_commit(sandbox: Sandbox, backend: str) -> None:

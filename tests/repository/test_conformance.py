@@ -161,7 +161,7 @@ async def test_a_file_that_changed_since_it_was_read_is_not_overwritten(sandbox:
         assert "README.md" in told
 
 
-async def test_a_branch_that_is_there_is_success_at_the_same_commit_and_an_error_at_another(
+async def test_an_existing_branch_is_success_at_the_same_commit_and_an_error_at_another(
     sandbox: Sandbox, backend: str
 ) -> None:
     async with connect(settings(sandbox, backend)) as agent:

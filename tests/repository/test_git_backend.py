@@ -16,6 +16,7 @@ from tests.support.agent import connect
 from tests.support.ci_job import allow_job_pushes
 from tests.support.git_clones import clone, git, job_clone, snapshot
 from tests.support.gitlab_requests import get, writes
+from tests.support.seed import SEED
 from tests.support.settings import checkout, job_settings, settings_for
 
 NOBODY = 65534
@@ -212,7 +213,7 @@ async def test_nothing_of_the_users_or_the_clones_configuration_acts_on_a_push(
     assert len({headers["authorization"] for headers in seen if "authorization" in headers}) == 1
 
 
-async def test_with_push_not_allowed_one_sentence_says_which_switch_to_flip_and_nothing_is_half_done(
+async def test_where_pushes_are_not_allowed_the_setting_is_named_and_nothing_is_half_done(
     fresh_sandbox: Sandbox,
 ) -> None:
     async with connect(job_settings(fresh_sandbox)) as agent:
@@ -253,16 +254,20 @@ async def test_an_archived_project_takes_no_push_and_says_so(open_sandbox: Sandb
     assert "Settings" not in told
 
 
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [("{folder}:{path}", "git 2.31 or newer"), ("/nowhere", "could not be started")],
+    ids=["too old", "missing"],
+)
 async def test_a_git_that_is_missing_or_too_old_is_said_to_be(
-    open_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    open_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, told: str
 ) -> None:
     old = tmp_path / "git"
     old.write_text("#!/bin/sh\necho git version 2.25.1\n")
     old.chmod(0o755)
-    for path, told in ((f"{tmp_path}:{os.environ['PATH']}", "git 2.31 or newer"), ("/nowhere", "could not be started")):
-        monkeypatch.setenv("PATH", path)
-        async with connect(job_settings(open_sandbox)) as agent:
-            assert told in await agent.refused("commit_files", branch="b", ref="main", **ONE)
+    monkeypatch.setenv("PATH", path.format(folder=tmp_path, path=os.environ["PATH"]))
+    async with connect(job_settings(open_sandbox)) as agent:
+        assert told in await agent.refused("commit_files", branch="b", ref="main", **ONE)
 
 
 async def test_a_slow_git_is_waited_for_and_told_of_as_progress(
@@ -289,12 +294,14 @@ async def test_a_token_that_only_reads_serves_the_reads_and_git_the_writes(open_
     reading = Credential("access token", "GITLAB_ACCESS_TOKEN", open_sandbox.tokens["read_api"])
     job = Credential("job token", "CI_JOB_TOKEN", open_sandbox.tokens["job"])
     async with connect(job_settings(open_sandbox, credential=reading, job_token=job)) as agent:
-        assert "## 3 comments" in await agent.call("get_issue", iid=7)
+        assert "## 3 comments" in await agent.call("get_issue", iid=SEED.crash_issue.iid)
         answer = await agent.call("commit_files", branch="both", ref="main", **ONE, merge_request={"title": "T"})
         assert "Opened !2 (both -> main)" in answer
-        assert "lacks a scope: writing needs api" in await agent.refused("create_note", iid="#7", body="x")
+        assert "lacks a scope: writing needs api" in await agent.refused(
+            "create_note", iid=SEED.crash_issue.reference, body="x"
+        )
     assert [each for each in writes(open_sandbox) if "git-" not in each] == [
-        "POST /api/v4/projects/acme%2Fapp/issues/7/notes"
+        f"POST /api/v4/projects/acme%2Fapp{SEED.crash_issue.path}/notes"
     ]
 
 
@@ -309,8 +316,8 @@ async def test_the_default_branch_is_gitlabs_whatever_a_variable_says(
 async def test_a_private_project_is_read_and_written_by_its_own_job(open_sandbox: Sandbox) -> None:
     open_sandbox.world.projects[open_sandbox.project_id].visibility = "private"
     async with connect(job_settings(open_sandbox)) as agent:
-        assert "#7 Crash" in await agent.call("get_issue", iid=7)
-        assert "4 comments" in await agent.call("get_merge_request", iid=1)
+        assert "#7 Crash" in await agent.call("get_issue", iid=SEED.crash_issue.iid)
+        assert "4 comments" in await agent.call("get_merge_request", iid=SEED.merge_request.iid)
         await agent.call("commit_files", branch="private", ref="main", **ONE, merge_request={"title": "T"})
         assert "1\n" in await agent.call("get_file", path="one.txt", ref="private")
         assert "private" in await agent.call("list_branches")
@@ -379,9 +386,13 @@ async def test_a_merge_request_that_gitlab_did_not_open_is_never_a_success(open_
 
 async def test_what_a_push_cannot_change_of_a_merge_request_is_refused_by_name(open_sandbox: Sandbox) -> None:
     async with connect(job_settings(open_sandbox)) as agent:
-        told = await agent.refused("update_merge_request", iid=1, state="close", reviewers=["maintainer"])
+        told = await agent.refused(
+            "update_merge_request", iid=SEED.merge_request.iid, state="close", reviewers=["maintainer"]
+        )
         assert "state, reviewers cannot be changed by a push. GITLAB_ACCESS_TOKEN (scope api)" in told
-        gone = await agent.refused("update_merge_request", iid=1, description="", remove_source_branch=False)
+        gone = await agent.refused(
+            "update_merge_request", iid=SEED.merge_request.iid, description="", remove_source_branch=False
+        )
         assert "description (to nothing), remove_source_branch (to false) cannot be changed" in gone
         await agent.call("commit_files", branch="two", ref="main", **ONE)
         wanted = {"source_branch": "two", "title": "T", "reviewers": ["maintainer"]}

@@ -51,7 +51,7 @@ async def test_changes_of_one_merge_request_at_once_all_land(gitlab: Sandbox, se
     assert all("confirmed" not in answer for answer in answers)
 
 
-async def test_of_two_servers_that_open_one_merge_request_one_does_and_the_other_leaves_it_as_it_is(
+async def test_of_two_servers_that_open_a_merge_request_the_second_leaves_it_as_it_is(
     gitlab: Sandbox,
 ) -> None:
     async with connect(job_settings(gitlab)) as first, connect(job_settings(gitlab)) as second:

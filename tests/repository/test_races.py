@@ -41,7 +41,7 @@ async def test_a_hundred_commits_to_different_branches_at_once_all_land(fresh_sa
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-async def test_twenty_commits_of_one_server_to_one_branch_at_once_all_land_where_their_paths_differ(
+async def test_twenty_commits_at_once_to_different_paths_of_one_branch_all_land(
     fresh_sandbox: Sandbox, backend: str
 ) -> None:
     said, titles = await twenty(fresh_sandbox, backend, servers=1)
@@ -50,7 +50,7 @@ async def test_twenty_commits_of_one_server_to_one_branch_at_once_all_land_where
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-async def test_of_twenty_commits_of_as_many_servers_to_one_branch_each_lands_or_is_told_what_changed(
+async def test_of_twenty_servers_that_commit_to_a_branch_each_lands_or_is_told_why_not(
     fresh_sandbox: Sandbox, backend: str
 ) -> None:
     said, titles = await twenty(fresh_sandbox, backend, servers=20)
@@ -73,7 +73,7 @@ async def twenty(sandbox: Sandbox, backend: str, servers: int) -> tuple[list[tup
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-async def test_of_twenty_commits_to_one_file_at_once_each_lands_or_is_told_that_it_changed(
+async def test_of_twenty_commits_at_once_to_one_file_each_lands_or_is_told_it_changed(
     fresh_sandbox: Sandbox, backend: str
 ) -> None:
     allow_job_pushes(fresh_sandbox)

@@ -62,7 +62,7 @@ def test_what_differs_is_found_in_repositories_of_both_kinds_of_ids(work: Path) 
     assert left_out == []
 
 
-def test_a_link_whose_object_is_not_here_is_known_to_be_the_same_with_either_kind_of_ids(work: Path) -> None:
+def test_a_link_whose_object_is_not_here_is_the_same_with_either_kind_of_ids(work: Path) -> None:
     tree = tree_of(work)
     identity = tree["link"].id
     (work / ".git" / "objects" / identity[:2] / identity[2:]).unlink()

@@ -94,13 +94,13 @@ def test_a_branch_must_exist_or_have_a_start(developer: Api) -> None:
     assert from_sha["parent_ids"] == forced["parent_ids"]
 
 
-def test_an_invalid_branch_name_and_one_below_another_are_rejected(developer: Api) -> None:
+@pytest.mark.parametrize("name", ["fix 7", "a..b", "-x", "feature/verbose-flag/deeper", "x.lock"])
+def test_an_invalid_branch_name_and_one_below_another_are_rejected(developer: Api, name: str) -> None:
     action = {"action": "create", "file_path": "x", "content": "x"}
-    for name in ("fix 7", "a..b", "-x", "feature/verbose-flag/deeper", "x.lock"):
-        body = {"branch": name, "commit_message": "m", "actions": [action], "start_branch": "main"}
-        status, response = developer.refusal("POST", COMMITS, **body)
-        assert status == 400
-        assert response["message"].startswith(f"Something went wrong when we tried to create '{name}' for you")
+    body = {"branch": name, "commit_message": "m", "actions": [action], "start_branch": "main"}
+    status, response = developer.refusal("POST", COMMITS, **body)
+    assert status == 400
+    assert response["message"].startswith(f"Something went wrong when we tried to create '{name}' for you")
 
 
 def test_a_file_that_changed_since_it_was_read_is_not_overwritten(developer: Api) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox, SandboxError
 from tests.sandbox.conftest import Api, clone_url, git
+from tests.support.seed import SEED
 
 
 def make(path: Path, branch: str = "main", commits: int = 3) -> Path:
@@ -64,7 +65,7 @@ def test_a_worktree_is_copied_with_branches_and_tags_and_not_modified(tmp_path: 
             assert {one["name"] for one in api.get("/projects/:p/repository/branches")} == {"trunk", "feature/ü"}
             assert api.get("/projects/:p/repository/branches/trunk")["protected"] is True
             assert [one["name"] for one in api.get("/projects/:p/repository/tags")] == ["v1"]
-            issue = api.get("/projects/:p/issues/1")
+            issue = api.get(f"/projects/:p{SEED.plan_issue.path}")
             assert (issue["title"], issue["user_notes_count"]) == ("Say who maintains this project", 2)
             api.commit("x", {"action": "create", "file_path": "x", "content": "x"}, start_branch="trunk")
         git(tmp_path, "clone", "--quiet", clone_url(sandbox, "developer"), "clone")

@@ -6,9 +6,10 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.sandbox.conftest import Api, People
+from tests.support.seed import SEED
 
 ISSUES = "/projects/:p/issues"
-NOTES = "/projects/:p/issues/5/notes"
+NOTES = f"/projects/:p{SEED.long_issue.path}/notes"
 BRANCHES = "/projects/:p/repository/branches"
 COMMITS = "/projects/:p/repository/commits"
 
@@ -105,8 +106,8 @@ def test_the_response_to_an_unknown_route_names_the_route(developer: Api) -> Non
 
 
 def test_a_moved_project_redirects_reads_and_rejects_writes(developer: Api, sandbox: Sandbox) -> None:
-    response = developer.call("GET", "/projects/acme%2Fold-app/issues/7")
-    location = f"{sandbox.url}/api/v4/projects/1/issues/7"
+    response = developer.call("GET", f"/projects/acme%2Fold-app{SEED.crash_issue.path}")
+    location = f"{sandbox.url}/api/v4/projects/1{SEED.crash_issue.path}"
     assert (response.status_code, response.headers["location"]) == (301, location)
     assert response.json() == {"message": f"This resource has been moved permanently to {location}"}
     assert developer.refusal("POST", "/projects/acme%2Fold-app/issues", title="x") == (
@@ -132,10 +133,10 @@ def test_a_private_project_does_not_exist_for_others(people: People) -> None:
 
 def test_a_confidential_issue_does_not_exist_for_strangers(people: People) -> None:
     assert people["reporter"].get(f"{ISSUES}/4")["confidential"] is True
-    assert people["stranger"].refusal("GET", f"{ISSUES}/4")[0] == 404
-    assert 4 not in [issue["iid"] for issue in people["stranger"].get(ISSUES)]
+    assert people[SEED.stranger].refusal("GET", f"{ISSUES}/4")[0] == 404
+    assert 4 not in [issue["iid"] for issue in people[SEED.stranger].get(ISSUES)]
     made = people["developer"].post(f"{ISSUES}/7/notes", body="for us", internal=True)
-    assert people["stranger"].refusal("GET", f"{ISSUES}/7/notes/{made['id']}")[0] == 404
+    assert people[SEED.stranger].refusal("GET", f"{ISSUES}/7/notes/{made['id']}")[0] == 404
 
 
 @pytest.mark.parametrize("kind", ["expired", "revoked"])
@@ -171,7 +172,7 @@ def test_anonymous_calls_may_read_public_issues_but_not_notes(sandbox: Sandbox) 
 
 
 def test_roles_decide_who_may_write(people: People) -> None:
-    reporter, stranger = people["reporter"], people["stranger"]
+    reporter, stranger = people["reporter"], people[SEED.stranger]
     assert reporter.refusal("POST", BRANCHES, branch="x", ref="main") == (403, {"message": "403 Forbidden"})
     assert stranger.post(f"{ISSUES}/7/notes", body="hello")["author"]["username"] == "stranger"
     assert stranger.post(ISSUES, title="mine", labels=["bug"])["labels"] == []
@@ -183,10 +184,14 @@ def test_roles_decide_who_may_write(people: People) -> None:
     )
 
 
-def test_a_body_with_invalid_json_or_invalid_unicode_is_rejected(developer: Api) -> None:
-    for body in (b"{", b'{"title": "\xff"}', b'{"title": "a\\u0000b"}', b'{"title": "\\ud800"}'):
-        response = developer.call("POST", ISSUES, data=body, headers={"content-type": "application/json"})
-        assert response.status_code == 400, body
+@pytest.mark.parametrize(
+    "body",
+    [b"{", b'{"title": "\xff"}', b'{"title": "a\\u0000b"}', b'{"title": "\\ud800"}'],
+    ids=["cut off", "not UTF-8", "null character", "unpaired surrogate"],
+)
+def test_a_body_with_invalid_json_or_invalid_unicode_is_rejected(developer: Api, body: bytes) -> None:
+    response = developer.call("POST", ISSUES, data=body, headers={"content-type": "application/json"})
+    assert response.status_code == 400
     assert len(developer.get(ISSUES)) == 8
 
 

@@ -14,8 +14,9 @@ import requests
 from gitlab_mcp.sandbox import Sandbox, SandboxError
 from gitlab_mcp.sandbox.faults.injector import FaultInjector
 from tests.sandbox.conftest import Api, clone_url, git
+from tests.support.seed import SEED
 
-NOTES = "/projects/:p/issues/7/notes"
+NOTES = f"/projects/:p{SEED.crash_issue.path}/notes"
 
 
 @pytest.fixture
@@ -29,12 +30,12 @@ def bodies(api: Api) -> list[str]:
 
 
 def test_the_next_request_fails_and_the_one_after_it_does_not(developer: Api, faults: FaultInjector) -> None:
-    faults.fail("GET", "/issues/7$", 503, "<html>maintenance</html>", headers={"Retry-After": "5"})
-    response = developer.call("GET", "/projects/:p/issues/7")
+    faults.fail("GET", f"{SEED.crash_issue.path}$", 503, "<html>maintenance</html>", headers={"Retry-After": "5"})
+    response = developer.call("GET", f"/projects/:p{SEED.crash_issue.path}")
     assert (response.status_code, response.text) == (503, "<html>maintenance</html>")
     assert response.headers["content-type"].startswith("text/html")
     assert response.headers["retry-after"] == "5"
-    assert developer.get("/projects/:p/issues/7")["iid"] == 7
+    assert developer.get(f"/projects/:p{SEED.crash_issue.path}")["iid"] == 7
 
 
 def test_a_rate_limit_response_looks_like_that_of_gitlab(developer: Api, faults: FaultInjector) -> None:
@@ -78,10 +79,12 @@ def test_a_truncated_response_ends_in_the_middle_after_the_write(developer: Api,
 
 
 def test_half_of_a_truncated_response_arrives(sandbox: Sandbox, developer: Api, faults: FaultInjector) -> None:
-    whole = developer.call("GET", "/projects/:p/issues/7").content
-    faults.cut("GET", "/issues/7$")
+    whole = developer.call("GET", f"/projects/:p{SEED.crash_issue.path}").content
+    faults.cut("GET", f"{SEED.crash_issue.path}$")
     connection = http.client.HTTPConnection(sandbox.url.removeprefix("http://"), timeout=10)
-    connection.request("GET", "/api/v4/projects/1/issues/7", headers={"PRIVATE-TOKEN": sandbox.tokens["developer"]})
+    connection.request(
+        "GET", f"/api/v4/projects/1{SEED.crash_issue.path}", headers={"PRIVATE-TOKEN": sandbox.tokens["developer"]}
+    )
     response = connection.getresponse()
     with pytest.raises(http.client.IncompleteRead) as caught:
         response.read()
@@ -105,7 +108,7 @@ def test_requests_are_recorded_with_headers_body_and_status(
     developer.post(NOTES, body="seen")
     (entry,) = faults.requests()
     assert (entry["method"], entry["status"], entry["body"]) == ("POST", 201, {"body": "seen"})
-    assert entry["path"] == "/api/v4/projects/acme%2Fapp/issues/7/notes"
+    assert entry["path"] == f"/api/v4/projects/acme%2Fapp{SEED.crash_issue.path}/notes"
     assert entry["headers"]["private-token"] == sandbox.tokens["developer"]
     faults.clear()
     assert faults.requests() == []

@@ -9,6 +9,7 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.sandbox.conftest import Api, People, clone_url, git
+from tests.support.seed import SEED
 
 
 def cloned(sandbox: Sandbox, where: Path, who: str = "developer", project: str = "") -> Path:
@@ -49,7 +50,7 @@ def test_a_push_moves_the_branch_and_prints_where_to_open_a_merge_request(
     assert "/-/merge_requests/new?merge_request%5Bsource_branch%5D=from-git" in pushed.stderr
     head = git(work, "rev-parse", "HEAD").stdout.strip()
     assert developer.get("/projects/:p/repository/branches/from-git")["commit"]["id"] == head
-    bodies = [note["body"] for note in developer.get("/projects/:p/issues/7/notes")]
+    bodies = [note["body"] for note in developer.get(f"/projects/:p{SEED.crash_issue.path}/notes")]
     assert f"mentioned in commit {head[:8]}" in bodies
 
 
@@ -61,10 +62,10 @@ def test_a_push_to_a_merge_request_changes_its_diff(sandbox: Sandbox, tmp_path: 
     git(work, "commit", "--quiet", "-m", "One more")
     pushed = git(work, "push", "origin", "HEAD")
     assert "remote: View merge request for feature/verbose-flag:" in pushed.stderr
-    assert f"{sandbox.url}/acme/app/-/merge_requests/1" in pushed.stderr
-    found = developer.get("/projects/:p/merge_requests/1")
+    assert f"{sandbox.url}/acme/app/-{SEED.merge_request.path}" in pushed.stderr
+    found = developer.get(f"/projects/:p{SEED.merge_request.path}")
     assert (found["changes_count"], found["sha"]) == ("3", git(work, "rev-parse", "HEAD").stdout.strip())
-    notes = developer.get("/projects/:p/merge_requests/1/notes", activity_filter="only_activity")
+    notes = developer.get(f"/projects/:p{SEED.merge_request.path}/notes", activity_filter="only_activity")
     assert notes[0]["body"].startswith("added 1 commit\n\n<ul><li>")
 
 
@@ -94,8 +95,8 @@ def test_a_maintainer_pushes_to_the_default_branch_and_closes_an_issue(
     work = cloned(sandbox, tmp_path, "maintainer")
     git(work, "commit", "--quiet", "--allow-empty", "-m", "Look at it\n\nFixes #7 and #8")
     git(work, "push", "--quiet", "origin", "main")
-    assert maintainer.get("/projects/:p/issues/7")["state"] == "closed"
-    assert maintainer.get("/projects/:p/issues/8")["closed_by"]["username"] == "maintainer"
+    assert maintainer.get(f"/projects/:p{SEED.crash_issue.path}")["state"] == "closed"
+    assert maintainer.get(f"/projects/:p{SEED.legacy_issue.path}")["closed_by"]["username"] == "maintainer"
 
 
 def test_an_archived_project_rejects_pushes(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ import requests
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.http.routing import all_routes
 from tests.sandbox.conftest import Api, clone_url, git
+from tests.support.seed import SEED
 
 UNAUTHORIZED = (401, {"message": "401 Unauthorized"})
-ISSUE = "/projects/:p/issues/7"
-REQUEST = "/projects/:p/merge_requests/1"
+ISSUE = f"/projects/:p{SEED.crash_issue.path}"
+REQUEST = f"/projects/:p{SEED.merge_request.path}"
 REPOSITORY = "/projects/:p/repository"
 COMMIT: dict[str, Any] = {"branch": "x", "start_branch": "main", "commit_message": "m", "actions": []}
 
@@ -78,7 +79,7 @@ def test_only_the_documented_routes_accept_a_job_token() -> None:
     [
         "/projects/:p/issues",
         ISSUE,
-        "/projects/:p/issues/4",  # a confidential one, as the developer sees it
+        f"/projects/:p{SEED.confidential_issue.path}",  # a confidential one, as the developer sees it
         "/projects/:p/merge_requests",
         REQUEST,
         f"{REQUEST}/notes",
@@ -88,8 +89,8 @@ def test_only_the_documented_routes_accept_a_job_token() -> None:
         f"{REPOSITORY}/tags",
         f"{REPOSITORY}/tags/v1.2.0",
         "/projects/:p/pipelines",
-        "/projects/:p/pipelines/501",
-        "/projects/:p/pipelines/501/jobs",
+        f"/projects/:p/pipelines/{SEED.pipeline}",
+        f"/projects/:p/pipelines/{SEED.pipeline}/jobs",
         "/projects/:p/jobs",
     ],
 )
@@ -120,7 +121,7 @@ def test_a_job_reads_files_raw(private: Sandbox) -> None:
         ("GET", "/user", None),
         ("GET", "/personal_access_tokens/self", None),
         ("GET", "/version", None),
-        ("GET", "/projects/:p/jobs/602", None),
+        ("GET", f"/projects/:p/jobs/{SEED.running_job}", None),
     ],
 )
 def test_an_ignored_job_token_is_401_where_a_user_is_needed(
@@ -156,16 +157,25 @@ def test_any_other_route_treats_a_job_token_as_anonymous(
     assert by_job(sandbox, method, path, json=body) == (404, {"message": "404 Project Not Found"})
 
 
-def test_the_token_may_be_sent_in_every_way_that_gitlab_accepts(private: Sandbox) -> None:
+@pytest.mark.parametrize(
+    ("where", "name", "value"),
+    [
+        ("headers", "JOB-TOKEN", "{token}"),
+        ("headers", "Authorization", "Bearer {token}"),
+        ("params", "job_token", "{token}"),
+        ("params", "token", "{token}"),
+        ("data", "job_token", "{token}"),
+    ],
+)
+def test_the_token_may_be_sent_in_every_way_that_gitlab_accepts(
+    private: Sandbox, where: str, name: str, value: str
+) -> None:
+    sent = {where: {name: value.format(token=private.tokens["job"])}}
+    assert ask(private, "GET", ISSUE, **sent).status_code == 200
+
+
+def test_a_job_token_and_an_access_token_are_not_taken_for_each_other(private: Sandbox) -> None:
     token = private.tokens["job"]
-    for headers, params in (
-        ({"JOB-TOKEN": token}, {}),
-        ({"Authorization": f"Bearer {token}"}, {}),
-        ({}, {"job_token": token}),
-        ({}, {"token": token}),
-    ):
-        assert ask(private, "GET", ISSUE, headers, params=params).status_code == 200, (headers, params)
-    assert ask(private, "GET", ISSUE, data={"job_token": token}).status_code == 200
     # In the header of access tokens a job token is ignored, so this call is anonymous.
     assert ask(private, "GET", ISSUE, {"PRIVATE-TOKEN": token}).status_code == 404
     assert ask(private, "GET", f"{ISSUE}/notes", {"Authorization": f"Bearer {token}"}).status_code == 401

@@ -9,6 +9,7 @@ import requests
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.sandbox.conftest import Api
+from tests.support.seed import SEED
 
 BRANCH = "feature/verbose-flag"
 
@@ -22,7 +23,7 @@ def test_fault_injection_gives_a_branch_a_failed_pipeline_from_another_process(
     assert (made.status_code, refused.status_code) == (201, 400)
     shown = developer.get(f"/projects/:p/pipelines/{made.json()['id']}")
     assert (shown["status"], shown["ref"]) == ("failed", BRANCH)
-    head = developer.get("/projects/:p/merge_requests/1")["head_pipeline"]
+    head = developer.get(f"/projects/:p{SEED.merge_request.path}")["head_pipeline"]
     assert (head["id"], head["project_id"]) == (shown["id"], sandbox.project_id)
 
 

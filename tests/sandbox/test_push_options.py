@@ -10,9 +10,10 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.sandbox.conftest import Api, People, clone_url, git
+from tests.support.seed import SEED
 
 CREATE = "merge_request.create"
-REQUEST = "/projects/:p/merge_requests/1"
+REQUEST = f"/projects/:p{SEED.merge_request.path}"
 REQUESTED = "feature/verbose-flag"  # the source branch of the merge request in the seed data
 NO_CREATE = "A merge_request.create push option is required to create a merge request for branch"
 

@@ -9,6 +9,7 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.sandbox.conftest import Api, clone_url, git
+from tests.support.seed import SEED
 
 PIPELINES = "/projects/:p/pipelines"
 FILE = ".gitlab-ci.yml"
@@ -103,7 +104,7 @@ def test_a_merge_request_gets_a_pipeline_if_the_configuration_mentions_it(
     (pipeline,) = new_pipelines(developer, sandbox)[before:]
     assert (pipeline["source"], pipeline["sha"], pipeline["status"]) == ("merge_request_event", sha, "created")
     assert pipeline["ref"] == "refs/merge-requests/2/head"
-    shown = developer.get("/projects/:p/merge_requests/2/pipelines")
+    shown = developer.get(f"/projects/:p{SEED.next_merge_request.path}/pipelines")
     assert [each["source"] for each in shown] == ["merge_request_event", "push"]
 
 

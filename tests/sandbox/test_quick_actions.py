@@ -8,9 +8,10 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.sandbox.conftest import Api, People
+from tests.support.seed import SEED
 
-ISSUE = "/projects/:p/issues/7"
-REQUEST = "/projects/:p/merge_requests/1"
+ISSUE = f"/projects/:p{SEED.crash_issue.path}"
+REQUEST = f"/projects/:p{SEED.merge_request.path}"
 
 
 def names(sandbox: Sandbox) -> list[str]:
@@ -55,7 +56,7 @@ def test_commands_without_effect_and_message_are_answered_400(developer: Api) ->
 
 
 def test_a_command_without_permission_is_extracted_without_effect(people: People, sandbox: Sandbox) -> None:
-    response = only_commands(people["stranger"], ISSUE, "/close\n/label ~docs\n/confidential")
+    response = only_commands(people[SEED.stranger], ISSUE, "/close\n/label ~docs\n/confidential")
     assert response["commands_changes"] == {}
     assert response["summary"][0].startswith("Could not apply close command. Could not apply label command.")
     assert people["developer"].get(ISSUE)["state"] == "opened"
@@ -201,9 +202,9 @@ def test_merge_request_descriptions_execute_their_commands(developer: Api) -> No
 
 
 def test_commands_already_in_a_description_are_not_executed_again(maintainer: Api, sandbox: Sandbox) -> None:
-    hostile = maintainer.get("/projects/:p/issues/6")
+    hostile = maintainer.get(f"/projects/:p{SEED.hostile_issue.path}")
     assert "\n/close\n" in hostile["description"]
-    changed = maintainer.put("/projects/:p/issues/6", description=hostile["description"] + "\nMore.")
+    changed = maintainer.put(f"/projects/:p{SEED.hostile_issue.path}", description=hostile["description"] + "\nMore.")
     assert (changed["state"], "p1" in changed["labels"]) == ("opened", False)
     assert sandbox.executed_quick_actions == []
 

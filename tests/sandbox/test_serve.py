@@ -13,6 +13,7 @@ import requests
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.sandbox.conftest import ENVIRONMENT, Api
+from tests.support.seed import SEED
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,7 +69,8 @@ def test_the_seed_data_is_the_same_in_every_run() -> None:
             api = Api(sandbox, "maintainer")
             with api.session:
                 texts = [
-                    api.call("GET", path).text for path in ("/projects/:p/issues", "/projects/:p/merge_requests/1")
+                    api.call("GET", path).text
+                    for path in ("/projects/:p/issues", f"/projects/:p{SEED.merge_request.path}")
                 ]
                 seen.append([text.replace(sandbox.url, "") for text in texts])
     assert seen[0] == seen[1]

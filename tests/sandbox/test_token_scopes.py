@@ -9,8 +9,9 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.sandbox.conftest import Api, People, clone_url, git
+from tests.support.seed import SEED
 
-NOTES = "/projects/:p/issues/7/notes"
+NOTES = f"/projects/:p{SEED.crash_issue.path}/notes"
 
 
 def flow(sandbox: Sandbox) -> Api:
@@ -56,10 +57,10 @@ def test_the_token_of_a_flow_writes_only_as_a_bearer_token(sandbox: Sandbox, peo
     ("method", "path", "body"),
     [
         ("POST", NOTES, {"body": "text\n/label ~bug"}),
-        ("POST", "/projects/:p/issues/7/discussions", {"body": "/close"}),
+        ("POST", f"/projects/:p{SEED.crash_issue.path}/discussions", {"body": "/close"}),
         ("POST", "/projects/:p/issues", {"title": "x", "description": "/label ~bug"}),
-        ("PUT", "/projects/:p/issues/7", {"description": "/close"}),
-        ("PUT", "/projects/:p/merge_requests/1", {"description": "/close"}),
+        ("PUT", f"/projects/:p{SEED.crash_issue.path}", {"description": "/close"}),
+        ("PUT", f"/projects/:p{SEED.merge_request.path}", {"description": "/close"}),
         (
             "POST",
             "/projects/:p/merge_requests",

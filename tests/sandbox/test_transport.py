@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gitlab_mcp.sandbox import Sandbox, SandboxError
 from tests.sandbox.conftest import Api, clone_url, git
+from tests.support.seed import SEED
 
 
 @pytest.fixture
@@ -75,10 +76,10 @@ def test_a_compressed_git_request_is_accepted(sandbox: Sandbox) -> None:
     assert b"refs/heads/main" in response.content
 
 
-def test_a_path_that_is_neither_api_nor_repository_is_a_404_page(sandbox: Sandbox) -> None:
-    for path in ("/", "/acme/app", "/acme/app/-/issues/7", "/_sandbox/none"):
-        response = requests.get(f"{sandbox.url}{path}", timeout=10)
-        assert response.status_code == 404
+@pytest.mark.parametrize("path", ["/", "/acme/app", f"/acme/app/-{SEED.crash_issue.path}", "/_sandbox/none"])
+def test_a_path_that_is_neither_api_nor_repository_is_a_404_page(sandbox: Sandbox, path: str) -> None:
+    response = requests.get(f"{sandbox.url}{path}", timeout=10)
+    assert response.status_code == 404
 
 
 def test_a_port_in_use_is_a_clear_error(sandbox: Sandbox) -> None:

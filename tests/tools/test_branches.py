@@ -28,7 +28,7 @@ async def test_a_branch_begins_at_the_default_branch_or_at_a_ref(sandbox: Sandbo
     )
 
 
-async def test_a_branch_that_is_already_there_is_success_at_the_same_commit_and_an_error_at_another(
+async def test_a_branch_that_exists_is_success_at_the_same_commit_and_an_error_at_another(
     sandbox: Sandbox,
 ) -> None:
     async with connect(settings_for(sandbox)) as agent:

@@ -10,9 +10,12 @@ from gitlab_mcp.sandbox.state.notes import Note, discussion_id
 from tests.support.agent import Agent, connect
 from tests.support.gitlab_requests import commit, get, send, writes
 from tests.support.merge_requests import NEW, OLD, open_for_review
+from tests.support.seed import SEED
 from tests.support.settings import settings_for
 
 OPTED = ("default", "discussions")
+MERGE_REQUEST = SEED.merge_request
+STDERR, FULL_STOP = SEED.review_notes.stderr, SEED.review_notes.full_stop
 SEEDED = """# !1: 3 threads, 1 unresolved, newest first
 
 ## docs/usage.md:6 · resolved
@@ -51,8 +54,8 @@ async def every_page(agent: Agent, **arguments: Any) -> list[str]:
 
 async def test_threads_are_listed_with_the_lines_that_they_hang_on(fresh_sandbox: Sandbox) -> None:
     async with connect(settings_for(fresh_sandbox)) as agent:
-        assert await agent.call("list_discussions", iid="!1") == SEEDED
-        still_open = await agent.call("list_discussions", iid="!1", unresolved=True)
+        assert await agent.call("list_discussions", iid=MERGE_REQUEST.reference) == SEEDED
+        still_open = await agent.call("list_discussions", iid=MERGE_REQUEST.reference, unresolved=True)
     assert still_open.startswith("# !1: 1 unresolved thread, newest first\n\n## src/app/cli.py:14")
     assert "n155" not in still_open
 
@@ -60,12 +63,12 @@ async def test_threads_are_listed_with_the_lines_that_they_hang_on(fresh_sandbox
 async def test_the_threads_of_an_issue_are_comments_and_answers(fresh_sandbox: Sandbox) -> None:
     async with connect(settings_for(fresh_sandbox)) as agent:
         answer = await agent.call("list_discussions", iid=7, on="issue")
-        assert await agent.call("list_discussions", iid="#1") == "# #1: 0 threads"
+        assert await agent.call("list_discussions", iid=SEED.plan_issue.reference) == "# #1: 0 threads"
     assert answer.startswith("# #7: 2 threads")
     assert "n149 @maintainer" in answer.split("## Thread")[1]
 
 
-async def test_several_lines_a_removed_one_and_an_older_version_show_what_was_commented_on(sandbox: Sandbox) -> None:
+async def test_comments_on_ranges_removed_lines_and_older_versions_show_their_code(sandbox: Sandbox) -> None:
     number = open_for_review(sandbox, "code")
     comments = [
         {"path": NEW, "line": 5, "start_line": 4, "body": "both"},
@@ -81,60 +84,71 @@ async def test_several_lines_a_removed_one_and_an_older_version_show_what_was_co
     assert f"## {NEW}:5 · on an older version · unresolved\n```\n4 line 4, new\n" in later
 
 
-@pytest.mark.parametrize("form", ["153", "n153", 154, "discussion", "URL"])
+@pytest.mark.parametrize("form", [str(STDERR), f"n{STDERR}", SEED.review_notes.stderr_reply, "discussion", "URL"])
 async def test_a_thread_is_resolved_and_reopened_by_any_of_its_names(sandbox: Sandbox, form: object) -> None:
-    [thread] = [each for each in get(sandbox, "/merge_requests/1/discussions") if each["notes"][0]["id"] == 153]
-    url = f"{sandbox.url}/acme/app/-/merge_requests/1#note_153"
+    [thread] = [each for each in get(sandbox, f"{MERGE_REQUEST.path}/discussions") if each["notes"][0]["id"] == STDERR]
+    url = f"{sandbox.url}/acme/app/-{MERGE_REQUEST.path}#note_{STDERR}"
     name = {"discussion": thread["id"], "URL": url}.get(str(form), form)
-    arguments = {"thread": name, **({} if form == "URL" else {"iid": "!1"})}
+    arguments = {"thread": name, **({} if form == "URL" else {"iid": MERGE_REQUEST.reference})}
     async with connect(settings_for(sandbox)) as agent:
         assert await agent.call("resolve_discussion", **arguments) == f"Resolved the thread of n153 on !1.\n{url}"
-        assert get(sandbox, f"/merge_requests/1/discussions/{thread['id']}")["resolved"] is True
+        assert get(sandbox, f"{MERGE_REQUEST.path}/discussions/{thread['id']}")["resolved"] is True
         reopened = await agent.call("resolve_discussion", **arguments, resolved=False)
     assert reopened.startswith("Reopened the thread of n153")
-    assert get(sandbox, f"/merge_requests/1/discussions/{thread['id']}")["resolved"] is False
+    assert get(sandbox, f"{MERGE_REQUEST.path}/discussions/{thread['id']}")["resolved"] is False
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_thread_whose_resolving_lost_its_answer_is_looked_up(sandbox: Sandbox, when: str) -> None:
     sandbox.faults.drop("PUT", "/discussions/", when=when)
     async with connect(settings_for(sandbox)) as agent:
-        answer = await agent.call("resolve_discussion", iid="!1", thread=153)
-        await agent.call("resolve_discussion", iid="!1", thread=153, resolved=False)
+        answer = await agent.call("resolve_discussion", iid=MERGE_REQUEST.reference, thread=STDERR)
+        await agent.call("resolve_discussion", iid=MERGE_REQUEST.reference, thread=STDERR, resolved=False)
     assert ("a lookup confirmed it" in answer) == (when == "after")
     assert len(writes(sandbox)) == (2 if when == "after" else 3)
 
 
 async def test_what_is_no_thread_is_refused(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
-        assert "no note 99999" in await agent.refused("resolve_discussion", iid="!1", thread="99999")
-        assert "thread is empty" in await agent.refused("resolve_discussion", iid="!1", thread=" ")
-        assert "iid is missing" in await agent.refused("resolve_discussion", thread="153")
+        assert "no note 99999" in await agent.refused("resolve_discussion", iid=MERGE_REQUEST.reference, thread="99999")
+        assert "thread is empty" in await agent.refused("resolve_discussion", iid=MERGE_REQUEST.reference, thread=" ")
+        assert "iid is missing" in await agent.refused("resolve_discussion", thread=str(STDERR))
     assert writes(sandbox) == []
 
 
 async def test_ones_own_comment_is_changed_and_nobody_elses(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox, toolsets=OPTED)) as agent:
-        answer = await agent.call("update_note", iid="!1", note="n155", body="A comma is missing.\n/close")
-        url = f"{sandbox.url}/acme/app/-/merge_requests/1"
-        assert answer == f"Updated n155 on !1.\n{url}#note_155"
-        assert get(sandbox, "/merge_requests/1/notes/155")["body"] == "A comma is missing.\n /close"
-        await agent.call("update_note", note=f"{url}#note_155", body="By its URL.")
-        assert "only its author" in await agent.refused("update_note", iid="!1", note=154, body="Not mine.")
-        assert "give the id" in await agent.refused("update_note", iid="!1", note="that", body="x")
-        assert "1 to 1,000,000" in await agent.refused("update_note", iid="!1", note=155, body=" ")
-    assert get(sandbox, "/merge_requests/1/notes/155")["body"] == "By its URL."
+        answer = await agent.call(
+            "update_note",
+            iid=MERGE_REQUEST.reference,
+            note=f"n{FULL_STOP}",
+            body="A comma is missing.\n/close",
+        )
+        url = f"{sandbox.url}/acme/app/-{MERGE_REQUEST.path}"
+        assert answer == f"Updated n{FULL_STOP} on !1.\n{url}#note_{FULL_STOP}"
+        assert get(sandbox, f"{MERGE_REQUEST.path}/notes/{FULL_STOP}")["body"] == "A comma is missing.\n /close"
+        await agent.call("update_note", note=f"{url}#note_{FULL_STOP}", body="By its URL.")
+        assert "only its author" in await agent.refused(
+            "update_note", iid=MERGE_REQUEST.reference, note=SEED.review_notes.stderr_reply, body="Not mine."
+        )
+        assert "give the id" in await agent.refused("update_note", iid=MERGE_REQUEST.reference, note="that", body="x")
+        assert "1 to 1,000,000" in await agent.refused(
+            "update_note", iid=MERGE_REQUEST.reference, note=FULL_STOP, body=" "
+        )
+    assert get(sandbox, f"{MERGE_REQUEST.path}/notes/{FULL_STOP}")["body"] == "By its URL."
     async with connect(settings_for(sandbox)) as agent:
-        assert "--toolsets default,discussions" in await agent.refused("update_note", iid="!1", note=155, body="x")
+        assert "--toolsets default,discussions" in await agent.refused(
+            "update_note", iid=MERGE_REQUEST.reference, note=FULL_STOP, body="x"
+        )
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_change_whose_answer_is_lost_is_looked_up(sandbox: Sandbox, when: str) -> None:
-    sandbox.faults.drop("PUT", "/notes/155$", when=when)
+    sandbox.faults.drop("PUT", f"/notes/{FULL_STOP}$", when=when)
     async with connect(settings_for(sandbox, toolsets=OPTED)) as agent:
-        answer = await agent.call("update_note", iid="!1", note=155, body=f"lost {when}")
+        answer = await agent.call("update_note", iid=MERGE_REQUEST.reference, note=FULL_STOP, body=f"lost {when}")
     assert ("a lookup confirmed it" in answer) == (when == "after")
-    assert get(sandbox, "/merge_requests/1/notes/155")["body"] == f"lost {when}"
+    assert get(sandbox, f"{MERGE_REQUEST.path}/notes/{FULL_STOP}")["body"] == f"lost {when}"
 
 
 async def test_five_thousand_comments_come_in_pages_and_a_long_thread_is_shortened(fresh_sandbox: Sandbox) -> None:

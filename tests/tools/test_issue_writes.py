@@ -7,6 +7,7 @@ import pytest
 from gitlab_mcp.sandbox import Sandbox
 from tests.support.agent import connect
 from tests.support.gitlab_requests import get, writes
+from tests.support.seed import SEED
 from tests.support.settings import job_settings, settings_for
 
 
@@ -22,7 +23,7 @@ async def test_an_issue_is_created_with_all_that_was_given_and_the_answer_has_it
             due_date="2027-01-15",
             confidential=True,
         )
-    made = get(fresh_sandbox, "/issues/9")
+    made = get(fresh_sandbox, SEED.next_issue.path)
     assert answer == f"Created #9: {made['web_url']}"
     assert (made["title"], made["description"]) == ("Say which option is unknown", "`app --colour` says nothing.")
     assert made["labels"] == ["brand new", "bug"]
@@ -30,7 +31,7 @@ async def test_an_issue_is_created_with_all_that_was_given_and_the_answer_has_it
     assert (made["milestone"]["title"], made["due_date"], made["confidential"]) == ("1.4", "2027-01-15", True)
 
 
-async def test_the_same_issue_again_is_answered_with_the_first_also_when_both_come_at_once(
+async def test_the_same_issue_again_is_answered_with_the_first_even_at_once(
     fresh_sandbox: Sandbox,
 ) -> None:
     async with connect(settings_for(fresh_sandbox)) as agent:
@@ -56,7 +57,7 @@ async def test_only_what_is_given_is_changed_and_empty_values_remove(fresh_sandb
     async with connect(settings_for(fresh_sandbox)) as agent:
         answer = await agent.call(
             "update_issue",
-            iid=7,
+            iid=SEED.crash_issue.iid,
             title="Crash on empty configuration",
             add_labels=["p1"],
             remove_labels="p2",
@@ -64,14 +65,22 @@ async def test_only_what_is_given_is_changed_and_empty_values_remove(fresh_sandb
             due_date="2027-01-15",
             state="close",
         )
-        changed = get(fresh_sandbox, "/issues/7")
+        changed = get(fresh_sandbox, SEED.crash_issue.path)
         assert answer == f"Updated #7: {changed['web_url']}"
         assert (changed["title"], changed["labels"]) == ("Crash on empty configuration", ["bug", "p1"])
         assert [user["username"] for user in changed["assignees"]] == ["maintainer"]
         assert (changed["state"], changed["due_date"], changed["milestone"]["title"]) == ("closed", "2027-01-15", "1.4")
         assert changed["description"].startswith("`app --config empty.yml` ends")
-        await agent.call("update_issue", iid=7, description="", assignees=[], milestone="", due_date="", state="reopen")
-        emptied = get(fresh_sandbox, "/issues/7")
+        await agent.call(
+            "update_issue",
+            iid=SEED.crash_issue.iid,
+            description="",
+            assignees=[],
+            milestone="",
+            due_date="",
+            state="reopen",
+        )
+        emptied = get(fresh_sandbox, SEED.crash_issue.path)
         assert (emptied["description"], emptied["assignees"], emptied["milestone"], emptied["due_date"]) == (
             "",
             [],
@@ -83,21 +92,23 @@ async def test_only_what_is_given_is_changed_and_empty_values_remove(fresh_sandb
 
 async def test_a_change_whose_answer_is_lost_is_confirmed_by_a_look_up(fresh_sandbox: Sandbox) -> None:
     async with connect(settings_for(fresh_sandbox)) as agent:
-        fresh_sandbox.faults.drop("PUT", "/issues/7", when="after")
-        answer = await agent.call("update_issue", iid=7, add_labels=["urgent"], milestone="", confidential=True)
+        fresh_sandbox.faults.drop("PUT", SEED.crash_issue.path, when="after")
+        answer = await agent.call(
+            "update_issue", iid=SEED.crash_issue.iid, add_labels=["urgent"], milestone="", confidential=True
+        )
     assert "a lookup confirmed it" in answer
-    assert writes(fresh_sandbox) == ["PUT /api/v4/projects/acme%2Fapp/issues/7"]
+    assert writes(fresh_sandbox) == [f"PUT /api/v4/projects/acme%2Fapp{SEED.crash_issue.path}"]
 
 
 async def test_what_gitlab_drops_in_silence_is_said(fresh_sandbox: Sandbox) -> None:
-    async with connect(settings_for(fresh_sandbox, "stranger")) as agent:
+    async with connect(settings_for(fresh_sandbox, SEED.stranger)) as agent:
         answer = await agent.call("create_issue", title="From outside", labels=["bug"], milestone="1.4")
     assert answer.endswith(
         "\nGitLab did not take labels, milestone: role Planner is needed, and Premium for several assignees."
     )
 
 
-async def test_a_wrong_milestone_member_day_or_nothing_at_all_is_refused_before_anything_is_written(
+async def test_a_wrong_milestone_member_or_day_and_no_change_are_refused_before_a_write(
     sandbox: Sandbox,
 ) -> None:
     async with connect(settings_for(sandbox)) as agent:
@@ -106,8 +117,8 @@ async def test_a_wrong_milestone_member_day_or_nothing_at_all_is_refused_before_
         assert "no member @stranger" in await agent.refused("create_issue", title="x", assignees=["stranger"])
         assert "due_date" in await agent.refused("create_issue", title="x", due_date="tomorrow")
         assert "title is empty" in await agent.refused("create_issue", title=" ")
-        assert "takes 255" in await agent.refused("update_issue", iid=7, title="x" * 256)
-        assert "Nothing to change" in await agent.refused("update_issue", iid=7)
+        assert "takes 255" in await agent.refused("update_issue", iid=SEED.crash_issue.iid, title="x" * 256)
+        assert "Nothing to change" in await agent.refused("update_issue", iid=SEED.crash_issue.iid)
     assert writes(sandbox) == []
 
 
@@ -129,10 +140,12 @@ async def test_the_same_issue_again_with_other_fields_says_which_of_them_it_does
             "\nIt was not changed and differs from this call in labels, assignees, milestone, confidential:"
             " use update_issue."
         )
-        await agent.call("update_issue", iid=9, add_labels=["bug"], assignees=["developer"], confidential=True)
+        await agent.call(
+            "update_issue", iid=SEED.next_issue.iid, add_labels=["bug"], assignees=["developer"], confidential=True
+        )
         later = await agent.call("create_issue", title="A", description="d", **more)
         assert later.endswith("differs from this call in milestone: use update_issue.")
-        await agent.call("update_issue", iid=9, milestone="1.4")
+        await agent.call("update_issue", iid=SEED.next_issue.iid, milestone="1.4")
         assert "differs from this call" not in await agent.call("create_issue", title="A", description="d", **more)
     assert get(fresh_sandbox, "/issues?search=A&in=title&per_page=100")[0]["iid"] == 9
 
@@ -146,31 +159,37 @@ async def test_the_same_issue_is_made_once_however_its_project_is_named(fresh_sa
 
 async def test_labels_that_cannot_all_be_had_are_refused_with_the_reason(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
-        told = await agent.refused("update_issue", iid=7, add_labels=["x1", "p1"], remove_labels="X1")
+        told = await agent.refused(
+            "update_issue", iid=SEED.crash_issue.iid, add_labels=["x1", "p1"], remove_labels="X1"
+        )
         assert '"x1" is in add_labels and in remove_labels' in told
         told = await agent.refused("create_issue", title="x", labels=["size::s", "size::L"])
         assert '"size::s" and "size::L" have the same scope, so an issue can have only one of them.' in told
-        told = await agent.refused("update_issue", iid=7, add_labels=["a,b"])
+        told = await agent.refused("update_issue", iid=SEED.crash_issue.iid, add_labels=["a,b"])
         assert 'a comma separates labels, and "a,b" contains one: give each label by itself' in told
         assert writes(sandbox) == []
-        await agent.call("update_issue", iid=8, add_labels="a, size::s,b, team::s")
-    assert get(sandbox, "/issues/8")["labels"] == ["a", "b", "size::s", "team::s"]
+        await agent.call("update_issue", iid=SEED.legacy_issue.iid, add_labels="a, size::s,b, team::s")
+    assert get(sandbox, SEED.legacy_issue.path)["labels"] == ["a", "b", "size::s", "team::s"]
 
 
 async def test_numbers_are_taken_for_titles_and_milestones_where_they_say_which(fresh_sandbox: Sandbox) -> None:
     milestones = fresh_sandbox.world.projects[fresh_sandbox.project_id].milestones
     async with connect(settings_for(fresh_sandbox)) as agent:
         await agent.call("create_issue", title=404, milestone=" 1.4 ")
-        assert (made := get(fresh_sandbox, "/issues/9"))["title"] == "404"
+        assert (made := get(fresh_sandbox, SEED.next_issue.path))["title"] == "404"
         assert made["milestone"]["title"] == "1.4"
         assert "#9 404 (open)" in await agent.call("list_issues", search=404, milestone=" 1.4 ")
         milestones[0].title = "2"
-        await agent.call("update_issue", iid=8, milestone=2)
-        assert get(fresh_sandbox, "/issues/8")["milestone"]["title"] == "2"
-        told = await agent.refused("update_issue", iid=7, milestone=1.4)
+        await agent.call("update_issue", iid=SEED.legacy_issue.iid, milestone=2)
+        assert get(fresh_sandbox, SEED.legacy_issue.path)["milestone"]["title"] == "2"
+        told = await agent.refused("update_issue", iid=SEED.crash_issue.iid, milestone=1.4)
         assert 'milestone is 1.4: write it as text, such as "1.4": as numbers 1.1 and 1.10 are the same' in told
-        assert "title is empty" in await agent.refused("update_issue", iid=7, title=" ", state="close")
-        assert 'There is no milestone ""' in await agent.refused("update_issue", iid=7, milestone=" ")
+        assert "title is empty" in await agent.refused(
+            "update_issue", iid=SEED.crash_issue.iid, title=" ", state="close"
+        )
+        assert 'There is no milestone ""' in await agent.refused(
+            "update_issue", iid=SEED.crash_issue.iid, milestone=" "
+        )
 
 
 async def test_of_milestones_with_one_title_the_projects_own_is_meant_and_else_none(fresh_sandbox: Sandbox) -> None:
@@ -178,8 +197,8 @@ async def test_of_milestones_with_one_title_the_projects_own_is_meant_and_else_n
     above = [{**own, "id": number, "project_id": None, "group_id": number} for number in (901, 902)]
     async with connect(settings_for(fresh_sandbox)) as agent:
         fresh_sandbox.faults.fail("GET", "/milestones", status=200, body=above)
-        told = await agent.refused("update_issue", iid=8, milestone="1.4")
+        told = await agent.refused("update_issue", iid=SEED.legacy_issue.iid, milestone="1.4")
         assert '2 groups above the project have a milestone "1.4"' in told
         fresh_sandbox.faults.fail("GET", "/milestones", status=200, body=[*above, own])
-        await agent.call("update_issue", iid=8, milestone="1.4")
-    assert get(fresh_sandbox, "/issues/8")["milestone"]["id"] == own["id"]
+        await agent.call("update_issue", iid=SEED.legacy_issue.iid, milestone="1.4")
+    assert get(fresh_sandbox, SEED.legacy_issue.path)["milestone"]["id"] == own["id"]

@@ -7,6 +7,7 @@ import pytest
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.state.users import User
 from tests.support.agent import connect
+from tests.support.seed import SEED
 from tests.support.settings import settings_for
 
 
@@ -31,7 +32,7 @@ async def test_labels_may_come_as_one_text(sandbox: Sandbox) -> None:
 
 async def test_an_issue_is_shown_whole(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
-        answer = await agent.call("get_issue", iid=7)
+        answer = await agent.call("get_issue", iid=SEED.crash_issue.iid)
     assert answer == (
         "# #7 Crash when the config file is empty (open)\n"
         "by @maintainer 2026-11-20 · labels: bug, p2 · assigned: @developer · milestone: 1.4\n"
@@ -77,11 +78,13 @@ async def test_an_issue_is_named_by_its_web_url_which_also_names_the_project(san
 
 async def test_a_url_of_another_gitlab_another_kind_or_another_project_is_refused(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
-        assert "the only GitLab" in await agent.refused("get_issue", iid="https://gitlab.com/acme/app/-/issues/7")
-        merge_request = f"{sandbox.url}/acme/app/-/merge_requests/1"
+        assert "the only GitLab" in await agent.refused(
+            "get_issue", iid=f"https://gitlab.com/acme/app/-{SEED.crash_issue.path}"
+        )
+        merge_request = f"{sandbox.url}/acme/app/-{SEED.merge_request.path}"
         assert "URL of a merge request" in await agent.refused("get_issue", iid=merge_request)
         assert "this tool expects an issue" in await agent.refused("get_issue", iid="!7")
-        issue = f"{sandbox.url}/acme/app/-/issues/7"
+        issue = f"{sandbox.url}/acme/app/-{SEED.crash_issue.path}"
         assert 'project "acme/app"' in await agent.refused("get_issue", iid=issue, project="acme/empty")
         for same in ("1", "Acme/App", "acme/app"):
             assert "# #7 " in await agent.call("get_issue", iid=issue, project=same)
@@ -89,9 +92,9 @@ async def test_a_url_of_another_gitlab_another_kind_or_another_project_is_refuse
 
 async def test_the_newest_20_comments_come_in_order_of_time_and_page_2_goes_back(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
-        newest = await agent.call("get_issue", iid=5)
-        older = await agent.call("get_issue", iid=5, page=2)
-        oldest = await agent.call("get_issue", iid=5, page=3)
+        newest = await agent.call("get_issue", iid=SEED.long_issue.iid)
+        older = await agent.call("get_issue", iid=SEED.long_issue.iid, page=2)
+        oldest = await agent.call("get_issue", iid=SEED.long_issue.iid, page=3)
     assert "## Comments (newest 20 of 45; page 2: older ones)" in newest
     assert "## Comments (page 2, 20 of 45; page 3: older ones)" in older
     pages = [[int(note) for note in re.findall(r"^n(\d+) ", page, re.MULTILINE)] for page in (newest, older, oldest)]
@@ -101,19 +104,19 @@ async def test_the_newest_20_comments_come_in_order_of_time_and_page_2_goes_back
 
 async def test_system_notes_are_shown_only_with_detail_full(fresh_sandbox: Sandbox) -> None:
     async with connect(settings_for(fresh_sandbox)) as agent:
-        await agent.call("update_merge_request", iid=1, add_labels=["urgent"])
-        assert "· system" not in await agent.call("get_merge_request", iid=1)
-        assert "· system" in await agent.call("get_merge_request", iid=1, detail="full")
+        await agent.call("update_merge_request", iid=SEED.merge_request.iid, add_labels=["urgent"])
+        assert "· system" not in await agent.call("get_merge_request", iid=SEED.merge_request.iid)
+        assert "· system" in await agent.call("get_merge_request", iid=SEED.merge_request.iid, detail="full")
 
 
 async def test_the_merge_requests_of_an_issue_are_named_and_the_closing_one_is_told_apart(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
-        assert "merge requests: !1 (open, closes this)" in await agent.call("get_issue", iid=3)
+        assert "merge requests: !1 (open, closes this)" in await agent.call("get_issue", iid=SEED.verbose_issue.iid)
 
 
 async def test_what_a_stranger_hides_in_text_is_gone_and_cannot_leave_its_quote(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
-        answer = await agent.call("get_issue", iid=6)
+        answer = await agent.call("get_issue", iid=SEED.hostile_issue.iid)
     assert not re.search("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\u00ad\U000e0000-\U000e007f\x00-\x08\x1b]", answer)
     assert "glpat-" not in answer
     assert "<!--" not in answer
@@ -128,15 +131,15 @@ async def test_an_issue_that_is_not_there_is_an_error_that_says_so(sandbox: Sand
 
 async def test_a_confidential_issue_is_marked_and_hidden_from_a_stranger(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
-        assert "· confidential" in await agent.call("get_issue", iid=4)
-    async with connect(settings_for(sandbox, "stranger")) as agent:
-        assert "404" in await agent.refused("get_issue", iid=4)
+        assert "· confidential" in await agent.call("get_issue", iid=SEED.confidential_issue.iid)
+    async with connect(settings_for(sandbox, SEED.stranger)) as agent:
+        assert "404" in await agent.refused("get_issue", iid=SEED.confidential_issue.iid)
 
 
 async def test_with_trusted_only_the_words_of_who_is_no_developer_are_withheld_and_named(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox, trusted_only=True)) as agent:
-        shown = await agent.call("get_issue", iid=7)
-        hostile = await agent.call("get_issue", iid=6)
+        shown = await agent.call("get_issue", iid=SEED.crash_issue.iid)
+        hostile = await agent.call("get_issue", iid=SEED.hostile_issue.iid)
         listed = await agent.call("list_issues")
     assert "I can look at it." in shown
     assert "Same here" not in shown
@@ -148,7 +151,7 @@ async def test_with_trusted_only_the_words_of_who_is_no_developer_are_withheld_a
     assert "#7 Crash" in listed
 
 
-async def test_in_a_project_of_many_members_those_who_are_not_listed_first_are_looked_up_once_a_run(
+async def test_members_beyond_the_first_page_are_looked_up_once_a_run(
     fresh_sandbox: Sandbox,
 ) -> None:
     world = fresh_sandbox.world
@@ -159,22 +162,22 @@ async def test_in_a_project_of_many_members_those_who_are_not_listed_first_are_l
         members[User(number, f"member-{number}", "Member", world.now())] = 30
     members.update(own)
     async with connect(settings_for(fresh_sandbox)) as agent:
-        answer = await agent.call("get_issue", iid=7)
-        assert await agent.call("get_issue", iid=7) == answer
+        answer = await agent.call("get_issue", iid=SEED.crash_issue.iid)
+        assert await agent.call("get_issue", iid=SEED.crash_issue.iid) == answer
         asked = [each["path"] for each in fresh_sandbox.faults.requests() if "/members/all" in each["path"]]
     assert "by @maintainer 20" in answer
     assert "n151 @stranger 2026-11-21 (not a member)" in answer
     assert len(asked) == len(set(asked)) == 4
 
 
-async def test_the_role_of_an_author_is_asked_for_once_a_run_and_unknown_where_it_cannot_be_learnt(
+async def test_an_authors_role_is_requested_once_a_run_and_unknown_where_that_fails(
     sandbox: Sandbox,
 ) -> None:
     async with connect(settings_for(sandbox)) as agent:
-        await agent.call("get_issue", iid=7)
-        await agent.call("get_issue", iid=7)
+        await agent.call("get_issue", iid=SEED.crash_issue.iid)
+        await agent.call("get_issue", iid=SEED.crash_issue.iid)
         asked = [each["path"] for each in sandbox.faults.requests() if "/members/all" in each["path"]]
     assert [path.rpartition("/")[2] for path in asked] == ["all"]
     sandbox.faults.fail("GET", "/members/all", status=403, times=20)
     async with connect(settings_for(sandbox)) as agent:
-        assert "n151 @stranger 2026-11-21 (role unknown)" in await agent.call("get_issue", iid=7)
+        assert "n151 @stranger 2026-11-21 (role unknown)" in await agent.call("get_issue", iid=SEED.crash_issue.iid)

@@ -9,6 +9,7 @@ from gitlab_mcp.sandbox.seed.job_logs import job_log
 from gitlab_mcp.sandbox.state.model import Pipeline
 from tests.support.agent import connect
 from tests.support.job_logs import job_with, numbered
+from tests.support.seed import SEED
 from tests.support.settings import settings_for
 
 BRANCH = "feature/verbose-flag"
@@ -50,9 +51,9 @@ async def test_without_a_job_it_is_the_first_that_made_the_latest_pipeline_fail(
 async def test_where_nothing_failed_a_call_without_a_job_says_so(fresh_sandbox: Sandbox) -> None:
     async with connect(settings_for(fresh_sandbox)) as agent:
         assert "No job of pipeline 501 failed" in await agent.refused("get_job_log")
-        assert "The log is empty" in await agent.call("get_job_log", job_id=602)
+        assert "The log is empty" in await agent.call("get_job_log", job_id=SEED.running_job)
         for chosen in ({"start_line": 1}, {"end_line": 2}, {"grep": "x"}):
-            assert "The log is empty" in await agent.call("get_job_log", job_id=602, **chosen)
+            assert "The log is empty" in await agent.call("get_job_log", job_id=SEED.running_job, **chosen)
         assert "404" in await agent.refused("get_job_log", job_id=999)
 
 
@@ -60,7 +61,9 @@ async def test_a_job_that_is_given_is_not_also_looked_for(sandbox: Sandbox, fail
     unit = failed.jobs[-1]
     async with connect(settings_for(sandbox)) as agent:
         assert "exclude each other" in await agent.refused("get_job_log", job_id=unit.id, ref="main")
-        assert "exclude each other" in await agent.refused("get_job_log", job_id=unit.id, iid="!1")
+        assert "exclude each other" in await agent.refused(
+            "get_job_log", job_id=unit.id, iid=SEED.merge_request.reference
+        )
 
 
 async def test_the_first_lines_are_asked_for_by_the_last_of_them(sandbox: Sandbox) -> None:
@@ -71,7 +74,7 @@ async def test_the_first_lines_are_asked_for_by_the_last_of_them(sandbox: Sandbo
     assert numbered(answer) == {1: "a", 2: "b"}
 
 
-async def test_a_job_that_its_runner_could_not_begin_and_one_that_went_well_show_their_end(
+async def test_a_job_that_could_not_begin_and_one_that_succeeded_show_their_end(
     sandbox: Sandbox, failed: Pipeline
 ) -> None:
     compiled, tried = failed.jobs[:2]

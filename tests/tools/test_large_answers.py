@@ -124,7 +124,7 @@ async def test_5000_comments_are_all_on_the_pages_that_answers_count(sandbox: Sa
         assert call == (("list_discussions", {"iid": f"#{number}", "page": page + 1}) if page < 500 else None)
 
 
-async def test_5000_comments_in_one_thread_are_shown_in_part_and_on_the_pages_of_comments_all(sandbox: Sandbox) -> None:
+async def test_5000_comments_in_a_thread_are_cut_there_and_complete_on_comment_pages(sandbox: Sandbox) -> None:
     number = send(sandbox, "POST", "/issues", title="A long thread")["iid"]
     world = sandbox.world
     issue, author = world.projects[sandbox.project_id].issues[number], world.user_by_name("developer")

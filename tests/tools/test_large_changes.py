@@ -56,7 +56,7 @@ def added(answers: list[str]) -> list[str]:
     return [match[1] for row in rows if (match := re.fullmatch(r"\d*\+(.*)", row))]
 
 
-async def test_a_comparison_of_2_mb_in_many_files_is_read_whole_by_the_calls_that_its_answers_name(
+async def test_a_comparison_of_2_mb_is_read_whole_by_the_calls_that_its_answers_name(
     sandbox: Sandbox, parts: int
 ) -> None:
     assert parts
@@ -102,7 +102,7 @@ async def first_page(sandbox: Sandbox) -> str:
         return await agent.call("compare_refs", base="main", head="single")
 
 
-async def test_a_file_whose_diff_gitlab_does_not_show_is_named_with_the_call_that_reads_it(
+async def test_a_file_whose_diff_gitlab_omits_is_named_with_the_call_that_reads_it(
     sandbox: Sandbox, single: int
 ) -> None:
     async with connect(settings_for(sandbox)) as agent:
@@ -140,9 +140,7 @@ async def test_a_merge_request_of_1000_files_says_who_lists_them_all(sandbox: Sa
     assert re.search(r"## Changed files \(the first \d+; get_merge_request_diff with names_only lists all\)", whole)
 
 
-async def test_files_beyond_what_gitlab_lists_are_said_to_be_there_and_reached_commit_by_commit(
-    sandbox: Sandbox, many: int
-) -> None:
+async def test_files_beyond_what_gitlab_lists_are_mentioned_and_reached_by_commit(sandbox: Sandbox, many: int) -> None:
     assert many
     number = opened(sandbox, "more", {f"more-{each:03}": ["y"] for each in range(100)}, base="many")
     send(sandbox, "PUT", f"/merge_requests/{number}", target_branch="main")
@@ -163,7 +161,7 @@ async def test_files_beyond_what_gitlab_lists_are_said_to_be_there_and_reached_c
     assert told not in over_git
 
 
-async def test_names_of_what_is_not_shown_and_titles_of_commits_leave_room_for_the_call_that_goes_on(
+async def test_names_of_omitted_files_and_commit_titles_leave_room_for_the_next_call(
     sandbox: Sandbox,
 ) -> None:
     generated = {f"{'漢' * 80}{each:03}/package-lock.json": ["{}"] for each in range(150)}

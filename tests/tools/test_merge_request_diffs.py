@@ -13,6 +13,7 @@ from tests.support.ci_job import allow_job_pushes
 from tests.support.git_clones import clone
 from tests.support.gitlab_requests import commit, get, send
 from tests.support.merge_requests import ADDED, NEW, OLD, open_for_review, text
+from tests.support.seed import SEED
 from tests.support.settings import checkout, job_settings, settings_for
 
 
@@ -86,7 +87,7 @@ async def test_files_are_chosen_by_globs_also_by_the_name_they_had(sandbox: Sand
     assert "names_only lists all" in told
 
 
-async def test_generated_binary_and_large_files_are_named_and_a_generated_one_is_shown_when_it_is_meant(
+async def test_generated_binary_and_large_files_are_named_and_generated_shown_on_request(
     sandbox: Sandbox,
 ) -> None:
     binary = {**write("logo.bin", "AAEC/wA="), "encoding": "base64"}
@@ -105,7 +106,7 @@ async def test_a_collapsed_file_is_named(sandbox: Sandbox) -> None:
     diff = {"old_path": "a.txt", "new_path": "a.txt", "diff": "", "collapsed": True}
     sandbox.faults.fail("GET", "/diffs$", status=200, body=[diff])
     async with connect(settings_for(sandbox)) as agent:
-        assert "a.txt (collapsed)" in await agent.call("get_merge_request_diff", iid=1)
+        assert "a.txt (collapsed)" in await agent.call("get_merge_request_diff", iid=SEED.merge_request.iid)
 
 
 async def test_a_diff_of_two_megabytes_comes_in_pages_that_together_are_all_of_it(sandbox: Sandbox) -> None:
@@ -200,7 +201,7 @@ async def test_a_file_is_chosen_by_the_name_it_is_listed_by_whatever_is_in_it(sa
     assert "None of the files that differ matches nothing/**" in told
 
 
-async def test_over_git_too_large_and_generated_files_are_named_and_shown_where_they_are_meant(
+async def test_over_git_too_large_and_generated_files_are_named_and_shown_on_request(
     sandbox: Sandbox,
 ) -> None:
     many = text([f"row {row:06}" for row in range(20_000)])

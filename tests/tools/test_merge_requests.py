@@ -8,6 +8,7 @@ from gitlab_mcp.sandbox import Sandbox
 from tests.support.agent import Agent, connect
 from tests.support.gitlab_requests import get, writes
 from tests.support.merge_requests import open_for_review
+from tests.support.seed import SEED
 from tests.support.settings import settings_for
 
 
@@ -32,9 +33,9 @@ async def test_merge_requests_are_listed_and_filtered(sandbox: Sandbox) -> None:
 
 
 async def test_a_merge_request_is_shown_whole(fresh_sandbox: Sandbox) -> None:
-    sha = get(fresh_sandbox, "/merge_requests/1")["sha"][:12]
+    sha = get(fresh_sandbox, SEED.merge_request.path)["sha"][:12]
     async with connect(settings_for(fresh_sandbox)) as agent:
-        answer = await agent.call("get_merge_request", iid="!1")
+        answer = await agent.call("get_merge_request", iid=SEED.merge_request.reference)
     assert answer == (
         "# !1 Add --verbose (open)\n"
         f"by @developer 2026-11-03 · feature/verbose-flag -> main · head: {sha} · 2 files changed\n"
@@ -175,7 +176,7 @@ async def test_only_what_is_given_is_changed(sandbox: Sandbox) -> None:
 
 async def test_an_update_of_nothing_is_refused(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
-        assert "Nothing to change was given" in await agent.refused("update_merge_request", iid=1)
+        assert "Nothing to change was given" in await agent.refused("update_merge_request", iid=SEED.merge_request.iid)
 
 
 async def test_who_reviewed_and_approved_it_is_shown_and_only_some_of_a_thousand_files(sandbox: Sandbox) -> None:
@@ -196,8 +197,8 @@ async def test_who_reviewed_and_approved_it_is_shown_and_only_some_of_a_thousand
 
 async def test_what_gitlab_does_not_tell_of_a_merge_request_is_left_out(sandbox: Sandbox) -> None:
     for part in ("approvals", "reviewers", "diffs", "closes_issues"):
-        sandbox.faults.fail("GET", f"/merge_requests/1/{part}$", status=403)
+        sandbox.faults.fail("GET", f"{SEED.merge_request.path}/{part}$", status=403)
     async with connect(settings_for(sandbox)) as agent:
-        answer = await agent.call("get_merge_request", iid=1)
+        answer = await agent.call("get_merge_request", iid=SEED.merge_request.iid)
     assert "reviewers: @maintainer" in answer
     assert "## Changed files" not in answer

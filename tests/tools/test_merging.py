@@ -7,6 +7,7 @@ from gitlab_mcp.sandbox import Sandbox
 from tests.support.agent import connect
 from tests.support.gitlab_requests import commit, get, send, writes
 from tests.support.merge_requests import NEW, OLD, open_for_review
+from tests.support.seed import SEED
 from tests.support.settings import settings_for
 
 
@@ -167,5 +168,5 @@ async def test_a_branch_that_is_gone_or_protected_is_not_rebased(sandbox: Sandbo
 
 async def test_without_being_asked_for_neither_is_listed(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
-        told = await agent.refused("merge_merge_request", iid=1, sha="a" * 40)
+        told = await agent.refused("merge_merge_request", iid=SEED.merge_request.iid, sha="a" * 40)
     assert "--toolsets default,merge adds it" in told

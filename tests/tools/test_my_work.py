@@ -9,6 +9,7 @@ from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.seed.people import person
 from gitlab_mcp.sandbox.state.model import Pipeline
 from tests.support.agent import connect
+from tests.support.seed import SEED
 from tests.support.settings import job_settings, settings_for
 
 
@@ -21,7 +22,7 @@ async def test_projects_are_listed_with_the_latest_activity_first_and_found_by_n
         assert "acme/archive" not in answer
         assert "acme/private-notes" in answer
         assert "acme/empty" in await agent.call("list_projects", search="empt")
-    async with connect(settings_for(sandbox, "stranger")) as agent:
+    async with connect(settings_for(sandbox, SEED.stranger)) as agent:
         assert await agent.call("list_projects") == "# Projects: none"
         all_ = await agent.call("list_projects", mine=False)
         assert "acme/app" in all_
@@ -119,7 +120,7 @@ async def test_with_trusted_only_the_titles_of_strangers_are_withheld_across_pro
         assert "acme/app#6 (title withheld: @stranger" in await agent.call("list_my_work")
 
 
-async def test_failed_pipelines_are_looked_for_in_recent_projects_too_and_it_is_said_in_which(
+async def test_failed_pipelines_of_recent_projects_are_listed_with_their_projects(
     fresh_sandbox: Sandbox,
 ) -> None:
     world = fresh_sandbox.world

@@ -9,6 +9,7 @@ from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.state.model import Pipeline
 from tests.support.agent import connect
 from tests.support.gitlab_requests import commit, get
+from tests.support.seed import SEED
 from tests.support.settings import job_settings, settings_for
 
 BRANCH = "feature/verbose-flag"
@@ -40,21 +41,21 @@ def move_on(sandbox: Sandbox) -> str:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-async def test_the_latest_of_a_branch_is_that_of_its_merge_request_where_only_that_is_of_the_newest_commit(
+async def test_the_latest_of_a_branch_may_be_that_of_its_merge_requests_newest_commit(
     fresh_sandbox: Sandbox, backend: str
 ) -> None:
     fresh_sandbox.fail_pipeline(BRANCH)
     newest = move_on(fresh_sandbox)
     made = of_merge_request(fresh_sandbox, "refs/merge-requests/1/head", newest)
     async with connect(BACKENDS[backend](fresh_sandbox)) as agent:
-        for named in ({"ref": BRANCH}, {"iid": "!1"}):
+        for named in ({"ref": BRANCH}, {"iid": SEED.merge_request.reference}):
             answer = await agent.call("get_pipeline", **named)
             assert answer.startswith(f"# Pipeline {made.id} of refs/merge-requests/1/head (success)")
             assert "older commit" not in answer
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("named", [{"ref": BRANCH}, {"iid": "!1"}])
+@pytest.mark.parametrize("named", [{"ref": BRANCH}, {"iid": SEED.merge_request.reference}])
 async def test_the_pipeline_of_an_older_commit_is_called_that(
     fresh_sandbox: Sandbox, named: dict[str, Any], backend: str
 ) -> None:
@@ -67,7 +68,7 @@ async def test_the_pipeline_of_an_older_commit_is_called_that(
         assert f"It is {told}." in answer.splitlines()
         assert "older" not in await agent.call("get_pipeline", pipeline_id=failed.id)
         shown = f"pipeline: failed (id {failed.id}, of an older commit)"
-        assert shown in await agent.call("get_merge_request", iid=1)
+        assert shown in await agent.call("get_merge_request", iid=SEED.merge_request.iid)
         if backend == "access token":
             assert f" · its pipeline is {told} · " in await agent.call("get_job_log", **named)
             report = await agent.call("get_test_report", **named)
@@ -78,23 +79,23 @@ async def test_the_pipeline_of_an_older_commit_is_called_that(
             assert f"of an older commit than {newest[:8]}, failed" in refused
 
 
-async def test_a_pipeline_of_merged_results_has_a_commit_of_its_own_and_is_of_no_older_one(
+async def test_a_merged_results_pipeline_has_its_own_commit_and_is_not_called_older(
     fresh_sandbox: Sandbox,
 ) -> None:
     fresh_sandbox.fail_pipeline(BRANCH)
     move_on(fresh_sandbox)
     made = of_merge_request(fresh_sandbox, "refs/merge-requests/1/merge", "c" * 40)
-    shown = get(fresh_sandbox, "/merge_requests/1")
+    shown = get(fresh_sandbox, SEED.merge_request.path)
     shown["head_pipeline"] = get(fresh_sandbox, f"/pipelines/{made.id}")
-    fresh_sandbox.faults.fail("GET", "/merge_requests/1$", 200, shown, times=2)
+    fresh_sandbox.faults.fail("GET", f"{SEED.merge_request.path}$", 200, shown, times=2)
     async with connect(settings_for(fresh_sandbox)) as agent:
-        for named in ({"ref": BRANCH}, {"iid": "!1"}):
+        for named in ({"ref": BRANCH}, {"iid": SEED.merge_request.reference}):
             answer = await agent.call("get_pipeline", **named)
             assert answer.startswith(f"# Pipeline {made.id} of refs/merge-requests/1/merge (success)")
             assert "older commit" not in answer
 
 
-async def test_the_merge_request_of_a_fork_whose_branch_has_the_same_name_is_not_taken_for_that_of_the_branch(
+async def test_a_forks_merge_request_with_the_same_branch_name_is_not_the_branchs(
     fresh_sandbox: Sandbox,
 ) -> None:
     failed = fresh_sandbox.fail_pipeline(BRANCH)

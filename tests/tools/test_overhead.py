@@ -3,6 +3,7 @@
 from gitlab_mcp.sandbox import Sandbox
 from tests.support.agent import connect
 from tests.support.gitlab_requests import get
+from tests.support.seed import SEED
 from tests.support.settings import EVERY_TOOLSET, settings_for
 
 
@@ -12,20 +13,20 @@ def overhead(answer: str, *texts: str) -> int:
 
 
 async def test_get_issue_keeps_to_450_bytes_and_70_a_comment(sandbox: Sandbox) -> None:
-    issue = get(sandbox, "/issues/7")
-    notes = [note["body"] for note in get(sandbox, "/issues/7/notes")]
+    issue = get(sandbox, SEED.crash_issue.path)
+    notes = [note["body"] for note in get(sandbox, f"{SEED.crash_issue.path}/notes")]
     async with connect(settings_for(sandbox)) as agent:
-        answer = await agent.call("get_issue", iid=7)
+        answer = await agent.call("get_issue", iid=SEED.crash_issue.iid)
     assert overhead(answer, issue["title"], issue["description"], *notes) <= 450 + 70 * len(notes)
     _, _, comments = answer.partition("## 3 comments\n")
     assert overhead(comments, *notes) <= 70 * len(notes)
 
 
 async def test_get_merge_request_keeps_to_600_bytes_and_70_a_comment(sandbox: Sandbox) -> None:
-    merge_request = get(sandbox, "/merge_requests/1")
-    notes = [note["body"] for note in get(sandbox, "/merge_requests/1/notes") if not note["system"]]
+    merge_request = get(sandbox, SEED.merge_request.path)
+    notes = [note["body"] for note in get(sandbox, f"{SEED.merge_request.path}/notes") if not note["system"]]
     async with connect(settings_for(sandbox)) as agent:
-        answer = await agent.call("get_merge_request", iid=1)
+        answer = await agent.call("get_merge_request", iid=SEED.merge_request.iid)
     texts = (merge_request["title"], merge_request["description"], *notes)
     assert overhead(answer, *texts) <= 600 + 70 * len(notes)
 
@@ -46,46 +47,46 @@ async def test_a_write_keeps_to_200_bytes(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
         action = {"path": "x.txt", "content": "x"}
         answers = [
-            await agent.call("create_note", iid="#7", body="hello"),
+            await agent.call("create_note", iid=SEED.crash_issue.reference, body="hello"),
             await agent.call("create_branch", branch="short"),
             await agent.call("commit_files", branch="short", message="m", actions=[action]),
             await agent.call("create_merge_request", source_branch="short", title="T"),
-            await agent.call("update_merge_request", iid=1, title="New title"),
-            await agent.call("review_merge_request", iid=1, summary="Fine.", verdict="approve"),
-            await agent.call("resolve_discussion", iid="!1", thread=153),
+            await agent.call("update_merge_request", iid=SEED.merge_request.iid, title="New title"),
+            await agent.call("review_merge_request", iid=SEED.merge_request.iid, summary="Fine.", verdict="approve"),
+            await agent.call("resolve_discussion", iid=SEED.merge_request.reference, thread=SEED.review_notes.stderr),
             await agent.call("create_issue", title="T"),
-            await agent.call("update_issue", iid=7, state="close"),
+            await agent.call("update_issue", iid=SEED.crash_issue.iid, state="close"),
         ]
     assert [answer for answer in answers if len(answer.encode()) > 200] == []
 
 
 async def test_list_discussions_keeps_to_100_bytes_a_thread_and_70_a_comment(sandbox: Sandbox) -> None:
-    found = get(sandbox, "/merge_requests/1/discussions")
+    found = get(sandbox, f"{SEED.merge_request.path}/discussions")
     notes = [note["body"] for each in found for note in each["notes"] if not note["system"]]
     code = ["    if options.verbose:", "| `--verbose` | say what is read |"]
     async with connect(settings_for(sandbox)) as agent:
-        answer = await agent.call("list_discussions", iid="!1")
+        answer = await agent.call("list_discussions", iid=SEED.merge_request.reference)
     assert overhead(answer, *notes, *code) <= 100 * (1 + len(found)) + 70 * len(notes)
 
 
 async def test_get_merge_request_diff_keeps_to_200_bytes_100_a_file_and_7_a_line(sandbox: Sandbox) -> None:
-    diffs = get(sandbox, "/merge_requests/1/diffs")
+    diffs = get(sandbox, f"{SEED.merge_request.path}/diffs")
     lines = [line for each in diffs for line in each["diff"].split("\n")]
     async with connect(settings_for(sandbox)) as agent:
-        answer = await agent.call("get_merge_request_diff", iid=1)
+        answer = await agent.call("get_merge_request_diff", iid=SEED.merge_request.iid)
     assert overhead(answer, *lines) <= 200 + 100 * len(diffs) + 7 * len(lines)
 
 
 async def test_an_answer_keeps_to_40000_bytes_whatever_people_wrote(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox)) as agent:
         for letter in "äöüéñ":
-            await agent.call("create_note", iid="#8", body=letter * 30_000)
-        answer = await agent.call("get_issue", iid=8)
+            await agent.call("create_note", iid=SEED.legacy_issue.reference, body=letter * 30_000)
+        answer = await agent.call("get_issue", iid=SEED.legacy_issue.iid)
     assert len(answer.encode()) <= 40_000
     assert answer.count("(cut: ") == 5
 
 
-async def test_a_pipeline_keeps_to_350_bytes_and_120_a_failed_job_and_a_log_and_a_report_to_300_beside_what_they_say(
+async def test_pipelines_failed_jobs_logs_and_reports_keep_to_their_limits_of_bytes(
     fresh_sandbox: Sandbox,
 ) -> None:
     failed = fresh_sandbox.fail_pipeline("feature/verbose-flag")

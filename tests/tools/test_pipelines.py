@@ -12,6 +12,7 @@ from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.state.model import Job, Pipeline
 from tests.support.agent import connect
 from tests.support.gitlab_requests import get
+from tests.support.seed import SEED
 from tests.support.settings import job_settings, settings_for
 
 BRANCH = "feature/verbose-flag"
@@ -49,19 +50,31 @@ async def test_a_pipeline_says_what_failed_and_why_then_its_other_jobs_by_stage(
     assert str(tried) not in answer  # it was tried again
 
 
-async def test_the_latest_pipeline_is_that_of_the_branch_the_merge_request_or_the_default_branch(
+async def test_the_latest_pipeline_is_of_the_branch_merge_request_or_default_branch(
     sandbox: Sandbox, failed: Pipeline
 ) -> None:
     whole = f"# Pipeline {failed.id} of {BRANCH}"
     async with connect(settings_for(sandbox)) as agent:
         assert (await agent.call("get_pipeline", ref=BRANCH)).startswith(whole)
-        assert (await agent.call("get_pipeline", iid="!1")).startswith(whole)
+        assert (await agent.call("get_pipeline", iid=SEED.merge_request.reference)).startswith(whole)
         assert (await agent.call("get_pipeline")).startswith(f"# Pipeline {sandbox.job.pipeline.id} of main (running)")
         told = await agent.refused("get_pipeline", ref="stale/no-commits")
         assert "stale/no-commits has no pipeline" in told
-        for both in ({"ref": "main", "iid": "!1"}, {"pipeline_id": 501, "ref": "main"}, {"pipeline_id": 501, "iid": 1}):
-            for tool in ("get_pipeline", "get_test_report"):
-                assert "exclude each other" in await agent.refused(tool, **both)
+
+
+@pytest.mark.parametrize("tool", ["get_pipeline", "get_test_report"])
+@pytest.mark.parametrize(
+    "both",
+    [
+        {"ref": "main", "iid": SEED.merge_request.reference},
+        {"pipeline_id": SEED.pipeline, "ref": "main"},
+        {"pipeline_id": SEED.pipeline, "iid": SEED.merge_request.iid},
+    ],
+    ids=" and ".join,
+)
+async def test_a_pipeline_is_named_in_one_way_only(sandbox: Sandbox, tool: str, both: dict[str, Any]) -> None:
+    async with connect(settings_for(sandbox)) as agent:
+        assert "exclude each other" in await agent.refused(tool, **both)
 
 
 async def test_the_latest_of_a_branch_that_moved_on_says_so(fresh_sandbox: Sandbox) -> None:
@@ -78,7 +91,7 @@ async def test_the_latest_of_a_branch_that_moved_on_says_so(fresh_sandbox: Sandb
 
 async def test_a_log_and_a_report_are_found_by_branch_or_merge_request(sandbox: Sandbox, failed: Pipeline) -> None:
     async with connect(settings_for(sandbox)) as agent:
-        for named in ({"ref": BRANCH}, {"iid": "!1"}):
+        for named in ({"ref": BRANCH}, {"iid": SEED.merge_request.reference}):
             assert f"# Log of job {failed.jobs[-1].id} " in await agent.call("get_job_log", **named)
             assert f"pipeline {failed.id}" in await agent.call("get_test_report", **named)
 
@@ -116,7 +129,7 @@ async def test_a_branch_whose_pipelines_are_those_of_its_merge_request_is_found(
 async def test_a_job_token_reads_pipelines_and_is_told_what_logs_need(sandbox: Sandbox, failed: Pipeline) -> None:
     async with connect(job_settings(sandbox)) as agent:
         assert "allowed to fail" in await agent.call("get_pipeline", pipeline_id=failed.id)
-        assert "allowed to fail" in await agent.call("get_pipeline", iid=1)
+        assert "allowed to fail" in await agent.call("get_pipeline", iid=SEED.merge_request.iid)
         assert "next:" not in await agent.call("get_pipeline", pipeline_id=failed.id)
         for tool in ("get_job_log", "get_test_report"):
             assert f"{tool} needs GITLAB_ACCESS_TOKEN" in await agent.refused(tool)
@@ -137,7 +150,7 @@ async def test_a_thousand_jobs_are_counted_and_the_rest_is_named_when_asked_for(
     assert all(f"shard {number}/1000" in full for number in range(1_000))
 
 
-async def test_a_pipeline_that_failed_by_one_that_it_started_says_so_beside_a_job_that_may_fail(
+async def test_a_pipeline_that_a_downstream_one_failed_says_so_beside_allowed_failures(
     fresh_sandbox: Sandbox,
 ) -> None:
     failed = fresh_sandbox.fail_pipeline(BRANCH)

@@ -2,6 +2,7 @@
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.support.agent import connect
+from tests.support.seed import SEED
 from tests.support.settings import job_settings, settings_for
 
 ASKED = ("default", "project")
@@ -18,7 +19,7 @@ async def test_a_project_is_shown_with_how_it_merges_and_ones_role(sandbox: Sand
         "\n"
         "> A small command line program."
     )
-    async with connect(settings_for(sandbox, "stranger", toolsets=ASKED)) as agent:
+    async with connect(settings_for(sandbox, SEED.stranger, toolsets=ASKED)) as agent:
         assert "your role: none" in await agent.call("get_project")
 
 

@@ -114,7 +114,7 @@ async def test_a_review_with_a_secret_is_refused_whole_and_leaves_no_draft(sandb
     assert writes(sandbox) == []
 
 
-async def test_an_approval_that_this_run_may_not_give_is_refused_before_anything_is_posted(sandbox: Sandbox) -> None:
+async def test_an_approval_that_this_run_may_not_give_is_refused_before_any_posting(sandbox: Sandbox) -> None:
     number = open_for_review(sandbox, "fork")
     fork = settings_for(
         sandbox,

@@ -27,7 +27,7 @@ async def test_a_range_by_old_numbers_is_counted_in_lines_of_the_new_file(sandbo
     assert suggested(sandbox, number) == {"grew": (replaced, "less\n")}
 
 
-async def test_a_suggestion_over_what_the_diff_does_not_show_or_the_new_file_does_not_have_is_not_posted(
+async def test_a_suggestion_over_lines_outside_the_diff_or_the_file_is_not_posted(
     sandbox: Sandbox,
 ) -> None:
     number = open_for_review(sandbox, "unseen")

@@ -161,7 +161,7 @@ async def test_an_approval_that_fails_after_the_comments_says_that_they_are_post
     assert "SHA does not match" in told
 
 
-async def test_changes_are_requested_by_the_state_of_the_reviewer_and_never_by_a_quick_action(sandbox: Sandbox) -> None:
+async def test_changes_are_requested_by_the_reviewers_state_and_never_by_a_quick_action(sandbox: Sandbox) -> None:
     number = open_for_review(sandbox, "changes")
     async with connect(settings_for(sandbox)) as agent:
         whole = {"iid": number, "summary": "/approve\n/request_changes", "verdict": "request_changes"}
@@ -182,7 +182,7 @@ async def test_who_is_no_reviewer_is_told_that_changes_are_not_requested(sandbox
     assert bodies(sandbox, number) == ["No."]
 
 
-async def test_what_is_posted_is_inert_and_a_suggestion_that_would_not_be_is_refused_alone(sandbox: Sandbox) -> None:
+async def test_posted_text_is_neutralized_and_only_a_suggestion_that_cannot_be_is_refused(sandbox: Sandbox) -> None:
     number = open_for_review(sandbox, "inert")
     comments = [
         {"path": NEW, "line": 4, "body": "/close\n@all look", "suggestion": "@all stays\n```\nfence\n```"},

@@ -12,6 +12,7 @@ import requests
 from gitlab_mcp.sandbox import Sandbox
 from tests.network.servers import Recorder, answering, json_answer
 from tests.support.agent import connect
+from tests.support.seed import SEED
 from tests.support.settings import settings_for
 
 
@@ -36,13 +37,17 @@ def admitting(sandbox: Sandbox, together: int) -> Iterator[Recorder]:
     [
         (
             "get_merge_request",
-            {"iid": 1},
+            {"iid": SEED.merge_request.iid},
             {"1", "discussions", "approvals", "reviewers", "diffs", "closes_issues", "all"},
         ),
-        ("get_issue", {"iid": 7}, {"7", "discussions", "related_merge_requests", "closed_by", "all"}),
-        ("list_discussions", {"iid": "#7"}, {"discussions", "all"}),
-        ("get_merge_request_diff", {"iid": 1}, {"1", "diffs"}),
-        ("get_pipeline", {"pipeline_id": 501}, {"501", "jobs"}),
+        (
+            "get_issue",
+            {"iid": SEED.crash_issue.iid},
+            {"7", "discussions", "related_merge_requests", "closed_by", "all"},
+        ),
+        ("list_discussions", {"iid": SEED.crash_issue.reference}, {"discussions", "all"}),
+        ("get_merge_request_diff", {"iid": SEED.merge_request.iid}, {"1", "diffs"}),
+        ("get_pipeline", {"pipeline_id": SEED.pipeline}, {"501", "jobs"}),
     ],
 )
 async def test_a_tool_needs_one_round_trip_also_when_it_is_the_first_call(

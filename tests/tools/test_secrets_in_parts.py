@@ -4,6 +4,7 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.support.agent import Agent, connect
+from tests.support.seed import SEED
 from tests.support.settings import settings_for
 
 SECRET = "SUPERSECRETVALUE0123456789abcdef"
@@ -72,7 +73,7 @@ async def test_titles_and_descriptions_are_cut_after_the_secret_was_removed(fres
     issue.description = f"{'d' * 15_930}{SECRET}{'e' * 9_000}"
     async with connect(settings_for(fresh_sandbox, secrets=(SECRET,))) as agent:
         await shown(agent, "list_issues")
-        await shown(agent, "get_issue", iid=7)
+        await shown(agent, "get_issue", iid=SEED.crash_issue.iid)
 
 
 async def test_a_secret_that_begins_like_another_one_leaves_nothing_of_it(sandbox: Sandbox) -> None:

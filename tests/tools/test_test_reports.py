@@ -109,7 +109,7 @@ async def test_a_report_that_could_not_be_read_is_not_called_one_without_failure
     ]
 
 
-async def test_a_secret_in_the_output_of_a_case_is_removed_where_a_cut_would_go_through_it(
+async def test_a_secret_in_the_output_of_a_case_is_removed_where_a_cut_would_split_it(
     fresh_sandbox: Sandbox,
 ) -> None:
     secret = "SUPERSECRETVALUE0123456789abcdef"

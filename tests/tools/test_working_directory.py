@@ -162,27 +162,40 @@ async def test_a_tracked_file_that_matches_an_ignore_rule_is_committed(sandbox: 
     assert ": 1 changed." in answer
 
 
-async def test_a_link_out_of_the_working_directory_is_refused(sandbox: Sandbox, work: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def linked(work: Path, tmp_path: Path) -> Path:
+    """A clone of main with links to a file in it, and to a file and a folder outside of it."""
     secret = tmp_path / "secret.txt"
     secret.write_text("secret\n")
     (work / "out.txt").symlink_to(secret)
     (work / "folder").symlink_to(tmp_path)
     (work / "inside.txt").symlink_to("README.md")
+    return work
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("out.txt", "a symbolic link out of the working directory"),
+        ("folder/secret.txt", "a symbolic link out of the working directory"),
+        ("inside.txt", "it is a symbolic link"),
+        ("src", "src is a folder"),
+        ("gone.txt", "there is no such file"),
+    ],
+)
+async def test_a_link_out_of_the_working_directory_is_refused(
+    sandbox: Sandbox, linked: Path, path: str, told: str
+) -> None:
     sandbox.faults.clear()
-    async with connect(settings(sandbox, work)) as agent:
-        for path, told in (
-            ("out.txt", "a symbolic link out of the working directory"),
-            ("folder/secret.txt", "a symbolic link out of the working directory"),
-            ("inside.txt", "it is a symbolic link"),
-            ("src", "src is a folder"),
-            ("gone.txt", "there is no such file"),
-        ):
-            answer = await agent.refused(
-                "commit_files", branch="links", ref="main", message="m", actions=[{"path": path}]
-            )
-            assert told in answer
-        assert writes(sandbox) == []
-        (work / "README.md").write_text("edited\n")
+    async with connect(settings(sandbox, linked)) as agent:
+        answer = await agent.refused("commit_files", branch="links", ref="main", message="m", actions=[{"path": path}])
+    assert told in answer
+    assert writes(sandbox) == []
+
+
+async def test_links_that_a_glob_matches_are_left_out_and_named(sandbox: Sandbox, linked: Path) -> None:
+    (linked / "README.md").write_text("edited\n")
+    async with connect(settings(sandbox, linked)) as agent:
         answer = await agent.call("commit_files", branch="links", ref="main", message="m", paths=["**"])
     assert ": 1 changed." in answer
     assert "Left out, because they are links or stored by a filter such as LFS: folder, inside.txt, out.txt" in answer
@@ -216,15 +229,21 @@ async def test_files_left_out_of_a_sparse_checkout_are_not_deleted(sandbox: Sand
     assert ": 1 changed." in answer
 
 
-async def test_globs_that_match_nothing_or_leave_the_directory_are_refused(sandbox: Sandbox, work: Path) -> None:
+@pytest.mark.parametrize(
+    ("glob", "told"),
+    [
+        ("nope/**", "No file matches nope/**"),
+        ("../**", "give globs from the root of the repository"),
+        ("/etc/*", "give globs from the root of the repository"),
+        (":(exclude)src", "give globs from the root of the repository"),
+        ("**", "nothing to commit"),
+    ],
+)
+async def test_globs_that_match_no_change_or_leave_the_directory_are_refused(
+    sandbox: Sandbox, work: Path, glob: str, told: str
+) -> None:
     async with connect(settings(sandbox, work)) as agent:
-        arguments = {"branch": "globs", "ref": "main", "message": "m"}
-        assert "No file matches nope/**" in await agent.refused("commit_files", **arguments, paths=["nope/**"])
-        for glob in ("../**", "/etc/*", ":(exclude)src"):
-            assert "give globs from the root of the repository" in await agent.refused(
-                "commit_files", **arguments, paths=[glob]
-            )
-        assert "nothing to commit" in await agent.refused("commit_files", **arguments, paths=["**"])
+        assert told in await agent.refused("commit_files", branch="globs", ref="main", message="m", paths=[glob])
 
 
 async def test_another_projects_files_are_not_taken_from_here(sandbox: Sandbox, work: Path) -> None:
@@ -322,7 +341,7 @@ async def test_a_name_in_quotes_cannot_make_git_read_another_file(sandbox: Sandb
     assert (landed / '"' / "etc" / 'passwd"').read_text() == 'own content of passwd"\n'
 
 
-async def test_a_working_directory_that_is_no_checkout_or_is_not_checked_out_deletes_nothing(
+async def test_a_working_directory_without_a_checkout_deletes_nothing(
     sandbox: Sandbox, work: Path, tmp_path: Path
 ) -> None:
     bare = tmp_path / "no-git"
@@ -339,7 +358,7 @@ async def test_a_working_directory_that_is_no_checkout_or_is_not_checked_out_del
         assert "nothing to commit" in await agent.refused("commit_files", branch="empty", **arguments)
 
 
-async def test_others_work_is_kept_where_no_remote_branch_is_known_as_in_a_merge_request_pipeline(
+async def test_others_work_is_kept_in_merge_request_pipelines_without_a_remote_branch(
     sandbox: Sandbox, work: Path, tmp_path: Path
 ) -> None:
     git(work, "checkout", "-q", "--detach")
@@ -389,9 +408,7 @@ async def test_links_that_took_the_place_of_files_or_folders_are_left_out(
     assert "src/app/cli.py" in answer
 
 
-async def test_files_that_the_checkout_marks_as_untouched_or_git_sees_no_change_in_are_left_alone(
-    sandbox: Sandbox, work: Path
-) -> None:
+async def test_files_that_the_checkout_or_git_takes_for_unchanged_are_left_alone(sandbox: Sandbox, work: Path) -> None:
     git(work, "update-index", "--skip-worktree", "LICENSE")
     (work / "LICENSE").unlink()
     git(work, "update-index", "--assume-unchanged", "CHANGELOG.md")

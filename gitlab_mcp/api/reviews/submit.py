@@ -16,7 +16,7 @@ from gitlab_mcp.api.idempotency import SAME_SECONDS, is_made_since, write_once
 from gitlab_mcp.api.notes import Notes
 from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.api.reviews.draft_notes import HOW_TO_CHECK_REVIEW, DraftNotes, Key, NewNote, is_on_line, key_of
-from gitlab_mcp.errors import Failure, GitLabRefusal, Partial, Refused
+from gitlab_mcp.errors import Failure, GitLabRefusal, Partial, Refused, naming
 
 REVIEWER_STATES = {"comment": "reviewed", "approve": "", "request_changes": "requested_changes"}
 NOTHING_POSTED = 'Nothing was posted; verdict "comment" posts the comments.'
@@ -243,7 +243,9 @@ class _Submission:
             if number := existing.get(comment.note.key):
                 self._outcome.notes.append((comment.where, number))
             elif comment.note.key not in self._refused:
-                self._outcome.refused.append(f"{comment.where}: GitLab did not keep it; look with list_discussions.")
+                self._outcome.refused.append(
+                    f"{comment.where}: GitLab did not keep it{naming('; look with {}', 'list_discussions')}."
+                )
 
     def _check_state(self) -> None:
         """Add a remark where GitLab did not record that changes are requested."""

@@ -12,7 +12,7 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
 from gitlab_mcp.api.merge_requests import NewMergeRequest, Update, new_title, titled
 from gitlab_mcp.api.project import Noteable, Project
-from gitlab_mcp.errors import GitLabRefusal, InvalidArgument, NotFound, Partial, Refused, Unreachable
+from gitlab_mcp.errors import GitLabRefusal, InvalidArgument, NotFound, Partial, Refused, Unreachable, naming
 from gitlab_mcp.git.push import Pushed
 from gitlab_mcp.repository.git_backend.client import GitClient
 from gitlab_mcp.repository.git_backend.errors import quoted
@@ -215,7 +215,7 @@ class MergeRequestPushes:
         link = f"{self._project.web_url}/-/merge_requests/new?merge_request%5Bsource_branch%5D={quote(source, safe='')}"
         return (
             f"GitLab accepted the push and opened no merge request{quoted(pushed.messages)}. A person can open it at"
-            f" {link}; with GITLAB_ACCESS_TOKEN (scope api) create_merge_request can."
+            f" {link}{naming('; with GITLAB_ACCESS_TOKEN (scope api) {} can', 'create_merge_request')}."
         )
 
     def _as_sent(self, update: Update, title: str) -> Update:

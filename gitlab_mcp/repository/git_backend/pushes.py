@@ -10,7 +10,7 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult, write_once
 from gitlab_mcp.api.project import Project
 from gitlab_mcp.api.retry import backoff
-from gitlab_mcp.errors import AnswerLost, Conflict, Unreachable
+from gitlab_mcp.errors import AnswerLost, Conflict, Unreachable, naming
 from gitlab_mcp.git import history, objects
 from gitlab_mcp.git.change import Author, Change
 from gitlab_mcp.git.process import GitError
@@ -42,14 +42,14 @@ class Pushes:
         self._check(name, "", [])
         pushed = self._push(name, start, "", [])
         if pushed.result.status is PushStatus.STALE or (pushed.result.unchanged and not pushed.confirmed):
-            raise Conflict(f"The branch {name} already exists.", status=400, reason="Branch already exists")
+            raise Conflict(f"The branch {name} already exists.", status=400, already_exists=True)
         return WriteResult(entities.branch(self._project.web_url, name, start), pushed.confirmed)
 
     def delete(self, name: str, expected: str) -> WriteResult[Pushed]:
         """Delete a branch that points at `expected`. Raises Conflict when it points elsewhere by now."""
         self._check(name, "", [])
         deleted = Pushed(PushStatus.OK)
-        check = f"Look with list_branches whether {name} still exists."
+        check = f"Look{naming(' with {}', 'list_branches')} whether {name} still exists."
         written = write_once(
             lambda: self._send(name, "", expected, []), lambda: None if self._git.tip(name) else deleted, check
         )
@@ -134,7 +134,7 @@ class Pushes:
             confirmed = bool(tip) and (tip == commit or self._holds(tip, commit, expected))
             return Pushed(PushStatus.OK) if confirmed else None
 
-        check = f"Look with list_branches whether {branch} has it before trying again."
+        check = f"Look{naming(' with {}', 'list_branches')} whether {branch} has it before trying again."
         written = write_once(lambda: self._send(branch, commit, expected, options), find, check)
         return WriteResult(written.result, confirmed)
 

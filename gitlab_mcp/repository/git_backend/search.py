@@ -44,6 +44,6 @@ def search(git: GitClient, words: str, ref: str, page: int, per_page: int) -> Pa
 
 def _blob(match: GrepMatch, content: bytes) -> Entity:
     """A Blob; for a match of the file's name with the whole `content` of the file, if that is text."""
-    is_text = b"\0" not in content[:8000] and len(content) <= SHOWN_BYTES
+    is_text = not objects.is_binary(content) and len(content) <= SHOWN_BYTES
     data = "\n".join(match.lines) if match.first else content.decode("utf-8", "replace") if is_text else ""
     return Entity({"path": match.path, "startline": match.first or 1, "data": data})

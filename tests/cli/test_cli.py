@@ -37,7 +37,7 @@ def test_help_is_given_without_importing_anything_heavy(command: str) -> None:
     assert done.stdout.strip().endswith("LOADED []")
 
 
-def test_serve_without_a_credential_ends_with_code_2_and_one_line_that_names_the_variables() -> None:
+def test_serve_without_a_credential_exits_with_2_and_names_the_variables_in_a_line() -> None:
     done = run("serve")
     assert done.returncode == 2
     assert done.stdout == ""

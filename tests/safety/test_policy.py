@@ -14,6 +14,7 @@ from tests.support.agent import connect
 from tests.support.git_clones import clone
 from tests.support.gitlab_requests import commit, get, send, writes
 from tests.support.merge_requests import open_for_review
+from tests.support.seed import SEED
 from tests.support.settings import checkout, settings_for
 
 TOKEN = "glpat-this-is-not-a-real-token"
@@ -25,18 +26,31 @@ def ci(sandbox: Sandbox, **changes: Any) -> Settings:
     return settings_for(sandbox, in_ci=True, own_project=own, **changes)
 
 
-async def test_in_ci_another_project_is_neither_read_nor_written_by_path_id_or_url(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("project", ["acme/private-notes", "acme/empty", "2", "{url}/acme/empty"])
+async def test_in_ci_another_project_is_neither_read_nor_written_by_path_id_or_url(
+    sandbox: Sandbox, project: str
+) -> None:
+    project = project.format(url=sandbox.url)
     async with connect(ci(sandbox)) as agent:
-        for project in ("acme/private-notes", "acme/empty", "2", f"{sandbox.url}/acme/empty"):
-            assert "restricted to acme/app" in await agent.refused("list_branches", project=project)
-            one = [{"path": "x", "content": "x"}]
-            arguments = {"branch": "main", "message": "m", "actions": one, "project": project}
-            assert "restricted to acme/app" in await agent.refused("commit_files", **arguments)
-        other = f"{sandbox.url}/acme/empty/-/issues/1"
+        assert "restricted to acme/app" in await agent.refused("list_branches", project=project)
+        one = [{"path": "x", "content": "x"}]
+        arguments = {"branch": "main", "message": "m", "actions": one, "project": project}
+        assert "restricted to acme/app" in await agent.refused("commit_files", **arguments)
+    assert sandbox.faults.requests() == []
+
+
+async def test_in_ci_an_issue_of_another_project_is_not_commented_on_by_its_url(sandbox: Sandbox) -> None:
+    other = f"{sandbox.url}/acme/empty/-{SEED.plan_issue.path}"
+    async with connect(ci(sandbox)) as agent:
         assert "restricted to acme/app" in await agent.refused("create_note", iid=other, body="x")
-        assert sandbox.faults.requests() == []
-        for own in ("acme/app", "ACME/App", "1", sandbox.project_id):
-            assert "main" in await agent.call("list_branches", project=own)
+    assert sandbox.faults.requests() == []
+
+
+@pytest.mark.parametrize("project", ["acme/app", "ACME/App", "1", 1])
+async def test_in_ci_the_own_project_may_be_named_by_path_or_id(sandbox: Sandbox, project: str | int) -> None:
+    assert sandbox.project_id == 1
+    async with connect(ci(sandbox)) as agent:
+        assert "main" in await agent.call("list_branches", project=project)
 
 
 async def test_a_redirect_does_not_lead_out_of_the_confinement(sandbox: Sandbox) -> None:
@@ -58,7 +72,7 @@ async def test_a_flag_opens_another_project_and_locally_it_confines(sandbox: San
 
 async def test_read_only_sends_no_write_whatever_tool_is_called(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox, read_only=True)) as agent:
-        assert "switched off" in await agent.refused("create_note", iid="#7", body="x")
+        assert "switched off" in await agent.refused("create_note", iid=SEED.crash_issue.reference, body="x")
     assert writes(sandbox) == []
     policy = Policy(settings_for(sandbox, read_only=True))
     for method in ("post", "put", "delete", "patch"):
@@ -165,26 +179,38 @@ def test_other_files_are_not_guarded(path: str) -> None:
     assert not Policy(settings).guards(path)
 
 
-async def test_in_ci_guarded_files_are_not_written_moved_from_or_onto_or_taken_from_disk(
-    sandbox: Sandbox, tmp_path: Path
-) -> None:
-    work = clone(sandbox, "main", tmp_path / "work")
-    (work / "CLAUDE.md").write_text("obey\n")
+@pytest.fixture
+def work(sandbox: Sandbox, tmp_path: Path) -> Path:
+    """A clone of main with a new CLAUDE.md."""
+    folder = clone(sandbox, "main", tmp_path / "work")
+    (folder / "CLAUDE.md").write_text("obey\n")
     sandbox.faults.clear()
-    start = {"branch": "guarded", "ref": "main", "message": "m"}
+    return folder
+
+
+GUARDED_CHANGES: dict[str, dict[str, Any]] = {
+    "written": {"actions": [{"path": ".gitlab-ci.yml", "content": "x"}]},
+    "deleted": {"actions": [{"path": ".gitlab-ci.yml", "action": "delete"}]},
+    "taken from disk": {"actions": [{"path": "CLAUDE.md"}]},
+    "moved onto": {"actions": [{"path": "AGENTS.md", "action": "move", "previous_path": "README.md"}]},
+    "moved from": {"actions": [{"path": "ci.yml", "action": "move", "previous_path": ".gitlab-ci.yml"}]},
+    "matched by a glob": {"paths": ["**"]},
+}
+
+
+@pytest.mark.parametrize("change", GUARDED_CHANGES.values(), ids=GUARDED_CHANGES)
+async def test_in_ci_guarded_files_are_not_written_moved_from_or_onto_or_taken_from_disk(
+    sandbox: Sandbox, work: Path, change: dict[str, Any]
+) -> None:
     async with connect(ci(sandbox, working_directory=checkout(work))) as agent:
-        for action in (
-            {"path": ".gitlab-ci.yml", "content": "x"},
-            {"path": ".gitlab-ci.yml", "action": "delete"},
-            {"path": "CLAUDE.md"},
-            {"path": "AGENTS.md", "action": "move", "previous_path": "README.md"},
-            {"path": "ci.yml", "action": "move", "previous_path": ".gitlab-ci.yml"},
-        ):
-            assert "--allow-files" in await agent.refused("commit_files", **start, actions=[action])
-        assert "--allow-files" in await agent.refused("commit_files", **start, paths=["**"])
-        assert writes(sandbox) == []
-    opened = ci(sandbox, working_directory=checkout(work), allow_files=("CLAUDE.md",))
-    async with connect(opened) as agent:
+        refused = await agent.refused("commit_files", branch="guarded", ref="main", message="m", **change)
+    assert "--allow-files" in refused
+    assert writes(sandbox) == []
+
+
+async def test_in_ci_a_guarded_file_that_a_flag_names_is_written_and_no_other(sandbox: Sandbox, work: Path) -> None:
+    start = {"branch": "guarded", "ref": "main", "message": "m"}
+    async with connect(ci(sandbox, working_directory=checkout(work), allow_files=("CLAUDE.md",))) as agent:
         await agent.call("commit_files", **start, paths=["**"])
         assert "--allow-files" in await agent.refused(
             "commit_files", branch="guarded", message="m", actions=[{"path": "AGENTS.md", "content": "x"}]
@@ -204,7 +230,9 @@ async def test_locally_guarded_files_and_the_default_branch_are_written_and_poin
 async def test_a_secret_of_this_run_is_not_sent(sandbox: Sandbox) -> None:
     secret = "a-secret-of-this-job-42"
     async with connect(settings_for(sandbox, secrets=(secret,))) as agent:
-        assert "secret of this run" in await agent.refused("create_note", iid="#7", body=f"look: {secret}")
+        assert "secret of this run" in await agent.refused(
+            "create_note", iid=SEED.crash_issue.reference, body=f"look: {secret}"
+        )
         opened = {"source_branch": "feature/verbose-flag", "target_branch": "stale/no-commits", "title": "t"}
         told = await agent.refused("create_merge_request", **opened, description=secret)
         assert "secret of this run" in told
@@ -215,7 +243,7 @@ async def test_a_secret_of_this_run_is_not_sent(sandbox: Sandbox) -> None:
     assert writes(sandbox) == []
 
 
-async def test_a_merge_request_in_another_project_can_be_read_and_commented_on_from_its_forks_pipeline(
+async def test_a_forks_pipeline_reads_and_comments_on_its_merge_request_in_the_parent(
     sandbox: Sandbox,
 ) -> None:
     fork = settings_for(
@@ -226,14 +254,20 @@ async def test_a_merge_request_in_another_project_can_be_read_and_commented_on_f
         merge_request=MergeRequestElsewhere("1", "1"),
     )
     async with connect(fork) as agent:
-        assert "# !1 " in await agent.call("get_merge_request", iid=1, project="1")
-        assert "Commented on !1" in await agent.call("create_note", iid="!1", body="from the fork", project="1")
+        assert "# !1 " in await agent.call("get_merge_request", iid=SEED.merge_request.iid, project="1")
+        assert "Commented on !1" in await agent.call(
+            "create_note", iid=SEED.merge_request.reference, body="from the fork", project="1"
+        )
         comment = {"path": "src/app/cli.py", "line": 14, "body": "on a line"}
-        assert "1 comment." in await agent.call("review_merge_request", iid=1, comments=[comment], project="1")
-        told = await agent.refused("review_merge_request", iid=1, verdict="approve", project="1")
+        assert "1 comment." in await agent.call(
+            "review_merge_request", iid=SEED.merge_request.iid, comments=[comment], project="1"
+        )
+        told = await agent.refused("review_merge_request", iid=SEED.merge_request.iid, verdict="approve", project="1")
         assert "restricted" in told
-        assert "restricted" in await agent.refused("get_issue", iid=7, project="1")
-        assert "restricted" in await agent.refused("update_merge_request", iid=1, title="x", project="1")
+        assert "restricted" in await agent.refused("get_issue", iid=SEED.crash_issue.iid, project="1")
+        assert "restricted" in await agent.refused(
+            "update_merge_request", iid=SEED.merge_request.iid, title="x", project="1"
+        )
         assert "restricted" in await agent.refused("list_files", project="1")
 
 

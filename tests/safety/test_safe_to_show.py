@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -33,12 +34,12 @@ ATTACKS = [
 ]
 
 
+@pytest.mark.parametrize("clean", [sanitize, one_line, quote, redact])
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: repr(attack[:12]))
-def test_a_million_hostile_characters_do_not_hold_the_server(attack: str) -> None:
-    for work in (sanitize, one_line, quote, redact):
-        began = time.monotonic()
-        work(attack)
-        assert time.monotonic() - began < 5
+def test_a_million_hostile_characters_do_not_hold_the_server(attack: str, clean: Callable[[str], str]) -> None:
+    began = time.monotonic()
+    clean(attack)
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: repr(attack[:12]))

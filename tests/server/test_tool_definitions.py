@@ -4,7 +4,6 @@ import inspect
 import json
 import os
 import re
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -22,8 +21,8 @@ from gitlab_mcp.tools.examples import EXAMPLES
 from tests.support.paths import REPOSITORY
 from tests.support.settings import EVERY_TOOLSET, offline_settings
 
-GOLDEN = Path(__file__).parent / "golden"
-UPDATE = "GOLDEN=update scripts/test tests/test_tool_definitions.py"
+GOLDEN = REPOSITORY / "tests" / "golden"
+UPDATE = "GOLDEN=update scripts/test tests/server/test_tool_definitions.py"
 NESTED = {"commit_files", "review_merge_request"}
 NAMES = [definition.name for definition in TOOLS]
 

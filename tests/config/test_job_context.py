@@ -115,7 +115,7 @@ ELSEWHERE: list[dict[str, str]] = [
 
 
 @pytest.mark.parametrize("variables", ELSEWHERE)
-def test_what_is_in_another_project_is_told_of_and_never_taken_for_the_same_number_here(
+def test_what_is_in_another_project_is_told_and_not_taken_for_the_number_here(
     variables: dict[str, str],
 ) -> None:
     for more in ({}, MERGE_REQUEST, {"AI_FLOW_DISCUSSION_ID": DISCUSSION}):

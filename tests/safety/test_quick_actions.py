@@ -10,6 +10,7 @@ from gitlab_mcp.safety.escape import neutralize
 from gitlab_mcp.sandbox import Sandbox
 from tests.support.agent import connect
 from tests.support.gitlab_requests import get
+from tests.support.seed import SEED
 from tests.support.settings import settings_for
 
 HANDLES = ("all", "claude")
@@ -71,7 +72,7 @@ def test_doing_it_twice_changes_nothing_more(text: str) -> None:
 
 @settings(max_examples=500, deadline=None)
 @given(TEXTS)
-def test_only_blanks_before_slashes_back_ticks_around_mentions_and_carriage_returns_change(text: str) -> None:
+def test_only_blanks_back_ticks_and_carriage_returns_change(text: str) -> None:
     kept = re.sub(r"[ \r`]", "", neutralize(text, HANDLES))
     assert kept == re.sub(r"[ \r`]", "", text)
 
@@ -106,22 +107,24 @@ HOSTILE = "Thanks.\n/close\n/label ~p1\n/assign @stranger\n\r/confidential\n```\
 
 async def test_gitlab_executes_nothing_of_what_any_tool_sends_and_nobody_is_called(fresh_sandbox: Sandbox) -> None:
     async with connect(settings_for(fresh_sandbox)) as agent:
-        await agent.call("create_note", iid="#7", body=HOSTILE)
-        await agent.call("create_note", iid="#7", body=f"{HOSTILE} again", reply_to=149)
-        await agent.call("create_note", iid="!1", body=HOSTILE)
+        await agent.call("create_note", iid=SEED.crash_issue.reference, body=HOSTILE)
+        await agent.call(
+            "create_note", iid=SEED.crash_issue.reference, body=f"{HOSTILE} again", reply_to=SEED.crash_notes.first
+        )
+        await agent.call("create_note", iid=SEED.merge_request.reference, body=HOSTILE)
         action = {"path": "x", "content": "x"}
         opened = {"title": "/close", "description": HOSTILE}
         await agent.call(
             "commit_files", branch="h", ref="main", message=HOSTILE, actions=[action], merge_request=opened
         )
-        await agent.call("update_merge_request", iid=1, title="/merge", description=HOSTILE)
+        await agent.call("update_merge_request", iid=SEED.merge_request.iid, title="/merge", description=HOSTILE)
         await agent.call("create_branch", branch="h2", ref="h")
         action = {"path": "y", "content": "y"}
         await agent.call("commit_files", branch="h2", message="m", actions=[action])
         await agent.call("create_merge_request", source_branch="h2", title="/close", description=HOSTILE)
     assert fresh_sandbox.executed_quick_actions == []
     assert [each for each in fresh_sandbox.mentions if each["username"] in HANDLES] == []
-    assert get(fresh_sandbox, "/issues/7")["state"] == "opened"
+    assert get(fresh_sandbox, SEED.crash_issue.path)["state"] == "opened"
 
 
 async def test_a_quick_action_that_gitlab_executed_all_the_same_is_an_error_that_names_it(sandbox: Sandbox) -> None:
@@ -132,5 +135,5 @@ async def test_a_quick_action_that_gitlab_executed_all_the_same_is_an_error_that
         sandbox.faults.clear()
         sandbox.faults.fail("POST", "/notes$", status=status, body=body, content_type="application/json")
         async with connect(settings_for(sandbox)) as agent:
-            told = await agent.refused("create_note", iid="#7", body=f"x {status}")
+            told = await agent.refused("create_note", iid=SEED.crash_issue.reference, body=f"x {status}")
         assert "GitLab executed quick actions in this text: state_event" in told

@@ -23,6 +23,7 @@ from gitlab_mcp.sandbox import Sandbox
 from tests.support.ci_job import allow_job_pushes
 from tests.support.gitlab_requests import get, writes
 from tests.support.paths import REPOSITORY
+from tests.support.seed import SEED
 
 QUIET = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_AUTHOR_NAME": "x", "GIT_AUTHOR_EMAIL": "x@example.com"}
 QUIET |= {"GIT_COMMITTER_NAME": "x", "GIT_COMMITTER_EMAIL": "x@example.com"}
@@ -54,7 +55,8 @@ def test_the_journey_ends_with_0_and_plain_text_when_piped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/repository/commits$"), ("POST", "/merge_requests$"), ("POST", "/issues/7/notes$")]
+    ("method", "path"),
+    [("POST", "/repository/commits$"), ("POST", "/merge_requests$"), ("POST", f"{SEED.crash_issue.path}/notes$")],
 )
 def test_a_step_that_fails_ends_it_with_1(
     method: str, path: str, fresh_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
@@ -68,9 +70,11 @@ def test_a_write_that_gitlab_only_seemed_to_take_ends_it_with_1(
     fresh_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer = '{"id": 1, "body": "x"}'
-    fresh_sandbox.faults.fail("POST", "/issues/7/notes$", status=201, body=answer, content_type="application/json")
+    fresh_sandbox.faults.fail(
+        "POST", f"{SEED.crash_issue.path}/notes$", status=201, body=answer, content_type="application/json"
+    )
     assert play_on(fresh_sandbox) == 1
-    assert "WRONG: /issues/7 has the note 0 times, not once" in capsys.readouterr().err
+    assert f"WRONG: {SEED.crash_issue.path} has the note 0 times, not once" in capsys.readouterr().err
 
 
 def empty(path: Path) -> None:
@@ -200,7 +204,7 @@ def test_the_journey_of_a_job_has_nothing_but_its_token_and_ends_with_0(tmp_path
     assert "Everything read back is as it should be." in done.stdout
 
 
-def test_the_server_of_a_job_is_given_the_variables_of_a_job_an_empty_home_and_no_others(
+def test_the_server_of_a_job_gets_only_a_jobs_variables_and_an_empty_home(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("HOME", "USER", "SHELL", "TERM", "GITLAB_TOKEN"):
@@ -289,7 +293,7 @@ def test_a_job_writes_by_one_push_and_is_known_by_its_token_alone(fresh_sandbox:
             assert sent in ([maintainer], [f"Bearer {job}"]), request
 
 
-def test_a_push_that_is_not_allowed_ends_with_1_and_the_sentence_that_says_which_switch() -> None:
+def test_a_push_that_is_not_allowed_exits_with_1_and_names_the_setting() -> None:
     done = demo("--job-token", "--push-not-allowed")
     assert done.returncode == 1
     assert done.stderr.startswith(f"A maintainer allows it in {JOB_PUSH_SETTING}")
@@ -301,7 +305,12 @@ def test_a_push_that_is_not_allowed_ends_with_1_and_the_sentence_that_says_which
 
 
 def test_a_push_that_is_not_allowed_leaves_nothing_half_done(fresh_sandbox: Sandbox) -> None:
-    asked = ("/repository/branches?per_page=100", "/merge_requests?state=all", "/issues/7/notes", "/pipelines")
+    asked = (
+        "/repository/branches?per_page=100",
+        "/merge_requests?state=all",
+        f"{SEED.crash_issue.path}/notes",
+        "/pipelines",
+    )
     before = [get(fresh_sandbox, path) for path in asked]
     assert play_on(fresh_sandbox, job_token=True, push_allowed=False) == 1
     assert [get(fresh_sandbox, path) for path in asked] == before
@@ -398,7 +407,7 @@ def test_what_was_done_although_the_push_was_refused_is_told(fresh_sandbox: Sand
         target_branch="main",
         title="Not by the plan",
     )
-    note = post(fresh_sandbox, "/issues/7/notes", body="Nobody meant to say this")
+    note = post(fresh_sandbox, f"{SEED.crash_issue.path}/notes", body="Nobody meant to say this")
     assert read_back.check_unchanged(plan) == [
         f"the push was refused, and yet there is a branch: {plan.branch}",
         "the push was refused, and yet there is a change of another branch: stale/no-commits",
@@ -410,9 +419,9 @@ def test_what_was_done_although_the_push_was_refused_is_told(fresh_sandbox: Sand
 def test_notes_content_and_an_author_that_nobody_meant_are_told(fresh_sandbox: Sandbox) -> None:
     read_back, plan = ReadBack(Maintainer(fresh_sandbox)), fix("7")
     assert play_on(fresh_sandbox, job_token=True) == 0
-    post(fresh_sandbox, "/issues/3/notes", body="Hello")
+    post(fresh_sandbox, f"{SEED.verbose_issue.path}/notes", body="Hello")
     assert read_back.check(plan, defaultdict(str), {}, "Somebody <else@example.com>") == [
-        "there is an unexpected note on /issues/3: Hello",
+        f"there is an unexpected note on {SEED.verbose_issue.path}: Hello",
         "src/app/config.py does not have the planned content",
         "tests/test_empty_config.py does not have the planned content",
         "the author of the commit is Developer <developer@example.com>, not Somebody <else@example.com>",

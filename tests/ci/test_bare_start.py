@@ -23,6 +23,7 @@ from tests.support.paths import REPOSITORY
 COMMAND = [sys.executable, "-m", "gitlab_mcp"]
 HELLO = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": INITIALIZE}).encode() + b"\n"
 WAIT = 60
+HOSTILE = "x\n\x1b[31m::error:: pwned $(id)"
 
 
 @pytest.fixture
@@ -183,7 +184,7 @@ def test_a_broken_file_of_claude_code_is_left_alone_and_that_is_said(job: dict[s
     assert file.read_text() == '{"mcpServers": '
 
 
-def test_what_the_checkout_would_start_is_switched_off_and_named_unless_it_is_trusted(job: dict[str, str]) -> None:
+def test_what_the_checkout_would_start_is_disabled_and_named_unless_trusted(job: dict[str, str]) -> None:
     work = Path(job["CI_PROJECT_DIR"])
     (work / ".mcp.json").write_text(json.dumps({"mcpServers": {"gitlab": {}, "other\x1b[31m\nname": {}}}))
     (work / "README.md").write_text("x")
@@ -300,18 +301,22 @@ def test_a_refusal_of_gitlab_is_told_as_what_it_is(sandbox: Sandbox, job: dict[s
 
 
 def test_no_variable_of_a_stranger_stands_unquoted_in_the_log(job: dict[str, str]) -> None:
-    hostile = "x\n\x1b[31m::error:: pwned $(id)"
     names = ("AI_FLOW_INPUT", "AI_FLOW_CONTEXT", "AI_FLOW_EVENT", "CI_MERGE_REQUEST_TITLE", "GITLAB_USER_LOGIN")
     more = ("CI_SERVER_VERSION", "CI_PIPELINE_SOURCE", "CI_COMMIT_BRANCH", "TRIGGER_PAYLOAD", "CI_COMMIT_REF_NAME")
-    done = start({**job, **dict.fromkeys((*names, *more), hostile)})
+    done = start({**job, **dict.fromkeys((*names, *more), HOSTILE)})
     assert "pwned" not in done.stdout + done.stderr
     dashed = start({**job, "AI_FLOW_INPUT": '--settings={"hooks":{}}'})
     assert "warning: AI_FLOW_INPUT begins with -" in dashed.stdout
     assert "hooks" not in dashed.stdout
-    for name in ("CI_SERVER_URL", "GITLAB_URL", "CI_PROJECT_PATH", "GITLAB_PROJECT", "CI_DEFAULT_BRANCH"):
-        told = start({**job, name: f'http://127.0.0.1:9/{hostile}" x'})
-        assert "\x1b" not in told.stdout
-        assert not [line for line in told.stdout.splitlines() if line.startswith("::error")]
+
+
+@pytest.mark.parametrize(
+    "name", ["CI_SERVER_URL", "GITLAB_URL", "CI_PROJECT_PATH", "GITLAB_PROJECT", "CI_DEFAULT_BRANCH"]
+)
+def test_no_variable_that_the_log_quotes_breaks_out_of_its_line(job: dict[str, str], name: str) -> None:
+    told = start({**job, name: f'http://127.0.0.1:9/{HOSTILE}" x'})
+    assert "\x1b" not in told.stdout
+    assert not [line for line in told.stdout.splitlines() if line.startswith("::error")]
 
 
 @contextmanager

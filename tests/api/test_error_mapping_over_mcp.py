@@ -1,10 +1,15 @@
 """What a tool call gets when something is wrong: the reason, and what to do; and nothing is lost."""
 
+import re
+from typing import Any
+
 import pytest
 
 from gitlab_mcp.config.settings import Credential
 from gitlab_mcp.sandbox import Sandbox
+from gitlab_mcp.tools import TOOLS
 from tests.support.agent import connect
+from tests.support.seed import SEED
 from tests.support.settings import settings_for
 
 
@@ -17,11 +22,68 @@ async def test_the_reason_of_a_failure_reaches_the_model(sandbox: Sandbox) -> No
     )
 
 
+TOOL_NAMES = {definition.name for definition in TOOLS}
+LISTED = ("get_issue", "create_note", "get_job_log", "list_files", "commit_files", "update_issue")
+Call = tuple[str, dict[str, Any]]
+# Each fails with a hint at another tool, which the run may not have.
+FAILING: list[Call] = [
+    ("get_file", {"path": "src"}),
+    ("get_file", {"path": "nowhere.txt"}),
+    ("list_files", {"path": "README.md"}),
+    ("list_files", {"path": "nowhere", "ref": "no-such-branch"}),
+    ("get_job_log", {"ref": "main"}),
+    ("merge_merge_request", {"iid": 1, "sha": ""}),
+    ("create_note", {"iid": "#7", "body": "lost"}),
+    ("update_issue", {"iid": 7, "title": "lost"}),
+    ("commit_files", {"branch": "lost", "ref": "main", "message": "lost", "actions": [{"path": "x", "content": "x"}]}),
+    ("create_branch", {"branch": "lost"}),
+    ("create_issue", {"title": "lost"}),
+    ("run_pipeline", {}),
+    ("retry_job", {"job_id": 1}),
+]
+
+
+def lose_writes(sandbox: Sandbox) -> None:
+    """Lose the responses of all writes; what looks them up fails too."""
+    for method in ("POST", "PUT"):
+        sandbox.faults.drop(method, when="after", times=50)
+    sandbox.faults.fail("GET", "/(notes|issues|issues/7|commits|branches/.*|pipelines|jobs)$", status=500, times=500)
+
+
+@pytest.mark.parametrize(("tool", "arguments"), FAILING, ids=lambda value: value if isinstance(value, str) else "")
+async def test_an_error_names_only_tools_that_the_run_lists(
+    sandbox: Sandbox, tool: str, arguments: dict[str, Any]
+) -> None:
+    listed = {*LISTED, tool}
+    lose_writes(sandbox)
+    settings = settings_for(sandbox, tools=tuple(listed), allow_opt_in_tools=True, deadline=5.0)
+    async with connect(settings) as agent:
+        message = await agent.refused(tool, **arguments)
+    assert set(re.findall(r"\w+", message)) & TOOL_NAMES <= listed
+    assert not re.search(r"\{|\}|  | \.|with whether", message)
+
+
+@pytest.mark.parametrize(
+    ("tools", "hint"),
+    [
+        (("get_issue", "get_merge_request"), "Look with get_issue or get_merge_request whether it exists before"),
+        (("get_merge_request",), "Look with get_merge_request whether it exists before posting it again."),
+        ((), "Look whether it exists before posting it again."),
+    ],
+)
+async def test_a_hint_names_those_of_its_tools_that_are_listed(
+    sandbox: Sandbox, tools: tuple[str, ...], hint: str
+) -> None:
+    lose_writes(sandbox)
+    async with connect(settings_for(sandbox, tools=("create_note", *tools))) as agent:
+        assert hint in await agent.refused("create_note", iid="#7", body="lost")
+
+
 async def test_a_wrong_token_names_its_variable_and_does_not_show_it(sandbox: Sandbox) -> None:
     wrong = "glpat-wrong-wrong-wrong"
     credential = Credential("access token", "GITLAB_ACCESS_TOKEN", wrong)
     async with connect(settings_for(sandbox, credential=credential)) as agent:
-        told = await agent.refused("create_note", iid="#7", body="x")
+        told = await agent.refused("create_note", iid=SEED.crash_issue.reference, body="x")
     assert "401" in told
     assert "The token in GITLAB_ACCESS_TOKEN is wrong, expired or revoked" in told
     assert wrong not in told
@@ -30,19 +92,21 @@ async def test_a_wrong_token_names_its_variable_and_does_not_show_it(sandbox: Sa
 @pytest.mark.parametrize(("user", "said"), [("expired", "Token is expired"), ("revoked", "Token was revoked")])
 async def test_an_expired_or_revoked_token_is_said_to_be(sandbox: Sandbox, user: str, said: str) -> None:
     async with connect(settings_for(sandbox, user)) as agent:
-        assert said in await agent.refused("get_issue", iid=7)
+        assert said in await agent.refused("get_issue", iid=SEED.crash_issue.iid)
 
 
 async def test_a_missing_scope_is_named(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox, "read_api")) as agent:
-        assert "#7 Crash" in await agent.call("get_issue", iid=7)
-        assert "lacks a scope: writing needs api" in await agent.refused("create_note", iid="#7", body="x")
+        assert "#7 Crash" in await agent.call("get_issue", iid=SEED.crash_issue.iid)
+        assert "lacks a scope: writing needs api" in await agent.refused(
+            "create_note", iid=SEED.crash_issue.reference, body="x"
+        )
 
 
 async def test_a_job_token_is_told_what_it_cannot_do(sandbox: Sandbox) -> None:
     credential = Credential("job token", "CI_JOB_TOKEN", "glcbt-64_ended")
     async with connect(settings_for(sandbox, credential=credential)) as agent:
-        assert "GITLAB_ACCESS_TOKEN (scope api) is needed" in await agent.refused("get_issue", iid=7)
+        assert "GITLAB_ACCESS_TOKEN (scope api) is needed" in await agent.refused("get_issue", iid=SEED.crash_issue.iid)
 
 
 async def test_an_unknown_project_is_said(sandbox: Sandbox) -> None:
@@ -61,18 +125,26 @@ async def test_without_any_project_the_argument_is_asked_for(sandbox: Sandbox) -
 
 async def test_a_moved_project_is_read_and_a_write_to_it_names_its_new_path(sandbox: Sandbox) -> None:
     async with connect(settings_for(sandbox, project="acme/old-app")) as agent:
-        assert "#7 Crash" in await agent.call("get_issue", iid=7)
-        assert 'Use project: "acme/app".' in await agent.refused("create_note", iid="#7", body="x")
+        assert "#7 Crash" in await agent.call("get_issue", iid=SEED.crash_issue.iid)
+        assert 'Use project: "acme/app".' in await agent.refused(
+            "create_note", iid=SEED.crash_issue.reference, body="x"
+        )
 
 
-async def test_an_archived_project_is_said_to_be_archived(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("create_branch", {"branch": "x", "ref": "main"}),
+        ("create_note", {"iid": SEED.plan_issue.reference, "body": "x"}),
+        ("commit_files", {"branch": "main", "message": "m", "actions": [{"path": "x", "content": "x"}]}),
+    ],
+    ids=["create_branch", "create_note", "commit_files"],
+)
+async def test_an_archived_project_is_said_to_be_archived(
+    sandbox: Sandbox, tool: str, arguments: dict[str, Any]
+) -> None:
     async with connect(settings_for(sandbox, project="acme/archive")) as agent:
-        for told in (
-            await agent.refused("create_branch", branch="x", ref="main"),
-            await agent.refused("create_note", iid="#1", body="x"),
-            await agent.refused("commit_files", branch="main", message="m", actions=[{"path": "x", "content": "x"}]),
-        ):
-            assert "acme/archive is archived and takes no writes" in told
+        assert "acme/archive is archived and takes no writes" in await agent.refused(tool, **arguments)
 
 
 async def test_maintenance_with_an_html_page_is_said_without_the_page(sandbox: Sandbox) -> None:
@@ -96,11 +168,11 @@ async def test_gitlabs_message_is_sanitised_and_shortened(sandbox: Sandbox) -> N
     assert "<!--" not in told
 
 
-async def test_fields_that_are_missing_or_of_another_type_do_not_fail_a_write_that_happened(sandbox: Sandbox) -> None:
+async def test_missing_or_mistyped_fields_do_not_fail_a_write_that_took_effect(sandbox: Sandbox) -> None:
     odd = '{"id": null, "body": 7, "author": "somebody", "internal": "yes"}'
     sandbox.faults.fail("POST", "/notes$", status=201, body=odd, content_type="application/json")
     async with connect(settings_for(sandbox)) as agent:
-        assert (await agent.call("create_note", iid="#7", body="x")).startswith("Commented on #7")
+        assert (await agent.call("create_note", iid=SEED.crash_issue.reference, body="x")).startswith("Commented on #7")
 
 
 async def test_null_stands_for_an_argument_that_is_not_given(sandbox: Sandbox) -> None:
