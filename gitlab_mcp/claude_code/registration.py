@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -66,11 +66,8 @@ def flag_arguments(flags: Flags, secret_values: Iterable[str]) -> tuple[str, ...
     """
     secrets = [value for value in secret_values if value]
     arguments = []
-    for field in fields(flags):
-        value = getattr(flags, field.name)
-        option = f"--{field.name.replace('_', '-')}"
-        if not value:
-            continue
+    for name, value in flags.given().items():
+        option = f"--{name.replace('_', '-')}"
         text = f"{value:g}" if isinstance(value, float) else str(value)
         if any(secret in text for secret in secrets) or redact(text) != text or "@" in text.partition("//")[2]:
             raise RegistrationError(f"{option} contains a secret, which would be written to a file: leave it out.")

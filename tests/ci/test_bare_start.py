@@ -17,44 +17,11 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.protocol.process import INITIALIZE
-from tests.support.ci_job import allow_job_pushes, job_environment
-from tests.support.paths import REPOSITORY
+from tests.support.bare_start import COMMAND, WAIT, entry, start
+from tests.support.ci_job import allow_job_pushes
 
-COMMAND = [sys.executable, "-m", "gitlab_mcp"]
 HELLO = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": INITIALIZE}).encode() + b"\n"
-WAIT = 60
 HOSTILE = "x\n\x1b[31m::error:: pwned $(id)"
-
-
-@pytest.fixture
-def job(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
-    """The environment of a job with a home of its own and an empty checkout."""
-    work, home = tmp_path / "work", tmp_path / "home"
-    work.mkdir()
-    home.mkdir()
-    return job_environment(sandbox, work, HOME=str(home), CI_DEFAULT_BRANCH="main", PYTHONPATH=str(REPOSITORY))
-
-
-def start(
-    environ: dict[str, str], *arguments: str, stdin: Any = subprocess.DEVNULL
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        env=environ,
-        cwd=environ.get("CI_PROJECT_DIR", "/"),
-        stdin=stdin,
-        capture_output=True,
-        text=True,
-        timeout=WAIT,
-        check=False,
-    )
-
-
-def entry(environ: dict[str, str]) -> dict[str, Any]:
-    """What is registered in Claude Code's own file."""
-    folder = Path(environ.get("CLAUDE_CONFIG_DIR", environ["HOME"]))
-    found: dict[str, Any] = json.loads((folder / ".claude.json").read_text())["mcpServers"]["gitlab"]
-    return found
 
 
 @contextmanager
