@@ -120,6 +120,12 @@ def test_an_access_token_is_told_with_its_scopes(sandbox: Sandbox, job: dict[str
         assert token not in done.stdout + done.stderr
 
 
+def test_a_flow_token_beside_a_job_token_is_not_told_to_be_unanswered(sandbox: Sandbox, job: dict[str, str]) -> None:
+    done = start({**job, "AI_FLOW_GITLAB_TOKEN": sandbox.tokens["flow"]})
+    assert "credential: AI_FLOW_GITLAB_TOKEN of @developer: reads and writes what its role" in done.stdout
+    assert "did not answer" not in done.stdout
+
+
 def test_when_gitlab_does_not_answer_that_is_said_and_the_job_goes_on(job: dict[str, str]) -> None:
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
