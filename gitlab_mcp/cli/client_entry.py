@@ -10,7 +10,7 @@ from gitlab_mcp.config.environment import SettingsError, flag, variable
 from gitlab_mcp.config.settings import Flags, secrets_of
 
 # The variables that a flag can stand for, by the name of the flag's field.
-VARIABLES = {
+FLAG_VARIABLES = {
     "url": "GITLAB_URL",
     "project": "GITLAB_PROJECT",
     **{
@@ -34,7 +34,7 @@ def client_entry(client: str, entry: Mapping[str, Any], flags: Flags, environ: M
     An editor has neither the variables of this shell nor its PATH, so that GitLab and the project are written into it;
     for the token there is a reference.
     """
-    names = [VARIABLES[name] for name in ("url", "project") if not getattr(flags, name)]
+    names = [FLAG_VARIABLES[name] for name in ("url", "project") if not getattr(flags, name)]
     values = {name: variable(environ, name) for name in names if variable(environ, name)}
     command = {"command": entry["command"], "args": entry["args"]}
     if client == "vscode":
@@ -54,14 +54,14 @@ def left_out(flags: Flags, environ: Mapping[str, str]) -> str:
     given = flags.given()
     values: dict[str, Any] = {}
     for field in fields(Flags):
-        name = VARIABLES.get(field.name, "")
+        name = FLAG_VARIABLES.get(field.name, "")
         if not name or field.name in given or not variable(environ, name):
             continue
         value = flag(environ, name) if isinstance(field.default, bool) else variable(environ, name)
         values |= {field.name: value} if value else {}
     if not values:
         return ""
-    names = [VARIABLES[name] for name in values]
+    names = [FLAG_VARIABLES[name] for name in values]
     listed = " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
     verb, them = ("are", "they hold") if names[1:] else ("is", "it holds")
     text = (

@@ -22,7 +22,7 @@ PLACEHOLDER = re.compile(
 # GitLab makes 20 characters or more; a token of fewer was cut when it was copied.
 CUT = re.compile(r"glpat-.{0,9}")
 OTHER_CHARACTERS = "contains characters that no GitLab token has"
-REFERENCE = re.compile(r"\$\{[^}]*?(\w+)\}|\$(\w+)")
+UNREPLACED = re.compile(r"\$\{[^}]*?(\w+)\}|\$(\w+)")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def _require_replaced(environ: Mapping[str, str], name: str) -> None:
 
     A reference to itself counts as unset: clients write that into the environment where a variable is missing.
     """
-    match = REFERENCE.fullmatch(environ.get(name, "").strip())
+    match = UNREPLACED.fullmatch(environ.get(name, "").strip())
     other = match and (match[1] or match[2])
     if other and other != name:
         raise SettingsError(

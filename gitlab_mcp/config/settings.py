@@ -113,7 +113,7 @@ SECRET_VARIABLE = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|API_KEY|ACCESS_KEY|
 # A shorter value is unlikely to be a secret, and redacting it would damage ordinary words.
 SECRET_CHARACTERS = 8
 # A path has a group; GitLab's names have neither blanks nor a colon, which a URL has.
-PROJECT = re.compile(r"[0-9]+|[^/\s:?#]+(/[^/\s:?#]+)+")
+PROJECT_OR_ID = re.compile(r"[0-9]+|[^/\s:?#]+(/[^/\s:?#]+)+")
 HANDLE = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_./-]*")
 
 # The URL is shown to the model and in the job's log: the pattern has no room for a sentence.
@@ -198,7 +198,7 @@ def _project(flags: Flags, environ: Mapping[str, str]) -> str:
     named = [("--project", flags.project), ("GITLAB_PROJECT", variable(environ, "GITLAB_PROJECT"))]
     name, text = next((pair for pair in named if pair[1]), ("", ""))
     project = text.strip().strip("/")
-    if text and not PROJECT.fullmatch(project):
+    if text and not PROJECT_OR_ID.fullmatch(project):
         raise SettingsError(
             f'{name} is "{text}": set it to the path of a project with its group, such as group/app, or to its id.'
         )

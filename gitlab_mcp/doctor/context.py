@@ -107,6 +107,10 @@ class DoctorContext:
         checkout = self.settings.working_directory if self.settings else None
         return checkout.path if checkout else self.directory
 
+    def is_without_job(self) -> bool:
+        """Whether this runs outside CI and its configuration cannot be used: there is no job to speak of."""
+        return self.settings is None and not self.in_ci
+
     def require_settings(self) -> Settings:
         """The settings. Raises Skipped when they cannot be used."""
         if self.settings is None:

@@ -21,7 +21,7 @@ NOBODY = Author("gitlab-mcp-server doctor", "doctor@gitlab-mcp.invalid")
 
 
 def valid(context: DoctorContext) -> CheckResult | None:
-    if not (gitlab := context.job_token_client()):
+    if context.is_without_job() or not (gitlab := context.job_token_client()):
         return None
     try:
         job = gitlab.get("/job")
@@ -37,6 +37,8 @@ def valid(context: DoctorContext) -> CheckResult | None:
 
 def push(context: DoctorContext) -> CheckResult | None:
     """Whether GitLab would accept a push: `git push --dry-run` asks for permission and sends nothing."""
+    if context.is_without_job():
+        return None
     settings = context.require_settings()
     gitlab = context.job_token_client()
     if gitlab is None or settings.read_only:

@@ -20,7 +20,7 @@ def said(local: LocalMachine, command: str, *arguments: str, **environ: str) -> 
     return stdout, stderr
 
 
-def test_variables_of_the_shell_that_are_not_in_the_entry_are_named_with_the_command(local: LocalMachine) -> None:
+def test_variables_of_the_shell_that_the_entry_lacks_are_named_with_the_command(local: LocalMachine) -> None:
     environ = {"GITLAB_URL": "https://gitlab.example.com", "GITLAB_PROJECT": "group/app", "GITLAB_MCP_READ_ONLY": "1"}
     told = local.run("register", "--trusted-only", **environ)
     assert "GITLAB_URL, GITLAB_PROJECT and GITLAB_MCP_READ_ONLY of this shell are not in the entry" in told

@@ -50,6 +50,7 @@ def test_the_journey_ends_with_0_and_plain_text_when_piped() -> None:
     done = demo()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Everything read back is as it should be." in done.stdout
+    assert "One that stays up until Ctrl-C: gitlab-mcp-server sandbox\n" in done.stdout
     assert "\x1b" not in done.stdout
     assert done.stderr == ""
 
