@@ -153,6 +153,15 @@ def modules_of_our_names(path: Path) -> None:
     with_files(path, dict.fromkeys(("json.py", "anyio.py", "gitlab_mcp/__init__.py", "sitecustomize.py"), loud))
 
 
+@pytest.mark.parametrize("options", [[], ["--job-token"]], ids=["locally", "in a job"])
+def test_no_file_of_a_repository_of_ones_own_is_deleted(options: list[str], tmp_path: Path) -> None:
+    with_files(tmp_path, {"README.md": b"# Mine\n", "src/legacy.py": b"x = 1\n", "old.txt": b"old\n"})
+    done = demo("--repo", str(tmp_path), *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 2 files changed" in done.stdout
+    assert '"action": "delete"' not in done.stdout
+
+
 def contents(path: Path) -> dict[Path, bytes]:
     return {file: file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
 
