@@ -2,6 +2,7 @@
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
+from gitlab_mcp.errors import naming
 from gitlab_mcp.render.markdown import confirmed, facts
 from gitlab_mcp.safety.sanitize import one_line
 
@@ -33,7 +34,8 @@ def branch_exists(branch: Entity, start: str) -> str:
 def branch_deleted(written: WriteResult[Entity]) -> str:
     """Render the answer of delete_branch, with the commit of the branch, so that it can be created again."""
     name, commit = one_line(written.result.text("name"), 255), written.result.sha("commit", "id")
-    return f"Deleted branch {name}.{confirmed(written)}\nIt was at {commit}: create_branch with that as ref undoes it."
+    undo = naming(": {} with that as ref undoes it", "create_branch")
+    return f"Deleted branch {name}.{confirmed(written)}\nIt was at {commit}{undo}."
 
 
 def _name(branch: Entity) -> str:

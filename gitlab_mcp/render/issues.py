@@ -4,6 +4,7 @@ from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.discussions import Comments
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
+from gitlab_mcp.errors import naming
 from gitlab_mcp.render.markdown import confirmed, facts, labelled
 from gitlab_mcp.render.notes import COMMENT_BYTES, comments
 from gitlab_mcp.render.pagination import state
@@ -66,7 +67,8 @@ def issue_created(written: WriteResult[Entity], not_taken: list[str], *, again: 
     answer = issue_written("Already created minutes ago:", written, [])
     if not not_taken:
         return answer
-    return f"{answer}\nIt was not changed and differs from this call in {_arguments(not_taken)}: use update_issue."
+    advice = naming(": use {}", "update_issue")
+    return f"{answer}\nIt was not changed and differs from this call in {_arguments(not_taken)}{advice}."
 
 
 def issue_written(done: str, written: WriteResult[Entity], not_taken: list[str]) -> str:
