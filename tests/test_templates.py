@@ -312,7 +312,7 @@ def test_the_token_fetches_wheel_and_lock_without_redirects_and_others_are_refus
     fetched = 1 if other == "server_wheel_sha256" else 2
     assert [one[1] for one in asked] == ["Bearer token-of-the-job", None] * fetched
     assert (done.returncode == 0) == (not other), done.stderr
-    installed = [re.search(r"--require-hashes|--no-deps", line)[0] for line in re.findall("^pip .*", done.stdout, re.M)]
+    installed = re.findall(r"(?m)^pip .*(--require-hashes|--no-deps)", done.stdout)
     assert installed == ([] if other else ["--require-hashes", "--no-deps"])
     assert (tmp_path / "gitlab-mcp-server").is_symlink() == (not other)
     assert "token-of-the-job" not in done.stdout + done.stderr

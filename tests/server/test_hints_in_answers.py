@@ -15,7 +15,7 @@ from tests.support.git_clones import clone
 from tests.support.gitlab_requests import commit, send
 from tests.support.journeys import Step, fix, review
 from tests.support.seed import SEED
-from tests.support.settings import checkout, settings_for
+from tests.support.settings import EVERY_TOOLSET, checkout, settings_for
 from tests.support.transcript import Transcript
 
 TOOL_NAMES = {definition.name for definition in TOOLS}
@@ -24,12 +24,11 @@ MANY = [{"action": "create", "file_path": f"many/{number:03}", "content": "x\n"}
 # Each call, with a part of its answer that shows that this is the answer which hints at another tool in a wider run.
 CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("get_pipeline", {"ref": "failing"}, "failed"),
-    ("get_commit", {"sha": "main"}, "# Commit "),
+    ("get_commit", {"ref": "main"}, "# Commit "),
     ("get_merge_request", {"iid": 2}, "Changed files (the first "),
     ("get_merge_request_diff", {"iid": 2}, "Not shown, 1 file ("),
     ("compare_refs", {"base": "main", "head": "large"}, "Too large: "),
     ("delete_branch", {"branch": "large"}, "It was at "),
-    ("create_issue", {"title": "Twice", "description": "other words"}, "differs from this call in description"),
     ("get_job_context", {}, "is withheld"),
 ]
 
@@ -98,11 +97,19 @@ async def test_an_answer_names_only_the_tools_that_the_run_lists(
     prepared: Sandbox, tool: str, arguments: dict[str, Any], part: str
 ) -> None:
     settings = settings_for(prepared, trusted_only=tool == "get_job_context")
-    if tool == "create_issue":
-        await narrow_call(settings, tool, {"title": "Twice"})
     assert part in await narrow_call(settings, tool, arguments)
-    async with connect(replace(settings, toolsets=("all",), allow_opt_in_tools=True)) as agent:
-        if tool in ("delete_branch",):
+    async with connect(replace(settings, toolsets=EVERY_TOOLSET, allow_opt_in_tools=True)) as agent:
+        if tool == "delete_branch":
             send(prepared, "POST", "/repository/branches", branch="large", ref="main")
         wide = await agent.call(tool, **arguments)
     assert set(re.findall(r"\w+", own_words(wide))) & TOOL_NAMES - {tool}, "the answer hints at no other tool"
+
+
+@pytest.mark.parametrize("also", [(), ("update_issue",)])
+async def test_an_issue_that_exists_is_updated_only_where_that_is_listed(
+    fresh_sandbox: Sandbox, also: tuple[str, ...]
+) -> None:
+    async with connect(settings_for(fresh_sandbox, tools=("create_issue", *also))) as agent:
+        await agent.call("create_issue", title="Twice")
+        again = await agent.call("create_issue", title="Twice", labels=["bug"])
+    assert again.endswith("differs from this call in labels" + (": use update_issue." if also else "."))
