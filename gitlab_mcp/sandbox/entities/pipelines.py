@@ -51,20 +51,47 @@ def pipeline_with_metadata(world: World, one: Pipeline) -> dict[str, Any]:
 
 def pipeline(world: World, pipeline: Pipeline) -> dict[str, Any]:
     """Ci::Pipeline."""
+    started = pipeline.status == "running" or (pipeline.finished_at and not pipeline.yaml_errors)
     return {
         **pipeline_basic(world, pipeline),
         "before_sha": "0" * 40,
-        "tag": False,
-        "yaml_errors": None,
+        "tag": pipeline.tag,
+        "yaml_errors": pipeline.yaml_errors,
         "user": user_basic(world, pipeline.user),
-        "started_at": stamp(pipeline.created_at) if pipeline.status == "running" or pipeline.finished_at else None,
+        "started_at": stamp(pipeline.created_at) if started else None,
         "finished_at": stamp(pipeline.finished_at),
         "committed_at": None,
         "duration": int((pipeline.finished_at - pipeline.created_at).total_seconds()) if pipeline.finished_at else None,
         "queued_duration": 1,
         "coverage": None,
-        "detailed_status": None,
+        "detailed_status": _detailed_status(pipeline),
         "archived": False,
+    }
+
+
+def _detailed_status(pipeline: Pipeline) -> dict[str, Any]:
+    """DetailedStatusEntity, from Gitlab::Ci::Status::Core and its subclass for the status."""
+    group, text, label = pipeline.status, pipeline.status.capitalize(), pipeline.status
+    icon = f"status_{pipeline.status}"
+    if pipeline.status == "success":
+        text = label = "passed"
+        if any(job.status == "failed" and not job.retried for job in pipeline.jobs):
+            # Gitlab::Ci::Status::SuccessWarning: a job that is allowed to fail has failed.
+            group, text, label, icon = "success-with-warnings", "warning", "passed with warnings", "status_warning"
+        text = text.capitalize()
+    elif pipeline.status == "manual":
+        text, label = "Blocked", "waiting for manual action"  # Gitlab::Ci::Status::Pipeline::Blocked
+    path = f"/{pipeline.project.full_path}/-/pipelines/{pipeline.id}"
+    return {
+        "icon": icon,
+        "text": text,
+        "label": label,
+        "group": group,
+        "tooltip": label,
+        "has_details": True,
+        "details_path": path,
+        "illustration": None,
+        "favicon": f"/assets/ci_favicons/favicon_status_{pipeline.status}.png",
     }
 
 
@@ -80,7 +107,7 @@ def job(world: World, job: Job) -> dict[str, Any]:
         "stage": job.stage,
         "name": job.name,
         "ref": job.pipeline.ref,
-        "tag": False,
+        "tag": job.pipeline.tag,
         "coverage": None,
         "allow_failure": job.allow_failure,
         "created_at": created,

@@ -12,7 +12,15 @@ from gitlab_mcp.sandbox.git.process import Git
 
 ZERO = "0" * 40
 _FIELDS = "%H%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B"
-_REFUSED_NAME = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)|^[./-]|[./]$")
+_REFUSED_NAME = re.compile(
+    r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)|^[./-]|[./]$|^refs/(heads|remotes)/|^HEAD$"
+)
+# Gitlab::Checks::BranchCheck and TagCheck, which check pushes and the API's writes alike.
+_HEX_BRANCH = re.compile(r"[0-9a-fA-F]{40}(-/|/|\Z)")
+_HEX_TAG = re.compile(r"[0-9a-fA-F]{40}")
+_HEX_BRANCH_REFUSED = "You cannot create a branch with a 40-character hexadecimal branch name."
+_HEX_TAG_REFUSED = "You cannot create a tag with a SHA-1 or SHA-256 tag name."
+_DEFAULT_TAG_REFUSED = "You cannot use default branch name to create a tag"
 
 
 class RefMoved(Exception):
@@ -50,8 +58,20 @@ class TagRef:
 
 
 def valid_branch_name(name: str) -> bool:
-    """Whether this is a valid branch name, by the rules of git-check-ref-format."""
-    return bool(name) and name != "@" and name != "HEAD" and len(name) < 250 and not _REFUSED_NAME.search(name)
+    """Whether this is a valid name of a branch or tag (Gitlab::GitRefValidator: those of git-check-ref-format)."""
+    return bool(name) and len(name) < 250 and not _REFUSED_NAME.search(name)
+
+
+def branch_refusal(name: str) -> str:
+    """GitLab's message if a valid branch name looks like the sha of a commit, else ""."""
+    return _HEX_BRANCH_REFUSED if _HEX_BRANCH.match(name) else ""
+
+
+def tag_refusal(name: str, default_branch: str) -> str:
+    """GitLab's message if a valid tag name begins like a sha or is the default branch's, else ""."""
+    if name == default_branch:
+        return _DEFAULT_TAG_REFUSED
+    return _HEX_TAG_REFUSED if _HEX_TAG.match(name) else ""
 
 
 class Repository:
@@ -77,6 +97,9 @@ class Repository:
             "[core]\n\trepositoryformatversion = 0\n\tbare = true\n\tlogallrefupdates = false\n\tquotePath = false\n"
             "[http]\n\treceivepack = true\n"
             "[receive]\n\tadvertisePushOptions = true\n\tfsckObjects = false\n\tautogc = false\n"
+            # Gitaly hides GitLab's own refs from pushes; any other ref, such as refs/notes/commits, may be pushed.
+            "\thideRefs = refs/merge-requests\n\thideRefs = refs/keep-around\n"
+            "\thideRefs = refs/pipelines\n\thideRefs = refs/environments\n"
             "[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n"
             "[gc]\n\tauto = 0\n[safe]\n\tbareRepository = all\n[transfer]\n\thideRefs = refs/sandbox\n",
             encoding="utf-8",

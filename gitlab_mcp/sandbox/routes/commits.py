@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox.entities import repository
+from gitlab_mcp.sandbox.entities import commits, repository
 from gitlab_mcp.sandbox.entities.merge_requests import merge_request_basic
+from gitlab_mcp.sandbox.git.diff_limits import limited
 from gitlab_mcp.sandbox.git.diffs import of_commit
 from gitlab_mcp.sandbox.git.repository import Commit
 from gitlab_mcp.sandbox.http.call import Call, Response
@@ -77,14 +78,14 @@ def _start(call: Call) -> list[str]:
 @route("GET", f"{_ALL}/:sha", "stats:bool=true", job_token=True)
 def get_commit(call: Call) -> Any:
     commit = commit_of_path(call)
-    return repository.commit_detail(call.world, call.project, commit, stats=call.params["stats"])
+    return commits.commit_detail(call.world, call.project, commit, stats=call.params["stats"])
 
 
 @route("GET", f"{_ALL}/:sha/diff", "unidiff:bool")
 def get_diff(call: Call) -> Response:
     commit = commit_of_path(call)
-    file_diffs = of_commit(call.project.repository, commit.sha, commit.parents)
-    return paginate(call, file_diffs, lambda each: repository.diff(each, unidiff=bool(call.get("unidiff"))))
+    shown, _ = limited(of_commit(call.project.repository, commit.sha, commit.parents), expanded=True)
+    return paginate(call, shown, lambda each: repository.diff(each, unidiff=bool(call.get("unidiff"))))
 
 
 @route("GET", f"{_ALL}/:sha/merge_requests", "state:enum(opened|closed|locked|merged|all)", job_token=True)
