@@ -23,8 +23,12 @@ def _moment(date: str) -> str:
     return f"{date[:19]}.000{date[19:]}"
 
 
-def commit(world: World, project: Project, commit: Commit) -> dict[str, Any]:
-    """Commit."""
+def commit(world: World, project: Project, commit: Commit, *, trailers: bool = False) -> dict[str, Any]:
+    """Commit; its trailers are read only where a call asks for them (lib/api/commits.rb)."""
+    pairs = commit.trailers if trailers else ()
+    extended: dict[str, list[str]] = {}
+    for key, value in pairs:
+        extended.setdefault(key, []).append(value)
     return {
         "id": commit.sha,
         "short_id": commit.sha[:8],
@@ -38,8 +42,8 @@ def commit(world: World, project: Project, commit: Commit) -> dict[str, Any]:
         "committer_name": commit.committer_name,
         "committer_email": commit.committer_email,
         "committed_date": _moment(commit.committed_at),
-        "trailers": {},
-        "extended_trailers": {},
+        "trailers": dict(pairs),
+        "extended_trailers": extended,
         "web_url": f"{web_url(world, project)}/-/commit/{commit.sha}",
     }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from gitlab_mcp.sandbox.git.process import Git
 
 ZERO = "0" * 40
-_FIELDS = "%H%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B"
+_FIELDS = "%H%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B%x00%(trailers:only,unfold)"
 _REFUSED_NAME = re.compile(
     r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)|^[./-]|[./]$|^refs/(heads|remotes)/|^HEAD$"
 )
@@ -40,6 +40,7 @@ class Commit:
     committer_email: str
     committed_at: str
     message: str
+    trailers: tuple[tuple[str, str], ...] = ()
 
     @property
     def title(self) -> str:
@@ -214,9 +215,11 @@ class Repository:
         output = self.run("log", "-z", "--encoding=UTF-8", f"--format={_FIELDS}", *arguments, stdin=stdin)
         values = output.split("\x00")
         commits = []
-        for start in range(0, len(values) - 8, 9):
-            sha, parents, an, ae, ad, cn, ce, cd, message = values[start : start + 9]
-            commit = Commit(sha, tuple(parents.split()), an, ae, _iso(ad), cn, ce, _iso(cd), message)
+        for start in range(0, len(values) - 9, 10):
+            sha, parents, an, ae, ad, cn, ce, cd, message, lines = values[start : start + 10]
+            pairs = (line.partition(": ") for line in lines.splitlines())
+            trailers = tuple((key, value) for key, separator, value in pairs if separator)
+            commit = Commit(sha, tuple(parents.split()), an, ae, _iso(ad), cn, ce, _iso(cd), message, trailers)
             self._commits[sha] = commit
             commits.append(commit)
         return commits

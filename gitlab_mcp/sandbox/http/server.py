@@ -138,7 +138,7 @@ class Sandbox:
     def _start(self, prefix: str, ssl: tuple[str | Path, str | Path] | None) -> None:
         gateway = Gateway(self.world, self._faults, prefix)
         config = uvicorn.Config(
-            gateway.application,
+            gateway,
             http=gateway.connections.protocol(),
             ws="none",
             lifespan="off",

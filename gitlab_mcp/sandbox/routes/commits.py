@@ -8,9 +8,10 @@ from gitlab_mcp.sandbox.entities import commits, repository
 from gitlab_mcp.sandbox.entities.merge_requests import merge_request_basic
 from gitlab_mcp.sandbox.git.diff_limits import limited
 from gitlab_mcp.sandbox.git.diffs import of_commit
+from gitlab_mcp.sandbox.git.process import GitError
 from gitlab_mcp.sandbox.git.repository import Commit
 from gitlab_mcp.sandbox.http.call import Call, Response
-from gitlab_mcp.sandbox.http.errors import not_found
+from gitlab_mcp.sandbox.http.errors import not_found, not_implemented
 from gitlab_mcp.sandbox.http.pagination import page_of, paginate
 from gitlab_mcp.sandbox.http.routing import route
 
@@ -49,12 +50,15 @@ def list_commits(call: Call) -> Response:
         start = _start(call)
         if not start:
             return paginate(call, [], lambda none: none, total=False)
-    path = call.get("path") or ""
+    path = (call.get("path") or "").strip("/")
     options += ["--follow"] if call.get("follow") and path else []
-    found = repo.log([*options, *start, "--", *([f":(literal){path}"] if path else [])])
+    try:
+        found = repo.log([*options, *start, "--", *([f":(literal){path}"] if path else [])])
+    except GitError as error:
+        raise not_implemented(f"this list of commits ({error.message.strip()})") from error
 
     def present(commit: Commit) -> dict[str, Any]:
-        entity = repository.commit(call.world, call.project, commit)
+        entity = repository.commit(call.world, call.project, commit, trailers=bool(call.get("trailers")))
         if call.get("with_stats"):
             entity["stats"] = repository.commit_stats(call.project, commit)
         return entity

@@ -259,6 +259,8 @@ class Release:
     description: str
     author: User
     released_at: datetime
+    links: list[dict[str, Any]] = field(default_factory=list)  # as ReleasesLink
+    milestones: list[Milestone] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -284,6 +286,7 @@ class Project:
     merge_requests: dict[int, MergeRequest] = field(default_factory=dict)
     pipelines: dict[int, Pipeline] = field(default_factory=dict)
     releases: list[Release] = field(default_factory=list)
+    commit_notes: dict[str, list[Note]] = field(default_factory=dict)  # sha -> comments on the commit
     wiki: dict[str, str] = field(default_factory=dict)  # slug -> Markdown
     settings: dict[str, Any] = field(default_factory=dict)
     lock: RLock = field(default_factory=RLock)

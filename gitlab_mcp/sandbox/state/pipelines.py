@@ -93,6 +93,32 @@ def begin_requested(world: World, project: Project, user: User, ref: str, sha: s
     return pipeline
 
 
+def begin_external(world: World, project: Project, user: User, ref: str, sha: str) -> Pipeline:
+    """Create the pipeline that holds the statuses which something outside GitLab's CI reports."""
+    return _begin(world, project, user, ref, sha, "external", "created")
+
+
+def composite_status(pipeline: Pipeline) -> str:
+    """The status of a pipeline by those of its jobs and external statuses (Gitlab::Ci::Status::Composite)."""
+    found = {one.status for one in pipeline.statuses if not one.retried}
+    found |= {
+        "success" if job.allow_failure and job.status == "failed" else job.status
+        for job in pipeline.jobs
+        if not job.retried
+    }
+    rules = (
+        ("skipped", {"skipped"}),
+        ("success", {"success", "skipped"}),
+        ("created", {"created"}),
+        ("canceled", {"canceled", "success", "skipped"}),
+        ("pending", {"created", "pending", "skipped"}),
+    )
+    for status, allowed in rules:
+        if found <= allowed:
+            return status
+    return "running" if found & {"running", "pending", "created"} else "manual" if "manual" in found else "failed"
+
+
 def read_ci_file(project: Project, ref: str) -> str | None:
     """The content of .gitlab-ci.yml at a ref, or None if the ref or the file does not exist."""
     sha = project.repository.resolve(ref)
