@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gitlab_mcp.sandbox import routes
-from gitlab_mcp.sandbox.http import authentication, parameters, routing
+from gitlab_mcp.sandbox.http import authentication, forms, parameters, routing
 from gitlab_mcp.sandbox.http.call import Call, Response
 from gitlab_mcp.sandbox.http.errors import ApiError, forbidden, not_found, unauthorized
 from gitlab_mcp.sandbox.http.routing import Route
@@ -52,7 +52,7 @@ def _dispatch(
         name = f"{method} {routing.template_of(raw_path)}"
         raise ApiError(501, {"message": f"501 Not Implemented: {name} is not part of the sandbox"})
     route, path = match
-    query_params = parameters.nest(query)
+    query_params = forms.urlencoded(query)
     raw_params = parameters.read(query, body, headers.get("content-type", ""))
     token = authentication.token_of(world, headers, raw_params, job_token=route.job_token)
     if token is None and (route.user_needed or (method not in ("GET", "HEAD") and "/repository/" not in raw_path)):

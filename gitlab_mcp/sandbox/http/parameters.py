@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qsl
 
-from gitlab_mcp.sandbox.http.errors import invalid_parameter
+from gitlab_mcp.sandbox.http import forms
+from gitlab_mcp.sandbox.http.errors import ApiError, invalid_parameter
 
 _DECLARATION = re.compile(r"(\w+)(\*?)(?::(\w+)(?:\(([^)]*)\))?)?(?:=(\S+))?\Z")
-_KEY = re.compile(r"\[([^\]]*)\]")
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,10 @@ def declare(text: str) -> tuple[Parameter, ...]:
 def read(query: str, body: bytes, content_type: str) -> dict[str, Any]:
     """All parameters of a request; those of the body take precedence over those of the query.
 
-    Raises 400 for a body that cannot be parsed as JSON or as a form, or is not UTF-8, and for invalid Unicode.
+    Raises 400 for a body that cannot be parsed as JSON or as a form, or is not UTF-8, and for invalid Unicode, and 415
+    for another type of body (Grape::Middleware::Formatter; lib/api/api.rb adds text/plain, whose text is not read).
     """
-    params = nest(query)
+    params = forms.urlencoded(query)
     kind = content_type.partition(";")[0].strip().lower()
     if not body:
         return params
@@ -61,9 +61,13 @@ def read(query: str, body: bytes, content_type: str) -> dict[str, Any]:
             params.update(value)
     elif kind == "application/x-www-form-urlencoded":
         try:
-            params.update(nest(body.decode("utf-8")))
+            params.update(forms.urlencoded(body.decode("utf-8")))
         except UnicodeDecodeError as error:
             raise invalid_parameter("The body could not be parsed") from error
+    elif kind == "multipart/form-data":
+        params.update(forms.multipart(body, content_type))
+    elif kind != "text/plain":
+        raise ApiError(415, {"error": f"The provided content-type '{kind}' is not supported."})
     _refuse_broken_text(params)
     return params
 
@@ -79,34 +83,6 @@ def _refuse_broken_text(value: Any) -> None:
     elif isinstance(value, list):
         for item in value:
             _refuse_broken_text(item)
-
-
-def nest(query: str) -> dict[str, Any]:
-    """Query parameters, with `a[]=1` as lists and `a[b]=1` as nested objects."""
-    params: dict[str, Any] = {}
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=10_000)
-    except ValueError as error:
-        raise invalid_parameter("Invalid query parameters") from error
-    for key, value in pairs:
-        name, _, _ = key.partition("[")
-        _insert(params, [name, *_KEY.findall(key)], value)
-    return params
-
-
-def _insert(target: dict[str, Any], keys: list[str], value: str) -> None:
-    for at, key in enumerate(keys[:-1]):
-        following = keys[at + 1]
-        if following == "":
-            target.setdefault(key, [])
-            if isinstance(target[key], list):
-                target[key].append(value)
-            return
-        inner = target.setdefault(key, {})
-        if not isinstance(inner, dict):
-            return
-        target = inner
-    target[keys[-1]] = value
 
 
 def check(declared: tuple[Parameter, ...], arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,6 +133,10 @@ def _convert(parameter: Parameter, value: Any) -> Any:
             return _typed(value, dict)
         case "array":
             return _typed(value, list)
+        case "file":
+            return _typed(value, forms.UploadedFile)
+        case _ if isinstance(value, forms.UploadedFile):
+            raise ValueError("is invalid")
         case _:
             return value
 
