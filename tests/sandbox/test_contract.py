@@ -15,6 +15,7 @@ from tests.sandbox.conftest import Api
 CONTRACT = Contract()
 ISSUE = "/projects/:id/issues/:issue_iid"
 REQUEST = "/projects/:id/merge_requests/:merge_request_iid"
+UPLOADS = "/projects/:id/uploads"
 REPOSITORY = "/projects/:id/repository"
 # Fields that a GitLab without a licence, without CI or without the option leaves out.
 ABSENT = {
@@ -76,6 +77,7 @@ def test_every_route_responds_as_the_contract_says(sandbox: Sandbox) -> None:
     merge_requests(walk)
     notes(walk, "issues", 7)
     notes(walk, "merge_requests", 1)
+    uploads(walk)
     for api in walk.apis.values():
         api.session.close()
     missed = {(route.method, route.template) for route in all_routes()} - walk.seen
@@ -88,7 +90,7 @@ def test_every_route_responds_as_the_contract_says(sandbox: Sandbox) -> None:
 def people_and_projects(walk: Walk) -> None:
     for template in ("/version", "/metadata", "/user", "/users", "/personal_access_tokens/self", "/projects"):
         walk("GET", template)
-    for template in ("/issues", "/merge_requests"):
+    for template in ("/issues", "/merge_requests", "/todos"):
         walk("GET", template)
     walk("GET", "/projects/:id/releases")
     walk("POST", "/projects/:id/releases", tag_name="v8", ref="main", description="Eight")
@@ -266,6 +268,11 @@ def notes(walk: Walk, kind: str, number: int) -> None:
     walk("GET", f"{one}/time_stats", number)
     for word in ("reset_time_estimate", "reset_spent_time"):
         walk("POST", f"{one}/{word}", number)
+    walk("POST", f"{one}/unsubscribe", number)
+    walk("POST", f"{one}/subscribe", number)
+    todo = walk("POST", f"{one}/todo", number)["id"]
+    walk("POST", "/todos/:todo_id/mark_as_done", todo)
+    walk("POST", "/todos/mark_as_done")
     walk("GET", f"{one}/discussions", number)
     thread = walk("POST", f"{one}/discussions", number, body="thread")["id"]
     response = walk("POST", f"{one}/discussions/:discussion_id/notes", number, thread, body="answer")["id"]
@@ -274,6 +281,20 @@ def notes(walk: Walk, kind: str, number: int) -> None:
     walk("GET", f"{one}/discussions/:discussion_id/notes/:note_id", number, thread, response)
     walk("PUT", f"{one}/discussions/:discussion_id/notes/:note_id", number, thread, response, body="better")
     walk("DELETE", f"{one}/discussions/:discussion_id/notes/:note_id", number, thread, response)
+
+
+def uploads(walk: Walk) -> None:
+    walk.seen.add(("POST", "/projects/:id/uploads"))
+    file = {"file": ("log.txt", b"text")}
+    for template in (UPLOADS, f"{UPLOADS}/:upload_id"):
+        response = walk.apis["maintainer"].call("POST", "/projects/1/uploads", files=file)
+        walk.hold("POST", "/projects/:id/uploads", response)
+        upload = response.json()
+        walk("GET", UPLOADS)
+        values = (upload["id"],) if "upload_id" in template else upload["url"].split("/")[2:]
+        template = template if "upload_id" in template else f"{UPLOADS}/:secret/:filename"
+        walk("GET", template, *values)
+        walk("DELETE", template, *values)
 
 
 def test_every_addition_to_the_contract_names_its_source() -> None:

@@ -13,6 +13,7 @@ from gitlab_mcp.sandbox.state import permissions
 from gitlab_mcp.sandbox.state.merge_status import MergeStatus, merge_status
 from gitlab_mcp.sandbox.state.model import DiffVersion, MergeRequest
 from gitlab_mcp.sandbox.state.pipelines import pipelines_of
+from gitlab_mcp.sandbox.state.subscriptions import subscribed
 from gitlab_mcp.sandbox.state.users import User
 from gitlab_mcp.sandbox.state.world import World
 
@@ -103,7 +104,7 @@ def merge_request(
     build = pipelines.pipeline(world, newest[0]) if newest else {}
     entity = {
         **_basic(world, merge_request, merge_status(merge_request)),
-        "subscribed": user is merge_request.author or user in merge_request.assignees,
+        "subscribed": subscribed(merge_request, user),
         "changes_count": None if files == 0 else f"{MAX_FILES}+" if files > MAX_FILES else str(files),
         "latest_build_started_at": build.get("started_at"),
         "latest_build_finished_at": build.get("finished_at"),

@@ -34,6 +34,9 @@ MODULES = (
     "all_projects",
     "releases",
     "wikis",
+    "todos",
+    "subscriptions",
+    "uploads",
 )
 
 

@@ -12,7 +12,7 @@ from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.routes.discussions import reply, resolve
 from gitlab_mcp.sandbox.routes.issuables import check_note
 from gitlab_mcp.sandbox.routes.noteables import readable_notes
-from gitlab_mcp.sandbox.state import activity, merge_requests
+from gitlab_mcp.sandbox.state import activity, merge_requests, todos
 from gitlab_mcp.sandbox.state.diff_position import line_code, stored_position
 from gitlab_mcp.sandbox.state.model import MergeRequest
 from gitlab_mcp.sandbox.state.notes import DraftNote, Note
@@ -121,6 +121,7 @@ def publish_drafts(call: Call) -> Response:
                 call.world, merge_request, call.me, interpreted.content, internal=bool(call.get("internal"))
             )
         interpreted.apply()
+    todos.resolve(call.world, merge_request, call.me)
     if state := call.get("reviewer_state"):
         merge_requests.set_reviewer_state(call.world, merge_request, call.me, state)
     return Response(None, 204)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from gitlab_mcp.sandbox.http.call import Call
 from gitlab_mcp.sandbox.http.errors import bad_request, invalid_parameter
 from gitlab_mcp.sandbox.routes.labels import labels_named
-from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state import activity, permissions, todos
 from gitlab_mcp.sandbox.state.model import Issuable, Issue, MergeRequest, Milestone
 from gitlab_mcp.sandbox.state.notes import Note
 from gitlab_mcp.sandbox.state.users import User
@@ -187,6 +187,17 @@ def _between(field: str, after: datetime | None, before: datetime | None) -> lis
 
 def set_fields(call: Call, issuable: Issuable) -> None:
     """Set the fields in the call's parameters, with system notes; fields that the caller may not set are ignored."""
+    with todos.updating(call.world, issuable, call.me):
+        _set_texts_and_people(call, issuable)
+    match call.get("state_event"):
+        case "close":
+            activity.close(call.world, issuable, call.me)
+        case "reopen":
+            activity.reopen(call.world, issuable, call.me)
+    issuable.updated_at = call.world.now()
+
+
+def _set_texts_and_people(call: Call, issuable: Issuable) -> None:
     me = call.me
     if (title := call.get("title")) is not None:
         activity.set_title(call.world, issuable, me, title)
@@ -196,12 +207,6 @@ def set_fields(call: Call, issuable: Issuable) -> None:
         activity.set_reviewers(call.world, issuable, me, people(call, call.params["reviewer_ids"]))
     if permissions.may_set_metadata(me, issuable):
         _set_metadata(call, issuable)
-    match call.get("state_event"):
-        case "close":
-            activity.close(call.world, issuable, me)
-        case "reopen":
-            activity.reopen(call.world, issuable, me)
-    issuable.updated_at = call.world.now()
 
 
 def _set_metadata(call: Call, issuable: Issuable) -> None:

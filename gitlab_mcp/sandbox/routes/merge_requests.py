@@ -21,10 +21,11 @@ from gitlab_mcp.sandbox.routes.issuables import (
     people,
     set_fields,
 )
-from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state import activity, permissions, todos
 from gitlab_mcp.sandbox.state.merge_requests import create, refuse_duplicate, set_target
 from gitlab_mcp.sandbox.state.model import MergeRequest
 from gitlab_mcp.sandbox.state.pipelines import pipelines_of
+from gitlab_mcp.sandbox.state.subscriptions import participants as people_of
 from gitlab_mcp.sandbox.state.users import DEVELOPER, OWNER
 from gitlab_mcp.sandbox.text import references
 from gitlab_mcp.sandbox.text.quick_action_interpreter import apply_new_description, interpret_description
@@ -115,6 +116,7 @@ def create_merge_request(call: Call) -> Any:
     merge_request.reviewers = people(call, call.get("reviewer_ids", []))
     initial_fields(call, merge_request)
     apply_new_description(call, merge_request, raw_description)
+    todos.new_issuable(call.world, merge_request, call.me)
     return merge_requests.merge_request(call.world, merge_request, call.user)
 
 
@@ -166,15 +168,7 @@ def closes_issues(call: Call) -> Response:
 
 @route("GET", "/projects/:id/merge_requests/:merge_request_iid/participants")
 def participants(call: Call) -> Response:
-    merge_request = call.merge_request()
-    people = dict.fromkeys(
-        [
-            merge_request.author,
-            *merge_request.assignees,
-            *(note.author for note in merge_request.notes if not note.system),
-        ]
-    )
-    return paginate(call, list(people), lambda user: user_basic(call.world, user))
+    return paginate(call, people_of(call.merge_request()), lambda user: user_basic(call.world, user))
 
 
 @route("GET", "/projects/:id/merge_requests/:merge_request_iid/pipelines")

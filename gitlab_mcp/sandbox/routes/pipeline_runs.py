@@ -9,7 +9,7 @@ from gitlab_mcp.sandbox.http.call import Call, Response
 from gitlab_mcp.sandbox.http.errors import bad_request, forbidden, not_found
 from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.routes.pipelines import job_of, pipeline_of
-from gitlab_mcp.sandbox.state import permissions
+from gitlab_mcp.sandbox.state import permissions, todos
 from gitlab_mcp.sandbox.state.model import WAITING, Job
 from gitlab_mcp.sandbox.state.pipelines import begin_requested, read_ci_file
 from gitlab_mcp.sandbox.state.users import DEVELOPER, MAINTAINER, OWNER
@@ -64,6 +64,7 @@ def retry_job(call: Call) -> Any:
         allow_failure=old.allow_failure,
     )
     old.retried = True
+    todos.build_retried(call.world, old.pipeline)
     old.pipeline.jobs.append(new)
     old.pipeline.status, old.pipeline.finished_at = "running", None
     return pipelines.job(call.world, new)

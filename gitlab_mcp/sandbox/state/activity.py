@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from gitlab_mcp.sandbox.state import pipelines
+from gitlab_mcp.sandbox.state import pipelines, todos
 from gitlab_mcp.sandbox.state.model import (
     DiffVersion,
     Issuable,
@@ -48,6 +48,7 @@ def comment(
     noteable.updated_at = max(noteable.updated_at, when)
     if not internal:
         mention(world, noteable, author, body)
+    todos.noted(world, noteable, note)
     return note
 
 
@@ -154,6 +155,7 @@ def close(world: World, issuable: Issuable, user: User, because: str = "") -> No
         return
     issuable.state, issuable.closed_at, issuable.closed_by = "closed", world.now(), user
     system_note(world, issuable, user, f"closed {because}".strip())
+    todos.resolve(world, issuable, user)
 
 
 def reopen(world: World, issuable: Issuable, user: User) -> None:
@@ -201,6 +203,7 @@ def add_version(world: World, merge_request: MergeRequest, user: User | None) ->
     repository.keep(f"refs/merge-requests/{merge_request.iid}/head", head)
     if previous and user and previous.head != head:
         _note_commits(world, merge_request, user, previous, base)
+        todos.resolve(world, merge_request, user)
 
 
 def _note_commits(world: World, merge_request: MergeRequest, user: User, previous: DiffVersion, base: str) -> None:
@@ -225,6 +228,7 @@ def mark_merged(world: World, merge_request: MergeRequest, user: User, because: 
         None,
     )
     system_note(world, merge_request, user, f"merged {because}".strip())
+    todos.resolve(world, merge_request, user)
     for issue in references.closes(merge_request):
         close(world, issue, user, f"via merge request {merge_request.reference}")
 
