@@ -171,6 +171,8 @@ def repositories(walk: Walk) -> None:
     walk("POST", f"{REPOSITORY}/commits/:sha/revert", made["id"], branch="two")
     walk("POST", f"{REPOSITORY}/commits/:sha/cherry_pick", made["id"], branch="two")
     walk("GET", f"{REPOSITORY}/compare", **{"from": "main", "to": "two"})
+    for extension in ("", ".zip", ".tar", ".tar.gz", ".tar.bz2", ".tbz", ".tbz2", ".tb2", ".bz2"):
+        walk("GET", f"{REPOSITORY}/archive{extension}", sha="two")
     refs: dict[str, Any] = {"refs[]": ["main", "two"]}
     walk("GET", f"{REPOSITORY}/merge_base", **refs)
     walk("GET", f"{REPOSITORY}/contributors")

@@ -37,6 +37,7 @@ MODULES = (
     "todos",
     "subscriptions",
     "uploads",
+    "archives",
 )
 
 
