@@ -61,16 +61,15 @@ def file_diff_of(merge_request: MergeRequest, position: dict[str, Any]) -> FileD
 def line_code(merge_request: MergeRequest, position: dict[str, Any]) -> str | None:
     """GitLab's line code for a position, or None if the diff has no such line.
 
-    GitLab accepts a wrong line range and displays it wrongly. Here a wrong range has no line code, so that clients do
-    not come to depend on it.
+    GitLab accepts a wrong line range and displays it wrongly. Here a range with a wrong line code has none, so that
+    clients do not come to depend on it; a range without line codes is accepted, as GitLab does.
     """
     file_diff = file_diff_of(merge_request, position)
     if file_diff is None or (position["old_line"] is None and position["new_line"] is None):
         return None
     for end in (position["line_range"] or {}).values():
-        if isinstance(end, dict) and end.get("line_code") != file_diff.line_code(
-            end.get("old_line"), end.get("new_line")
-        ):
+        code = end.get("line_code") if isinstance(end, dict) else None
+        if code and code != file_diff.line_code(end.get("old_line"), end.get("new_line")):
             return None
     return file_diff.line_code(position["old_line"], position["new_line"])
 
