@@ -13,15 +13,20 @@ from typing import Any
 from gitlab_mcp.sandbox.http import forms
 from gitlab_mcp.sandbox.http.errors import ApiError, invalid_parameter
 
-_DECLARATION = re.compile(r"(\w+)(\*?)(?::(\w+)(?:\(([^)]*)\))?)?(?:=(\S+))?\Z")
+_DECLARATION = re.compile(r"(\w+)([*+]?)(?::(\w+)(?:\(([^)]*)\))?)?(?:=(\S+))?\Z")
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A declared parameter, written as `name*:type(a|b)=default`: * means required, and the default type is str."""
+    """A declared parameter, written as `name*:type(a|b)=default`: the default type is str.
+
+    * means required and not blank (Grape's `allow_blank: false`), + required, but it may be blank: then GitLab's model
+    refuses it, with a message of its own.
+    """
 
     name: str
     required: bool
+    blank: bool
     type: str
     choices: tuple[str, ...]
     default: str | None
@@ -37,7 +42,9 @@ def declare(text: str) -> tuple[Parameter, ...]:
             raise ValueError(word)
         name, star, kind, choices, default = match.groups()
         parameters.append(
-            Parameter(name, bool(star), kind or "str", tuple(choices.split("|")) if choices else (), default)
+            Parameter(
+                name, bool(star), star != "*", kind or "str", tuple(choices.split("|")) if choices else (), default
+            )
         )
     return tuple(parameters)
 
@@ -100,7 +107,7 @@ def check(declared: tuple[Parameter, ...], arguments: Mapping[str, Any]) -> dict
                 errors.append(f"{parameter.name} {error}")
             else:
                 # The content of a file (type any) may be empty; a title or a name may not.
-                if parameter.required and parameter.type != "any" and values[parameter.name] in ("", None):
+                if not parameter.blank and parameter.type != "any" and values[parameter.name] in ("", None):
                     errors.append(f"{parameter.name} is empty")
         elif parameter.required:
             errors.append(f"{parameter.name} is missing")

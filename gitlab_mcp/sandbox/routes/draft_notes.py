@@ -54,10 +54,10 @@ def get_draft(call: Call) -> Any:
     return draft_note(merge_request, _draft(call, merge_request))
 
 
-@route("POST", _ALL, f"note* {_FIELDS}", user_needed=True)
+@route("POST", _ALL, f"note+ {_FIELDS}", user_needed=True)
 def create_draft(call: Call) -> Any:
     merge_request = call.merge_request()
-    check_note(call.params["note"])
+    check_note(call.params["note"], draft=True)
     thread = call.get("in_reply_to_discussion_id") or None
     if thread and not _thread(call, merge_request, thread):
         raise bad_request({"base": ["Thread to reply to cannot be found"]})
@@ -81,7 +81,7 @@ def update_draft(call: Call) -> Any:
     merge_request = call.merge_request()
     draft = _draft(call, merge_request)
     if call.has("note"):
-        check_note(call.params["note"])
+        check_note(call.params["note"], draft=True)
         draft.note = call.params["note"]
     if call.get("position"):
         draft.position, draft.line_code = _place(merge_request, call.params["position"])

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from gitlab_mcp.sandbox.http.call import Call
-from gitlab_mcp.sandbox.http.errors import bad_request, invalid_parameter
+from gitlab_mcp.sandbox.http.errors import bad_request, bad_request_reason, invalid_parameter
 from gitlab_mcp.sandbox.routes.labels import labels_named
 from gitlab_mcp.sandbox.state import activity, permissions, todos
 from gitlab_mcp.sandbox.state.model import Issuable, Issue, MergeRequest, Milestone
@@ -54,14 +54,20 @@ def check_texts(title: str | None, description: str | None) -> None:
         raise bad_request(errors)
 
 
-def check_note(body: str | None, existing: Sequence[Note] = ()) -> None:
-    """Raise GitLab's 400 for a comment that is blank, too long, or above the maximum number."""
+def check_note(body: str | None, existing: Sequence[Note] = (), *, draft: bool = False) -> None:
+    """Raise GitLab's 400 for a comment that is blank, too long, or above the maximum number.
+
+    For a comment the message is Ruby's text of the errors (API::Helpers::NotesHelpers); a draft has them by field.
+    """
+    field, error = "note", ""
     if body is None or not body.strip():
-        raise bad_request({"note": ["can't be blank"]})
-    if len(body) > MAX_NOTE:
-        raise bad_request({"note": [f"is too long (maximum is {MAX_NOTE} characters)"]})
-    if len(existing) >= MAX_NOTES:
-        raise bad_request({"base": ["Maximum number of comments exceeded"]})
+        error = "can't be blank"
+    elif len(body) > MAX_NOTE:
+        error = f"is too long (maximum is {MAX_NOTE} characters)"
+    elif len(existing) >= MAX_NOTES:
+        field, error = "base", "Maximum number of comments exceeded"
+    if error:
+        raise bad_request({field: [error]}) if draft else bad_request_reason(f'Note {{:{field}=>["{error}"]}}')
 
 
 def filtered(call: Call, issuables: list[T]) -> list[T]:

@@ -54,10 +54,10 @@ def get_issue(call: Call) -> Any:
     return issues.issue(call.world, call.issue(), call.user)
 
 
-@route("POST", "/projects/:id/issues", f"title* {_FIELDS} iid:int")
+@route("POST", "/projects/:id/issues", f"title+ {_FIELDS} iid:int")
 def create_issue(call: Call) -> Any:
     check_exclusive(call, ("milestone", "milestone_id"))
-    check_texts(call.params["title"], call.get("description"))
+    check_texts(call.params["title"] or "", call.get("description"))
     project, world = call.project, call.world
     number = max(project.issues, default=0) + 1
     if call.has("iid") and call.role >= OWNER:

@@ -91,7 +91,7 @@ def get_merge_request(call: Call) -> Any:
 @route(
     "POST",
     "/projects/:id/merge_requests",
-    f"title* source_branch* target_branch* target_project_id:int {_FIELDS}",
+    f"title+ source_branch* target_branch* target_project_id:int {_FIELDS}",
 )
 def create_merge_request(call: Call) -> Any:
     check_exclusive(call, ("milestone", "milestone_id"))
@@ -99,7 +99,7 @@ def create_merge_request(call: Call) -> Any:
     target = call.get("target_project_id")
     if target is not None and target != call.project.id:
         raise unprocessable(["Source project is not a fork of the target project"])
-    check_texts(call.params["title"], call.get("description"))
+    check_texts(call.params["title"] or "", call.get("description"))
     raw_description = call.get("description")
     interpret_description(call)
     merge_request = create(
