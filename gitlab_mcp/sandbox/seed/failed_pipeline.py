@@ -39,4 +39,5 @@ def create(world: World, project: Project, branch: str) -> Pipeline:
     unit = add("unit", "test", started_at + minutes(4), "failed", job_logs.unit())
     unit.tests += job_logs.unit_tests()
     todos.pipeline_failed(world, pipeline)
+    unit.artifacts = {"report.txt": b"1 failed, 2 passed\n", "coverage/index.html": b"<p>87%</p>\n"}
     return pipeline
