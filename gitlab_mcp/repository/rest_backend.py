@@ -9,7 +9,7 @@ from gitlab_mcp.api import merge_requests
 from gitlab_mcp.api.client import Page, segment
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult, look_with, write_once
-from gitlab_mcp.api.merge_requests import NewMergeRequest, Update
+from gitlab_mcp.api.merge_requests import NewMergeRequest, Update, people_not_set
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.errors import Failure, NotFound, naming
 from gitlab_mcp.git.change import Change
@@ -188,10 +188,13 @@ class RestBackend:
 
     def open_merge_request(self, source: str, target: str, wanted: NewMergeRequest) -> Opened:
         written, is_new = merge_requests.open_merge_request(self._project, source, target, wanted)
-        return Opened(written, is_new)
+        dropped = people_not_set(written.result, wanted.assignees, wanted.reviewers) if is_new else []
+        return Opened(written, is_new, dropped)
 
     def update_merge_request(self, target: Noteable, update: Update) -> Opened:
-        return Opened(merge_requests.update_merge_request(target, update), is_new=False)
+        written = merge_requests.update_merge_request(target, update)
+        dropped = people_not_set(written.result, update.assignees, update.reviewers)
+        return Opened(written, is_new=False, remarks=dropped)
 
     def _commit_like(self, new: NewCommit) -> Entity | None:
         """A commit on the branch with the parent, message, author and files of `new`, None where there is none."""

@@ -12,13 +12,12 @@ from gitlab_mcp.sandbox.state.subscriptions import subscribed as is_subscribed
 from gitlab_mcp.sandbox.state.users import User
 from gitlab_mcp.sandbox.state.world import World
 from gitlab_mcp.sandbox.text import durations
-
-_TASK = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+\[([ xX])\]\s", re.MULTILINE)
+from gitlab_mcp.sandbox.text.changes import TASK
 
 
 def tasks(text: str | None) -> dict[str, int]:
     """TaskCompletionStatus: the task list items of a description."""
-    marks = _TASK.findall(text or "")
+    marks = [mark for mark, _ in TASK.findall(text or "")]
     return {"count": len(marks), "completed_count": sum(1 for mark in marks if mark != " ")}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from gitlab_mcp.sandbox.http import forms
 from gitlab_mcp.sandbox.http.errors import ApiError, invalid_parameter
 
-_DECLARATION = re.compile(r"(\w+)([*+]?)(?::(\w+)(?:\(([^)]*)\))?)?(?:=(\S+))?\Z")
+_DECLARATION = re.compile(r"(\w+(?:\[\w+\])?)([*+]?)(?::(\w+)(?:\(([^)]*)\))?)?(?:=(\S+))?\Z")
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Parameter:
     """A declared parameter, written as `name*:type(a|b)=default`: the default type is str.
 
     * means required and not blank (Grape's `allow_blank: false`), + required, but it may be blank: then GitLab's model
-    refuses it, with a message of its own.
+    refuses it, with a message of its own. The name may be that of a member of an object: not[labels].
     """
 
     name: str
@@ -100,9 +100,10 @@ def check(declared: tuple[Parameter, ...], arguments: Mapping[str, Any]) -> dict
     errors: list[str] = []
     values: dict[str, Any] = {}
     for parameter in declared:
-        if parameter.name in arguments:
+        found, raw = look_up(arguments, parameter.name)
+        if found:
             try:
-                values[parameter.name] = _convert(parameter, arguments[parameter.name])
+                values[parameter.name] = _convert(parameter, raw)
             except ValueError as error:
                 errors.append(f"{parameter.name} {error}")
             else:
@@ -116,6 +117,16 @@ def check(declared: tuple[Parameter, ...], arguments: Mapping[str, Any]) -> dict
     if errors:
         raise invalid_parameter(", ".join(errors))
     return values
+
+
+def look_up(arguments: Mapping[str, Any], name: str) -> tuple[bool, Any]:
+    """Whether the arguments have a parameter, and its value; the name may be that of a member, such as not[labels]."""
+    outer, _, inner = name.partition("[")
+    if not inner:
+        return name in arguments, arguments.get(name)
+    members = arguments.get(outer)
+    member = inner.removesuffix("]")
+    return (member in members, members.get(member)) if isinstance(members, Mapping) else (False, None)
 
 
 def _convert(parameter: Parameter, value: Any) -> Any:
