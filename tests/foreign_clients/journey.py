@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from mcp import ClientSession
+from mcp import ClientSession, MCPError
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from gitlab_mcp.sandbox import Sandbox
@@ -46,7 +46,11 @@ async def _run(sandbox: Sandbox, server: Server, folder: Path) -> list[str]:
         async with stdio_client(parameters, errlog=log) as (read, write), ClientSession(read, write) as session:
             await session.initialize()
             for tool, values in server.steps:
-                result = await session.call_tool(tool, filled(values, known(sandbox)))
+                try:
+                    result = await session.call_tool(tool, filled(values, known(sandbox)))
+                except MCPError as error:  # zereight answers so where it cannot parse a response of the sandbox
+                    failures.append(f"{tool}: {error}")
+                    continue
                 if result.is_error:
                     failures.append(f"{tool}: {[getattr(part, 'text', '') for part in result.content]}")
     return [*failures, *refusals(sandbox)]

@@ -49,9 +49,10 @@ def test_only_new_assignees_get_an_item(people: People) -> None:
     developer, reporter = (user_id(people[who]) for who in ("developer", "reporter"))
     reference = created(people["maintainer"], assignee_ids=[developer])
     people["developer"].call("POST", "/todos/mark_as_done")
-    people["maintainer"].put(f"/projects/:p/issues/{reference[1:]}", assignee_ids=[developer, reporter])
-    assert items(people["reporter"]) == [("assigned", reference)]
+    people["maintainer"].put(f"/projects/:p/issues/{reference[1:]}", assignee_ids=[developer])
     assert items(people["developer"]) == []
+    people["maintainer"].put(f"/projects/:p/issues/{reference[1:]}", assignee_ids=[reporter])
+    assert items(people["reporter"]) == [("assigned", reference)]
 
 
 def test_a_new_reviewer_gets_an_item(people: People) -> None:

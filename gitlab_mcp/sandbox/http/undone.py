@@ -39,7 +39,7 @@ UNDONE: dict[tuple[str, str], str] = {
     ("GET", f"{_PROJECT}/milestones"): "updated_after updated_before",
     ("GET", f"{_PROJECT}/releases"): "include_html_description updated_after updated_before",
     ("GET", f"{_PROJECT}/repository/commits"): "page_token pagination",
-    ("GET", f"{_PROJECT}/search"): "confidential fields num_context_lines regex state type",
+    ("GET", f"{_PROJECT}/search"): "fields num_context_lines regex type",
 }
 # Values with which GitLab does as if the parameter were not there.
 _WITHOUT_EFFECT: tuple[object, ...] = (None, "", False, "false", [])
