@@ -51,7 +51,7 @@ def test_nobody_finds_what_they_may_not_read(people: People) -> None:
     assert people["stranger"].get(SEARCH, scope="issues", search=confidential) == []
 
 
-def test_a_scope_that_the_sandbox_lacks_is_not_implemented_and_an_unknown_one_refused(developer: Api) -> None:
+def test_a_scope_that_the_sandbox_lacks_is_501_and_an_unknown_one_400(developer: Api) -> None:
     assert developer.refusal("GET", f"{SEARCH}?scope=wiki_blobs&search=x")[0] == 501
     assert developer.refusal("GET", f"{SEARCH}?scope=snippets&search=x") == (
         400,

@@ -177,7 +177,7 @@ async def test_names_of_omitted_files_and_commit_titles_leave_room_for_the_next_
     assert [line for line in added(answers) if line.endswith("z")] == [f"{row} {'z' * 90}" for row in range(1_000)]
     # GitLab collapses the largest files of a comparison of several commits; the merge request's diff has them.
     collapsed = "GitLab collapses it here: compare_refs, commit by commit (list_commits), shows it. get_file reads"
-    assert f"## z.txt (new, collapsed)\n{collapsed} z.txt at wide." in compared[-1]
+    assert f"## z.txt (new, collapsed)\n{collapsed} z.txt at wide." in "".join(compared)
 
 
 async def test_a_line_of_a_diff_that_is_cut_says_what_reads_it(sandbox: Sandbox) -> None:
