@@ -39,6 +39,10 @@ MODULES = (
     "all_projects",
     "releases",
     "wikis",
+    "todos",
+    "subscriptions",
+    "uploads",
+    "archives",
 )
 
 

@@ -102,6 +102,7 @@ class Issuable:
     notes: list[Note] = field(default_factory=list)
     events: list[ResourceEvent] = field(default_factory=list)
     award_emoji: list[AwardEmoji] = field(default_factory=list)
+    subscriptions: dict[User, bool] = field(default_factory=dict)  # what users chose, True for a subscription
     time_estimate: int = 0  # seconds, as the time spent
     time_spent: int = 0
 
@@ -124,6 +125,21 @@ class Issue(Issuable):
 
     kind = "Issue"
     symbol = "#"
+
+
+@dataclass(eq=False)
+class Todo:
+    """An item of a user's to-do list; `action` is GitLab's action_name, `note` the note that mentions the user."""
+
+    id: int
+    user: User
+    author: User
+    target: Issuable
+    action: str
+    created_at: datetime
+    updated_at: datetime
+    note: Note | None = None
+    state: str = "pending"
 
 
 @dataclass(eq=False)
@@ -287,6 +303,18 @@ class ReportedTest:
 
 
 @dataclass(eq=False)
+class Upload:
+    """A file uploaded to a project for use in Markdown; whoever knows the secret may read it."""
+
+    id: int
+    secret: str
+    name: str
+    content: bytes
+    user: User
+    created_at: datetime
+
+
+@dataclass(eq=False)
 class Release:
     """A release, which belongs to a tag."""
 
@@ -322,6 +350,7 @@ class Project:
     merge_requests: dict[int, MergeRequest] = field(default_factory=dict)
     pipelines: dict[int, Pipeline] = field(default_factory=dict)
     releases: list[Release] = field(default_factory=list)
+    uploads: list[Upload] = field(default_factory=list)
     commit_notes: dict[str, list[Note]] = field(default_factory=dict)  # sha -> comments on the commit
     wiki: dict[str, str] = field(default_factory=dict)  # slug -> Markdown
     settings: dict[str, Any] = field(default_factory=dict)
