@@ -1,7 +1,6 @@
 """Checks of the entry in Claude Code's configuration: whether it exists, and whether the server it starts answers."""
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.context import GITLAB_SECONDS, DoctorContext
 from gitlab_mcp.doctor.handshake import HandshakeFailed, count_tools
 from gitlab_mcp.doctor.result import CheckResult, failed, in_brackets, passed, skipped, warned
+from gitlab_mcp.git.process import search_path
 
 STATE_FILE_BYTES = 20_000_000
 
@@ -180,7 +180,7 @@ def _expanded_entry(scope: Scope, place: str, data: Mapping[str, Any], context: 
         return _expanded(value, context.environ) if isinstance(value, str) else ""
 
     command, values = text(data.get("command")), data.get("args")
-    program = shutil.which(command, path=context.environ.get("PATH", os.defpath)) if command else None
+    program = shutil.which(command, path=search_path(context.environ)) if command else None
     arguments = [text(value) for value in values] if isinstance(values, list) else []
     variables = {name: text(value) for name, value in _inside(data, "env").items()}
     return Entry(scope, place, data, program, arguments, {**context.environ, **variables})
