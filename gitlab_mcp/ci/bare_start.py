@@ -148,5 +148,6 @@ def folders(environ: Mapping[str, str]) -> list[Path]:
 def _about(job: JobContext) -> str:
     author = f", asked by {mention(job.asked_by)}" if job.asked_by else ""
     if job.noun:
-        return f"{job.noun} {job.sign}{f' ({job.event})' if job.event else ''}{author}"
+        origin = " of a fork, to whose branch this job cannot commit" if job.foreign else ""
+        return f"{job.noun} {job.sign}{origin}{f' ({job.event})' if job.event else ''}{author}"
     return f"the text of AI_FLOW_INPUT{author}" if job.input else f"no variable names an issue or merge request{author}"

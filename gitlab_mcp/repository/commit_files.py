@@ -61,6 +61,7 @@ def commit(
     already or has changed, NotFound when one does not exist, InvalidArgument for changes that no repository can take.
     """
     _check_message(request.message)
+    Policy(project.gitlab.settings).check_branch(project.name, request.branch)
     tip, start = _tip(project, repository, request)
     left_out: list[str] = []
     if request.paths:

@@ -64,10 +64,13 @@ class Policy:
                 " A maintainer can allow this with --allow-project."
             )
         if method == "delete" and self.settings.in_ci and (branch := BRANCH_PATH.search(path)):
+            self.check_branch(project, unquote(branch[1]))
             self._check_repository_write(unquote(branch[1]), (), lambda: default_branch(project))
         if body is None:
             return
         self._check_secrets(body)
+        if writes and self.settings.in_ci:
+            self.check_branch(project, str(body.get("branch") or body.get("source_branch") or ""))
         if writes and self.settings.in_ci and "/repository/" in path:
             actions = body.get("actions")
             rows = actions if isinstance(actions, list) else []
@@ -85,7 +88,21 @@ class Policy:
         if any(secret.encode() in content for secret in self.settings.secret_values for content in contents):
             raise Refused(CONTAINS_SECRET)
         if self.settings.in_ci:
+            self.check_branch(project_of(path) or "", branch)
             self._check_repository_write(branch, (path for change in changes for path in change.paths), default_branch)
+
+    def check_branch(self, project: str, branch: str) -> None:
+        """Raise Refused for the name of a fork's branch in the run's own project (a path or an id).
+
+        The branch that has this name there is not the one that the run's merge request is from.
+        """
+        job = self.settings.job
+        own = {name.lower() for name in self.settings.own_project if name}
+        if job.foreign and branch and branch == job.branch and project.lower() in own:
+            raise Refused(
+                f"{branch} is the branch of merge request {job.sign} in a fork, to which this job cannot write; a branch"
+                " of this name here is not that branch. Review the merge request, or use another name."
+            )
 
     def check_merge(self, branch: str, paths: Callable[[], Iterable[str]], default_branch: Callable[[], str]) -> None:
         """Raise Refused if this run may not merge changes of `paths` into `branch`."""
