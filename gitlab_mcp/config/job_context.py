@@ -44,13 +44,14 @@ EVENTS = (
 
 @dataclass(frozen=True)
 class JobContext:
-    """What a run is about. Numbers and usernames have a plain form, branches and tags one that git accepts; the texts from `input` on are untrusted user content.
+    """What a run is about.
 
-    `discussion` is the id of the discussion to reply in. `asked_by` is the username of the person who started the run.
-    `branch` is the merge request's source branch, else the branch that the pipeline runs for. `foreign` is whether the
-    merge request comes from another project, which this job cannot push to; a branch of this project that is called like
-    `branch` is another one then. `tag` is the tag that the pipeline runs for. `project_id` is the id of the merge
-    request's project, where that is not the job's own.
+    Numbers and usernames have a plain form, names of branches and tags one that git accepts; the texts from `input` on
+    are untrusted user content. `discussion` is the id of the discussion to reply in. `asked_by` is the username of the
+    person who started the run. `branch` is the merge request's source branch, else the branch that the pipeline runs
+    for; `tag` is the tag that it runs for. `foreign` is whether the merge request comes from another project, which
+    this job cannot push to; then a branch of this project that is called like `branch` is another one. `project_id` is
+    the id of the merge request's project, where that is not the job's own.
     """
 
     event: str = ""

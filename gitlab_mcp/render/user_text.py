@@ -19,7 +19,7 @@ def mention(username: str) -> str:
 
 
 def ref_name(name: str) -> str:
-    """Return the name of a branch or tag as it is where it has only plain characters, else on one line and in quotes."""
+    """Return the name of a branch or tag; where it has other than plain characters, on one line and in quotes."""
     return name if PLAIN_BRANCH_NAME.fullmatch(name) else quoted_line(name, 255)
 
 

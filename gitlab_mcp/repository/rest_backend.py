@@ -126,7 +126,9 @@ class RestBackend:
 
     def compare(self, base: str, head: str, globs: Sequence[str] = ()) -> Comparison:
         comparison = self._gitlab.get(f"{self._path}/compare", **{"from": base, "to": head})
-        diffs, matches = comparison.entities("diffs"), matcher(globs)
+        diffs = comparison.entities("diffs")
+        changed = {path for diff in diffs for path in (diff.text("old_path"), diff.text("new_path"))}
+        matches = matcher(globs, changed, partial(self.entries, head))
         selected = [diff for diff in diffs if matches(diff.text("old_path"), diff.text("new_path"))]
         # compare_timeout is set when GitLab's limits on the size of a diff were reached.
         return Comparison(comparison.entities("commits"), selected, len(diffs), not comparison.flag("compare_timeout"))

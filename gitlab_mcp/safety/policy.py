@@ -100,8 +100,8 @@ class Policy:
         own = {name.lower() for name in self.settings.own_project if name}
         if job.foreign and branch and branch == job.branch and project.lower() in own:
             raise Refused(
-                f"{branch} is the branch of merge request {job.sign} in a fork, to which this job cannot write; a branch"
-                " of this name here is not that branch. Review the merge request, or use another name."
+                f"{branch} is the branch of merge request {job.sign} in a fork, to which this job cannot write; a"
+                " branch of this name here is not that branch. Review the merge request, or use another name."
             )
 
     def check_merge(self, branch: str, paths: Callable[[], Iterable[str]], default_branch: Callable[[], str]) -> None:
