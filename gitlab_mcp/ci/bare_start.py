@@ -91,7 +91,7 @@ def register(flags: Flags, environ: Mapping[str, str], *, trust_project: bool) -
     Unless `trust_project`, also disables the servers of the checkout's .mcp.json.
     """
     try:
-        registration = claude_code.own_registration(flags, secrets_of(environ))
+        registration = claude_code.own_registration(flags, secrets_of(environ, flags.not_secret))
         path = claude_code.register(registration, "user", environ, working_directory())
         entry = registration.entry()
         lines = [f"registered for Claude Code: gitlab in {path}: {shlex.join([entry['command'], *entry['args']])}"]

@@ -97,7 +97,7 @@ def _secret_values(flags: Flags, directory: Path) -> tuple[str, ...]:
     except MissingCredential:
         # Locally, the credential may be set only in the environment that Claude Code is started in.
         click.echo("No GitLab credential is set here: set one where you start Claude Code.", err=True)
-        return secrets_of(os.environ)
+        return secrets_of(os.environ, flags.not_secret)
 
 
 def _quoted(names: list[str]) -> str:
