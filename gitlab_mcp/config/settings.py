@@ -242,7 +242,7 @@ def _merge_request(environ: Mapping[str, str]) -> MergeRequestElsewhere | None:
 def secrets_of(environ: Mapping[str, str], not_secret: str = "") -> tuple[str, ...]:
     """The values of variables whose name marks them as secrets, such as *_TOKEN, longest first.
 
-    `not_secret` names variables that are no secrets. Raises SettingsError where one holds a credential.
+    `not_secret` names variables that are not secret. Raises SettingsError where one holds a credential.
     """
     return tuple(_named_secrets(environ, not_secret))
 

@@ -2,7 +2,7 @@
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.render.markdown import confirmed, count, facts
-from gitlab_mcp.repository.commit_files import PATHS_NAMED, CommitOutcome, left_out_text
+from gitlab_mcp.repository.commit_files import FILES_NAMED, CommitOutcome, left_out_text
 from gitlab_mcp.safety.sanitize import one_line
 
 
@@ -40,7 +40,7 @@ def committed(done: CommitOutcome, pipelines: str) -> str:
     identity = commit.sha("short_id") or commit.sha("id")[:8]
     remarks = "".join(f"\n{one_line(remark, 1000)}" for remark in done.remarks)
     omitted = f"\n{left_out_text(done.left_out).rstrip()}" if done.left_out else ""
-    paths = [change.path for change in done.changes] if done.from_globs and len(done.changes) <= PATHS_NAMED else []
+    paths = [change.path for change in done.changes] if done.from_globs and len(done.changes) <= FILES_NAMED else []
     files = f"\nFiles: {one_line(', '.join(paths), 500)}" if paths else ""
     return (
         f"Committed {one_line(identity, 40)} to {done.branch}{start}: {', '.join(counts)}{unchanged}."

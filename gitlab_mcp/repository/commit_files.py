@@ -19,7 +19,7 @@ from gitlab_mcp.safety.policy import Policy
 from gitlab_mcp.safety.sanitize import one_line
 from gitlab_mcp.safety.validation import INVALID_UNICODE, is_valid_unicode
 
-PATHS_NAMED = 5
+FILES_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,8 @@ def left_out_text(left_out: Mapping[str, str]) -> str:
         reasons.setdefault(reason, []).append(path)
     groups = []
     for reason, paths in reasons.items():
-        more = f" and {len(paths) - PATHS_NAMED} more" if len(paths) > PATHS_NAMED else ""
-        groups.append(f"{one_line(', '.join(paths[:PATHS_NAMED]), 500)}{more} ({reason})")
+        more = f" and {len(paths) - FILES_NAMED} more" if len(paths) > FILES_NAMED else ""
+        groups.append(f"{one_line(', '.join(paths[:FILES_NAMED]), 500)}{more} ({reason})")
     return f"Left out: {'; '.join(groups)}. " if groups else ""
 
 

@@ -160,7 +160,7 @@ class Policy:
                 name = settings.credentials.get(secret) or settings.secret_variables.get(secret, "")
                 may_except = name and secret not in settings.credentials and not CREDENTIAL_VARIABLE.match(name)
                 advice = (
-                    f" If it is no secret, a maintainer can allow it with --not-secret {name}." if may_except else ""
+                    f" If it is not secret, a maintainer can allow it with --not-secret {name}." if may_except else ""
                 )
                 secret_of_run = f"a secret of this run{f', {name}' if name else ''}"
                 raise Refused(

@@ -1,4 +1,4 @@
-"""Weak passwords: values of secret variables that stand in files of the target branch, so that they are no secrets.
+"""Weak passwords: values of secret variables that stand in files of the target branch, so that they are not secret.
 
 With POSTGRES_PASSWORD=postgres, hiding and refusing the word would stop a run. Only files of the branch that changes go
 into count: the author of a merge request could list guesses in its files, and so find out secrets or have them shown.
@@ -13,7 +13,7 @@ from gitlab_mcp.errors import Failure
 from gitlab_mcp.safety.redact import TOKEN_MARKS, TOKENS, is_public
 
 STRONG_CHARACTERS = 16  # a value of so many characters is a secret wherever it stands
-ATTEMPTS = 3  # how often reading the files may fail before every value stays secret
+READ_ATTEMPTS = 3  # how often reading the files may fail before every value stays secret
 
 
 class PublicValues:
@@ -39,7 +39,7 @@ class PublicValues:
                     self._public = {value for value in self._weak if any(_stands_in(value, file) for file in files)}
                 except Failure:
                     self._failures += 1
-                    if self._failures < ATTEMPTS:
+                    if self._failures < READ_ATTEMPTS:
                         return set()
                     self._public = set()
                 finally:
@@ -48,7 +48,7 @@ class PublicValues:
 
 
 def _is_weak(value: str, settings: Settings) -> bool:
-    """Whether a value may be public: it is short, is no credential and does not look like a token."""
+    """Whether a value may be public: it is short, not a credential and does not look like a token."""
     return not (
         len(value) >= STRONG_CHARACTERS
         or value in settings.credentials

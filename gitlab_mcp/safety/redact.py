@@ -34,7 +34,7 @@ REPLACEMENT = "[token removed]"
 # The values that must not leave the server, set for the time of a tool call.
 secrets_of_run: ContextVar[tuple[str, ...]] = ContextVar("secrets_of_run", default=())
 
-# Whether a secret of the run stands in a file that everybody sees, so that it is none: see public_values.py.
+# Whether a secret of the run stands in a file that everybody sees, so that it is not secret: see public_values.py.
 is_public: ContextVar[Callable[[str], bool]] = ContextVar("is_public", default=lambda _secret: False)
 
 
