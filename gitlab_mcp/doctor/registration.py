@@ -12,12 +12,13 @@ from gitlab_mcp.claude_code import Registration, RegistrationError, Scope, own_c
 from gitlab_mcp.claude_code.json_file import configuration_folder, user_file
 from gitlab_mcp.claude_code.registration import SERVER_NAME
 from gitlab_mcp.doctor.check import Check
-from gitlab_mcp.doctor.context import GITLAB_SECONDS, DoctorContext
+from gitlab_mcp.doctor.context import DoctorContext
 from gitlab_mcp.doctor.handshake import HandshakeFailed, count_tools
 from gitlab_mcp.doctor.result import CheckResult, failed, in_brackets, passed, skipped, warned
 from gitlab_mcp.git.process import search_path
 
 STATE_FILE_BYTES = 20_000_000
+HANDSHAKE_SECONDS = 20.0  # on a loaded machine a start takes several
 
 IN_JOB = "Put this line before claude in the job's script: /bin/gitlab-mcp-server || true"
 LOCALLY = "Register it: gitlab-mcp-server register"
@@ -90,7 +91,7 @@ def connected(context: DoctorContext) -> CheckResult | None:
         what = f"whether the registered server answers: the command in {entry.place} is not started here"
         return skipped(what, "Read the command, then run it by hand.")
     try:
-        tools = count_tools([entry.program, *entry.arguments], entry.environ, context.directory, GITLAB_SECONDS)
+        tools = count_tools([entry.program, *entry.arguments], entry.environ, context.directory, HANDSHAKE_SECONDS)
     except HandshakeFailed as error:
         remedy = f"Run its command by hand to see its errors. {_remedy(context, entry.scope)}"
         return failed(f"The registered server does not work: {error}{in_brackets(error.stderr_line)}", remedy)
