@@ -150,6 +150,9 @@ def test_in_ci_only_the_flag_excepts_a_variable(tmp_path: Path) -> None:
     environ = {"CI_PROJECT_PATH": "acme/app", "CI_JOB_TOKEN": "x" * 20, "DB_PASSWORD": "password1"}
     environ["GITLAB_MCP_NOT_SECRET"] = "DB_PASSWORD"
     assert "password1" in read_settings(Flags(), {**environ, "GITLAB_CI": "true"}, tmp_path).secrets
-    assert "password1" not in read_settings(Flags(), {**environ, "GITLAB_TOKEN": "x" * 20}, tmp_path).secrets
+    assert (
+        "password1"
+        not in read_settings(Flags(), {**environ, "GITLAB_TOKEN": "glpat-0aZ9kQ3tR7wB1nM5"}, tmp_path).secrets
+    )
     flags = Flags(not_secret="DB_PASSWORD")
     assert "password1" not in read_settings(flags, {**environ, "GITLAB_CI": "true"}, tmp_path).secrets
