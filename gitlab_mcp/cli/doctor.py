@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gitlab_mcp.cli.ending import clean_up_on_signals
 from gitlab_mcp.cli.options import configuration, merged_flags
 from gitlab_mcp.config.environment import working_directory
 from gitlab_mcp.config.settings import Flags
@@ -28,6 +29,7 @@ def doctor(ctx: click.Context, /, as_json: bool, **flags: Any) -> None:
     """
     from gitlab_mcp.doctor.runner import examine
 
+    clean_up_on_signals()
     environ = dict(os.environ)
     group_flags = ctx.obj if isinstance(ctx.obj, Flags) else None
     results = examine(merged_flags(group_flags, flags), environ, working_directory())

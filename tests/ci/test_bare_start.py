@@ -18,6 +18,7 @@ import pytest
 from gitlab_mcp.sandbox import Sandbox
 from tests.protocol.process import INITIALIZE
 from tests.support.ci_job import allow_job_pushes, job_environment
+from tests.support.machine import needs_terminals
 from tests.support.paths import REPOSITORY
 
 COMMAND = [sys.executable, "-m", "gitlab_mcp"]
@@ -92,10 +93,13 @@ def empty_file() -> Iterator[int]:
         yield file.fileno()
 
 
-ENDS = [null, ended_pipe, ended_socket, terminal, empty_file]
+ENDS = [
+    pytest.param(stdin, id=stdin.__name__, marks=[needs_terminals] if stdin is terminal else [])
+    for stdin in (null, ended_pipe, ended_socket, terminal, empty_file)
+]
 
 
-@pytest.mark.parametrize("stdin", ENDS, ids=[stdin.__name__ for stdin in ENDS])
+@pytest.mark.parametrize("stdin", ENDS)
 def test_in_a_job_it_registers_tells_the_log_and_ends_with_0(
     sandbox: Sandbox, job: dict[str, str], stdin: Callable[[], Any]
 ) -> None:

@@ -15,6 +15,7 @@ from tests.network.servers import Respond, answering, json_answer
 from tests.protocol.process import environment, server
 from tests.support.git_clones import clone, snapshot
 from tests.support.gitlab_requests import get
+from tests.support.machine import needs_proc
 
 MEGABYTE = 1_000_000
 
@@ -53,6 +54,7 @@ ANSWERS: dict[str, Respond] = {
 }
 
 
+@needs_proc
 @pytest.mark.parametrize("answer", ANSWERS)
 async def test_whatever_gitlab_sends_the_server_stays_under_150_mb_and_says_what_it_was(answer: str) -> None:
     with answering(ANSWERS[answer]) as gitlab:
@@ -80,6 +82,7 @@ def log_of_100_mb(handler: BaseHTTPRequestHandler) -> None:
     return None
 
 
+@needs_proc
 async def test_a_log_of_100_mb_is_read_to_its_end_in_less_than_100_mb() -> None:
     with answering(log_of_100_mb) as gitlab:
         async with server(environment(gitlab.url)) as child:
