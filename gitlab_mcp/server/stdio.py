@@ -52,7 +52,7 @@ WRITING_AFTER_END = 0.15  # seconds
 WORK_AFTER_END = 0.01  # seconds of CPU time that show that something was done; only to wait takes far less
 CHECK_AFTER_END = 0.05  # seconds from one look at the CPU time to the next
 LONGEST_AFTER_END = 10.0  # seconds
-SLOWEST = 4.0
+SLOWEST = 3.0
 
 LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024
 READ_BYTES = 1 << 16
