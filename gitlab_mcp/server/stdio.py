@@ -51,7 +51,7 @@ ANSWERS_AFTER_END = 0.3  # seconds; with WRITING_AFTER_END, less than half a sec
 WRITING_AFTER_END = 0.15  # seconds
 WORK_AFTER_END = 0.01  # seconds of CPU time that show that something was done; only to wait takes far less
 CHECK_AFTER_END = 0.05  # seconds from one look at the CPU time to the next
-LONGEST_AFTER_END = 10.0  # seconds
+LONGEST_AFTER_END = 30.0  # seconds
 SLOWEST = 3.0
 
 LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024
