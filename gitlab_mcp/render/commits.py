@@ -1,9 +1,14 @@
 """Render commits."""
 
+import re
+
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.render.markdown import confirmed, count, facts
 from gitlab_mcp.repository.commit_files import CommitOutcome
 from gitlab_mcp.safety.sanitize import one_line
+
+# What makes GitLab skip the pipelines of a commit: https://docs.gitlab.com/ci/pipelines/#skip-a-pipeline
+SKIPS_CI = re.compile(r"\[(?:ci[ _-]skip|skip[ _-]ci)\]", re.IGNORECASE)
 
 
 def commit_row(commit: Entity) -> str:
@@ -19,9 +24,11 @@ def commit_row(commit: Entity) -> str:
 def committed(done: CommitOutcome, pipelines: str) -> str:
     """Render the answer of commit_files: the commit's id, its branch, and how many files it added, changed and so on.
 
-    `pipelines` says which pipelines start for the commit.
+    `pipelines` says which pipelines start for a commit whose message does not skip them.
     """
     commit = done.made.commit.result
+    if skip := SKIPS_CI.search(commit.text("message")):
+        pipelines = f"No pipeline runs: the message says {skip[0]}."
     start = f" (new branch from {done.start})" if done.start else ""
     kinds = [
         ("added", "create"),

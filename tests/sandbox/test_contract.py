@@ -37,7 +37,7 @@ class Walk:
         self.seen.add((method, template))
         given = iter(values)
         path = template.replace("/:id", "/1", 1) if template.startswith("/projects/:id") else template
-        path = re.sub(r":\w+", lambda _: str(next(given)), path)
+        path = re.sub(r"[:*]\w+", lambda _: str(next(given)), path)
         api = self.apis[who]
         options = {"params": body} if method in ("GET", "DELETE") else {"json": body}
         response = api.call(method, path, **options)
@@ -90,6 +90,9 @@ def people_and_projects(walk: Walk) -> None:
         walk("GET", template)
     walk("GET", "/projects/:id/releases")
     walk("POST", "/projects/:id/releases", tag_name="v8", ref="main", description="Eight")
+    walk("GET", "/projects/:id/releases/:tag_name", "v8")
+    walk("PUT", "/projects/:id/releases/:tag_name", "v8", name="Eight")
+    walk("DELETE", "/projects/:id/releases/:tag_name", "v8")
     walk("GET", "/projects/:id/wikis", with_content=True)
     walk("POST", "/projects/:id/wikis", title="New page", content="New")
     walk("GET", "/projects/:id/wikis/:slug", "New-page")
@@ -142,6 +145,18 @@ def pipelines(walk: Walk) -> None:
     walk("POST", "/projects/:id/jobs/:job_id/retry", shown[0]["id"])
     made = walk("POST", "/projects/:id/pipeline", ref="main")
     walk("POST", "/projects/:id/pipelines/:pipeline_id/cancel", made["id"])
+    walk("POST", "/projects/:id/pipelines/:pipeline_id/retry", made["id"])
+    walk("GET", "/projects/:id/pipelines/:pipeline_id/variables", made["id"])
+    walk("GET", "/projects/:id/pipelines/latest")
+    walk("DELETE", "/projects/:id/pipelines/:pipeline_id", made["id"])
+    artifacts = "/projects/:id/jobs/:job_id/artifacts"
+    walk("GET", artifacts, shown[0]["id"])
+    walk("GET", f"{artifacts}/*artifact_path", shown[0]["id"], "coverage/index.html")
+    failed.status, failed.jobs[-1].state = "success", "success"
+    failed.jobs[-1].artifacts = {"a.txt": b"a"}
+    latest = "/projects/:id/jobs/artifacts/:ref_name"
+    walk("GET", f"{latest}/download", "stale%2Fno-commits", job="unit")
+    walk("GET", f"{latest}/raw/*artifact_path", "stale%2Fno-commits", "a.txt", job="unit")
     walk("GET", "/projects/:id/ci/lint", include_jobs=True)
     walk("POST", "/projects/:id/ci/lint", content="test: {stage: nowhere}")
 
@@ -182,7 +197,23 @@ def repositories(walk: Walk) -> None:
     walk("GET", f"{file}/raw", "a%2Fb.txt", ref="two")
     walk("GET", f"{file}/blame", "a%2Fb.txt", ref="two")
     walk("DELETE", file, "a%2Fb.txt", **written)
-    walk("GET", "/projects/:id/search", scope="blobs", search="config")
+    for prefix in ("", "/-"):
+        walk("GET", f"/projects/:id{prefix}/search", scope="blobs", search="config")
+    one = f"{REPOSITORY}/commits/:sha"
+    walk("POST", "/projects/:id/statuses/:sha", made["id"], state="running", coverage=87.5)
+    walk("GET", f"{one}/statuses", made["id"])
+    walk("POST", f"{one}/comments", made["id"], note="Fine", path="x.txt", line=1)
+    walk("GET", f"{one}/comments", made["id"])
+    thread = walk("POST", f"{one}/discussions", made["id"], body="A thread")["id"]
+    walk("POST", f"{one}/discussions/:discussion_id/notes", made["id"], thread, body="A reply")
+    walk("GET", f"{one}/discussions/:discussion_id", made["id"], thread)
+    walk("GET", f"{one}/discussions", made["id"])
+    walk.seen.add(("GET", f"{one}/signature"))  # 404: no commit of the sandbox has one
+    branches = "/projects/:id/protected_branches"
+    walk("POST", branches, name="release/*")
+    walk("GET", branches)
+    walk("GET", f"{branches}/:name", "release%2F*")
+    walk("DELETE", f"{branches}/:name", "release%2F*")
 
 
 def issues(walk: Walk) -> None:

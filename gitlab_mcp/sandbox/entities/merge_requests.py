@@ -8,7 +8,8 @@ from gitlab_mcp.sandbox.entities import pipelines
 from gitlab_mcp.sandbox.entities.issues import references, tasks, time_stats, votes
 from gitlab_mcp.sandbox.entities.projects import label, milestone, web_url
 from gitlab_mcp.sandbox.entities.users import maybe_user, stamp, user_basic
-from gitlab_mcp.sandbox.git.diffs import MAX_FILES, changed_files
+from gitlab_mcp.sandbox.git.diff_limits import MAX_FILES
+from gitlab_mcp.sandbox.git.diffs import changed_files, patch_id
 from gitlab_mcp.sandbox.state import permissions
 from gitlab_mcp.sandbox.state.merge_status import MergeStatus, merge_status
 from gitlab_mcp.sandbox.state.model import DiffVersion, MergeRequest
@@ -136,7 +137,7 @@ def diff_version(merge_request: MergeRequest, version: DiffVersion) -> dict[str,
         "merge_request_id": merge_request.id,
         "state": "collected" if files else "empty",
         "real_size": str(files),
-        "patch_id_sha": None,
+        "patch_id_sha": patch_id(merge_request.project.repository, version.base, version.head),
     }
 
 

@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from starlette.applications import Starlette
-from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -91,9 +89,8 @@ class Gateway:
         self.closing = asyncio.Event()
         self.cleanups: set[asyncio.Task[None]] = set()
         self.threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sandbox")
-        self.application = Starlette(routes=[Mount("/", app=self._serve)])
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         try:

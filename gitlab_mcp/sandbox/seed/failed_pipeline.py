@@ -37,4 +37,5 @@ def create(world: World, project: Project, branch: str) -> Pipeline:
     pipeline.jobs.append(skipped)
     unit = add("unit", "test", started_at + minutes(4), "failed", job_logs.unit())
     unit.tests += job_logs.unit_tests()
+    unit.artifacts = {"report.txt": b"1 failed, 2 passed\n", "coverage/index.html": b"<p>87%</p>\n"}
     return pipeline

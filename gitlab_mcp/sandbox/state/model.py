@@ -167,7 +167,7 @@ class MergeRequest(Issuable):
 
 @dataclass(eq=False)
 class Pipeline:
-    """A pipeline of a branch or a merge request."""
+    """A pipeline of a branch, a tag or a merge request; an invalid configuration leaves `yaml_errors`."""
 
     id: int
     iid: int
@@ -180,6 +180,28 @@ class Pipeline:
     source: str = "push"
     jobs: list[Job] = field(default_factory=list)
     finished_at: datetime | None = None
+    tag: bool = False
+    yaml_errors: str | None = None
+    variables: list[dict[str, Any]] = field(default_factory=list)  # as Ci::Variable presents them
+    statuses: list[CommitStatus] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class CommitStatus:
+    """A status that something outside GitLab's CI reported for a commit (GenericCommitStatus)."""
+
+    id: int
+    name: str
+    pipeline: Pipeline
+    author: User
+    created_at: datetime
+    status: str
+    target_url: str | None = None
+    description: str | None = None
+    coverage: float | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    retried: bool = False
 
 
 @dataclass(eq=False)
@@ -201,6 +223,7 @@ class Job:
     retried: bool = False
     log: bytes = b""
     tests: list[ReportedTest] = field(default_factory=list)
+    artifacts: dict[str, bytes] = field(default_factory=dict)  # path in the archive -> content
 
     @property
     def status(self) -> str:
@@ -236,6 +259,8 @@ class Release:
     description: str
     author: User
     released_at: datetime
+    links: list[dict[str, Any]] = field(default_factory=list)  # as ReleasesLink
+    milestones: list[Milestone] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -261,6 +286,7 @@ class Project:
     merge_requests: dict[int, MergeRequest] = field(default_factory=dict)
     pipelines: dict[int, Pipeline] = field(default_factory=dict)
     releases: list[Release] = field(default_factory=list)
+    commit_notes: dict[str, list[Note]] = field(default_factory=dict)  # sha -> comments on the commit
     wiki: dict[str, str] = field(default_factory=dict)  # slug -> Markdown
     settings: dict[str, Any] = field(default_factory=dict)
     lock: RLock = field(default_factory=RLock)

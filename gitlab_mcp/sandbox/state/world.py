@@ -31,11 +31,15 @@ FIRST_IDS = {
 
 
 class World:
-    """All state of one GitLab instance; `url` is its base URL, with the prefix and without a trailing slash."""
+    """All state of one GitLab instance; `url` is its base URL, with the prefix and without a trailing slash.
 
-    def __init__(self, root: Path, url: str) -> None:
+    `version` is the GitLab version that it says it has.
+    """
+
+    def __init__(self, root: Path, url: str, version: str = VERSION) -> None:
         self.root = root
         self.url = url
+        self.version = version
         self.git = Git(root)
         self.lock = RLock()
         self.closing = Event()
@@ -50,6 +54,10 @@ class World:
         self._last = datetime.min.replace(tzinfo=UTC)
         for what, first in FIRST_IDS.items():
             self._ids[what] = itertools.count(first)
+
+    def is_at_least(self, major: int, minor: int) -> bool:
+        """Whether this GitLab has at least a version, for what changed in it."""
+        return tuple(int(part) for part in self.version.split(".")[:2]) >= (major, minor)
 
     def next_id(self, what: str) -> int:
         """A new id for an entity of this kind."""
