@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gitlab_mcp.cli.ending import clean_up_on_signals
 from gitlab_mcp.cli.options import configuration, merged_flags
 from gitlab_mcp.config.environment import split_list, working_directory
 from gitlab_mcp.config.settings import Flags
@@ -30,6 +31,7 @@ def doctor(ctx: click.Context, /, as_json: bool, check: str, **flags: Any) -> No
     """
     from gitlab_mcp.doctor.runner import CHECKS, examine
 
+    clean_up_on_signals()
     environ = dict(os.environ)
     group_flags = ctx.obj if isinstance(ctx.obj, Flags) else None
     results = examine(merged_flags(group_flags, flags), environ, working_directory(), split_list(check))

@@ -1,6 +1,7 @@
 """The command line. Everything heavy is imported by the command that needs it, so that --help is instant."""
 
 import os
+import signal
 import sys
 from typing import Any
 
@@ -24,6 +25,8 @@ MISTAKES = "gitlab_mcp.mistakes"  # in click's context
 class Group(click.Group):
     """The group of all commands; it ends with one line and exit code 2 when the configuration cannot be used.
 
+    It ends with 130 after Ctrl-C, and writes no colors where NO_COLOR is set: https://no-color.org
+
     In a CI job, arguments of a line without a command that are not understood are left out, and go to the bare start.
     """
 
@@ -36,8 +39,12 @@ class Group(click.Group):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
+        if os.environ.get("NO_COLOR"):
+            ctx.color = False
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            sys.exit(128 + signal.SIGINT)
         except SettingsError as error:
             click.echo(f"gitlab-mcp-server: {error}", err=True)
             sys.exit(2)

@@ -19,6 +19,7 @@ from gitlab_mcp.sandbox import Sandbox
 from tests.protocol.process import INITIALIZE
 from tests.support.bare_start import COMMAND, WAIT, entry, start
 from tests.support.ci_job import allow_job_pushes
+from tests.support.machine import needs_terminals
 
 HELLO = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": INITIALIZE}).encode() + b"\n"
 HOSTILE = "x\n\x1b[31m::error:: pwned $(id)"
@@ -59,10 +60,13 @@ def empty_file() -> Iterator[int]:
         yield file.fileno()
 
 
-ENDS = [null, ended_pipe, ended_socket, terminal, empty_file]
+ENDS = [
+    pytest.param(stdin, id=stdin.__name__, marks=[needs_terminals] if stdin is terminal else [])
+    for stdin in (null, ended_pipe, ended_socket, terminal, empty_file)
+]
 
 
-@pytest.mark.parametrize("stdin", ENDS, ids=[stdin.__name__ for stdin in ENDS])
+@pytest.mark.parametrize("stdin", ENDS)
 def test_in_a_job_it_registers_tells_the_log_and_ends_with_0(
     sandbox: Sandbox, job: dict[str, str], stdin: Callable[[], Any]
 ) -> None:

@@ -195,7 +195,7 @@ class Sandbox:
 
 
 def serve(port: int, repo: Path | None, fault_injection: bool, as_json: bool) -> None:
-    """Run a sandbox until SIGTERM or SIGINT, after printing how to use it.
+    """Run a sandbox until SIGTERM, SIGINT or SIGHUP (its terminal was closed), after printing how to use it.
 
     With `as_json` it prints one line of JSON: {"url", "project", "project_id", "tokens": {name: value}}. Raises
     SandboxError if the sandbox cannot be started. Must be called from the main thread.
@@ -205,7 +205,10 @@ def serve(port: int, repo: Path | None, fault_injection: bool, as_json: bool) ->
     def end(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature signal.signal asks for
         ended.set()
 
-    previous = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    ending = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as after nohup
+        ending.append(signal.SIGHUP)
+    previous = {number: signal.signal(number, end) for number in ending}
     try:
         with Sandbox(repo=repo, port=port, fault_injection=fault_injection) as sandbox:
             click.echo(_as_json(sandbox) if as_json else _as_text(sandbox))
