@@ -37,10 +37,13 @@ def committed(done: CommitOutcome, pipelines: str) -> str:
     ]
     unchanged = f", {count(done.unchanged, 'file')} already up to date" if done.unchanged else ""
     identity = commit.sha("short_id") or commit.sha("id")[:8]
+    # A client that fills in every argument gives an empty content that nobody meant.
+    empty = [change.path for change in done.changes if change.content == b"" and not change.from_disk]
+    emptied = f"\nEmpty now, as content said: {one_line(', '.join(empty), 500)}" if empty else ""
     left_out = one_line(", ".join(done.left_out), 500)
     remarks = "".join(f"\n{one_line(remark, 1000)}" for remark in done.remarks)
     omitted = f"\nLeft out, because they are links or stored by a filter such as LFS: {left_out}" if left_out else ""
     return (
         f"Committed {one_line(identity, 40)} to {done.branch}{start}: {', '.join(counts)}{unchanged}."
-        f"{confirmed(done.made.commit)} {pipelines}\n{commit.url('web_url')}{omitted}{remarks}"
+        f"{confirmed(done.made.commit)} {pipelines}\n{commit.url('web_url')}{emptied}{omitted}{remarks}"
     )

@@ -3,7 +3,9 @@
 from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.discussions import Comment, Comments
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.field_comparison import Asked, not_taken
 from gitlab_mcp.api.idempotency import WriteResult
+from gitlab_mcp.render.field_comparison import not_set
 from gitlab_mcp.render.markdown import confirmed, count, facts, share
 from gitlab_mcp.render.user_text import mention, words
 from gitlab_mcp.safety.sanitize import one_line
@@ -72,17 +74,21 @@ def resolution(note: Entity, is_open: bool) -> str:
     return "unresolved" if is_open else "resolved"
 
 
-def note_created(written: WriteResult[Entity], where: str, url: str, *, is_reply: bool, again: bool) -> str:
+def note_created(
+    written: WriteResult[Entity], asked: Asked, where: str, url: str, *, is_reply: bool, again: bool
+) -> str:
     """Render the answer of create_note; `again` is whether an equal call had posted the note before."""
     note = written.result
     kind = "Replied" if is_reply else "Commented"
     done = "Already posted minutes ago:" if again else f"{kind} on {where}"
     internal = " (internal)" if note.flag("internal") else ""
     colon = "" if again else ":"
-    return f"{done}{internal}{colon} n{note.number('id')}{confirmed(written)}\n{url}#note_{note.number('id')}"
+    answer = f"{done}{internal}{colon} n{note.number('id')}{confirmed(written)}\n{url}#note_{note.number('id')}"
+    return answer + not_set(not_taken(asked, note), "Planner")
 
 
-def note_updated(written: WriteResult[Entity], sign: str, url: str) -> str:
+def note_updated(written: WriteResult[Entity], asked: Asked, sign: str, url: str) -> str:
     """Render the answer of update_note."""
     number = written.result.number("id")
-    return f"Updated n{number} on {sign}.{confirmed(written)}\n{url}#note_{number}"
+    differences = not_set(not_taken(asked, written.result), "Planner")
+    return f"Updated n{number} on {sign}.{confirmed(written)}\n{url}#note_{number}{differences}"

@@ -9,7 +9,7 @@ from gitlab_mcp.api import merge_requests
 from gitlab_mcp.errors import InvalidArgument, NotFound, Partial
 from gitlab_mcp.render.commits import commit_row, committed
 from gitlab_mcp.render.diffs import comparison, whole_commit
-from gitlab_mcp.render.merge_requests import merge_request_written
+from gitlab_mcp.render.merge_requests import merge_request_opened
 from gitlab_mcp.render.pagination import listing
 from gitlab_mcp.repository.commit_files import CommitRequest, commit
 from gitlab_mcp.repository.file_actions import RequestedChange
@@ -26,7 +26,7 @@ class FileAction(BaseModel):
 
     path: Path
     action: Literal["", "create", "update", "delete", "move", "chmod"] = ""
-    content: Annotated[str | None, Field(description="default: read from disk (move: if it is there)")] = None
+    content: Annotated[str | None, Field(description='default: from disk (move: if it is there); "" empties')] = None
     encoding: Literal["text", "base64"] = "text"
     executable: bool | None = None
     previous_path: Annotated[Path, Field(description="for move")] = ""
@@ -80,7 +80,7 @@ def commit_files(
         )
     if not (opened := done.made.opened):
         return answer
-    return f"{answer}\n{merge_request_written('Opened' if opened.is_new else 'Already open:', opened)}"
+    return f"{answer}\n{merge_request_opened(opened, 'Already open:')}"
 
 
 def _merge_request(repository: Repository, branch: str, merge_request: MergeRequestFields) -> dict[str, Any]:

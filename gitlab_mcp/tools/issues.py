@@ -1,7 +1,9 @@
 """Tools for issues."""
 
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from gitlab_mcp.api import discussions
 from gitlab_mcp.api import issues as api
@@ -10,7 +12,19 @@ from gitlab_mcp.render import issues as render
 from gitlab_mcp.render.pagination import listing
 from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import UNCHANGED, tool
-from gitlab_mcp.tools.params import Detail, DueDate, Iid, Labels, PageNumber, Project, Text, Username, Usernames
+from gitlab_mcp.tools.params import (
+    CLEARABLE,
+    CLEARABLE_LIST,
+    Detail,
+    DueDate,
+    Iid,
+    Labels,
+    PageNumber,
+    Project,
+    Text,
+    Username,
+    Usernames,
+)
 
 ISSUES_PER_PAGE = 20
 
@@ -93,17 +107,18 @@ def update_issue(
     ctx: Ctx,
     iid: Iid = "",
     title: Text = "",
-    description: str = UNCHANGED,
+    description: Annotated[str, CLEARABLE] = UNCHANGED,
     state: Literal["", "close", "reopen"] = "",
     add_labels: Labels = [],
     remove_labels: Labels = [],
-    assignees: Usernames | None = None,
-    milestone: Text = UNCHANGED,
-    due_date: DueDate = UNCHANGED,
+    assignees: Annotated[Usernames | None, CLEARABLE_LIST] = None,
+    milestone: Annotated[Text, CLEARABLE] = UNCHANGED,
+    due_date: Annotated[DueDate, Field(description='2026-11-20; "" clears')] = UNCHANGED,
     confidential: bool | None = None,
+    make_public: Annotated[bool, Field(description="with confidential: false")] = False,
     project: Project = "",
 ) -> str:
-    """Update an issue: only given fields change. assignees replaces the list; [] or "" clears. milestone by title."""
+    """Update an issue: only given fields change. assignees replaces the list. milestone by title."""
     target = ctx.noteable("issue", iid, project)
     fields = api.IssueFields(
         title=title or None,
@@ -116,7 +131,8 @@ def update_issue(
         due_date=None if due_date == UNCHANGED else due_date,
         confidential=confidential,
     )
+    if make_public and confidential is not False:
+        raise InvalidArgument("make_public goes with confidential: false, which makes a confidential issue public.")
     if not fields:
         raise InvalidArgument("Nothing to change was given: give title, description, state, labels or assignees.")
-    written, not_taken = api.update_issue(target, fields)
-    return render.issue_written("Updated", written, not_taken)
+    return render.issue_updated(api.update_issue(target, fields, make_public=make_public))

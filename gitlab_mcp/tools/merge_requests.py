@@ -1,7 +1,7 @@
 """Tools for merge requests."""
 
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from gitlab_mcp.api import discussions
 from gitlab_mcp.api import merge_requests as api
@@ -11,7 +11,18 @@ from gitlab_mcp.render import merge_requests as render
 from gitlab_mcp.render.pagination import listing
 from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import UNCHANGED, tool
-from gitlab_mcp.tools.params import Branch, Detail, Iid, Labels, PageNumber, Project, Username, Usernames
+from gitlab_mcp.tools.params import (
+    CLEARABLE,
+    CLEARABLE_LIST,
+    Branch,
+    Detail,
+    Iid,
+    Labels,
+    PageNumber,
+    Project,
+    Username,
+    Usernames,
+)
 
 MERGE_REQUESTS_PER_PAGE = 20
 
@@ -93,7 +104,7 @@ def create_merge_request(
     repository = ctx.repository(target)
     wanted = api.NewMergeRequest(title, description, draft, labels, assignees, reviewers, remove_source_branch, squash)
     opened = repository.open_merge_request(source_branch, target_branch or repository.default_branch, wanted)
-    return render.merge_request_written("Opened" if opened.is_new else "Already open, unchanged:", opened)
+    return render.merge_request_opened(opened, "Already open, unchanged:")
 
 
 @tool(toolset="merge_requests", writes=True, destructive=True, idempotent=True)
@@ -101,19 +112,19 @@ def update_merge_request(
     ctx: Ctx,
     iid: Iid = "",
     title: str = "",
-    description: str = UNCHANGED,
+    description: Annotated[str, CLEARABLE] = UNCHANGED,
     target_branch: Branch = "",
     state: Literal["", "close", "reopen"] = "",
     draft: bool | None = None,
     add_labels: Labels = [],
     remove_labels: Labels = [],
-    assignees: Usernames | None = None,
-    reviewers: Usernames | None = None,
+    assignees: Annotated[Usernames | None, CLEARABLE_LIST] = None,
+    reviewers: Annotated[Usernames | None, CLEARABLE_LIST] = None,
     remove_source_branch: bool | None = None,
     squash: bool | None = None,
     project: Project = "",
 ) -> str:
-    """Update a merge request: only given fields change. assignees and reviewers replace the list; [] clears it."""
+    """Update a merge request: only given fields change. assignees and reviewers replace the list."""
     target = ctx.noteable("merge request", iid, project)
     update = api.Update(
         title=title or None,
@@ -131,4 +142,4 @@ def update_merge_request(
     if not update:
         raise InvalidArgument("Nothing to change was given: give title, description, state, draft, labels or people.")
     updated = ctx.repository(target.project).update_merge_request(target, update)
-    return render.merge_request_written("Updated", updated)
+    return render.merge_request_updated(updated)

@@ -181,3 +181,6 @@ PipelineId = Annotated[int, Field(ge=1)]
 JobId = Annotated[int, Field(ge=1)]
 OneLineText = Annotated[str, BeforeValidator(_one_line_text)]
 DueDate = Annotated[str, BeforeValidator(_day), Field(description="2026-11-20")]
+# For a parameter of an update of which an empty value clears the field, instead of standing for "not given".
+CLEARABLE = Field(description='"" clears')
+CLEARABLE_LIST = Field(description="[] clears")
