@@ -1,7 +1,6 @@
 """The client of GitLab's REST API: one python-gitlab client, whose every error becomes a Failure."""
 
 import os
-import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,8 +12,6 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from urllib.parse import quote, urlsplit
 
 import requests
-from requests.utils import requote_uri
-from urllib3.util import parse_url
 
 from gitlab_mcp import __version__
 from gitlab_mcp.api import job_token
@@ -24,6 +21,7 @@ from gitlab_mcp.api.error_context import explained
 from gitlab_mcp.api.error_mapping import refusal, unreachable
 from gitlab_mcp.api.http import CONNECTIONS, GitLabSession, header
 from gitlab_mcp.api.identity import Identity
+from gitlab_mcp.api.redirects import api_path, check_address
 from gitlab_mcp.api.response_body import parsed, pieces
 from gitlab_mcp.api.retry import time_of, wait_to_retry
 from gitlab_mcp.config.settings import Settings
@@ -137,6 +135,8 @@ class GitLab:
             )
         except (requests.RequestException, ValueError) as error:
             raise unreachable("get", error, self.settings.url) from error
+        if location := response.headers.get("location"):
+            check_address(location.replace(f"/{quote(project)}.git/info/refs", "/api/v4/"), self.settings.url)
         if response.status_code not in (200, 401, 403):
             raise refusal("get", response.status_code, response.content, response.headers, self.settings)
         return response.status_code == 200
@@ -248,6 +248,8 @@ class GitLab:
             )
         except (exceptions.GitlabHttpError, exceptions.GitlabAuthenticationError) as error:
             headers = self._session.last_headers
+            if 300 <= (error.response_code or 0) < 400 and (location := headers.get("location")):
+                check_address(location, self.settings.url)
             failure = refusal(method, error.response_code or 0, error.response_body, headers, self.settings)
             raise explained(self, self.identity, failure, method, path) from error
         except (requests.RequestException, ValueError) as error:  # a redirect to an invalid URL is a ValueError
@@ -265,9 +267,9 @@ class GitLab:
         return neutralize(text, ("all", self.settings.trigger))
 
     def _check_redirect(self, method: str, url: str) -> None:
-        """Raise Refused for a redirect to what the policy of the run forbids."""
-        # As GitLab will read it: without dots, needless encoding and empty segments.
-        path = re.sub("/+", "/", parse_url(requote_uri(url)).path or "")
+        """Raise Refused for a redirect to what the policy forbids, Unreachable for one to another address of GitLab."""
+        check_address(url, self.settings.url)
+        path = api_path(url)
         api = f"{urlsplit(self.settings.url).path}/api/v4"
         if path.startswith(f"{api}/"):
             self.policy.check(method, path[len(api) :], None, self._default_branch)
