@@ -21,6 +21,7 @@ from gitlab_mcp.api.error_context import explained
 from gitlab_mcp.api.error_mapping import refusal, unreachable
 from gitlab_mcp.api.http import CONNECTIONS, GitLabSession, header
 from gitlab_mcp.api.identity import Identity
+from gitlab_mcp.api.rate_limit import RateLimit
 from gitlab_mcp.api.redirects import api_path, check_address
 from gitlab_mcp.api.response_body import parsed, pieces
 from gitlab_mcp.api.retry import time_of, wait_to_retry
@@ -68,6 +69,7 @@ class GitLab:
         self._session = GitLabSession(settings.ca_files, self._check_redirect)
         self._executor = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix=THREAD_NAME_PREFIX)
         self._connecting = threading.Lock()
+        self.rate_limit = RateLimit()
 
     @cached_property
     def _gitlab(self) -> "gitlab.Gitlab":
@@ -227,10 +229,25 @@ class GitLab:
         seconds: float,
         streamed: bool,
     ) -> requests.Response:
-        exceptions = python_gitlab().exceptions
         self.policy.check(method, path, body, self._default_branch)
         if self.settings.credential.kind == "job token" and not job_token.accepts(method, path):
             raise job_token.not_accepted(method, path)
+        try:
+            with self.rate_limit.turn(current_call.get()):
+                return self._answer(method, path, query, body, seconds, streamed)
+        except GitLabRefusal as refused:
+            raise explained(self, self.identity, refused, method, path) from refused
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, object],
+        body: Mapping[str, object] | None,
+        seconds: float,
+        streamed: bool,
+    ) -> requests.Response:
+        exceptions = python_gitlab().exceptions
         with self._connecting:
             client = self._gitlab
         try:
@@ -250,8 +267,7 @@ class GitLab:
             headers = self._session.last_headers
             if 300 <= (error.response_code or 0) < 400 and (location := headers.get("location")):
                 check_address(location, self.settings.url)
-            failure = refusal(method, error.response_code or 0, error.response_body, headers, self.settings)
-            raise explained(self, self.identity, failure, method, path) from error
+            raise refusal(method, error.response_code or 0, error.response_body, headers, self.settings) from error
         except (requests.RequestException, ValueError) as error:  # a redirect to an invalid URL is a ValueError
             raise unreachable(method, error, self.settings.url) from error
 

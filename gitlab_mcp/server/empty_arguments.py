@@ -33,7 +33,8 @@ def _kept(values: Mapping[str, Any], schema: Mapping[str, Any], definitions: Map
     for name, value in values.items():
         field, clearable = _field(schema.get("properties", {}).get(name, {}), definitions)
         inner = _inner(value, field, definitions)
-        if name in schema.get("required", ()) or not _is_not_given(inner, field, clearable):
+        known = name in schema.get("properties", {})
+        if not known or name in schema.get("required", ()) or not _is_not_given(inner, field, clearable):
             kept[name] = inner
     return kept
 

@@ -16,7 +16,7 @@ from gitlab_mcp.repository.file_actions import RequestedChange
 from gitlab_mcp.repository.interface import Repository
 from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import tool
-from gitlab_mcp.tools.params import Branch, Globs, Labels, PageNumber, Path, Project, Ref
+from gitlab_mcp.tools.params import Branch, Globs, Labels, PageNumber, Path, PathOrLink, Project, Ref
 
 COMMITS_PER_PAGE = 20
 
@@ -104,11 +104,11 @@ def _merge_request(repository: Repository, branch: str, merge_request: MergeRequ
 
 
 @tool(toolset="repository")
-def list_commits(ctx: Ctx, ref: Ref = "", path: Path = "", page: PageNumber = 1, project: Project = "") -> str:
+def list_commits(ctx: Ctx, ref: Ref = "", path: PathOrLink = "", page: PageNumber = 1, project: Project = "") -> str:
     """List commits of ref (default: the default branch), newest first; path: those that changed a file or folder."""
-    repository = ctx.repository(ctx.project(project))
-    ref = ref or repository.default_branch
-    commits = repository.history(ref, path, page, COMMITS_PER_PAGE)
+    at = ctx.place(path, ref, project)
+    path, ref, project = at.path, at.ref, at.project
+    commits = at.repository.history(ref, path, page, COMMITS_PER_PAGE)
     title = f"Commits of {ref}{f' that changed {path}' if path else ''}"
     arguments = {"ref": ref, "path": path, "project": project}
     return listing(title, "commit", map(commit_row, commits.rows), commits, "list_commits", arguments)
