@@ -25,6 +25,7 @@ from gitlab_mcp.api.rate_limit import RateLimit
 from gitlab_mcp.api.redirects import api_path, check_address
 from gitlab_mcp.api.response_body import parsed, pieces
 from gitlab_mcp.api.retry import time_of, wait_to_retry
+from gitlab_mcp.api.site import Site
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import Failure, GitLabRefusal, InvalidArgument
 from gitlab_mcp.safety.escape import TEXT_FIELDS, neutralize
@@ -70,6 +71,7 @@ class GitLab:
         self._executor = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix=THREAD_NAME_PREFIX)
         self._connecting = threading.Lock()
         self.rate_limit = RateLimit()
+        self.site = Site(settings.url)
 
     @cached_property
     def _gitlab(self) -> "gitlab.Gitlab":
@@ -105,6 +107,8 @@ class GitLab:
         if not isinstance(data, list):
             raise unreachable("get", ValueError(), path, f"{type(data).__name__} instead of a list")
         rows = list(entities(data))
+        for row in rows[:1]:
+            self.site.learn(row)
         headers = response.headers
         following = header(headers, "x-next-page")
         if following is None and 'rel="next"' in headers.get("link", ""):
@@ -200,7 +204,9 @@ class GitLab:
         if not isinstance(value, dict) or not value:
             unexpected = "nothing" if not value else f"{type(value).__name__} instead of an object"
             raise unreachable(method, ValueError(), path, unexpected)
-        return Entity(value)
+        entity = Entity(value)
+        self.site.learn(entity)
+        return entity
 
     def _request(
         self,

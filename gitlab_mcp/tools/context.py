@@ -8,7 +8,9 @@ share; a Ctx belongs to one call.
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
 
 from gitlab_mcp.api import my_work
 from gitlab_mcp.api.author_roles import Authors, Members
@@ -18,10 +20,9 @@ from gitlab_mcp.api.issues import Issues
 from gitlab_mcp.api.notes import Notes
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.api.reviews.submit import Reviews
-from gitlab_mcp.config.checkout import project_of_remote
 from gitlab_mcp.config.job_context import Noun
 from gitlab_mcp.config.settings import Settings
-from gitlab_mcp.errors import InvalidArgument
+from gitlab_mcp.errors import Failure, InvalidArgument
 from gitlab_mcp.git.process import end_running
 from gitlab_mcp.repository.git_backend.backend import GitBackend
 from gitlab_mcp.repository.interface import Repository
@@ -216,7 +217,14 @@ class Ctx:
         return Noteable(noun, self.project(job.project_id), job.iid)
 
     def _project_of_url(self, url: str) -> str:
-        name = project_of_remote(url.split("/-/")[0], self.settings.url)
+        """Return the path of the project in a URL of this GitLab, under the configured name or that of its pages."""
+        site = self.gitlab.site
+        if not (name := site.project_of(url)) and not site.is_known:
+            # Only GitLab says under which other name its pages are: of the run's project, else of the one in the URL.
+            path = self.settings.project or unquote(urlsplit(url).path).split("/-/")[0].strip("/")
+            with suppress(Failure):
+                site.learn(self.app.project(path).entity)
+            name = site.project_of(url)
         if not name:
             raise InvalidArgument(
                 f"{url} is not a project on {self.settings.url}, the only GitLab that this server talks to."
