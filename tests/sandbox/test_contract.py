@@ -239,6 +239,9 @@ def merge_requests(walk: Walk) -> None:
     walk("PUT", f"{drafts}/:draft_note_id/publish", made, first)
     walk("DELETE", f"{drafts}/:draft_note_id", made, second)
     walk("POST", f"{drafts}/bulk_publish", made)
+    walk("GET", f"{REQUEST}/merge_ref", made)
+    walk("POST", f"{REQUEST}/cancel_merge_when_pipeline_succeeds", made)
+    walk.seen.add(("GET", f"{REQUEST}/approval_state"))  # 404 without EE, which test_people.py calls
     walk("PUT", f"{REQUEST}/rebase", made)
     walk("PUT", f"{REQUEST}/merge", made)
     walk("DELETE", f"{REPOSITORY}/merged_branches")
@@ -256,6 +259,7 @@ def notes(walk: Walk, kind: str, number: int) -> None:
         walk("GET", f"{one}{on}/award_emoji", *values)
         walk("GET", f"{one}{on}/award_emoji/:award_id", *values, emoji)
         walk("DELETE", f"{one}{on}/award_emoji/:award_id", *values, emoji)
+    resource_events(walk, one, number)
     walk("DELETE", f"{one}/notes/:note_id", number, made)
     for word in ("time_estimate", "add_spent_time"):
         walk("POST", f"{one}/{word}", number, duration="1h 30m")
@@ -270,6 +274,16 @@ def notes(walk: Walk, kind: str, number: int) -> None:
     walk("GET", f"{one}/discussions/:discussion_id/notes/:note_id", number, thread, response)
     walk("PUT", f"{one}/discussions/:discussion_id/notes/:note_id", number, thread, response, body="better")
     walk("DELETE", f"{one}/discussions/:discussion_id/notes/:note_id", number, thread, response)
+
+
+def resource_events(walk: Walk, one: str, number: int) -> None:
+    changed = walk.apis["maintainer"].put
+    item = one.replace(":id", "1").replace(":noteable_id", str(number))
+    for change in ({"add_labels": "p1"}, {"milestone_id": 0}, {"state_event": "close"}, {"state_event": "reopen"}):
+        changed(item, **change)
+    for kind in ("label", "milestone", "state"):
+        event = walk("GET", f"{one}/resource_{kind}_events", number)[0]
+        walk("GET", f"{one}/resource_{kind}_events/:event_id", number, event["id"])
 
 
 def test_every_addition_to_the_contract_names_its_source() -> None:

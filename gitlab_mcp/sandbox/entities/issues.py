@@ -10,13 +10,12 @@ from gitlab_mcp.sandbox.entities.users import day, maybe_user, stamp, user_basic
 from gitlab_mcp.sandbox.state.model import Issuable, Issue, IssueLink
 from gitlab_mcp.sandbox.state.world import World
 from gitlab_mcp.sandbox.text import durations
-
-_TASK = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+\[([ xX])\]\s", re.MULTILINE)
+from gitlab_mcp.sandbox.text.changes import TASK
 
 
 def tasks(text: str | None) -> dict[str, int]:
     """TaskCompletionStatus: the task list items of a description."""
-    marks = _TASK.findall(text or "")
+    marks = [mark for mark, _ in TASK.findall(text or "")]
     return {"count": len(marks), "completed_count": sum(1 for mark in marks if mark != " ")}
 
 

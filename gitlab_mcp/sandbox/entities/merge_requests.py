@@ -50,7 +50,7 @@ def _basic(
     return {
         **merge_request_simple(world, merge_request),
         "merged_by": maybe_user(world, merge_request.merged_by),
-        "merge_user": maybe_user(world, merge_request.merged_by),
+        "merge_user": maybe_user(world, merge_request.merged_by or merge_request.auto_merge_user),
         "merged_at": stamp(merge_request.merged_at),
         "closed_by": maybe_user(world, merge_request.closed_by),
         "closed_at": stamp(merge_request.closed_at),
@@ -143,7 +143,7 @@ def diff_version(merge_request: MergeRequest, version: DiffVersion) -> dict[str,
 def approvals(world: World, merge_request: MergeRequest, user: User | None) -> dict[str, Any]:
     """MergeRequestApprovals."""
     approved = user in merge_request.approvals
-    may = user is not None and user is not merge_request.author and permissions.may_edit(user, merge_request)
+    may = user is not None and permissions.may_edit(user, merge_request)
     return {
         "user_has_approved": approved,
         "user_can_approve": may and not approved and merge_request.state == "opened",

@@ -8,6 +8,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,6 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gitlab_mcp.sandbox.faults import routes as fault_routes
 from gitlab_mcp.sandbox.faults.injector import Fault, FaultInjector, parsed_body
+from gitlab_mcp.sandbox.faults.merge_status import with_status
 from gitlab_mcp.sandbox.git import smart_http
 from gitlab_mcp.sandbox.http import dispatch
 from gitlab_mcp.sandbox.http.dispatch import EncodedResponse
@@ -136,6 +138,10 @@ class Gateway:
         if any(fault.kind == "drop" for fault in faults):
             return await self._reset(scope, receive)
         entry["status"] = response.status
+        for fault in faults:
+            if fault.kind == "merge_status":
+                response = replace(response, body=with_status(response.body, fault.merge_status))
+                response.headers["content-length"] = str(len(response.body))
         if any(fault.kind == "cut" for fault in faults):
             return await self._truncate(scope, receive, send, response)
         return await _send(send, response, method)

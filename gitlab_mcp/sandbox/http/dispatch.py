@@ -11,8 +11,9 @@ from typing import Any
 from gitlab_mcp.sandbox import routes
 from gitlab_mcp.sandbox.http import authentication, parameters, routing
 from gitlab_mcp.sandbox.http.call import Call, Response
-from gitlab_mcp.sandbox.http.errors import ApiError, forbidden, not_found, unauthorized
+from gitlab_mcp.sandbox.http.errors import ApiError, forbidden, not_found, not_implemented, unauthorized
 from gitlab_mcp.sandbox.http.routing import Route
+from gitlab_mcp.sandbox.http.undone import refuse_undone
 from gitlab_mcp.sandbox.state import permissions
 from gitlab_mcp.sandbox.state.model import Project
 from gitlab_mcp.sandbox.state.world import World
@@ -50,7 +51,7 @@ def _dispatch(
     match = routing.match(method, raw_path) or (routing.match("GET", raw_path) if method == "HEAD" else None)
     if match is None:
         name = f"{method} {routing.template_of(raw_path)}"
-        raise ApiError(501, {"message": f"501 Not Implemented: {name} is not part of the sandbox"})
+        raise not_implemented(name)
     route, path = match
     query_params = parameters.nest(query)
     raw_params = parameters.read(query, body, headers.get("content-type", ""))
@@ -60,6 +61,7 @@ def _dispatch(
     if token is not None:
         permissions.require_scope(token, method, route.template)
     params = parameters.check(route.parameters, raw_params)
+    refuse_undone(route, raw_params)
     user = token.user if token else None
     call = Call(world, method, raw_path, query_params, path, params, token, user)
     if route.in_project:

@@ -13,13 +13,16 @@ from urllib.parse import parse_qsl
 
 from gitlab_mcp.sandbox.http.errors import invalid_parameter
 
-_DECLARATION = re.compile(r"(\w+)(\*?)(?::(\w+)(?:\(([^)]*)\))?)?(?:=(\S+))?\Z")
+_DECLARATION = re.compile(r"(\w+(?:\[\w+\])?)(\*?)(?::(\w+)(?:\(([^)]*)\))?)?(?:=(\S+))?\Z")
 _KEY = re.compile(r"\[([^\]]*)\]")
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A declared parameter, written as `name*:type(a|b)=default`: * means required, and the default type is str."""
+    """A declared parameter, written as `name*:type(a|b)=default`: * means required, and the default type is str.
+
+    The name may be that of a member of an object: not[labels].
+    """
 
     name: str
     required: bool
@@ -117,9 +120,10 @@ def check(declared: tuple[Parameter, ...], arguments: Mapping[str, Any]) -> dict
     errors: list[str] = []
     values: dict[str, Any] = {}
     for parameter in declared:
-        if parameter.name in arguments:
+        found, raw = look_up(arguments, parameter.name)
+        if found:
             try:
-                values[parameter.name] = _convert(parameter, arguments[parameter.name])
+                values[parameter.name] = _convert(parameter, raw)
             except ValueError as error:
                 errors.append(f"{parameter.name} {error}")
             else:
@@ -133,6 +137,16 @@ def check(declared: tuple[Parameter, ...], arguments: Mapping[str, Any]) -> dict
     if errors:
         raise invalid_parameter(", ".join(errors))
     return values
+
+
+def look_up(arguments: Mapping[str, Any], name: str) -> tuple[bool, Any]:
+    """Whether the arguments have a parameter, and its value; the name may be that of a member, such as not[labels]."""
+    outer, _, inner = name.partition("[")
+    if not inner:
+        return name in arguments, arguments.get(name)
+    members = arguments.get(outer)
+    member = inner.removesuffix("]")
+    return (member in members, members.get(member)) if isinstance(members, Mapping) else (False, None)
 
 
 def _convert(parameter: Parameter, value: Any) -> Any:

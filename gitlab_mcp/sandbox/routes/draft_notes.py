@@ -13,6 +13,7 @@ from gitlab_mcp.sandbox.routes.discussions import reply, resolve
 from gitlab_mcp.sandbox.routes.issuables import check_note
 from gitlab_mcp.sandbox.routes.noteables import readable_notes
 from gitlab_mcp.sandbox.state import activity, merge_requests
+from gitlab_mcp.sandbox.state.diff_notes import newest_position
 from gitlab_mcp.sandbox.state.diff_position import line_code, stored_position
 from gitlab_mcp.sandbox.state.model import MergeRequest
 from gitlab_mcp.sandbox.state.notes import DraftNote, Note
@@ -142,7 +143,8 @@ def _comment(call: Call, merge_request: MergeRequest, draft: DraftNote, text: st
     thread = _thread(call, merge_request, draft.discussion_id) if draft.discussion_id else []
     if not thread:
         kind = "DiffNote" if draft.position else "DiscussionNote"
-        activity.comment(call.world, merge_request, call.me, text, type=kind, position=draft.position)
+        position = newest_position(merge_request, draft.position) if draft.position else None
+        activity.comment(call.world, merge_request, call.me, text, type=kind, position=position)
         return
     answer = reply(call, merge_request, thread, text)
     if draft.resolve_discussion:

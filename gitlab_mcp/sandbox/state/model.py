@@ -5,6 +5,7 @@ Pipelines and jobs are only stored. No job is ever run, so whoever creates one s
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from threading import RLock
@@ -61,6 +62,25 @@ class Milestone:
 
 
 @dataclass(eq=False, kw_only=True)
+class ResourceEvent:
+    """A change of labels, milestone or state: GitLab records those as resource events, not as system notes.
+
+    `kind` is label, milestone or state; `action` is add or remove, or the new state. What closed or merged the
+    issuable is in `source_commit` or `source_merge_request_id`.
+    """
+
+    id: int
+    kind: str
+    user: User
+    created_at: datetime
+    action: str
+    label: Label | None = None
+    milestone: Milestone | None = None
+    source_commit: str | None = None
+    source_merge_request_id: int | None = None
+
+
+@dataclass(eq=False, kw_only=True)
 class Issuable:
     """What issues and merge requests have in common."""
 
@@ -80,6 +100,7 @@ class Issuable:
     closed_at: datetime | None = None
     closed_by: User | None = None
     notes: list[Note] = field(default_factory=list)
+    events: list[ResourceEvent] = field(default_factory=list)
     award_emoji: list[AwardEmoji] = field(default_factory=list)
     time_estimate: int = 0  # seconds, as the time spent
     time_spent: int = 0
@@ -127,6 +148,15 @@ class DiffVersion:
     created_at: datetime
 
 
+_DRAFT = re.compile(r"(?:(?:draft:|\[draft\]|\(draft\))\s*)+", re.IGNORECASE)
+
+
+def without_draft(title: str) -> str:
+    """A title without what makes it a draft's (MergeRequest.draftless_title)."""
+    match = _DRAFT.match(title)
+    return title[match.end() :] if match else title
+
+
 def is_draft(title: str) -> bool:
     """GitLab docs: a title that begins with Draft:, [Draft] or (Draft) makes a merge request a draft."""
     return title.lower().startswith(("draft:", "[draft]", "(draft)"))
@@ -151,6 +181,7 @@ class MergeRequest(Issuable):
     squash_commit_sha: str | None = None
     merge_error: str | None = None
     auto_merge: bool = False
+    auto_merge_user: User | None = None  # who set it
     rebasing_until: datetime | None = None
 
     kind = "MergeRequest"
@@ -180,6 +211,11 @@ class Pipeline:
     source: str = "push"
     jobs: list[Job] = field(default_factory=list)
     finished_at: datetime | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether its jobs have not all ended; Ci::Pipeline counts a manual one as ended."""
+        return self.status in ("created", "waiting_for_resource", "preparing", "pending", "running", "scheduled")
 
 
 @dataclass(eq=False)

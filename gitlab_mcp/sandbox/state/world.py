@@ -22,7 +22,7 @@ FIRST_IDS = {
     "project": 1,
     "issue": 1001,
     "merge_request": 2001,
-    "note": 101,
+    "note": 102,
     "label": 11,
     "milestone": 21,
     "pipeline": 501,
