@@ -228,6 +228,18 @@ def _find_open(project: Project, source: str, target: str) -> Entity | None:
     return None
 
 
+def open_from(project: Project, source: str) -> list[Entity]:
+    """The open merge requests whose source is a branch of the project; [] where GitLab does not list them.
+
+    GitLab closes them when the branch is deleted (MergeRequests::RefreshService).
+    """
+    path = f"{project.path}/merge_requests"
+    rows = unless_refused(
+        lambda: project.gitlab.page(path, 1, 20, state="opened", source_branch=source).rows, list[Entity]()
+    )
+    return [row for row in rows if row.number("source_project_id") == row.number("target_project_id")]
+
+
 def _has_commits(project: Project, target: str, source: str) -> bool:
     """Whether `source` has commits that `target` lacks: GitLab opens a merge request without commits too.
 

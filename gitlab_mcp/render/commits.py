@@ -1,9 +1,14 @@
 """Render commits."""
 
+import re
+
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.render.markdown import confirmed, count, facts
 from gitlab_mcp.repository.commit_files import CommitOutcome
 from gitlab_mcp.safety.sanitize import one_line
+
+# https://docs.gitlab.com/ci/pipelines/#skip-a-pipeline (Gitlab::Ci::Pipeline::Chain::Skip)
+SKIPS_CI = re.compile(r"\[(ci[ _-]skip|skip[ _-]ci)\]", re.IGNORECASE)
 
 
 def commit_row(commit: Entity) -> str:
@@ -22,6 +27,8 @@ def committed(done: CommitOutcome, pipelines: str) -> str:
     `pipelines` says which pipelines start for the commit.
     """
     commit = done.made.commit.result
+    if SKIPS_CI.search(done.message):
+        pipelines = "No pipeline starts: the message says to skip CI."
     start = f" (new branch from {done.start})" if done.start else ""
     kinds = [
         ("added", "create"),

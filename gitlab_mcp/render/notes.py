@@ -1,5 +1,7 @@
 """Render comments."""
 
+from collections.abc import Sequence
+
 from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.discussions import Comment, Comments
 from gitlab_mcp.api.entity import Entity
@@ -10,6 +12,7 @@ from gitlab_mcp.render.markdown import confirmed, count, facts, share
 from gitlab_mcp.render.user_text import mention, words
 from gitlab_mcp.safety.sanitize import one_line
 
+CHANGES = 50  # events in an answer
 COMMENT_BYTES = 20_000  # of the text of all comments in an answer
 
 
@@ -22,6 +25,24 @@ def comments(shown: Comments, budget: int, authors: Authors) -> str:
     bodies = share([words(comment.note, "body", authors) for comment in shown.rows], budget)
     parts = [f"{_head(comment, authors)}\n{body}" for comment, body in zip(shown.rows, bodies, strict=True)]
     return f"{_title(shown)}\n" + "\n\n".join(parts)
+
+
+def changes(events: Sequence[Entity]) -> str:
+    """Render who changed labels, milestone and state: a row for each event, the newest CHANGES; "" for none."""
+    rows = [_change(event) for event in events[-CHANGES:]]
+    newest = f" (newest {CHANGES} of {len(events):,})" if len(events) > CHANGES else ""
+    return "\n".join([f"\n\n## Changes of labels, milestone and state{newest}", *rows]) if rows else ""
+
+
+def _change(event: Entity) -> str:
+    """Return `2026-11-20 @username added label bug`."""
+    done = one_line(event.text("action") or event.text("state"), 40)
+    what = done
+    for kind, name in (("label", "name"), ("milestone", "title")):
+        if event.text("action") and kind in event.names():
+            verb = {"add": "added", "remove": "removed"}.get(done, done)
+            what = f"{verb} {kind} {one_line(event.text(kind, name), 80) or '(deleted)'}"
+    return f"{event.day('created_at')} {mention(event.text('user', 'username'))} {what}"
 
 
 def _title(shown: Comments) -> str:

@@ -44,6 +44,7 @@ class CommitOutcome:
     """
 
     made: Committed
+    message: str
     branch: str
     start: str
     changes: Sequence[Change]
@@ -98,7 +99,9 @@ def commit(
     if worktree:
         worktree.remember(changes)
     unchanged = len(requested) - len(changes)
-    return CommitOutcome(made, request.branch, start, changes, unchanged, left_out, [*made.remarks, *remarks])
+    return CommitOutcome(
+        made, request.message, request.branch, start, changes, unchanged, left_out, [*made.remarks, *remarks]
+    )
 
 
 def _check_message(message: str) -> None:

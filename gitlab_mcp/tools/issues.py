@@ -9,6 +9,7 @@ from gitlab_mcp.api import discussions
 from gitlab_mcp.api import issues as api
 from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.render import issues as render
+from gitlab_mcp.render.notes import changes
 from gitlab_mcp.render.pagination import listing
 from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import UNCHANGED, tool
@@ -62,18 +63,20 @@ def list_issues(
 def get_issue(ctx: Ctx, iid: Iid = "", page: PageNumber = 1, detail: Detail = "concise", project: Project = "") -> str:
     """Read an issue: description, newest 20 comments as threads (page 2: older ones), its merge requests.
 
-    detail "full" adds system notes (who changed what).
+    detail "full" adds system notes and who changed labels, milestone, state.
     """
     target = ctx.noteable("issue", iid, project)
     gitlab = ctx.gitlab
     ctx.begin_authors(target.project)
     issue = gitlab.start(gitlab.get, target.path)
     comments = gitlab.start(discussions.newest, gitlab, target.path, page, system=detail == "full")
+    events = discussions.begin_changes(gitlab, target.path) if detail == "full" and page == 1 else None
     related = gitlab.start(gitlab.every_readable, f"{target.path}/related_merge_requests")
     closing = gitlab.start(gitlab.every_readable, f"{target.path}/closed_by")
     texts = [issue.result(), *(comment.note for comment in comments.result().rows)]
     authors = ctx.authors(target.project, texts)
-    return render.issue(issue.result(), related.result(), closing.result(), comments.result(), authors)
+    whole = render.issue(issue.result(), related.result(), closing.result(), comments.result(), authors)
+    return whole + changes(events() if events else [])
 
 
 @tool(toolset="issues", writes=True, job_token=False)

@@ -8,6 +8,7 @@ from gitlab_mcp.api import merge_requests as api
 from gitlab_mcp.api.merge_requests import overview
 from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.render import merge_requests as render
+from gitlab_mcp.render.notes import changes
 from gitlab_mcp.render.pagination import listing
 from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import UNCHANGED, tool
@@ -68,17 +69,19 @@ def get_merge_request(
 ) -> str:
     """Read a merge request: state, approvals, pipeline, files, description, newest 20 comments (page 2: older ones).
 
-    detail "full" adds system notes.
+    detail "full" adds system notes and who changed labels, milestone, state.
     """
     target = ctx.noteable("merge request", iid, project)
     gitlab = ctx.gitlab
     ctx.begin_authors(target.project)
     merge_request = gitlab.start(gitlab.get, target.path)
     comments = gitlab.start(discussions.newest, gitlab, target.path, page, system=detail == "full")
+    events = discussions.begin_changes(gitlab, target.path) if detail == "full" and page == 1 else None
     around = overview(target)
     texts = [merge_request.result(), *(comment.note for comment in comments.result().rows)]
     authors = ctx.authors(target.project, texts)
-    return render.merge_request(merge_request.result(), around, comments.result(), authors)
+    whole = render.merge_request(merge_request.result(), around, comments.result(), authors)
+    return whole + changes(events() if events else [])
 
 
 @tool(toolset="merge_requests", writes=True, idempotent=True, always_load=True)

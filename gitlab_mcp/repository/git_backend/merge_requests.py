@@ -17,10 +17,11 @@ from gitlab_mcp.api.merge_requests import (
     asked_of_new,
     asked_of_update,
     new_title,
+    open_from,
     titled,
 )
 from gitlab_mcp.api.project import Noteable, Project
-from gitlab_mcp.errors import GitLabRefusal, InvalidArgument, NotFound, Partial, Refused, Unreachable, naming
+from gitlab_mcp.errors import InvalidArgument, NotFound, Partial, Refused, Unreachable, naming
 from gitlab_mcp.git.push import Pushed
 from gitlab_mcp.repository.git_backend.client import GitClient
 from gitlab_mcp.repository.git_backend.errors import quoted
@@ -146,7 +147,7 @@ class MergeRequestPushes:
             options = changing(update, update.title or "", update.description or "", now)
             if not options or not not_taken(asked, now):
                 return Opened(WriteResult(now, confirmed=False), is_new=False, remarks=["Nothing had to be changed."])
-            if len(self._open_from(source)) > 1:
+            if len(open_from(self._project, source)) > 1:
                 raise Refused(
                     f"More than one merge request is open from {source}, and a push cannot say which it is for."
                     f" {WITH_ACCESS_TOKEN}"
@@ -198,7 +199,7 @@ class MergeRequestPushes:
 
     def _already_open(self, source: str, target: str) -> Entity | None:
         """The open merge request for these branches. Raises Refused when one into another target branch is open."""
-        merge_requests = self._open_from(source)
+        merge_requests = open_from(self._project, source)
         if same := [candidate for candidate in merge_requests if candidate.text("target_branch") == target]:
             return same[0]
         if merge_requests:
@@ -209,20 +210,11 @@ class MergeRequestPushes:
             )
         return None
 
-    def _open_from(self, source: str) -> list[Entity]:
-        """The open merge requests from a branch of this project; [] where GitLab refuses to list them."""
-        path = f"{self._project.path}/merge_requests"
-        try:
-            rows = self._gitlab.page(path, 1, 20, state="opened", source_branch=source).rows
-        except GitLabRefusal:
-            return []
-        return [row for row in rows if row.number("source_project_id") == row.number("target_project_id")]
-
     def _opened(self, source: str, target: str, pushed: Pushed) -> Entity | None:
         """The merge request that a push opened: read over REST, else from the URL in GitLab's answer to the push."""
         for seconds in LOOK_UP_DELAYS:
             self._wait(seconds)
-            for merge_request in self._open_from(source):
+            for merge_request in open_from(self._project, source):
                 if merge_request.text("target_branch") == target:
                     return merge_request
         url = rf"{re.escape(self._project.web_url)}/-/merge_requests/(\d+)"
