@@ -29,9 +29,12 @@ class Site:
 
     def learn(self, entity: Entity) -> None:
         """Take the name from a project, issue or merge request, whose URL ends in a path that the object shows too."""
-        if self._own:
+        shown = entity.names()
+        if self._own or "web_url" not in shown:
             return
-        path = entity.text("path_with_namespace") or re.split("[#!]", entity.text("references", "full"))[0]
+        path = entity.text("path_with_namespace") if "path_with_namespace" in shown else ""
+        if "references" in shown:
+            path = re.split("[#!]", entity.text("references", "full"))[0]
         page = entity.url("web_url").split("/-/")[0]
         if path and page.lower().endswith(f"/{path.lower()}"):
             self._own = page[: -len(path) - 1]
