@@ -127,10 +127,16 @@ class RestBackend:
 
     def compare(self, base: str, head: str, globs: Sequence[str] = ()) -> Comparison:
         comparison = self._gitlab.get(f"{self._path}/compare", **{"from": base, "to": head})
-        diffs, matches = comparison.entities("diffs"), matcher(globs)
+        commits, diffs = comparison.entities("commits"), comparison.entities("diffs")
+        # GitLab collapses large files in a comparison, but not in the diff of a commit (lib/api/commits.rb).
+        is_one_commit = len(commits) == 1 and len(commits[0].texts("parent_ids")) == 1
+        if is_one_commit and any(diff.flag("collapsed") for diff in diffs):
+            diffs = self._gitlab.every(f"{self._path}/commits/{commits[0].sha('id')}/diff")
+        changed = {path for diff in diffs for path in (diff.text("old_path"), diff.text("new_path"))}
+        matches = matcher(globs, changed, partial(self.entries, head))
         selected = [diff for diff in diffs if matches(diff.text("old_path"), diff.text("new_path"))]
         # compare_timeout is set when GitLab's limits on the size of a diff were reached.
-        return Comparison(comparison.entities("commits"), selected, len(diffs), not comparison.flag("compare_timeout"))
+        return Comparison(commits, selected, len(diffs), not comparison.flag("compare_timeout"))
 
     def commit_and_diffs(self, ref: str) -> tuple[Entity, Sequence[Entity]]:
         commit = self._gitlab.start(self.commit, ref)

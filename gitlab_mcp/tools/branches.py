@@ -25,6 +25,7 @@ def list_branches(ctx: Ctx, search: str = "", page: PageNumber = 1, project: Pro
 def create_branch(ctx: Ctx, branch: Branch, ref: Ref = "", project: Project = "") -> str:
     """Create a branch from ref (default: the default branch). commit_files can create it with its first commit."""
     target = ctx.project(project)
+    ctx.gitlab.policy.check_branch(target.name, branch)
     repository = ctx.repository(target)
     start = ref or repository.default_branch
     try:
@@ -52,6 +53,7 @@ def _existing(repository: Repository, branch: str, start: str) -> str:
 def delete_branch(ctx: Ctx, branch: Branch, project: Project = "") -> str:
     """Delete a branch; never the default branch or a protected one. GitLab closes its open merge requests with it."""
     target = ctx.project(project)
+    ctx.gitlab.policy.check_branch(target.name, branch)
     merge_requests = open_from(target, branch)
     return render.branch_deleted(ctx.repository(target).delete_branch(branch), merge_requests)
 

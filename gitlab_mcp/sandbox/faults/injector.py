@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Any
 
 from gitlab_mcp.sandbox.faults.merge_status import STATUSES
+from gitlab_mcp.sandbox.faults.throttle import Throttle
 
 _MAX_REQUESTS = 10_000  # requests recorded
 
@@ -43,6 +44,11 @@ class FaultInjector:
         self._lock = Lock()
         self._faults: list[Fault] = []
         self._requests: list[dict[str, Any]] = []
+        self.throttle: Throttle | None = None
+
+    def limit_rate(self, requests: int) -> None:
+        """Allow each token this many requests a minute, as GitLab's throttles do; `clear` removes the limit."""
+        self.throttle = Throttle(requests)
 
     def fail(
         self,
@@ -134,7 +140,8 @@ class FaultInjector:
         self.clear_requests()
 
     def clear_faults(self) -> None:
-        """Remove the pending faults."""
+        """Remove the pending faults and the limit of requests."""
+        self.throttle = None
         with self._lock:
             self._faults.clear()
 

@@ -18,7 +18,7 @@ _ISSUE = "discussion_to_resolve epic_id epic_iid merge_request_to_resolve_discus
 _MERGE_REQUEST = "approvals_before_merge merge_after"
 UNDONE: dict[tuple[str, str], str] = {
     ("GET", "/projects"): (
-        "active custom_attributes id_after id_before imported include_hidden include_pending_delete "
+        "active custom_attributes imported include_hidden include_pending_delete "
         "last_activity_after last_activity_before marked_for_deletion_on repository_checksum_failed "
         "repository_storage starred statistics topic topic_id updated_after updated_before wiki_checksum_failed "
         "with_custom_attributes with_issues_enabled with_merge_requests_enabled with_programming_language"
@@ -39,7 +39,7 @@ UNDONE: dict[tuple[str, str], str] = {
     ("GET", f"{_PROJECT}/milestones"): "updated_after updated_before",
     ("GET", f"{_PROJECT}/releases"): "include_html_description updated_after updated_before",
     ("GET", f"{_PROJECT}/repository/commits"): "page_token pagination",
-    ("GET", f"{_PROJECT}/search"): "confidential fields num_context_lines regex state type",
+    ("GET", f"{_PROJECT}/search"): "fields num_context_lines regex type",
 }
 # Values with which GitLab does as if the parameter were not there.
 _WITHOUT_EFFECT: tuple[object, ...] = (None, "", False, "false", [])

@@ -48,7 +48,7 @@ def get_discussion(call: Call) -> Any:
     return notes.discussion(call.world, noteable, thread_of(call, noteable))
 
 
-@noteable_route("POST", "discussions", "body* created_at:dt position:obj")
+@noteable_route("POST", "discussions", "body+ created_at:dt position:obj")
 def create_discussion(call: Call) -> Any:
     noteable = noteable_of(call)
     require_comment(call, noteable)
@@ -89,7 +89,7 @@ def reply(call: Call, issuable: Issuable, thread: list[Note], body: str) -> Note
     return note
 
 
-@noteable_route("POST", "discussions/:discussion_id/notes", "body* created_at:dt")
+@noteable_route("POST", "discussions/:discussion_id/notes", "body+ created_at:dt")
 def create_reply(call: Call) -> Any:
     noteable = noteable_of(call)
     thread = thread_of(call, noteable)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gitlab_mcp.sandbox.http.call import Call
-from gitlab_mcp.sandbox.http.errors import bad_request
+from gitlab_mcp.sandbox.http.errors import bad_request, bad_request_reason
 from gitlab_mcp.sandbox.routes.labels import labels_named
-from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state import activity, permissions, todos
 from gitlab_mcp.sandbox.state.model import Issuable, Issue, MergeRequest, Milestone
 from gitlab_mcp.sandbox.state.notes import Note
 from gitlab_mcp.sandbox.state.users import User
@@ -37,18 +37,37 @@ def check_texts(title: str | None, description: str | None) -> None:
         raise bad_request(errors)
 
 
-def check_note(body: str | None, existing: Sequence[Note] = ()) -> None:
-    """Raise GitLab's 400 for a comment that is blank, too long, or above the maximum number."""
+def check_note(body: str | None, existing: Sequence[Note] = (), *, draft: bool = False) -> None:
+    """Raise GitLab's 400 for a comment that is blank, too long, or above the maximum number.
+
+    For a comment the message is Ruby's text of the errors (API::Helpers::NotesHelpers); a draft has them by field.
+    """
+    field, error = "note", ""
     if body is None or not body.strip():
-        raise bad_request({"note": ["can't be blank"]})
-    if len(body) > MAX_NOTE:
-        raise bad_request({"note": [f"is too long (maximum is {MAX_NOTE} characters)"]})
-    if len(existing) >= MAX_NOTES:
-        raise bad_request({"base": ["Maximum number of comments exceeded"]})
+        error = "can't be blank"
+    elif len(body) > MAX_NOTE:
+        error = f"is too long (maximum is {MAX_NOTE} characters)"
+    elif len(existing) >= MAX_NOTES:
+        field, error = "base", "Maximum number of comments exceeded"
+    if error:
+        raise bad_request({field: [error]}) if draft else bad_request_reason(f'Note {{:{field}=>["{error}"]}}')
 
 
 def set_fields(call: Call, issuable: Issuable) -> None:
     """Set the fields in the call's parameters, with system notes; fields that the caller may not set are ignored."""
+    with todos.updating(call.world, issuable, call.me):
+        _set_texts_and_people(call, issuable)
+    match call.get("state_event"):
+        case "close":
+            activity.close(call.world, issuable, call.me)
+        case "reopen":
+            activity.reopen(call.world, issuable, call.me)
+    if call.has("discussion_locked") and permissions.may_set_metadata(call.me, issuable):
+        activity.set_locked(call.world, issuable, call.me, call.params["discussion_locked"])
+    issuable.updated_at = call.world.now()
+
+
+def _set_texts_and_people(call: Call, issuable: Issuable) -> None:
     me = call.me
     if (title := call.get("title")) is not None:
         activity.set_title(call.world, issuable, me, title)
@@ -56,14 +75,6 @@ def set_fields(call: Call, issuable: Issuable) -> None:
         activity.set_description(call.world, issuable, me, call.params["description"])
     if permissions.may_set_metadata(me, issuable):
         _set_metadata(call, issuable)
-    match call.get("state_event"):
-        case "close":
-            activity.close(call.world, issuable, me)
-        case "reopen":
-            activity.reopen(call.world, issuable, me)
-    if call.has("discussion_locked") and permissions.may_set_metadata(me, issuable):
-        activity.set_locked(call.world, issuable, me, call.params["discussion_locked"])
-    issuable.updated_at = call.world.now()
 
 
 def _set_metadata(call: Call, issuable: Issuable) -> None:

@@ -16,7 +16,7 @@ from gitlab_mcp.sandbox.routes.issuables import (
     initial_fields,
     set_fields,
 )
-from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state import activity, permissions, todos
 from gitlab_mcp.sandbox.state.model import Issue
 from gitlab_mcp.sandbox.state.users import OWNER, PLANNER
 from gitlab_mcp.sandbox.text.quick_action_interpreter import apply_new_description, interpret_description
@@ -41,13 +41,13 @@ def list_issues(call: Call) -> Response:
 
 @route("GET", "/projects/:id/issues/:issue_iid", job_token=True)
 def get_issue(call: Call) -> Any:
-    return issues.issue(call.world, call.issue())
+    return issues.issue(call.world, call.issue(), call.user)
 
 
-@route("POST", "/projects/:id/issues", f"title* {_FIELDS} iid:int")
+@route("POST", "/projects/:id/issues", f"title+ {_FIELDS} iid:int")
 def create_issue(call: Call) -> Any:
     check_exclusive(call, ("milestone", "milestone_id"))
-    check_texts(call.params["title"], call.get("description"))
+    check_texts(call.params["title"] or "", call.get("description"))
     project, world = call.project, call.world
     number = max(project.issues, default=0) + 1
     if call.has("iid") and call.role >= OWNER:
@@ -75,7 +75,8 @@ def create_issue(call: Call) -> Any:
     apply_new_description(call, issue, raw_description)
     project.issues[number] = issue
     activity.mention(world, issue, call.me, f"{issue.title}\n{issue.description or ''}")
-    return issues.issue(world, issue)
+    todos.new_issuable(world, issue, call.me)
+    return issues.issue(world, issue, call.user)
 
 
 @route("PUT", "/projects/:id/issues/:issue_iid", f"title state_event:enum(close|reopen) {_FIELDS}")
@@ -95,7 +96,7 @@ def update_issue(call: Call) -> Any:
     set_fields(call, issue)
     if described:
         described.apply()
-    return issues.issue(call.world, issue)
+    return issues.issue(call.world, issue, call.user)
 
 
 @route("DELETE", "/projects/:id/issues/:issue_iid")

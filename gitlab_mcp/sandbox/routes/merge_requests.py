@@ -18,9 +18,10 @@ from gitlab_mcp.sandbox.routes.issuables import (
     initial_fields,
     set_fields,
 )
-from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state import activity, permissions, todos
 from gitlab_mcp.sandbox.state.merge_requests import create, refuse_duplicate, set_target
 from gitlab_mcp.sandbox.state.pipelines import pipelines_of
+from gitlab_mcp.sandbox.state.subscriptions import participants as people_of
 from gitlab_mcp.sandbox.state.users import DEVELOPER, OWNER
 from gitlab_mcp.sandbox.text import references
 from gitlab_mcp.sandbox.text.quick_action_interpreter import apply_new_description, interpret_description
@@ -66,7 +67,7 @@ def get_merge_request(call: Call) -> Any:
 @route(
     "POST",
     "/projects/:id/merge_requests",
-    f"title* source_branch* target_branch* target_project_id:int {_FIELDS}",
+    f"title+ source_branch* target_branch* target_project_id:int {_FIELDS}",
 )
 def create_merge_request(call: Call) -> Any:
     check_exclusive(call, ("milestone", "milestone_id"))
@@ -74,7 +75,7 @@ def create_merge_request(call: Call) -> Any:
     target = call.get("target_project_id")
     if target is not None and target != call.project.id:
         raise unprocessable(["Source project is not a fork of the target project"])
-    check_texts(call.params["title"], call.get("description"))
+    check_texts(call.params["title"] or "", call.get("description"))
     raw_description = call.get("description")
     interpret_description(call)
     merge_request = create(
@@ -90,6 +91,7 @@ def create_merge_request(call: Call) -> Any:
     merge_request.remove_source_branch = bool(call.get("remove_source_branch"))
     initial_fields(call, merge_request)
     apply_new_description(call, merge_request, raw_description)
+    todos.new_issuable(call.world, merge_request, call.me)
     return merge_requests.merge_request(call.world, merge_request, call.user)
 
 
@@ -141,15 +143,7 @@ def closes_issues(call: Call) -> Response:
 
 @route("GET", "/projects/:id/merge_requests/:merge_request_iid/participants")
 def participants(call: Call) -> Response:
-    merge_request = call.merge_request()
-    people = dict.fromkeys(
-        [
-            merge_request.author,
-            *merge_request.assignees,
-            *(note.author for note in merge_request.notes if not note.system),
-        ]
-    )
-    return paginate(call, list(people), lambda user: user_basic(call.world, user))
+    return paginate(call, people_of(call.merge_request()), lambda user: user_basic(call.world, user))
 
 
 @route("GET", "/projects/:id/merge_requests/:merge_request_iid/pipelines")

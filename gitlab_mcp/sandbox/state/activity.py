@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from gitlab_mcp.sandbox.state import diff_notes, pipelines
+from gitlab_mcp.sandbox.state import diff_notes, pipelines, todos
 from gitlab_mcp.sandbox.state.model import (
     DiffVersion,
     Issuable,
@@ -55,6 +55,7 @@ def comment(
     noteable.updated_at = max(noteable.updated_at, when)
     if not internal:
         mention(world, noteable, author, body)
+    todos.noted(world, noteable, note)
     return note
 
 
@@ -200,6 +201,7 @@ def close(world: World, issuable: Issuable, user: User, **cause: Any) -> None:
         return
     issuable.state, issuable.closed_at, issuable.closed_by = "closed", world.now(), user
     record_event(world, issuable, user, "state", "closed", **cause)
+    todos.resolve(world, issuable, user)
     if isinstance(issuable, MergeRequest):
         issuable.auto_merge = False
 
@@ -254,6 +256,7 @@ def add_version(world: World, merge_request: MergeRequest, user: User | None) ->
         outdated.discussion_id, outdated.type, outdated.position = note.discussion_id, note.type, note.position
     if user and previous.head != head:
         _note_commits(world, merge_request, user, previous, base)
+        todos.resolve(world, merge_request, user)
 
 
 def _note_commits(world: World, merge_request: MergeRequest, user: User, previous: DiffVersion, base: str) -> None:
@@ -295,6 +298,7 @@ def mark_merged(world: World, merge_request: MergeRequest, user: User, source_co
     )
     merge_request.auto_merge = False
     record_event(world, merge_request, user, "state", "merged", source_commit=source_commit)
+    todos.resolve(world, merge_request, user)
     for issue in references.closes(merge_request):
         close(world, issue, user, source_merge_request_id=merge_request.id)
 

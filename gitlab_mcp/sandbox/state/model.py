@@ -102,6 +102,7 @@ class Issuable:
     notes: list[Note] = field(default_factory=list)
     events: list[ResourceEvent] = field(default_factory=list)
     award_emoji: list[AwardEmoji] = field(default_factory=list)
+    subscriptions: dict[User, bool] = field(default_factory=dict)  # what users chose, True for a subscription
     time_estimate: int = 0  # seconds, as the time spent
     time_spent: int = 0
 
@@ -124,6 +125,21 @@ class Issue(Issuable):
 
     kind = "Issue"
     symbol = "#"
+
+
+@dataclass(eq=False)
+class Todo:
+    """An item of a user's to-do list; `action` is GitLab's action_name, `note` the note that mentions the user."""
+
+    id: int
+    user: User
+    author: User
+    target: Issuable
+    action: str
+    created_at: datetime
+    updated_at: datetime
+    note: Note | None = None
+    state: str = "pending"
 
 
 @dataclass(eq=False)
@@ -198,7 +214,7 @@ class MergeRequest(Issuable):
 
 @dataclass(eq=False)
 class Pipeline:
-    """A pipeline of a branch or a merge request."""
+    """A pipeline of a branch, a tag or a merge request; an invalid configuration leaves `yaml_errors`."""
 
     id: int
     iid: int
@@ -211,11 +227,33 @@ class Pipeline:
     source: str = "push"
     jobs: list[Job] = field(default_factory=list)
     finished_at: datetime | None = None
+    tag: bool = False
+    yaml_errors: str | None = None
+    variables: list[dict[str, Any]] = field(default_factory=list)  # as Ci::Variable presents them
+    statuses: list[CommitStatus] = field(default_factory=list)
 
     @property
     def active(self) -> bool:
         """Whether its jobs have not all ended; Ci::Pipeline counts a manual one as ended."""
         return self.status in ("created", "waiting_for_resource", "preparing", "pending", "running", "scheduled")
+
+
+@dataclass(eq=False)
+class CommitStatus:
+    """A status that something outside GitLab's CI reported for a commit (GenericCommitStatus)."""
+
+    id: int
+    name: str
+    pipeline: Pipeline
+    author: User
+    created_at: datetime
+    status: str
+    target_url: str | None = None
+    description: str | None = None
+    coverage: float | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    retried: bool = False
 
 
 @dataclass(eq=False)
@@ -237,6 +275,7 @@ class Job:
     retried: bool = False
     log: bytes = b""
     tests: list[ReportedTest] = field(default_factory=list)
+    artifacts: dict[str, bytes] = field(default_factory=dict)  # path in the archive -> content
 
     @property
     def status(self) -> str:
@@ -264,6 +303,18 @@ class ReportedTest:
 
 
 @dataclass(eq=False)
+class Upload:
+    """A file uploaded to a project for use in Markdown; whoever knows the secret may read it."""
+
+    id: int
+    secret: str
+    name: str
+    content: bytes
+    user: User
+    created_at: datetime
+
+
+@dataclass(eq=False)
 class Release:
     """A release, which belongs to a tag."""
 
@@ -272,6 +323,8 @@ class Release:
     description: str
     author: User
     released_at: datetime
+    links: list[dict[str, Any]] = field(default_factory=list)  # as ReleasesLink
+    milestones: list[Milestone] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -297,6 +350,8 @@ class Project:
     merge_requests: dict[int, MergeRequest] = field(default_factory=dict)
     pipelines: dict[int, Pipeline] = field(default_factory=dict)
     releases: list[Release] = field(default_factory=list)
+    uploads: list[Upload] = field(default_factory=list)
+    commit_notes: dict[str, list[Note]] = field(default_factory=dict)  # sha -> comments on the commit
     wiki: dict[str, str] = field(default_factory=dict)  # slug -> Markdown
     settings: dict[str, Any] = field(default_factory=dict)
     lock: RLock = field(default_factory=RLock)
