@@ -106,6 +106,7 @@ def heading(diff: Entity) -> str:
         "new" if diff.flag("new_file") else "",
         "deleted" if diff.flag("deleted_file") else "",
         f"renamed from {before}" if diff.flag("renamed_file") else "",
+        one_line(ChangedFile(diff).mode_change, 300),
     ]
     lines = diff.text("diff").split("\n")
     is_shown = lines[0].startswith("@@")

@@ -54,7 +54,7 @@ def update_note(ctx: Ctx, note: ReplyTo, body: str, iid: Iid = "", on: On = "", 
         raise InvalidArgument(f"body has {len(body):,} characters: GitLab takes 1 to {NOTE_CHARACTERS:,}.")
     number = notes_api.note_id(comment_id(ctx, target, note.strip()))
     written = notes_api.change_note(ctx.gitlab, f"{target.path}/notes/{number}", body)
-    return note_updated(written, target.sign, url)
+    return note_updated(written, {"body": ctx.gitlab.outgoing(body)}, target.sign, url)
 
 
 def _target(ctx: Ctx, iid: str, on: On, project: str, comment: str = "") -> Noteable:

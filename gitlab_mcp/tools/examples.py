@@ -61,6 +61,7 @@ EXAMPLES: dict[str, object] = {
     "auto_merge": True,
     "due_date": "2026-11-20",
     "confidential": True,
+    "make_public": False,
     "mine": True,
     "slug": "home",
 }
