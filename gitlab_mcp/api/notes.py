@@ -1,6 +1,7 @@
 """Posting and changing notes: comments on issues and merge requests."""
 
 import re
+from collections.abc import Callable
 from functools import partial
 
 from gitlab_mcp.api.client import GitLab
@@ -63,11 +64,15 @@ def note_id(text: str) -> int:
     return int(match[1])
 
 
-def change_note(gitlab: GitLab, path: str, body: str) -> WriteResult[Entity]:
-    """Change the text of a note at an API path. Raises Refused for a note that another user, or GitLab, wrote."""
+def change_note(gitlab: GitLab, path: str, edit: Callable[[str], str]) -> WriteResult[Entity]:
+    """Change the text of a note at an API path to what `edit` makes of it.
+
+    Raises Refused for a note that another user, or GitLab, wrote.
+    """
     old, me = gitlab.start(gitlab.get, path), gitlab.user.number("id")
     if old.result().flag("system") or old.result().number("author", "id") != me:
         raise Refused("This comment is not by the user of this run, and only its author can edit it: write a new one.")
+    body = edit(old.result().text("body"))
 
     def find() -> Entity | None:
         note = gitlab.get(path)

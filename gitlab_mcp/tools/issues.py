@@ -10,7 +10,19 @@ from gitlab_mcp.render import issues as render
 from gitlab_mcp.render.pagination import listing
 from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import UNCHANGED, tool
-from gitlab_mcp.tools.params import Detail, DueDate, Iid, Labels, PageNumber, Project, Text, Username, Usernames
+from gitlab_mcp.tools.params import (
+    Detail,
+    DueDate,
+    Iid,
+    Labels,
+    OldText,
+    PageNumber,
+    Project,
+    Text,
+    Username,
+    Usernames,
+)
+from gitlab_mcp.tools.text_edits import edited_description
 
 ISSUES_PER_PAGE = 20
 
@@ -94,6 +106,7 @@ def update_issue(
     iid: Iid = "",
     title: Text = "",
     description: str = UNCHANGED,
+    old_text: OldText = "",
     state: Literal["", "close", "reopen"] = "",
     add_labels: Labels = [],
     remove_labels: Labels = [],
@@ -107,7 +120,7 @@ def update_issue(
     target = ctx.noteable("issue", iid, project)
     fields = api.IssueFields(
         title=title or None,
-        description=None if description == UNCHANGED else description,
+        description=edited_description(ctx, target.path, title, description, old_text),
         state=state or None,
         labels=tuple(add_labels),
         remove_labels=tuple(remove_labels),

@@ -11,7 +11,8 @@ from gitlab_mcp.render import merge_requests as render
 from gitlab_mcp.render.pagination import listing
 from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import UNCHANGED, tool
-from gitlab_mcp.tools.params import Branch, Detail, Iid, Labels, PageNumber, Project, Username, Usernames
+from gitlab_mcp.tools.params import Branch, Detail, Iid, Labels, OldText, PageNumber, Project, Username, Usernames
+from gitlab_mcp.tools.text_edits import edited_description
 
 MERGE_REQUESTS_PER_PAGE = 20
 
@@ -102,6 +103,7 @@ def update_merge_request(
     iid: Iid = "",
     title: str = "",
     description: str = UNCHANGED,
+    old_text: OldText = "",
     target_branch: Branch = "",
     state: Literal["", "close", "reopen"] = "",
     draft: bool | None = None,
@@ -117,7 +119,7 @@ def update_merge_request(
     target = ctx.noteable("merge request", iid, project)
     update = api.Update(
         title=title or None,
-        description=None if description == UNCHANGED else description,
+        description=edited_description(ctx, target.path, title, description, old_text),
         target_branch=target_branch or None,
         state=state or None,
         draft=draft,
