@@ -3,9 +3,6 @@
 import re
 from collections.abc import Iterator
 
-from gitlab_mcp.safety.markdown_blocks import BlockParser
-from gitlab_mcp.safety.markdown_code import parts_of
-
 # GitLab deletes carriage returns, then executes quick actions only at column 0 (lib/gitlab/quick_actions/extractor.rb).
 QUICK_ACTION = re.compile(r"(?im)^([^\S\n]*)/(?=[a-z_]+(?:\s|$))")
 MAX_PASSES = 10
@@ -51,6 +48,8 @@ def neutralize(text: str, handles: tuple[str, ...]) -> str:
 
 def _parts(text: str) -> Iterator[tuple[str, str]]:
     """The parts of a text, each "code", "html" or "text"."""
+    from gitlab_mcp.safety.markdown_code import parts_of  # few texts need the parser
+
     parts, position = parts_of(text), 0
     spans = [(*span, "code") for span in (*parts.code, *parts.fences)] + [(*span, "html") for span in parts.html]
     for start, end, kind in sorted(spans):
@@ -63,5 +62,7 @@ def _parts(text: str) -> Iterator[tuple[str, str]]:
 
 def has_unclosed_block(text: str) -> bool:
     """Whether text after `text` and an empty line becomes a part of its last code block, HTML block, quote or item."""
+    from gitlab_mcp.safety.markdown_blocks import BlockParser
+
     parser = BlockParser(f"{text}\n\nx")
     return len(parser.containers) > 1 or parser.leaf is None or parser.leaf.kind != "paragraph"
