@@ -16,6 +16,7 @@ from gitlab_mcp.cli.serve import serve
 from gitlab_mcp.cli.tools import tools
 from gitlab_mcp.config.environment import is_any_ci
 from gitlab_mcp.config.settings import Flags, SettingsError
+from gitlab_mcp.git.process import search_path
 
 MISTAKES = "gitlab_mcp.mistakes"  # in click's context
 
@@ -58,6 +59,7 @@ def main(ctx: click.Context, /, trust_project_mcp: bool, **flags: Any) -> None:
     register it; in a CI job it registers itself with Claude Code and reports to the log.
     """
     ctx.obj = Flags(**flags)
+    os.environ["PATH"] = search_path(os.environ)  # for every program that any command starts
     if ctx.invoked_subcommand is not None:
         if trust_project_mcp:
             raise click.UsageError("--trust-project-mcp before a command has no effect: write it after register.")

@@ -373,3 +373,13 @@ def test_a_script_on_standard_input_loses_no_line(job: dict[str, str], how: str)
         "after two",
     ]
     assert sum(line.startswith("registered") for line in said) == 2
+
+
+def test_the_line_says_that_a_merge_request_is_of_a_fork(job: dict[str, str]) -> None:
+    job |= {"CI_MERGE_REQUEST_IID": "12", "CI_MERGE_REQUEST_PROJECT_ID": job["CI_PROJECT_ID"]}
+    job |= {"CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": "fix", "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "99"}
+    done = start(job)
+    assert "about: merge request !12 of a fork, to whose branch this job cannot commit" in done.stdout
+    job["CI_MERGE_REQUEST_SOURCE_PROJECT_ID"] = job["CI_PROJECT_ID"]
+    assert "about: merge request !12" in (told := start(job).stdout)
+    assert "fork" not in told

@@ -51,7 +51,7 @@ def test_a_push_moves_the_branch_and_prints_where_to_open_a_merge_request(
     head = git(work, "rev-parse", "HEAD").stdout.strip()
     assert developer.get("/projects/:p/repository/branches/from-git")["commit"]["id"] == head
     bodies = [note["body"] for note in developer.get(f"/projects/:p{SEED.crash_issue.path}/notes")]
-    assert f"mentioned in commit {head[:8]}" in bodies
+    assert f"mentioned in commit {head}" in bodies
 
 
 def test_a_push_to_a_merge_request_changes_its_diff(sandbox: Sandbox, tmp_path: Path, developer: Api) -> None:

@@ -7,7 +7,7 @@ import zipfile
 from datetime import datetime
 from typing import Any
 
-from gitlab_mcp.sandbox.entities import repository
+from gitlab_mcp.sandbox.entities import repository, runners
 from gitlab_mcp.sandbox.entities.projects import web_url
 from gitlab_mcp.sandbox.entities.users import stamp, user_basic, user_full
 from gitlab_mcp.sandbox.state.model import Job, Pipeline, ReportedTest
@@ -15,21 +15,6 @@ from gitlab_mcp.sandbox.state.world import World
 
 ARCHIVE_NAME = "artifacts.zip"
 _ENDS = ("success", "failed", "skipped", "error")
-_RUNNER = {
-    "id": 1,
-    "description": "sandbox-runner",
-    "ip_address": "127.0.0.1",
-    "active": True,
-    "paused": False,
-    "is_shared": True,
-    "runner_type": "instance_type",
-    "name": "gitlab-runner",
-    "online": True,
-    "created_by": None,
-    "created_at": None,
-    "status": "online",
-    "job_execution_status": "active",
-}
 
 
 def updated_at(pipeline: Pipeline) -> datetime:
@@ -131,8 +116,8 @@ def job(world: World, job: Job) -> dict[str, Any]:
         "web_url": f"{web_url(world, project)}/-/jobs/{job.id}",
         "project": {"ci_job_token_scope_enabled": bool(project.settings.get("ci_job_token_scope_enabled", False))},
         "artifacts": _artifacts(job),
-        "runner": _RUNNER,
-        "runner_manager": None,
+        "runner": runners.runner(job),
+        "runner_manager": runners.runner_manager(job),
         "artifacts_expire_at": None,
         "archived": False,
         "tag_list": [],

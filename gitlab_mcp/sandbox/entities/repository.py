@@ -74,12 +74,17 @@ def branch(
 
 def tag(world: World, project: Project, tag: TagRef, target: Commit) -> dict[str, Any]:
     """Tag."""
+    releases = (
+        {"tag_name": one.tag_name, "description": one.description}
+        for one in project.releases
+        if one.tag_name == tag.name
+    )
     return {
         "name": tag.name,
         "message": tag.message.rstrip("\n"),
         "target": tag.target,
         "commit": commit(world, project, target),
-        "release": None,
+        "release": next(releases, None),
         "protected": False,
         "created_at": _moment(tag.tagged_at) if tag.tagged_at else None,
     }

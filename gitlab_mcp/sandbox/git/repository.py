@@ -229,6 +229,17 @@ class Repository:
         status, output, _ = self.git.run(self.path, "merge-base", *commits)
         return output.decode().strip() or None if status == 0 else None
 
+    def first_with(self, commit: str, tip: str) -> str:
+        """The first commit on the first-parent history of `tip` that has `commit` in its own history, or is it.
+
+        Gitlab::BranchPushMergeCommitAnalyzer finds the merge commit of a merge request that was merged by a push so.
+        """
+        direct = self.run("rev-list", "--first-parent", tip).split()
+        if commit in direct:
+            return commit
+        descendants = set(self.run("rev-list", "--ancestry-path", f"{commit}..{tip}").split())
+        return [sha for sha in direct if sha in descendants][-1]
+
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:
         """Whether one commit is an ancestor of another, or the same."""
         return self.git.run(self.path, "merge-base", "--is-ancestor", ancestor, descendant)[0] == 0

@@ -15,6 +15,7 @@ MODULES = (
     "notes",
     "discussions",
     "award_emoji",
+    "resource_events",
     "time_tracking",
     "merge_requests",
     "merging",
@@ -38,6 +39,10 @@ MODULES = (
     "all_projects",
     "releases",
     "wikis",
+    "todos",
+    "subscriptions",
+    "uploads",
+    "archives",
 )
 
 

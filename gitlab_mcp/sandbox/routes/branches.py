@@ -133,6 +133,7 @@ def delete_branch(call: Call) -> Any:
     if not permissions.may_delete_branch(call.user, call.project, name):
         raise forbidden("Protected branch cannot be removed")
     call.project.repository.update_ref(f"refs/heads/{name}", None, sha)
+    activity.branch_moved(call.world, call.project, call.me, name, sha, None)
     return None
 
 
@@ -143,5 +144,7 @@ def delete_merged(call: Call) -> Any:
     if repo.branch(repo.default_branch):
         for name in repo.merged_branches(repo.default_branch):
             if name != repo.default_branch and permissions.protection(call.project, name) is None:
-                repo.update_ref(f"refs/heads/{name}", None, repo.branch(name))
+                tip = repo.branch(name)
+                repo.update_ref(f"refs/heads/{name}", None, tip)
+                activity.branch_moved(call.world, call.project, call.me, name, tip, None)
     return Response({"message": "202 Accepted"}, 202)

@@ -9,7 +9,7 @@ from gitlab_mcp.sandbox.http.call import Call, Response
 from gitlab_mcp.sandbox.http.errors import bad_request, forbidden, invalid_parameter, not_found
 from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.routes.pipelines import job_of, pipeline_of
-from gitlab_mcp.sandbox.state import permissions
+from gitlab_mcp.sandbox.state import permissions, todos
 from gitlab_mcp.sandbox.state.model import WAITING, Job
 from gitlab_mcp.sandbox.state.pipelines import begin_requested, read_ci_file
 from gitlab_mcp.sandbox.state.users import DEVELOPER, MAINTAINER, OWNER
@@ -105,6 +105,7 @@ def _retried(call: Call, old: Job) -> Job:
     number, pipeline = call.world.next_id("job"), old.pipeline
     new = Job(number, old.name, old.stage, pipeline, state="pending", allow_failure=old.allow_failure)
     old.retried = True
+    todos.build_retried(call.world, pipeline)
     pipeline.jobs.append(new)
     pipeline.status, pipeline.finished_at = "running", None
     return new

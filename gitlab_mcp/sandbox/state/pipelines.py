@@ -72,6 +72,12 @@ def pipelines_of(merge_request: MergeRequest) -> list[Pipeline]:
     return pipelines[::-1]
 
 
+def head_pipeline(merge_request: MergeRequest) -> Pipeline | None:
+    """The newest pipeline of the head (MergeRequest#diff_head_pipeline), or None."""
+    head = merge_request.version.head
+    return next((each for each in pipelines_of(merge_request) if each.sha == head), None)
+
+
 def merge_request_ref(merge_request: MergeRequest) -> str:
     """The ref of a merge request's pipelines, which takes the place of a branch."""
     return f"refs/merge-requests/{merge_request.iid}/head"

@@ -13,7 +13,7 @@ from typing import Any
 from gitlab_mcp.sandbox.git.process import Git
 from gitlab_mcp.sandbox.git.repository import Repository
 from gitlab_mcp.sandbox.http.errors import ApiError, not_allowed, not_found
-from gitlab_mcp.sandbox.state.model import Job, Project, Token
+from gitlab_mcp.sandbox.state.model import Job, Project, Todo, Token
 from gitlab_mcp.sandbox.state.users import User
 
 VERSION = "19.2.0"
@@ -22,7 +22,7 @@ FIRST_IDS = {
     "project": 1,
     "issue": 1001,
     "merge_request": 2001,
-    "note": 101,
+    "note": 102,
     "label": 11,
     "milestone": 21,
     "pipeline": 501,
@@ -50,6 +50,7 @@ class World:
         self.groups: dict[str, int] = {}
         self.executed_quick_actions: list[dict[str, Any]] = []
         self.mentions: list[dict[str, Any]] = []
+        self.todos: list[Todo] = []
         self._ids: defaultdict[str, Iterator[int]] = defaultdict(lambda: itertools.count(1))
         self._last = datetime.min.replace(tzinfo=UTC)
         for what, first in FIRST_IDS.items():
