@@ -15,7 +15,7 @@ from gitlab_mcp.safety.markdown_blocks import DELIMITER_ROW, TAG, Block, BlockPa
 Span = tuple[int, int]
 
 LONGEST_RUN = 80  # of backticks: comrak's MAXBACKTICKS
-SPECIAL = re.compile(r"\\|`+|<|-->|\$+|!?\[|\]|(?<![A-Za-z0-9])(?:[A-Za-z][A-Za-z0-9+.-]{0,30}://|www\.)[^\s<]+")
+INLINE_MARK = re.compile(r"\\|`+|<|-->|\$+|!?\[|\]|(?<![A-Za-z0-9])(?:[A-Za-z][A-Za-z0-9+.-]{0,30}://|www\.)[^\s<]+")
 TAG_OR_LINK = re.compile(
     rf"{TAG}|<[A-Za-z][A-Za-z0-9+.-]{{1,31}}:[^<>\x00-\x20]*>|<[\w.!#$%&'*+/=?^`{{|}}~-]+@[A-Za-z0-9.-]+>"
 )
@@ -101,7 +101,7 @@ class _Spans:
     def find(self) -> None:
         """Add the spans to the parts."""
         text, position, in_brackets = self._text, 0, False
-        while match := SPECIAL.search(text, position):
+        while match := INLINE_MARK.search(text, position):
             mark, start = match[0], match.start()
             position = match.end()
             if mark == "\\":
