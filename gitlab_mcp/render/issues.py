@@ -12,7 +12,7 @@ from gitlab_mcp.render.field_comparison import differs, not_set, was_cleared
 from gitlab_mcp.render.markdown import confirmed, facts, labelled
 from gitlab_mcp.render.notes import COMMENT_BYTES, comments
 from gitlab_mcp.render.pagination import state
-from gitlab_mcp.render.user_text import byline, description, mention, title
+from gitlab_mcp.render.user_text import byline, description, mention, stored_otherwise, title
 
 
 def issue_row(authors: Authors, issue: Entity) -> str:
@@ -46,7 +46,9 @@ def issue(entity: Entity, related: list[Entity], closing: list[Entity], shown: C
             labelled("merge requests", (_linked(each, closers) for each in list(linked.values())[:10])),
         ),
     ]
-    return "\n".join(head) + f"\n\n{description(entity, authors)}\n\n{comments(shown, COMMENT_BYTES, authors)}"
+    texts = [(entity, "description"), *((comment.note, "body") for comment in shown.rows)]
+    rest = f"\n\n{description(entity, authors)}\n\n{comments(shown, COMMENT_BYTES, authors)}"
+    return "\n".join(head) + rest + stored_otherwise(texts, authors)
 
 
 def _linked(merge_request: Entity, closers: set[int]) -> str:

@@ -10,7 +10,7 @@ from gitlab_mcp.render.markdown import confirmed, facts, labelled
 from gitlab_mcp.render.merge_request_diffs import file_row
 from gitlab_mcp.render.notes import COMMENT_BYTES, comments
 from gitlab_mcp.render.pagination import fitting, state
-from gitlab_mcp.render.user_text import byline, description, mention, title
+from gitlab_mcp.render.user_text import byline, description, mention, stored_otherwise, title
 from gitlab_mcp.repository.interface import Opened
 from gitlab_mcp.safety.sanitize import one_line
 
@@ -52,9 +52,11 @@ def merge_request(entity: Entity, overview: Overview, shown: Comments, authors: 
         ),
         entity.url("web_url"),
     ]
+    texts = [(entity, "description"), *((comment.note, "body") for comment in shown.rows)]
     return (
         "\n".join(head)
         + f"\n\n{description(entity, authors)}\n\n{_files(overview, changes)}{comments(shown, COMMENT_BYTES, authors)}"
+        + stored_otherwise(texts, authors)
     )
 
 

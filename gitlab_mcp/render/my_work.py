@@ -10,7 +10,7 @@ from gitlab_mcp.api.site import Site
 from gitlab_mcp.render.markdown import facts, labelled
 from gitlab_mcp.render.merge_requests import branches
 from gitlab_mcp.render.user_text import mention, title
-from gitlab_mcp.safety.sanitize import one_line
+from gitlab_mcp.safety.sanitize import markdown_line, one_line
 
 
 def project_row(project: Entity) -> str:
@@ -19,7 +19,7 @@ def project_row(project: Entity) -> str:
         one_line(project.text("path_with_namespace"), 255),
         one_line(project.text("visibility"), 20),
         project.day("last_activity_at"),
-        one_line(project.text("description"), 100),
+        markdown_line(project.text("description"), 100),
     )
 
 

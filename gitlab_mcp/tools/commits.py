@@ -16,7 +16,7 @@ from gitlab_mcp.repository.file_actions import RequestedChange
 from gitlab_mcp.repository.interface import Repository
 from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import tool
-from gitlab_mcp.tools.params import Branch, Globs, Labels, PageNumber, Path, PathOrLink, Project, Ref
+from gitlab_mcp.tools.params import Branch, Globs, Labels, OldText, PageNumber, Path, PathOrLink, Project, Ref
 
 COMMITS_PER_PAGE = 20
 
@@ -30,6 +30,7 @@ class FileAction(BaseModel):
     encoding: Literal["text", "base64"] = "text"
     executable: bool | None = None
     previous_path: Annotated[Path, Field(description="for move")] = ""
+    old_text: OldText = ""
     last_commit_id: Annotated[str, Field(description="refuse if the file changed since")] = ""
 
 

@@ -22,6 +22,7 @@ EXAMPLES: dict[str, object] = {
     "milestone": "1.4",
     "merge_request": {"title": "Handle an empty configuration file"},
     "message": "Handle an empty configuration file",
+    "old_text": "- [ ] Write tests",
     "on": "issue",
     "page": 2,
     "path": "src/app.py",

@@ -20,12 +20,14 @@ from gitlab_mcp.tools.params import (
     DueDate,
     Iid,
     Labels,
+    OldText,
     PageNumber,
     Project,
     Text,
     Username,
     Usernames,
 )
+from gitlab_mcp.tools.text_edits import edited_description
 
 ISSUES_PER_PAGE = 20
 
@@ -111,6 +113,7 @@ def update_issue(
     iid: Iid = "",
     title: Text = "",
     description: Annotated[str, CLEARABLE] = UNCHANGED,
+    old_text: OldText = "",
     state: Literal["", "close", "reopen"] = "",
     add_labels: Labels = [],
     remove_labels: Labels = [],
@@ -125,7 +128,7 @@ def update_issue(
     target = ctx.noteable("issue", iid, project)
     fields = api.IssueFields(
         title=title or None,
-        description=None if description == UNCHANGED else description,
+        description=edited_description(ctx, target.path, title, description, old_text),
         state=state or None,
         labels=tuple(add_labels),
         remove_labels=tuple(remove_labels),

@@ -19,11 +19,13 @@ from gitlab_mcp.tools.params import (
     Detail,
     Iid,
     Labels,
+    OldText,
     PageNumber,
     Project,
     Username,
     Usernames,
 )
+from gitlab_mcp.tools.text_edits import edited_description
 
 MERGE_REQUESTS_PER_PAGE = 20
 
@@ -116,6 +118,7 @@ def update_merge_request(
     iid: Iid = "",
     title: str = "",
     description: Annotated[str, CLEARABLE] = UNCHANGED,
+    old_text: OldText = "",
     target_branch: Branch = "",
     state: Literal["", "close", "reopen"] = "",
     draft: bool | None = None,
@@ -131,7 +134,7 @@ def update_merge_request(
     target = ctx.noteable("merge request", iid, project)
     update = api.Update(
         title=title or None,
-        description=None if description == UNCHANGED else description,
+        description=edited_description(ctx, target.path, title, description, old_text),
         target_branch=target_branch or None,
         state=state or None,
         draft=draft,

@@ -176,6 +176,7 @@ Detail = Literal["concise", "full"]
 PipelineId = Annotated[int, Field(ge=1)]
 JobId = Annotated[int, Field(ge=1)]
 OneLineText = Annotated[str, BeforeValidator(_one_line_text)]
+OldText = Annotated[str, Field(description="replace only this part")]
 DueDate = Annotated[str, BeforeValidator(_day), Field(description="2026-11-20")]
 # For a parameter of an update of which an empty value clears the field, instead of standing for "not given".
 CLEARABLE = Field(description='"" clears')
