@@ -101,7 +101,7 @@ def register(flags: Flags, environ: Mapping[str, str], *, trust_project: bool) -
     Unless `trust_project`, also disables the servers of the checkout's .mcp.json.
     """
     try:
-        registration = claude_code.own_registration(flags, secrets_of(environ))
+        registration = claude_code.own_registration(flags, secrets_of(environ, flags.not_secret))
         other = claude_code.other_server("user", environ, working_directory())
         path = claude_code.register(registration, "user", environ, working_directory())
         entry = registration.entry()
@@ -160,5 +160,6 @@ def folders(environ: Mapping[str, str]) -> list[Path]:
 def _about(job: JobContext) -> str:
     author = f", asked by {mention(job.asked_by)}" if job.asked_by else ""
     if job.noun:
-        return f"{job.noun} {job.sign}{f' ({job.event})' if job.event else ''}{author}"
+        origin = " of a fork, to whose branch this job cannot commit" if job.foreign else ""
+        return f"{job.noun} {job.sign}{origin}{f' ({job.event})' if job.event else ''}{author}"
     return f"the text of AI_FLOW_INPUT{author}" if job.input else f"no variable names an issue or merge request{author}"

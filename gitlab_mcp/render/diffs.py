@@ -7,7 +7,7 @@ from gitlab_mcp.api.entity import SHA, Entity
 from gitlab_mcp.api.reviews.diff import ChangedFile
 from gitlab_mcp.errors import naming
 from gitlab_mcp.render.commits import commit_row
-from gitlab_mcp.render.markdown import ANSWER_BYTES, count, cut, facts, labelled, quote
+from gitlab_mcp.render.markdown import ANSWER_BYTES, count, cut, facts, labelled, quote_plain
 from gitlab_mcp.render.pagination import fenced_rows, fitting, page_of
 from gitlab_mcp.repository.interface import Comparison
 from gitlab_mcp.safety.sanitize import escape_invisible, escape_invisible_in_lines, one_line
@@ -70,7 +70,7 @@ def whole_commit(commit: Entity, diffs: Sequence[Entity]) -> str:
     )
     identity = commit.sha("id")
     _, _, rest = commit.text("message").strip("\n").partition("\n")
-    message = f"\n{cut(quote(rest), COMMIT_MESSAGE_BYTES)}" if rest.strip() else ""
+    message = f"\n{cut(quote_plain(rest), COMMIT_MESSAGE_BYTES)}" if rest.strip() else ""
     title = f"# Commit {identity[:12]} {one_line(commit.text('title'), 200)}"
     rows = [heading(diff) for diff in diffs]
     kept = fitting(rows, DIFF_BYTES - COMMIT_MESSAGE_BYTES)
@@ -86,9 +86,12 @@ def _pieces(diff: Entity, base: str, head: str) -> Iterator[str]:
     if hunks.startswith("@@"):
         rows = (cut_line(row) for row in _rows(hunks))
         yield from fenced_rows(heading(diff), one_line(diff.text("new_path"), 300), rows)
-    elif diff.flag("too_large") or diff.flag("collapsed"):
-        reader = naming(f" {{}} reads {_sides(diff, base, head)}.", "get_file")
-        yield f"\n## {heading(diff)}\nToo large: GitLab does not show it.{reader}"
+    elif diff.flag("too_large"):
+        yield f"\n## {heading(diff)}\nToo large: GitLab does not show it.{_reader(diff, base, head)}"
+    elif diff.flag("collapsed"):
+        commits = naming(" ({})", "list_commits")
+        shown = naming(f": {{}}, commit by commit{commits}, shows it", "compare_refs")
+        yield f"\n## {heading(diff)}\nGitLab collapses it here{shown}.{_reader(diff, base, head)}"
     else:
         yield f"\n## {heading(diff)}\nNo lines to show: the file is binary, was only moved, or only its mode changed."
 
@@ -101,6 +104,10 @@ def _rows(hunks: str) -> list[str]:
     rows = hunks.split("\n")
     shown = iter(escape_invisible_in_lines([row for row in rows if row[:1] in ("+", "-", " ")]))
     return [next(shown) if row[:1] in ("+", "-", " ") else escape_invisible(row) for row in rows]
+
+
+def _reader(diff: Entity, base: str, head: str) -> str:
+    return naming(f" {{}} reads {_sides(diff, base, head)}.", "get_file")
 
 
 def _sides(diff: Entity, base: str, head: str) -> str:
@@ -119,6 +126,7 @@ def heading(diff: Entity) -> str:
         "new" if diff.flag("new_file") else "",
         "deleted" if diff.flag("deleted_file") else "",
         f"renamed from {before}" if diff.flag("renamed_file") else "",
+        one_line(ChangedFile(diff).mode_change, 300),
     ]
     lines = diff.text("diff").split("\n")
     is_shown = lines[0].startswith("@@")

@@ -1,5 +1,6 @@
 """Tools for branches and tags."""
 
+from gitlab_mcp.api.merge_requests import open_from
 from gitlab_mcp.errors import Conflict
 from gitlab_mcp.render import branches as render
 from gitlab_mcp.render.pagination import listing
@@ -24,6 +25,7 @@ def list_branches(ctx: Ctx, search: str = "", page: PageNumber = 1, project: Pro
 def create_branch(ctx: Ctx, branch: Branch, ref: Ref = "", project: Project = "") -> str:
     """Create a branch from ref (default: the default branch). commit_files can create it with its first commit."""
     target = ctx.project(project)
+    ctx.gitlab.policy.check_branch(target.name, branch)
     repository = ctx.repository(target)
     start = ref or repository.default_branch
     try:
@@ -49,8 +51,11 @@ def _existing(repository: Repository, branch: str, start: str) -> str:
 
 @tool(toolset="repository", writes=True, destructive=True, idempotent=True, opt_in=True)
 def delete_branch(ctx: Ctx, branch: Branch, project: Project = "") -> str:
-    """Delete a branch; never the default branch or a protected one."""
-    return render.branch_deleted(ctx.repository(ctx.project(project)).delete_branch(branch))
+    """Delete a branch; never the default branch or a protected one. GitLab closes its open merge requests with it."""
+    target = ctx.project(project)
+    ctx.gitlab.policy.check_branch(target.name, branch)
+    merge_requests = open_from(target, branch)
+    return render.branch_deleted(ctx.repository(target).delete_branch(branch), merge_requests)
 
 
 TAGS_PER_PAGE = 50
