@@ -1,5 +1,5 @@
 """`python -m gitlab_mcp` is the command gitlab-mcp-server."""
 
-from gitlab_mcp.cli.main import main
+from gitlab_mcp.cli.entry import run
 
-main()
+run()

@@ -117,8 +117,9 @@ def report(flags: Flags, environ: Mapping[str, str]) -> Iterator[str]:
         settings = read_settings(flags, environ, working_directory())
         if settings.tools or settings.toolsets:
             from gitlab_mcp.server.toolsets import selected
+            from gitlab_mcp.tools import TOOLS
 
-            selected(settings)
+            selected(settings, TOOLS)
         from gitlab_mcp.ci.preflight import preflight
 
         lines = list(preflight(settings, environ, files))

@@ -9,6 +9,7 @@ import click
 from gitlab_mcp import __version__
 from gitlab_mcp.cli.demo.command import demo
 from gitlab_mcp.cli.doctor import doctor
+from gitlab_mcp.cli.entry import report
 from gitlab_mcp.cli.options import configuration
 from gitlab_mcp.cli.register import register, unregister
 from gitlab_mcp.cli.sandbox import sandbox
@@ -24,8 +25,7 @@ class Group(click.Group):
         try:
             return super().invoke(ctx)
         except SettingsError as error:
-            click.echo(f"gitlab-mcp-server: {error}", err=True)
-            sys.exit(2)
+            sys.exit(report(error))
 
 
 @click.group(cls=Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
