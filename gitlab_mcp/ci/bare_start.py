@@ -8,30 +8,37 @@ then starts the server itself, and reports to the job's log.
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from gitlab_mcp import __version__, claude_code
 from gitlab_mcp.ci import stdin_probe
+from gitlab_mcp.ci.job_line import reduced_flags
 from gitlab_mcp.ci.stdin_probe import Input
-from gitlab_mcp.config.environment import working_directory
+from gitlab_mcp.config.environment import is_any_ci, working_directory
 from gitlab_mcp.config.job_context import JobContext, read_job
 from gitlab_mcp.config.settings import Flags, SettingsError, read_settings, secrets_of
 from gitlab_mcp.render.user_text import mention
 from gitlab_mcp.safety.redact import redact
 from gitlab_mcp.safety.sanitize import one_line, quoted_line
 from gitlab_mcp.server import startup
+from gitlab_mcp.server.toolsets import check_names
 
 # The wait for the first message of a slow client, and so the longest time that a line of a job can hang.
 CLIENT_WAIT_SECONDS = 30.0
 LOG_LINE_CHARACTERS = 1_000
+REDUCED = "left out, so the server only reads, and no flag grants permissions: correct the line"
 
 
-def bare_start(flags: Flags, environ: Mapping[str, str], *, trust_project: bool) -> None:
+def bare_start(flags: Flags, environ: Mapping[str, str], *, trust_project: bool, mistakes: Sequence[str] = ()) -> None:
     """Serve, introduce or register the server, by the environment and the content of standard input.
+
+    `mistakes` are texts about arguments of a job's line that were not understood: with one of them, or a value that
+    cannot be used, the run of a CI job gets fewer permissions.
 
     Returns after the introduction; otherwise it ends the process. In a CI job the exit code is 0 whatever happens, so
     that the job goes on. Raises SettingsError when there is a client and the configuration cannot be used.
@@ -41,14 +48,17 @@ def bare_start(flags: Flags, environ: Mapping[str, str], *, trust_project: bool)
         if stdin in (Input.TERMINAL, Input.ENDED):
             return introduce(flags, environ)
         startup.serve(flags)
+    flags, texts = reduced_flags(flags, environ, mistakes)
+    warnings = [f"warning: {text}: {REDUCED}" for text in texts]
+    trust_project = trust_project and not texts
     if stdin is Input.CLIENT:
-        startup.serve(flags)
+        _serve(flags, environ, warnings)
     try:
         registered = register(flags, environ, trust_project=trust_project)
         if stdin_probe.look() is Input.SILENT and stdin_probe.wait(CLIENT_WAIT_SECONDS) is Input.CLIENT:
-            startup.serve(flags)
+            _serve(flags, environ, warnings)
         with suppress(OSError):  # the reader of the log has gone
-            for line in log_lines([*report(flags, environ), *registered], environ):
+            for line in log_lines([*report(flags, environ), *registered, *warnings], environ):
                 click.echo(line)
             sys.stdout.flush()
     except Exception as error:  # noqa: BLE001  # a job goes on whatever happens here
@@ -56,9 +66,10 @@ def bare_start(flags: Flags, environ: Mapping[str, str], *, trust_project: bool)
     os._exit(0)  # requests that GitLab has not answered are not waited for
 
 
-def is_any_ci(environ: Mapping[str, str]) -> bool:
-    """Whether this is a job of any CI: there a bare start has to end by itself."""
-    return any(environ.get(name, "").lower() not in ("", "false", "0") for name in ("GITLAB_CI", "CI"))
+def _serve(flags: Flags, environ: Mapping[str, str], warnings: Iterable[str]) -> NoReturn:
+    for line in log_lines(warnings, environ):
+        click.echo(line, err=True)
+    startup.serve(flags)
 
 
 def introduce(flags: Flags, environ: Mapping[str, str]) -> None:
@@ -115,11 +126,7 @@ def report(flags: Flags, environ: Mapping[str, str]) -> Iterator[str]:
     files = {name: folder / name for folder in folders(environ) for name in claude_code.obeyed_files(folder)}
     try:
         settings = read_settings(flags, environ, working_directory())
-        if settings.tools or settings.toolsets:
-            from gitlab_mcp.server.toolsets import selected
-            from gitlab_mcp.tools import TOOLS
-
-            selected(settings, TOOLS)
+        check_names(settings)
         from gitlab_mcp.ci.preflight import preflight
 
         lines = list(preflight(settings, environ, files))

@@ -92,7 +92,7 @@ def _permissions(settings: Settings, scopes: list[str] | Failure, can_push: bool
     comments = "" if _has_scopes(settings.credential.kind) else "; comments need GITLAB_ACCESS_TOKEN (scope api)"
     if settings.read_only:
         return f"{listed}: reads only (--read-only)"
-    if settings.push_token and not WRITING_SCOPES & set(known):
+    if settings.push_token and settings.credential.kind != "flow token" and not WRITING_SCOPES & set(known):
         if can_push is True:
             return f"{listed}: reads; commits and opens merge requests by git push{comments}"
         if can_push is False:

@@ -1,12 +1,16 @@
 """The entry of this server in the files from which Claude Code reads its MCP servers."""
 
+import json
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from gitlab_mcp.claude_code.json_file import PRIVATE, Document, RegistrationError, change, object_at, user_file
 from gitlab_mcp.config.settings import Flags
@@ -23,14 +27,15 @@ MODULE = ("-P", "-m", "gitlab_mcp")
 
 @dataclass(frozen=True)
 class Registration:
-    """How the server is started: an absolute command, and the flags that follow `serve`."""
+    """How the server is started: an absolute command, what comes before `serve`, and the flags that follow it."""
 
     command: str
     arguments: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
 
     def entry(self) -> dict[str, Any]:
         """The JSON object under the server's name in `mcpServers`."""
-        before = MODULE if self.command == sys.executable else ()
+        before = MODULE if self.command == sys.executable else self.before
         # Without alwaysLoad the first turn has no tools while the server is starting, and later only their names.
         return {
             "type": "stdio",
@@ -59,6 +64,55 @@ def own_registration(flags: Flags, secret_values: Iterable[str]) -> Registration
     return Registration(own_command(), flag_arguments(flags, secret_values))
 
 
+def is_in_cache(prefix: Path) -> bool:
+    """Whether the Python environment at `prefix` is in the cache of uvx or pipx run, which empty it later."""
+    # https://bford.info/cachedir/: uv marks its cache so; pipx keeps its own in a folder named .cache or pipx.
+    folders = [prefix, *prefix.parents]
+    marked = any((folder / "CACHEDIR.TAG").is_file() for folder in folders[1:])
+    return (
+        marked
+        or (prefix / "pipx_expired_venv").exists()
+        or any(folder.name == ".cache" and folder.parent.name == "pipx" for folder in folders)
+    )
+
+
+def lasting_registration(registration: Registration, environ: Mapping[str, str]) -> Registration | None:
+    """The command of uvx that starts what runs here from a cache; None where uvx or the package's source is not known.
+
+    The source is the checkout, wheel or repository that the package was installed from: its name on a package index may
+    be somebody else's.
+    """
+    # uv tells the programs that it runs where it is itself.
+    beside = str(Path(environ["UV"]).parent) if environ.get("UV") else ""
+    uvx = shutil.which("uvx", path=os.pathsep.join(filter(None, [beside, environ.get("PATH", os.defpath)])))
+    source = _source()
+    if not uvx or not source:
+        return None
+    return Registration(str(Path(uvx).absolute()), registration.arguments, ("--from", source, "gitlab-mcp-server"))
+
+
+def _source() -> str:
+    """What the package was installed from, as `uvx --from` takes it; "" where it is not known or holds a credential.
+
+    https://packaging.python.org/en/latest/specifications/direct-url/
+    """
+    try:
+        text = distribution("gitlab-mcp-server").read_text("direct_url.json") or "{}"
+    except PackageNotFoundError:
+        return ""
+    record = json.loads(text)
+    url = str(record.get("url", ""))
+    parts = urlsplit(url)
+    if "@" in parts.netloc or record.get("subdirectory"):
+        return ""
+    if parts.scheme == "file":
+        return unquote(parts.path)
+    version_control = record.get("vcs_info")
+    if version_control:
+        return f"{version_control['vcs']}+{url}@{version_control['commit_id']}"
+    return url
+
+
 def flag_arguments(flags: Flags, secret_values: Iterable[str]) -> tuple[str, ...]:
     """`flags` as command-line arguments.
 
@@ -66,11 +120,8 @@ def flag_arguments(flags: Flags, secret_values: Iterable[str]) -> tuple[str, ...
     """
     secrets = [value for value in secret_values if value]
     arguments = []
-    for field in fields(flags):
-        value = getattr(flags, field.name)
-        option = f"--{field.name.replace('_', '-')}"
-        if not value:
-            continue
+    for name, value in flags.given().items():
+        option = f"--{name.replace('_', '-')}"
         text = f"{value:g}" if isinstance(value, float) else str(value)
         if any(secret in text for secret in secrets) or redact(text) != text or "@" in text.partition("//")[2]:
             raise RegistrationError(f"{option} contains a secret, which would be written to a file: leave it out.")
@@ -108,6 +159,28 @@ def unregister(scope: Scope, environ: Mapping[str, str], directory: Path) -> boo
         return object_at(path, document, *keys).pop(SERVER_NAME, None) is not None
 
     return change(path, remove)
+
+
+def other_server(scope: Scope, environ: Mapping[str, str], directory: Path) -> str:
+    """The command of a server of the same name that is not this one; "" where there is none, or no file.
+
+    Raises RegistrationError as `register` does. The text is untrusted, and may contain secrets.
+    """
+    path, keys = _place(scope, environ, directory)
+    entries: list[object] = []
+
+    def read(document: Document) -> bool:
+        entries.append(object_at(path, document, *keys).get(SERVER_NAME))
+        return False
+
+    change(path, read)
+    entry = next(iter(entries), None)
+    if not isinstance(entry, Mapping):
+        return ""
+    arguments = entry.get("args")
+    words = [entry.get("command") or entry.get("url") or "", *(arguments if isinstance(arguments, list) else [])]
+    text = shlex.join(str(word) for word in words)
+    return "" if "gitlab-mcp-server" in text or "gitlab_mcp" in text else text
 
 
 def _place(scope: Scope, environ: Mapping[str, str], directory: Path) -> tuple[Path, tuple[str, ...]]:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,7 +27,7 @@ def doctor(ctx: click.Context, /, as_json: bool, **flags: Any) -> None:
     """Check GitLab, the credential, the job, Claude Code and the model's credentials, and say what to fix.
     Nothing is changed anywhere, and no secret is printed. Ends with code 1 when a check failed.
     """
-    from gitlab_mcp.doctor.runner import examine
+    from gitlab_mcp.doctor.runner import CHECKS, examine
 
     environ = dict(os.environ)
     group_flags = ctx.obj if isinstance(ctx.obj, Flags) else None
@@ -41,15 +42,26 @@ def doctor(ctx: click.Context, /, as_json: bool, **flags: Any) -> None:
         ]
         click.echo(json.dumps({"checks": checks, "failed": failures}, indent=2))
     else:
-        _print([result for _, result in results], failures)
+        _print([result for _, result in results], len(CHECKS))
     ctx.exit(1 if failures else 0)
 
 
-def _print(results: "list[CheckResult]", failures: int) -> None:
+def _print(results: "list[CheckResult]", checks: int) -> None:
+    shared = Counter(result.why for result in results if result.why)
     for result in results:
+        if result.why and shared[result.why] > 1:  # one line for all checks that are skipped for the same reason
+            about = [other.about for other in results if other.why == result.why]
+            what = f"{len(about)} checks, because {result.why}: {', '.join(about)}"
+            shared[result.why] = 0
+        elif result.why and not shared[result.why]:
+            continue
+        else:
+            what = result.what
         click.secho(result.status, fg=COLOURS.get(result.status), bold=result.status == "fail", nl=False)
-        click.echo(f"  {result.what}")
+        click.echo(f"  {what}")
         if result.remedy:
             click.echo(f"      {result.remedy}")
-    warnings = sum(result.status == "warn" for result in results)
-    click.echo(f"\n{failures} failed, {warnings} with warnings, of {len(results)} checks.")
+    counts = Counter(result.status for result in results)
+    parts = [f"{counts['fail']} failed", f"{counts['warn']} with warnings", f"{counts['pass']} passed"]
+    parts += [f"{counts['skipped']} skipped", f"{checks - len(results)} with nothing to check here"]
+    click.echo(f"\n{', '.join(parts)}, of {checks} checks.")

@@ -5,9 +5,10 @@ Only the module `main` imports click, which takes longer than all that is needed
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
+from gitlab_mcp.config.environment import is_any_ci
 from gitlab_mcp.config.settings import Flags, SettingsError
 
 OPTIONS = {f"--{field.name.replace('_', '-')}": field for field in fields(Flags)}
@@ -15,23 +16,31 @@ OPTIONS = {f"--{field.name.replace('_', '-')}": field for field in fields(Flags)
 
 def run() -> None:
     """Run `gitlab-mcp-server` with the arguments of this process."""
-    plain = None if "_GITLAB_MCP_SERVER_COMPLETE" in os.environ else plain_arguments(sys.argv[1:])
-    if plain is None:
+    flags = None if "_GITLAB_MCP_SERVER_COMPLETE" in os.environ else serving_flags(sys.argv[1:], os.environ)
+    if flags is None:
         from gitlab_mcp.cli.main import main
 
         main()
         return
-    command, flags = plain
+    from gitlab_mcp.server import startup
+
     try:
-        if command == "serve":
-            from gitlab_mcp.server import startup
-
-            startup.serve(flags)
-        from gitlab_mcp.ci.bare_start import bare_start
-
-        bare_start(flags, os.environ, trust_project=False)
+        startup.serve(flags)
     except SettingsError as error:
         sys.exit(report(error))
+
+
+def serving_flags(arguments: Sequence[str], environ: Mapping[str, str]) -> Flags | None:
+    """The flags of a process that serves a client; None where click has to read the arguments, or there is none."""
+    plain = plain_arguments(arguments)
+    if plain is None:
+        return None
+    command, flags = plain
+    if command == "serve":
+        return flags
+    from gitlab_mcp.ci.stdin_probe import Input, look
+
+    return None if is_any_ci(environ) or look() in (Input.TERMINAL, Input.ENDED) else flags
 
 
 def report(error: SettingsError) -> int:
@@ -67,7 +76,7 @@ def plain_arguments(arguments: Sequence[str]) -> tuple[str, Flags] | None:
                 return None
             value = rest.pop(0)
         try:
-            values[field.name] = float(value) if isinstance(field.default, float) else value
+            values[field.name] = float(value) if field.name == "deadline" else value
         except ValueError:
             return None
     return command, Flags(**values)  # type: ignore[arg-type]  # each value has the type of its field's default

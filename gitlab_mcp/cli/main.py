@@ -15,11 +15,25 @@ from gitlab_mcp.cli.register import register, unregister
 from gitlab_mcp.cli.sandbox import sandbox
 from gitlab_mcp.cli.serve import serve
 from gitlab_mcp.cli.tools import tools
+from gitlab_mcp.config.environment import is_any_ci
 from gitlab_mcp.config.settings import Flags, SettingsError
+
+MISTAKES = "gitlab_mcp.mistakes"  # in click's context
 
 
 class Group(click.Group):
-    """The group of all commands; it ends with one line and exit code 2 when the configuration cannot be used."""
+    """The group of all commands; it ends with one line and exit code 2 when the configuration cannot be used.
+
+    In a CI job, arguments of a line without a command that are not understood are left out, and go to the bare start.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and is_any_ci(os.environ):
+            from gitlab_mcp.ci.job_line import understood_arguments
+
+            understood, ctx.meta[MISTAKES] = understood_arguments(self, args)
+            args = understood if ctx.meta[MISTAKES] else args
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -50,7 +64,7 @@ def main(ctx: click.Context, /, trust_project_mcp: bool, **flags: Any) -> None:
         return
     from gitlab_mcp.ci.bare_start import bare_start
 
-    bare_start(ctx.obj, os.environ, trust_project=trust_project_mcp)
+    bare_start(ctx.obj, os.environ, trust_project=trust_project_mcp, mistakes=ctx.meta.get(MISTAKES, ()))
 
 
 for command in (serve, register, unregister, doctor, tools, demo, sandbox):

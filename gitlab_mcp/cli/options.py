@@ -23,7 +23,7 @@ CONFIGURATION = (
     click.option("--trigger", default="", metavar="HANDLE", help="The handle that starts a run (default: claude)."),
     click.option("--author", default="", metavar="NAME <EMAIL>", help="The author of commits."),
     click.option(
-        "--deadline", type=float, default=0.0, metavar="SECONDS", help="The limit of one tool call (default: 60)."
+        "--deadline", type=float, default=None, metavar="SECONDS", help="The limit of one tool call (default: 60)."
     ),
     click.option("--no-instant-start", is_flag=True, help="Answer nothing before the MCP SDK is loaded."),
 )
@@ -38,6 +38,5 @@ def configuration(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def merged_flags(group_flags: Flags | None, flags: dict[str, Any]) -> Flags:
     """The flags of a command; those before its name, `group_flags`, hold where a flag is not repeated after it."""
-    return replace(
-        group_flags or Flags(), **{field.name: flags[field.name] for field in fields(Flags) if flags[field.name]}
-    )
+    own = Flags(**{field.name: flags[field.name] for field in fields(Flags)})
+    return replace(group_flags or Flags(), **own.given())

@@ -1,15 +1,15 @@
 """The commands that add this server to the configuration of Claude Code, or remove it."""
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from gitlab_mcp.cli.client_entry import client_entry, left_out
 from gitlab_mcp.cli.options import configuration, merged_flags
 from gitlab_mcp.config.environment import is_ci, working_directory
 from gitlab_mcp.config.settings import (
@@ -19,6 +19,10 @@ from gitlab_mcp.config.settings import (
     read_settings,
     secrets_of,
 )
+from gitlab_mcp.server.toolsets import check_names
+
+if TYPE_CHECKING:
+    from gitlab_mcp.claude_code import Registration
 
 SHOWN_NAMES = 10
 
@@ -36,11 +40,20 @@ def scope_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(short_help="Register this server in Claude Code.")
 @scope_option
-@click.option("--print", "only_print", is_flag=True, help="Print the entry for another client; write nothing.")
+@click.option(
+    "--print",
+    "client",
+    is_flag=False,
+    flag_value="other",
+    type=click.Choice(["cursor", "vscode", "other"]),
+    help="Print the entry for another client, in the form of Cursor, VS Code or others; write nothing.",
+)
 @click.option("--trust-project-mcp", is_flag=True, help="In CI: let the servers of the checkout's .mcp.json start.")
 @configuration
 @click.pass_obj
-def register(group_flags: Flags | None, /, scope: Any, only_print: bool, trust_project_mcp: bool, **flags: Any) -> None:
+def register(
+    group_flags: Flags | None, /, scope: Any, client: str | None, trust_project_mcp: bool, **flags: Any
+) -> None:
     """Register this server in Claude Code under the name gitlab, with the given flags.
 
     No credential is written: the server reads it from its environment. In a CI job, the servers of the checkout's
@@ -49,21 +62,32 @@ def register(group_flags: Flags | None, /, scope: Any, only_print: bool, trust_p
     with _errors_on_one_line():
         from gitlab_mcp import claude_code
 
-        directory = working_directory()
+        directory, in_ci = working_directory(), is_ci(os.environ)
         merged = merged_flags(group_flags, flags)
-        registration = claude_code.own_registration(merged, _secret_values(merged, directory))
-        if only_print:
-            click.echo(json.dumps({"mcpServers": {"gitlab": registration.entry()}}, indent=2, ensure_ascii=False))
+        claude_code.flag_arguments(merged, secrets_of(os.environ))  # first, since other errors show the value
+        registration = claude_code.own_registration(merged, _secret_values(merged, directory, client))
+        if not in_ci and claude_code.is_in_cache(Path(sys.prefix)):
+            registration = _lasting(registration)
+        if client:
+            text, note = client_entry(client, registration.entry(), merged, os.environ)
+            click.echo(text)
+            if sys.stdout.isatty():  # a program that reads the output gets the JSON alone
+                click.echo(note, err=True)
             return
+        other = claude_code.other_server(scope, os.environ, directory)
         path = claude_code.register(registration, scope, os.environ, directory)
         click.echo(f"Registered gitlab in {_shown(str(path))} ({scope} scope): `claude mcp list` shows it.")
-        if is_ci(os.environ) and scope != "project" and not trust_project_mcp:
+        if other:
+            click.echo(f"It replaced another server of that name: {_redacted(other)}", err=True)
+        if in_ci and scope != "project" and not trust_project_mcp:
             names = claude_code.disable_project_servers(claude_code.project_servers(directory), os.environ)
             if names:
                 click.echo(
                     f"Disabled the servers of the checkout's .mcp.json: {_quoted(names)};"
                     " --trust-project-mcp leaves it enabled."
                 )
+        if not in_ci and (note := left_out(merged, os.environ)):
+            click.echo(note)
 
 
 @click.command(short_help="Remove this server from Claude Code.")
@@ -73,12 +97,15 @@ def unregister(scope: Any) -> None:
     with _errors_on_one_line():
         from gitlab_mcp import claude_code
 
+        other = claude_code.other_server(scope, os.environ, working_directory())
         removed = claude_code.unregister(scope, os.environ, working_directory())
         click.echo(
             f"Removed gitlab ({scope} scope)."
             if removed
             else f"Nothing to remove: gitlab is not registered in {scope} scope."
         )
+        if other:
+            click.echo(f"It was another server of that name: {_redacted(other)}", err=True)
 
 
 @contextmanager
@@ -90,14 +117,36 @@ def _errors_on_one_line() -> Iterator[None]:
         sys.exit(2)
 
 
-def _secret_values(flags: Flags, directory: Path) -> tuple[str, ...]:
+def _secret_values(flags: Flags, directory: Path, client: str | None) -> tuple[str, ...]:
     """The values that must not be written. Raises SettingsError when the flags or variables cannot be used."""
     try:
-        return read_settings(flags, os.environ, directory).secret_values
+        settings = read_settings(flags, os.environ, directory)
     except MissingCredential:
-        # Locally, the credential may be set only in the environment that Claude Code is started in.
-        click.echo("No GitLab credential is set here: set one where you start Claude Code.", err=True)
-        return secrets_of(os.environ)
+        # Locally, the credential may be set only in the environment that the client is started in.
+        where = "in the client's configuration" if client else "where you start Claude Code"
+        click.echo(f"No GitLab credential is set here: set one {where}.", err=True)
+        settings = read_settings(flags, {**os.environ, "GITLAB_ACCESS_TOKEN": "any"}, directory)
+    check_names(settings)
+    return settings.secret_values
+
+
+def _lasting(registration: "Registration") -> "Registration":
+    from gitlab_mcp import claude_code
+
+    if lasting := claude_code.lasting_registration(registration, os.environ):
+        return lasting
+    click.echo(
+        f"{_shown(registration.command)} is in a cache that is emptied later: install this server (uv tool install,"
+        " pipx install, or pip in a virtual environment) and register that one.",
+        err=True,
+    )
+    return registration
+
+
+def _redacted(text: str) -> str:
+    from gitlab_mcp.safety.redact import redact
+
+    return _shown(redact(text, secrets_of(os.environ)), 300)
 
 
 def _quoted(names: list[str]) -> str:

@@ -26,6 +26,11 @@ def is_ci(environ: Mapping[str, str]) -> bool:
     return environ.get("GITLAB_CI", "").lower() == "true"
 
 
+def is_any_ci(environ: Mapping[str, str]) -> bool:
+    """Whether this is a job of any CI: there a bare start has to end by itself."""
+    return any(environ.get(name, "").lower() not in ("", "false", "0") for name in ("GITLAB_CI", "CI"))
+
+
 def variable(environ: Mapping[str, str], name: str) -> str:
     """The value of a variable; "" where it is unset, empty, or refers to a variable that is unset."""
     # An unset variable that a client's configuration refers to arrives as the literal text "${NAME}".

@@ -2,32 +2,27 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 from gitlab_mcp.config.checkout import WorkingDirectory, find_checkout, origin
+from gitlab_mcp.config.credential import ACCESS_TOKEN_VARIABLES as ACCESS_TOKEN_VARIABLES
+from gitlab_mcp.config.credential import Credential as Credential
+from gitlab_mcp.config.credential import CredentialKind as CredentialKind
+from gitlab_mcp.config.credential import read_credential, read_job_token
 from gitlab_mcp.config.environment import MissingCredential as MissingCredential
 from gitlab_mcp.config.environment import SettingsError as SettingsError
-from gitlab_mcp.config.environment import flag, is_ci, is_file, is_folder, secret, split_list, variable
+from gitlab_mcp.config.environment import flag, is_ci, is_file, is_folder, split_list, variable
 from gitlab_mcp.config.job_context import JobContext, read_job
 from gitlab_mcp.git.change import Author
 
 READS = ("get", "head")  # the HTTP methods that change nothing
 DEFAULT_URL = "https://gitlab.com"
-
-CredentialKind = Literal["access token", "flow token", "job token"]
-
-
-@dataclass(frozen=True)
-class Credential:
-    """A token, and the variable that it was read from."""
-
-    kind: CredentialKind
-    variable: str
-    token: str = field(repr=False)
+DEFAULT_DEADLINE, LONGEST_DEADLINE = 60.0, 3600  # seconds
+DEFAULT_TRIGGER = "claude"
 
 
 @dataclass(frozen=True)
@@ -68,9 +63,9 @@ class Settings:
     allow_default_branch: bool = False
     allow_files: tuple[str, ...] = ()
     trusted_only: bool = False
-    trigger: str = "claude"
+    trigger: str = DEFAULT_TRIGGER
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    deadline: float = 60.0
+    deadline: float = DEFAULT_DEADLINE
 
     @property
     def push_token(self) -> Credential | None:
@@ -86,7 +81,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Flags:
-    """The flags of the command line; an empty value means that the flag is absent."""
+    """The flags of the command line; an empty value (None for `deadline`) means that the flag is absent."""
 
     url: str = ""
     project: str = ""
@@ -99,17 +94,25 @@ class Flags:
     trusted_only: bool = False
     trigger: str = ""
     author: str = ""
-    deadline: float = 0.0
+    deadline: float | None = None
     no_instant_start: bool = False
+
+    def given(self) -> dict[str, Any]:
+        """The flags that are not absent, by their name."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: value for name, value in values.items() if value is not None and value is not False and value != ""
+        }
 
 
 RENAMED_TOOLSETS = {"desk": "my_work"}
 
-ACCESS_TOKEN_VARIABLES = ("GITLAB_ACCESS_TOKEN", "GITLAB_TOKEN", "GITLAB_PERSONAL_ACCESS_TOKEN")
 SECRET_VARIABLE = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|API_KEY|ACCESS_KEY|PRIVATE_KEY)$")
 # A shorter value is unlikely to be a secret, and redacting it would damage ordinary words.
 SECRET_CHARACTERS = 8
-LONGEST_DEADLINE = 3600  # seconds
+# A path has a group; GitLab's names have neither blanks nor a colon, which a URL has.
+PROJECT_OR_ID = re.compile(r"[0-9]+|[^/\s:?#]+(/[^/\s:?#]+)+")
+HANDLE = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_./-]*")
 
 # The URL is shown to the model and in the job's log: the pattern has no room for a sentence.
 ADDRESS = re.compile(r"https?://[A-Za-z0-9._:\[\]-]{1,253}(/[A-Za-z0-9._~%+-]{1,60}){0,4}/?", re.IGNORECASE)
@@ -131,8 +134,7 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
         )
     checkout = _working_directory(environ, directory, url)
     project = (
-        flags.project
-        or variable(environ, "GITLAB_PROJECT")
+        _project(flags, environ)
         or variable(environ, "CI_PROJECT_PATH")
         or variable(environ, "CI_PROJECT_ID")
         or (checkout.project if checkout else "")
@@ -141,8 +143,8 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
     granting = {} if in_ci else environ
     return Settings(
         url=url,
-        credential=_credential(environ, in_ci=in_ci),
-        job_token=_job_token(environ),
+        credential=read_credential(environ),
+        job_token=read_job_token(environ),
         author=_author(flags, environ, in_ci=in_ci),
         project=project,
         own_project=_own_project(environ, project, in_ci=in_ci),
@@ -159,7 +161,7 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
         allow_default_branch=flags.allow_default_branch or flag(granting, "GITLAB_MCP_ALLOW_DEFAULT_BRANCH"),
         allow_files=split_list(flags.allow_files or variable(granting, "GITLAB_MCP_ALLOW_FILES")),
         trusted_only=flags.trusted_only or flag(environ, "GITLAB_MCP_TRUSTED_ONLY"),
-        trigger=(flags.trigger or variable(environ, "GITLAB_MCP_TRIGGER") or "claude").removeprefix("@"),
+        trigger=_trigger(flags, environ),
         secrets=secrets_of(environ),
         deadline=_deadline(flags),
     )
@@ -182,14 +184,35 @@ def _renamed_toolset(name: str) -> str:
 
 
 def _deadline(flags: Flags) -> float:
-    if not 0 <= flags.deadline <= LONGEST_DEADLINE:
-        raise SettingsError(f"--deadline is {flags.deadline:g}: set it to seconds, {LONGEST_DEADLINE} at most.")
-    return flags.deadline or 60.0
+    if flags.deadline is None:
+        return DEFAULT_DEADLINE
+    if not 0 < flags.deadline <= LONGEST_DEADLINE:
+        raise SettingsError(
+            f"--deadline is {flags.deadline:g}: set it to seconds, more than 0 and {LONGEST_DEADLINE} at most."
+        )
+    return flags.deadline
 
 
-def _job_token(environ: Mapping[str, str]) -> Credential | None:
-    token = secret(environ, "CI_JOB_TOKEN") if is_ci(environ) else ""
-    return Credential("job token", "CI_JOB_TOKEN", token) if re.fullmatch(r"[\x21-\x7e]+", token) else None
+def _project(flags: Flags, environ: Mapping[str, str]) -> str:
+    """The configured project, "" where none is. Raises SettingsError when it is neither a path nor an id."""
+    named = [("--project", flags.project), ("GITLAB_PROJECT", variable(environ, "GITLAB_PROJECT"))]
+    name, text = next((pair for pair in named if pair[1]), ("", ""))
+    project = text.strip().strip("/")
+    if text and not PROJECT_OR_ID.fullmatch(project):
+        raise SettingsError(
+            f'{name} is "{text}": set it to the path of a project with its group, such as group/app, or to its id.'
+        )
+    return project
+
+
+def _trigger(flags: Flags, environ: Mapping[str, str]) -> str:
+    """The handle that starts a run, without its @. Raises SettingsError when it is not a handle."""
+    named = [("--trigger", flags.trigger), ("GITLAB_MCP_TRIGGER", variable(environ, "GITLAB_MCP_TRIGGER"))]
+    name, text = next((pair for pair in named if pair[1]), ("", DEFAULT_TRIGGER))
+    handle = text.strip().removeprefix("@")
+    if not HANDLE.fullmatch(handle):
+        raise SettingsError(f'{name} is "{text}", which is not a handle: set it to one such as claude or @claude.')
+    return handle
 
 
 def _author(flags: Flags, environ: Mapping[str, str], *, in_ci: bool) -> Author | None:
@@ -257,21 +280,6 @@ def _address(url: str) -> str:
 
 def _without_userinfo(url: str) -> str:
     return re.sub(r"//[^/@]*@", "//", url)
-
-
-def _credential(environ: Mapping[str, str], *, in_ci: bool) -> Credential:
-    job_token = variable(environ, "CI_JOB_TOKEN")
-    # In CI the other two names belong to other tools, whose token may have more permissions than this job should.
-    access_variables = ACCESS_TOKEN_VARIABLES[:1] if in_ci else ACCESS_TOKEN_VARIABLES
-    kinds: list[tuple[CredentialKind, str]] = [("access token", name) for name in access_variables]
-    kinds += [("flow token", "AI_FLOW_GITLAB_TOKEN"), ("job token", "CI_JOB_TOKEN")]
-    for kind, name in kinds:
-        if token := secret(environ, name):
-            if not re.fullmatch(r"[\x21-\x7e]+", token):
-                raise SettingsError(f"{name} contains characters that no GitLab token has: copy the token again.")
-            is_job_token = token.startswith("glcbt-") or token == job_token
-            return Credential("job token" if is_job_token else kind, name, token)
-    raise MissingCredential
 
 
 def _ca_files(environ: Mapping[str, str]) -> tuple[Path, ...]:

@@ -7,7 +7,6 @@ from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.identity import ROLES, WRITING_SCOPES
 from gitlab_mcp.doctor.check import Check
-from gitlab_mcp.doctor.configuration import SET_CREDENTIAL
 from gitlab_mcp.doctor.context import DoctorContext
 from gitlab_mcp.doctor.result import CheckResult, Skipped, failed, in_brackets, in_quotes, passed, skipped, warned
 from gitlab_mcp.errors import GitLabRefusal, NotFound
@@ -27,7 +26,7 @@ def valid(context: DoctorContext) -> CheckResult | None:
             raise
         if "expired" in reason or "revoked" in reason:
             return failed(
-                f"The token in {variable} is {'expired' if 'expired' in reason else 'revoked'}", SET_CREDENTIAL
+                f"The token in {variable} is {'expired' if 'expired' in reason else 'revoked'}", context.new_token
             )
         # An OAuth token, or one with fine-grained permissions, may not be allowed this request.
         try:
@@ -35,7 +34,7 @@ def valid(context: DoctorContext) -> CheckResult | None:
         except GitLabRefusal as other:
             if other.status == 401:
                 return failed(
-                    f"GitLab does not know the token in {variable}{in_brackets(other.reason)}", SET_CREDENTIAL
+                    f"GitLab does not know the token in {variable}{in_brackets(other.reason)}", context.new_token
                 )
             raise
     return passed(f"GitLab accepts the token in {variable}{_owner(gitlab)}")
@@ -58,13 +57,14 @@ def scopes(context: DoctorContext) -> CheckResult | None:
         return passed(f"The token has scope {shown}")
     if "read_api" not in names:
         return failed(
-            f"The token has scope {shown}, which allows neither reading nor writing over the API", SET_CREDENTIAL
+            f"The token has scope {shown}, which allows neither reading nor writing over the API",
+            context.new_token,
         )
     if gitlab.settings.read_only:
         return passed(f"The token has scope {shown}, which is enough to read")
     if context.pushes():
         return passed(f"The token has scope {shown}: it can read, and CI_JOB_TOKEN pushes; comments need scope api")
-    return failed(f"The token has scope {shown}: it can read, but not write", SET_CREDENTIAL)
+    return failed(f"The token has scope {shown}: it can read, but not write", context.new_token)
 
 
 def expiry(context: DoctorContext) -> CheckResult | None:
@@ -76,10 +76,10 @@ def expiry(context: DoctorContext) -> CheckResult | None:
         return passed("The token has no expiry date")
     left = (date.fromisoformat(ends) - datetime.now(UTC).date()).days
     if left <= 0:
-        return failed(f"The token expired on {ends}", SET_CREDENTIAL)
+        return failed(f"The token expired on {ends}", context.new_token)
     if left <= EXPIRY_DAYS:
         days = "1 day" if left == 1 else f"{left} days"
-        return warned(f"The token expires in {days}, on {ends}", f"Replace it before that day. {SET_CREDENTIAL}")
+        return warned(f"The token expires in {days}, on {ends}", f"Replace it before that day. {context.new_token}")
     return passed(f"The token is valid until {ends}")
 
 

@@ -63,7 +63,7 @@ def allowed(context: DoctorContext) -> CheckResult | None:
     if text is None:
         if not context.in_ci:
             return None
-        return skipped("whether the job allows claude the tools: there is no .gitlab-ci.yml here", look)
+        return skipped("whether .gitlab-ci.yml allows claude the tools: there is no .gitlab-ci.yml here", look)
     runs = list(_claude_commands(text))
     allowing = [run for run in runs if run.names]
     if runs and len(allowing) == len(runs):
@@ -77,7 +77,7 @@ def allowed(context: DoctorContext) -> CheckResult | None:
         why = "the .gitlab-ci.yml here takes its arguments from variables, or has quotes around its whole line"
     else:
         why = "no line of the .gitlab-ci.yml runs it"
-    return skipped(f"whether the job allows claude the tools: {why}", look)
+    return skipped(f"whether .gitlab-ci.yml allows claude the tools: {why}", look)
 
 
 def _claude_commands(text: str) -> Iterator[ClaudeCommand]:
@@ -107,12 +107,25 @@ def _scripts(text: str) -> Iterator[str]:
             lines.append(line)
             continue
         if is_script:
-            # Lines of a literal block stay lines; those of a folded block and of a plain text are joined.
-            yield ("\n".join(lines) if block == "|" else " ".join(part.strip() or "\n" for part in lines)).strip()
+            # Lines of a literal block stay lines.
+            yield ("\n".join(lines) if block == "|" else _folded(lines, is_block=bool(block))).strip()
         is_script = start is not None and (start["key"] or "script").endswith("script")
         rest = line[start.end() :] if start else ""
         style = BLOCK.match(rest)
         lines, block, indent = [] if style else [rest], style[1] if style else "", depth
+
+
+def _folded(lines: list[str], *, is_block: bool) -> str:
+    """The lines of a folded block or a plain text, joined; in a block, a line that is indented further stays a line."""
+    # https://yaml.org/spec/1.2.2/#813-folded-style
+    depths = [len(line) - len(line.lstrip(" ")) for line in lines]
+    base = next((depth for line, depth in zip(lines, depths, strict=True) if line.strip()), 0)
+    text, was_deeper = "", False
+    for line, depth in zip(lines, depths, strict=True):
+        is_deeper = is_block and depth > base
+        text += f"{chr(10) if is_deeper or was_deeper else ' '}{line.strip() or chr(10)}"
+        was_deeper = is_deeper
+    return text
 
 
 def _parsed(arguments: list[str], complete: bool) -> ClaudeCommand:
@@ -141,7 +154,8 @@ def obeyed(context: DoctorContext) -> CheckResult | None:
         return None
     return warned(
         f"The checkout contains {', '.join(names)}: claude starts the servers and runs the hooks in them without"
-        " asking, with the whole environment of the job, even when they come from a merge request",
+        f" asking, with {'the whole environment of the job' if context.in_ci else 'its whole environment'}, even when"
+        " they come from a merge request",
         "Run claude with --setting-sources user, and pass CLAUDE.md with --append-system-prompt.",
     )
 
@@ -157,6 +171,6 @@ def _text(path: Path) -> str | None:
 
 
 CHECKS = (
-    Check("allowed-tools", "whether the job allows claude the tools", allowed),
+    Check("allowed-tools", "whether .gitlab-ci.yml allows claude the tools", allowed),
     Check("obeyed-files", "which files of the checkout claude obeys", obeyed),
 )

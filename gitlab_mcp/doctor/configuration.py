@@ -6,17 +6,13 @@ from gitlab_mcp.doctor.context import DoctorContext
 from gitlab_mcp.doctor.model import has_credentials
 from gitlab_mcp.doctor.result import CheckResult, failed, in_quotes, passed, warned
 
-SET_CREDENTIAL = (
-    "Create a project access token with role Developer and scope api (Settings > Access tokens > Add new token), and"
-    " set it as GITLAB_ACCESS_TOKEN (in a job: Settings > CI/CD > Variables > Add variable, masked)."
-)
-
 
 def usable(context: DoctorContext) -> CheckResult:
     if isinstance(context.problem, MissingCredential):
-        return failed(str(context.problem), SET_CREDENTIAL)
+        return failed(str(context.problem), context.new_token)
     if context.problem:
-        return failed(str(context.problem), "Correct that flag or variable (in a job: Settings > CI/CD > Variables).")
+        where = " in .gitlab-ci.yml or Settings > CI/CD > Variables" if context.in_ci else ""
+        return failed(str(context.problem), f"Correct that flag or variable{where}.")
     settings = context.require_settings()
     project = f"project {in_quotes(settings.project)}" if settings.project else "no project"
     return passed(f"The configuration can be used: {settings.url}, {project}")
@@ -31,7 +27,7 @@ def credential(context: DoctorContext) -> CheckResult | None:
     if used.kind == "flow token":
         return passed(f"The credential is the token of a flow, from {used.variable}")
     if used.variable != "CI_JOB_TOKEN":
-        return warned(f"{used.variable} holds a job token, which is not an access token", SET_CREDENTIAL)
+        return warned(f"{used.variable} holds a job token, which is not an access token", context.new_token)
     return passed(
         "The credential is CI_JOB_TOKEN: it reads, and pushes with git; comments need GITLAB_ACCESS_TOKEN (scope api)"
     )

@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from gitlab_mcp.api import job_token
 from gitlab_mcp.config.checkout import origin
 from gitlab_mcp.doctor.check import Check
-from gitlab_mcp.doctor.context import NETWORK, DoctorContext, NotReached
+from gitlab_mcp.doctor.context import DoctorContext, NotReached
 from gitlab_mcp.doctor.result import CheckResult, Skipped, failed, in_brackets, passed, skipped, warned
 
 PUSH_VERSION = (
@@ -29,10 +29,10 @@ def reachable(context: DoctorContext) -> CheckResult:
         return failed(f"{settings.url} answers {response.status}: overloaded or under maintenance", "Try again later.")
     if "json" not in kind or response.status not in (200, 401, 403):
         what = f"The response from {settings.url} is not from GitLab's API ({response.status}{in_brackets(kind)})"
-        return failed(what, f"Look for a login page or a proxy in between. {NETWORK}")
+        return failed(what, f"Look for a login page or a proxy in between. {context.network}")
     if origin(response.url) != origin(settings.url):
         what = f"{settings.url} redirects to another address, which git does not follow with a token"
-        return warned(what, "Set GITLAB_URL (in a job: GitLab's external URL) to the address that people use.")
+        return warned(what, "Set GITLAB_URL to the address that people use.")
     return passed(f"GitLab answers at {settings.url}")
 
 

@@ -30,10 +30,11 @@ from gitlab_mcp.tools import TOOLS
 
 GITLAB_SECONDS = 10.0  # for the first connection to GitLab, and again for all further requests together
 
-NETWORK = (
-    "Check the address (GITLAB_URL; in a job CI_SERVER_URL), name resolution, the firewall, and HTTPS_PROXY and"
-    " NO_PROXY."
-)
+
+def network(*, in_ci: bool) -> str:
+    """What to check where GitLab is not reached."""
+    name = "CI_SERVER_URL" if in_ci else "GITLAB_URL"
+    return f"Check the address ({name}), name resolution, the firewall, and HTTPS_PROXY and NO_PROXY."
 
 
 class NotReached(Skipped):
@@ -79,6 +80,20 @@ class DoctorContext:
         """Every value that must not be shown."""
         return self.settings.secret_values if self.settings else secrets_of(self.environ)
 
+    @property
+    def new_token(self) -> str:
+        """How to give this run a credential that can read and write."""
+        where = " in Settings > CI/CD > Variables > Add variable, masked" if self.in_ci else ""
+        return (
+            "Create a project access token with role Developer and scope api (Settings > Access tokens > Add new token)"
+            f", and set it as GITLAB_ACCESS_TOKEN{where}."
+        )
+
+    @property
+    def network(self) -> str:
+        """What to check where GitLab is not reached."""
+        return network(in_ci=self.in_ci)
+
     def variable(self, name: str) -> str:
         """The value of a variable; "" where it is unset or empty."""
         return variable(self.environ, name)
@@ -92,6 +107,10 @@ class DoctorContext:
         """The folder of the project's files: the checkout, else the working directory."""
         checkout = self.settings.working_directory if self.settings else None
         return checkout.path if checkout else self.directory
+
+    def is_without_job(self) -> bool:
+        """Whether this runs outside CI and its configuration cannot be used: there is no job to speak of."""
+        return self.settings is None and not self.in_ci
 
     def require_settings(self) -> Settings:
         """The settings. Raises Skipped when they cannot be used."""
@@ -112,7 +131,7 @@ class DoctorContext:
             # Waited for here, since no timeout of the request limits name resolution.
             response = self._request()
         except TimeoutError:
-            raise NotReached(f"{settings.url} did not answer within {GITLAB_SECONDS:.0f} s", NETWORK) from None
+            raise NotReached(f"{settings.url} did not answer within {GITLAB_SECONDS:.0f} s", self.network) from None
         if isinstance(response, NotReached):
             raise NotReached(response.problem, response.advice)
         return response
@@ -182,6 +201,6 @@ def _request_version(settings: Settings) -> Response | NotReached:
         text = str(unreachable("get", error, settings.url))
         problem, colon, advice = text.rpartition(": ")
         if not colon or advice.endswith("?"):
-            return NotReached(problem or text, NETWORK)
+            return NotReached(problem or text, network(in_ci=settings.in_ci))
         return NotReached(problem, f"{advice[0].upper()}{advice[1:]}")
     return Response(response.status_code, response.headers, response.url, time.time())

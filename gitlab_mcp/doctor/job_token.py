@@ -5,8 +5,7 @@ from uuid import uuid4
 from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.project import Project
 from gitlab_mcp.doctor.check import Check
-from gitlab_mcp.doctor.configuration import SET_CREDENTIAL
-from gitlab_mcp.doctor.context import NETWORK, DoctorContext
+from gitlab_mcp.doctor.context import DoctorContext
 from gitlab_mcp.doctor.result import CheckResult, Skipped, failed, in_quotes, passed, skipped
 from gitlab_mcp.errors import GitLabRefusal
 from gitlab_mcp.git.change import Author
@@ -22,7 +21,7 @@ NOBODY = Author("gitlab-mcp-server doctor", "doctor@gitlab-mcp.invalid")
 
 
 def valid(context: DoctorContext) -> CheckResult | None:
-    if not (gitlab := context.job_token_client()):
+    if context.is_without_job() or not (gitlab := context.job_token_client()):
         return None
     try:
         job = gitlab.get("/job")
@@ -31,13 +30,15 @@ def valid(context: DoctorContext) -> CheckResult | None:
             raise
         return failed(
             "GitLab does not know CI_JOB_TOKEN: the job has ended, or the token is another GitLab's",
-            f"Run it in a job that is running. {SET_CREDENTIAL}",
+            f"Run it in a job that is running. {context.new_token}",
         )
     return passed(f"CI_JOB_TOKEN is valid: job {job.number('id')} of user {in_quotes(job.text('user', 'username'))}")
 
 
 def push(context: DoctorContext) -> CheckResult | None:
     """Whether GitLab would accept a push: `git push --dry-run` asks for permission and sends nothing."""
+    if context.is_without_job():
+        return None
     settings = context.require_settings()
     gitlab = context.job_token_client()
     if gitlab is None or settings.read_only:
@@ -52,7 +53,7 @@ def push(context: DoctorContext) -> CheckResult | None:
         scratch.close()
     if completed.status == 0:
         return passed("GitLab lets this job push with CI_JOB_TOKEN (checked without pushing anything)")
-    return _refused(remote_error(completed), scratch.remote.url)
+    return _refused(context, remote_error(completed), scratch.remote.url)
 
 
 def _push_dry_run(git: GitSession) -> CompletedGit:
@@ -62,7 +63,7 @@ def _push_dry_run(git: GitSession) -> CompletedGit:
     return git.run_remote("push", "--dry-run", "--porcelain", "--no-verify", REMOTE_NAME, target)
 
 
-def _refused(error: RemoteError, url: str) -> CheckResult:
+def _refused(context: DoctorContext, error: RemoteError, url: str) -> CheckResult:
     if error.kind is RemoteErrorKind.FORBIDDEN and any("archived" in line for line in error.messages):
         what = "The project is archived, and accepts no writes"
         return failed(what, "An owner can unarchive it: Settings > General > Advanced > Unarchive project.")
@@ -72,7 +73,7 @@ def _refused(error: RemoteError, url: str) -> CheckResult:
         what = f"GitLab refused CI_JOB_TOKEN for {url}{git_message(error.messages)}"
         return failed(
             f"{what}: the job has ended, or the token is not this project's",
-            f"Run it in a job of this project that is running. {SET_CREDENTIAL}",
+            f"Run it in a job of this project that is running. {context.new_token}",
         )
     if error.kind is RemoteErrorKind.MISSING:
         what = f"GitLab has no repository {url} that this job may read{git_message(error.messages)}"
@@ -83,7 +84,7 @@ def _refused(error: RemoteError, url: str) -> CheckResult:
     if error.kind is RemoteErrorKind.REDIRECTED:
         return failed(f"{url} redirects, which git does not follow with a token", "Check GITLAB_URL.")
     if error.kind is RemoteErrorKind.NOT_REACHED:
-        return skipped(f"whether the job may push: git cannot reach {url}", NETWORK)
+        return skipped(f"whether the job may push: git cannot reach {url}", context.network)
     # During an outage it is not known whether the push is allowed.
     why = str(failure_of(error, url, pushes=True)).removesuffix(".")
     return skipped(f"whether the job may push: {why}", "Run it again in a few minutes.")

@@ -39,8 +39,8 @@ def credentials(context: DoctorContext) -> CheckResult | None:
         what = "GCP_WORKLOAD_IDENTITY_PROVIDER is set, but Vertex is not enabled"
         return failed(what, "Set CLAUDE_CODE_USE_VERTEX=1, CLOUD_ML_REGION and ANTHROPIC_VERTEX_PROJECT_ID.")
     remedy = (
-        "Set ANTHROPIC_API_KEY (in a job: Settings > CI/CD > Variables > Add variable, masked), or the variables of"
-        " Bedrock or Vertex."
+        f"Set ANTHROPIC_API_KEY{' in Settings > CI/CD > Variables > Add variable, masked' if context.in_ci else ''}, or"
+        " the variables of Bedrock or Vertex."
     )
     if context.in_ci:
         return failed("No credential for the model is set", remedy)
@@ -61,7 +61,7 @@ def _bedrock(context: DoctorContext) -> CheckResult:
     token = context.variable("AWS_WEB_IDENTITY_TOKEN_FILE")
     if token and not context.variable("AWS_ACCESS_KEY_ID") and not Path(token).is_file():
         missing.append("the file that AWS_WEB_IDENTITY_TOKEN_FILE names")
-    return _result("Bedrock", missing)
+    return _result("Bedrock", missing, in_ci=context.in_ci)
 
 
 def _vertex(context: DoctorContext) -> CheckResult:
@@ -70,13 +70,14 @@ def _vertex(context: DoctorContext) -> CheckResult:
     default = context.home / ".config" / "gcloud" / "application_default_credentials.json"
     if not (Path(path) if path else default).is_file():
         missing.append("the credential file that GOOGLE_APPLICATION_CREDENTIALS names")
-    return _result("Vertex", missing)
+    return _result("Vertex", missing, in_ci=context.in_ci)
 
 
-def _result(platform: str, missing: list[str]) -> CheckResult:
+def _result(platform: str, missing: list[str], *, in_ci: bool) -> CheckResult:
     if not missing:
         return passed(f"{platform} is enabled, and its credentials are set (their validity was not checked)")
-    remedy = "Set it before claude runs: it comes from an id_tokens entry of the job and Settings > CI/CD > Variables."
+    source = ": it comes from an id_tokens entry of the job and Settings > CI/CD > Variables" if in_ci else ""
+    remedy = f"Set it before claude runs{source}."
     return failed(f"{platform} is enabled, but this is missing: {', '.join(missing)}", remedy)
 
 

@@ -11,11 +11,16 @@ Status = Literal["pass", "warn", "fail", "skipped"]
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The result of a check: `what` was found, and the `remedy`, which says what to do where it did not pass."""
+    """The result of a check: `what` was found, and the `remedy`, which says what to do where it did not pass.
+
+    `about` and `why` are the parts of `what` where the check could not be done: skipped checks may share the reason.
+    """
 
     status: Status
     what: str
     remedy: str = ""
+    about: str = ""
+    why: str = ""
 
 
 class Skipped(Exception):
@@ -38,8 +43,8 @@ def failed(what: str, remedy: str) -> CheckResult:
     return CheckResult("fail", what, remedy)
 
 
-def skipped(what: str, remedy: str) -> CheckResult:
-    return CheckResult("skipped", what, remedy)
+def skipped(what: str, remedy: str, about: str = "", why: str = "") -> CheckResult:
+    return CheckResult("skipped", what, remedy, about, why)
 
 
 def describe(failure: Failure) -> str:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -61,7 +62,10 @@ def examine(flags: Flags, environ: Mapping[str, str], directory: Path) -> list[t
         results = run(CHECKS, context)
     finally:
         end_running()
-    return [(name, CheckResult(result.status, safe(result.what), safe(result.remedy))) for name, result in results]
+    return [
+        (name, replace(result, what=safe(result.what), remedy=safe(result.remedy), why=safe(result.why)))
+        for name, result in results
+    ]
 
 
 def run(checks: Iterable[Check], context: DoctorContext) -> list[tuple[str, CheckResult]]:
@@ -83,7 +87,7 @@ def _examine(check: Check, context: DoctorContext) -> CheckResult | None:
     try:
         return check.examine(context)
     except Skipped as reason:
-        return skipped(f"{check.about}: {reason}", reason.remedy)
+        return skipped(f"{check.about}: {reason}", reason.remedy, check.about, str(reason))
     except Failure as failure:
         return skipped(f"{check.about}: {describe(failure)}", "Look at what failed above, then run it again.")
     except Exception as error:  # noqa: BLE001  # a bug in one check must not hide the results of the others

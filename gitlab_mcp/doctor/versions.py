@@ -23,7 +23,8 @@ def git_installed(context: DoctorContext) -> CheckResult:
     try:
         version = require_version(until(PROGRAM_SECONDS))
     except GitError as error:
-        remedy = "Install git 2.31 or newer in the job's image (apk add --no-cache git, apt-get install -y git)."
+        where = " in the job's image" if context.in_ci else ""
+        remedy = f"Install git 2.31 or newer{where} (apk add --no-cache git, apt-get install -y git)."
         what = f"git cannot be used{in_brackets(str(error))}"
         if context.credential and context.credential.kind == "job token":
             return failed(f"{what}, and writing with CI_JOB_TOKEN needs it", remedy)

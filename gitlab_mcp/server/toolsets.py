@@ -58,3 +58,11 @@ def _chosen(settings: Settings, tools: Sequence[ListableT]) -> list[ListableT]:
     return [
         definition for definition in tools if is_chosen(definition) and not (settings.read_only and definition.writes)
     ]
+
+
+def check_names(settings: Settings) -> None:
+    """Raise SettingsError for an unknown toolset or tool name in the configuration."""
+    if settings.tools or settings.toolsets:
+        from gitlab_mcp.tools import TOOLS  # takes time
+
+        selected(settings, TOOLS)

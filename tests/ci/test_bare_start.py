@@ -17,44 +17,11 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.protocol.process import INITIALIZE
-from tests.support.ci_job import allow_job_pushes, job_environment
-from tests.support.paths import REPOSITORY
+from tests.support.bare_start import COMMAND, WAIT, entry, start
+from tests.support.ci_job import allow_job_pushes
 
-COMMAND = [sys.executable, "-m", "gitlab_mcp"]
 HELLO = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": INITIALIZE}).encode() + b"\n"
-WAIT = 60
 HOSTILE = "x\n\x1b[31m::error:: pwned $(id)"
-
-
-@pytest.fixture
-def job(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
-    """The environment of a job with a home of its own and an empty checkout."""
-    work, home = tmp_path / "work", tmp_path / "home"
-    work.mkdir()
-    home.mkdir()
-    return job_environment(sandbox, work, HOME=str(home), CI_DEFAULT_BRANCH="main", PYTHONPATH=str(REPOSITORY))
-
-
-def start(
-    environ: dict[str, str], *arguments: str, stdin: Any = subprocess.DEVNULL
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        env=environ,
-        cwd=environ.get("CI_PROJECT_DIR", "/"),
-        stdin=stdin,
-        capture_output=True,
-        text=True,
-        timeout=WAIT,
-        check=False,
-    )
-
-
-def entry(environ: dict[str, str]) -> dict[str, Any]:
-    """What is registered in Claude Code's own file."""
-    folder = Path(environ.get("CLAUDE_CONFIG_DIR", environ["HOME"]))
-    found: dict[str, Any] = json.loads((folder / ".claude.json").read_text())["mcpServers"]["gitlab"]
-    return found
 
 
 @contextmanager
@@ -151,6 +118,12 @@ def test_an_access_token_is_told_with_its_scopes(sandbox: Sandbox, job: dict[str
         done = start({**job, "GITLAB_ACCESS_TOKEN": token})
         assert told in done.stdout
         assert token not in done.stdout + done.stderr
+
+
+def test_a_flow_token_beside_a_job_token_is_not_told_to_be_unanswered(sandbox: Sandbox, job: dict[str, str]) -> None:
+    done = start({**job, "AI_FLOW_GITLAB_TOKEN": sandbox.tokens["flow"]})
+    assert "credential: AI_FLOW_GITLAB_TOKEN of @developer: reads and writes what its role" in done.stdout
+    assert "did not answer" not in done.stdout
 
 
 def test_when_gitlab_does_not_answer_that_is_said_and_the_job_goes_on(job: dict[str, str]) -> None:

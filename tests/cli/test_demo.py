@@ -50,6 +50,7 @@ def test_the_journey_ends_with_0_and_plain_text_when_piped() -> None:
     done = demo()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Everything read back is as it should be." in done.stdout
+    assert "One that stays up until Ctrl-C: gitlab-mcp-server sandbox\n" in done.stdout
     assert "\x1b" not in done.stdout
     assert done.stderr == ""
 
@@ -150,6 +151,15 @@ def large(path: Path) -> None:
 def modules_of_our_names(path: Path) -> None:
     loud = b"raise SystemExit('a module of the repository was run')\n"
     with_files(path, dict.fromkeys(("json.py", "anyio.py", "gitlab_mcp/__init__.py", "sitecustomize.py"), loud))
+
+
+@pytest.mark.parametrize("options", [[], ["--job-token"]], ids=["locally", "in a job"])
+def test_no_file_of_a_repository_of_ones_own_is_deleted(options: list[str], tmp_path: Path) -> None:
+    with_files(tmp_path, {"README.md": b"# Mine\n", "src/legacy.py": b"x = 1\n", "old.txt": b"old\n"})
+    done = demo("--repo", str(tmp_path), *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 2 files changed" in done.stdout
+    assert '"action": "delete"' not in done.stdout
 
 
 def contents(path: Path) -> dict[Path, bytes]:

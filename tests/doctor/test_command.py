@@ -1,6 +1,7 @@
 """The command `doctor`: its options, its output and its exit code."""
 
 import json
+import re
 import subprocess
 import sys
 from http.server import BaseHTTPRequestHandler
@@ -56,6 +57,27 @@ def test_without_json_each_check_is_a_line_with_its_remedy_below_and_a_sum_last(
     assert " failed, " in lines[-1]
     assert "\x1b[" not in output
     assert "\x1b[" in place.prints(place.job(sandbox), color=True)[0]
+
+
+def test_checks_that_are_skipped_for_one_reason_are_one_line_and_the_counts_add_up(place: Place, nowhere: str) -> None:
+    output, _ = place.prints(place.local(nowhere))
+    report = place.examine(place.local(nowhere))
+    assert output.count("GitLab was not reached") == 1
+    waiting = [check["what"] for check in report.checks.values() if "GitLab was not reached" in check["what"]]
+    [line] = [line for line in output.splitlines() if "GitLab was not reached" in line]
+    assert line.startswith(f"skipped  {len(waiting)} checks, because GitLab was not reached: whether the clock")
+    assert all(what.removesuffix(": GitLab was not reached") in line for what in waiting)
+    counts = [int(number) for number in re.findall(r"\d+", output.splitlines()[-1])]
+    assert counts == [*(len(report.ids(status)) for status in ("fail", "warn", "pass", "skipped")), *counts[4:]]
+    assert sum(counts[:-1]) == counts[-1]
+
+
+def test_outside_a_job_nothing_speaks_of_a_job(place: Place, nowhere: str) -> None:
+    (place.directory / ".mcp.json").write_text("{}")
+    for environ in (place.local(nowhere), {**place.own}, place.local(nowhere, GITLAB_CA_FILE="/not/there")):
+        output, _ = place.prints(environ)
+        about_jobs = [line for line in output.splitlines() if re.search(r"\bjobs?\b", line)]
+        assert [line for line in about_jobs if "CI_JOB_TOKEN by itself" not in line] == []
 
 
 def test_the_command_runs_as_a_process_in_a_working_directory_that_is_gone(sandbox: Sandbox, place: Place) -> None:

@@ -51,6 +51,9 @@ def test_without_json_it_prints_what_to_export(tmp_path: Path) -> None:
     assert "export GITLAB_ACCESS_TOKEN=glpat-" in shown
     assert "export GITLAB_PROJECT=acme/app" in shown
     assert "git clone http://developer:glpat-" in shown
+    [line] = [line for line in shown.splitlines() if line.split()[:1] == ["job_ended"]]
+    assert line.split()[1].startswith("glcbt-")
+    assert max(map(len, shown.splitlines())) <= 100
 
 
 def test_two_sandboxes_run_side_by_side_independently() -> None:

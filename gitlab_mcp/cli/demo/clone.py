@@ -43,7 +43,7 @@ class Clone:
             (self.directory / plan.deleted).unlink()
             done.append(f"deleted {plan.deleted}")
         else:
-            done.append("deleted nothing: the last file that a job may delete stays")
+            done.append("deleted nothing: the files of the repository stay")
         self._snapshot = self._take_snapshot()
         return done
 

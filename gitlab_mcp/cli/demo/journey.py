@@ -15,6 +15,8 @@ from gitlab_mcp.cli.demo.plain_git import git
 from gitlab_mcp.cli.demo.plan import FIX, MAINTAINERS, Plan, fix, maintainers
 from gitlab_mcp.sandbox import Sandbox
 
+OLD_NOTES = "OLD-NOTES.md"
+
 
 def local_server(sandbox: Sandbox) -> StdioServerParameters:
     """How a local client starts the server, with the maintainer's access token."""
@@ -45,8 +47,10 @@ class LocalJourney:
         if is_seeded:
             plan = fix(issue)
         else:
+            own = set(paths)
             paths = paths if len(paths) > 1 else await self._begin(paths)
-            plan = await maintainers(issue, paths, self._is_text, lambda name: name in paths)
+            made = OLD_NOTES if OLD_NOTES in paths and OLD_NOTES not in own else ""
+            plan = await maintainers(issue, paths, self._is_text, lambda name: name in paths, made)
         contents = {plan.created.path: plan.created.content}
         if plan.changed:
             path = plan.changed.path
@@ -80,7 +84,7 @@ class LocalJourney:
         return plan, {path: git("hash-object", "--stdin", stdin=content).strip() for path, content in contents.items()}
 
     async def _begin(self, paths: list[str]) -> list[str]:
-        missing = [path for path in ("README.md", "OLD-NOTES.md") if path not in paths]
+        missing = [path for path in ("README.md", OLD_NOTES) if path not in paths]
         await self._agent.step(
             f"There is too little to work on: commit two files to {self._default_branch} first.",
             "commit_files",

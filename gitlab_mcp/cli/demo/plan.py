@@ -1,6 +1,5 @@
 """The plan of a change for an issue: the files to commit, and the texts about them."""
 
-import re
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
@@ -104,11 +103,16 @@ def fix(issue: str) -> Plan:
 
 
 async def maintainers(
-    issue: str, paths: Collection[str], is_text: Callable[[str], Awaitable[bool]], taken: Callable[[str], bool]
+    issue: str,
+    paths: Collection[str],
+    is_text: Callable[[str], Awaitable[bool]],
+    taken: Callable[[str], bool],
+    deleted: str = "",
 ) -> Plan:
     """A plan that suits any repository.
 
-    `paths` are files that may be changed and deleted; `taken` returns whether a name exists already.
+    `paths` are files that may be changed; `taken` returns whether a name exists already. `deleted` is a file to delete,
+    which the demonstration made itself: none of the repository's own is deleted.
     """
     name = next(
         name for name in ("MAINTAINERS.md", "MAINTAINERS-OF-THIS.md", f"MAINTAINERS-{issue}.md") if not taken(name)
@@ -118,13 +122,5 @@ async def maintainers(
         if await is_text(path):
             changed = Edit(path, "", f"\nSee {name} for who maintains this.\n")
             break
-    others = [path for path in paths if changed is None or path != changed.path]
-    # The last file of a repository is not deleted.
-    deleted = min(others, key=_obsolescence) if len(paths) > 1 else ""
     created = PlannedFile(name, "# Maintainers\n\n- maintainer\n")
     return Plan(issue, MAINTAINERS, f"{issue}-maintainers", created, changed, deleted)
-
-
-def _obsolescence(path: str) -> tuple[bool, int, str]:
-    """The sort key of files, with the most plausible one to delete in a demonstration first."""
-    return not re.search(r"legacy|old|obsolete", path.lower()), -path.count("/"), path

@@ -3,6 +3,7 @@
 The results are read back with plain git and plain HTTP, never through the server or from the sandbox's memory.
 """
 
+import shlex
 import tempfile
 from pathlib import Path
 
@@ -27,10 +28,15 @@ def play(repo: Path | None, *, job_token: bool = False, push_allowed: bool = Tru
     """
     try:
         with Sandbox(repo=repo) as sandbox:
-            return play_on(sandbox, job_token=job_token, push_allowed=push_allowed)
+            code = play_on(sandbox, job_token=job_token, push_allowed=push_allowed)
     except SandboxError as error:
         click.echo(f"gitlab-mcp-server: {error}", err=True)
         return 2
+    click.echo(
+        "This GitLab has ended, and its addresses with it. One that stays up until Ctrl-C: gitlab-mcp-server"
+        f" sandbox{f' --repo {shlex.quote(str(repo))}' if repo else ''}"
+    )
+    return code
 
 
 def play_on(sandbox: Sandbox, *, job_token: bool = False, push_allowed: bool = True) -> int:

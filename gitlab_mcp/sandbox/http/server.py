@@ -228,13 +228,14 @@ def _as_text(sandbox: Sandbox) -> str:
     token = sandbox.tokens["developer"]
     parts = urlsplit(sandbox.url)
     clone = f"{parts.scheme}://developer:{token}@{parts.netloc}{parts.path}/{sandbox.project}.git"
-    others = ", ".join(f"{name} {value}" for name, value in sandbox.tokens.items() if name != "developer")
+    width = max(map(len, sandbox.tokens))
+    others = "".join(f"  {name:{width}}  {value}\n" for name, value in sandbox.tokens.items() if name != "developer")
     return (
         f"The sandbox GitLab is running with project {sandbox.project}. To use it:\n\n"
         f"  export GITLAB_URL={sandbox.url}\n"
         f"  export GITLAB_ACCESS_TOKEN={token}\n"
         f"  export GITLAB_PROJECT={sandbox.project}\n"
         f"  git clone {clone}\n\n"
-        f"Other tokens: {others}\n"
+        f"Tokens of other users, kinds and scopes:\n\n{others}\n"
         "It forgets everything when it ends: press Ctrl-C."
     )
