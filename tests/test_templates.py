@@ -193,6 +193,7 @@ def test_shellcheck_finds_nothing_in_how_a_job_signs_in(provider: str, tmp_path:
         assert shellcheck(text, tmp_path) == ""
 
 
+SERVER = ("gitlab-mcp-server", "#!/bin/sh\n")
 SHELLS = ["sh", "bash", "dash", "busybox sh"]
 # Writes down what it was given.
 CLAUDE = """#!/bin/sh
@@ -208,12 +209,15 @@ def test_the_templates_script_does_the_same_in_every_shell(shell: str, written: 
     program = shutil.which(shell.split()[0])
     if program is None:
         pytest.skip(f"{shell} is not on PATH")
-    for name, content in (("claude", CLAUDE), ("npm", "#!/bin/sh\n"), ("apk", "#!/bin/sh\nexit 1\n")):
+    # The job would install curl where it is missing, and needs it only for a wheel.
+    missing = "#!/bin/sh\nexit 1\n"
+    programs = (("claude", CLAUDE), ("npm", "#!/bin/sh\n"), ("apk", missing), ("curl", missing), SERVER)
+    for name, content in programs:
         (tmp_path / name).write_text(content)
         (tmp_path / name).chmod(0o755)
     if shell.startswith("busybox"):
         # Alpine has no others.
-        for name in ("cat", "grep", "head", "mktemp", "rm", "sh", "wc"):
+        for name in ("cat", "grep", "head", "mktemp", "rm", "sh", "sleep", "wc"):
             (tmp_path / name).symlink_to(program)
     target = tmp_path / "app.git"
     target.mkdir()
@@ -231,7 +235,7 @@ def test_the_templates_script_does_the_same_in_every_shell(shell: str, written: 
         "AI_FLOW_INPUT": written,
     }
     # As a runner does: whatever fails ends it, and the script is one text that is evaluated.
-    jobs = script(interpolated({"server_flags": "--read-only"})).replace("/bin/gitlab-mcp-server", "no-such-server")
+    jobs = script(interpolated({"server_flags": "--read-only"})).replace("/bin/gitlab-mcp-server", "gitlab-mcp-server")
     line = [program, *shell.split()[1:], "-c", 'set -e; eval "$1" </dev/null', "job", jobs]
     done = subprocess.run(line, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
@@ -241,7 +245,7 @@ def test_the_templates_script_does_the_same_in_every_shell(shell: str, written: 
     assert (tmp_path / "rules").read_text().endswith("\n\nRules.\n")
     arguments = (tmp_path / "arguments").read_text().splitlines()
     assert arguments[:7] == ["-p", "--setting-sources", "user", "--permission-mode", "acceptEdits", "--max-turns", "60"]
-    assert arguments[7:9] == ["--allowedTools", "Bash Read Edit Write mcp__gitlab"]
+    assert arguments[7:9] == ["--allowedTools", "Bash Read(./**) Edit(./**) mcp__gitlab"]
     # What it wrote for claude is gone, and nothing was shown.
     assert [path.name for path in tmp_path.glob("tmp.*")] == []
     assert done.stdout == ""

@@ -80,7 +80,9 @@ class Thread:
         """The numbers of these lines, at most the last CODE_LINES."""
         side = "new_line" if self.position.number("new_line") else "old_line"
         last = self.position.number(side)
-        first = self.position.number("line_range", "start", side) or last
+        # When a push moves a thread, GitLab leaves line_range as it was, so only its length holds.
+        start, end = (self.position.number("line_range", at, side) for at in ("start", "end"))
+        first = last - (end - start) if start and end else last
         return range(max(first, last - CODE_LINES + 1), last + 1)
 
 

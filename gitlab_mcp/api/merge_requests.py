@@ -106,6 +106,24 @@ def open_merge_request(
         raise
 
 
+def people_not_set(entity: Entity, assignees: Sequence[str] | None, reviewers: Sequence[str] | None) -> list[str]:
+    """A remark that names those of the wanted people whom GitLab dropped without a word; [] if it set all of them."""
+    dropped = []
+    for field_name, wanted in (("assignees", assignees), ("reviewers", reviewers)):
+        existing = {user.text("username").casefold() for user in entity.entities(field_name)}
+        names = [name.strip().lstrip("@") for name in wanted or ()]
+        if missing := [name for name in names if name.casefold() not in existing]:
+            dropped.append(f"{field_name} {', '.join(missing)}")
+    if not dropped:
+        return []
+    return [
+        (
+            f"GitLab did not set {' and '.join(dropped)}: without Premium it takes one of each, and only people who can"
+            " read the project."
+        )
+    ]
+
+
 def update_merge_request(target: Noteable, update: Update) -> WriteResult[Entity]:
     """Change a merge request over REST: https://docs.gitlab.com/api/merge_requests/#update-mr"""
     project, gitlab = target.project, target.project.gitlab

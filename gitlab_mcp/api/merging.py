@@ -3,7 +3,7 @@
 https://docs.gitlab.com/api/merge_requests/#merge-a-merge-request and, for the statuses, #merge-status
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from gitlab_mcp.api.client import GitLab
@@ -74,14 +74,17 @@ def merge(target: Noteable, options: Merge) -> WriteResult[Entity]:
         done = after.text("state") == "merged" or (options.auto and after.flag("merge_when_pipeline_succeeds"))
         return after if done else None
 
+    send = partial(gitlab.put, f"{target.path}/merge", attributes)
     try:
-        return write_once(partial(gitlab.put, f"{target.path}/merge", attributes), find, look_with("get_merge_request"))
+        return write_once(send, find, look_with("get_merge_request"))
     except GitLabRefusal as refused:
-        if refused.status in (405, 406, 422):
-            raise Refused(
-                f"GitLab does not merge {target.sign}: {_reason(_with_status(gitlab, target.path))}"
-            ) from refused
-        raise
+        if refused.status not in (405, 406, 422):
+            raise
+        after = _with_status(gitlab, target.path)
+        if options.auto and after.text("detailed_merge_status") == "mergeable":
+            # lib/api/merge_requests.rb: auto-merge is refused where there is no pipeline left to wait for.
+            return merge(target, replace(options, auto=False))
+        raise Refused(f"GitLab does not merge {target.sign}: {_reason(after)}") from refused
 
 
 def _changed_paths(target: Noteable, now: Entity) -> list[str]:

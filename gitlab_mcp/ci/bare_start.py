@@ -102,7 +102,7 @@ def register(flags: Flags, environ: Mapping[str, str], *, trust_project: bool) -
     Unless `trust_project`, also disables the servers of the checkout's .mcp.json.
     """
     try:
-        registration = claude_code.own_registration(flags, secrets_of(environ))
+        registration = claude_code.own_registration(flags, secrets_of(environ, flags.not_secret))
         path = claude_code.register(registration, "user", environ, working_directory())
         entry = registration.entry()
         lines = [f"registered for Claude Code: gitlab in {path}: {shlex.join([entry['command'], *entry['args']])}"]
@@ -156,5 +156,6 @@ def folders(environ: Mapping[str, str]) -> list[Path]:
 def _about(job: JobContext) -> str:
     author = f", asked by {mention(job.asked_by)}" if job.asked_by else ""
     if job.noun:
-        return f"{job.noun} {job.sign}{f' ({job.event})' if job.event else ''}{author}"
+        origin = " of a fork, to whose branch this job cannot commit" if job.foreign else ""
+        return f"{job.noun} {job.sign}{origin}{f' ({job.event})' if job.event else ''}{author}"
     return f"the text of AI_FLOW_INPUT{author}" if job.input else f"no variable names an issue or merge request{author}"

@@ -14,9 +14,9 @@ from gitlab_mcp.config.job_context import PLAIN_BRANCH_NAME
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.doctor.background import begin
 from gitlab_mcp.errors import Failure, GitLabRefusal, NotFound, Unreachable
-from gitlab_mcp.render.user_text import mention
+from gitlab_mcp.render.user_text import mention, ref_name
 from gitlab_mcp.repository.git_backend.errors import JOB_PUSH_SETTING
-from gitlab_mcp.safety.sanitize import one_line, quoted_line
+from gitlab_mcp.safety.sanitize import one_line
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ def preflight(settings: Settings, environ: Mapping[str, str], files: Mapping[str
 
     version = variable(environ, "CI_SERVER_VERSION")
     shown = f" (GitLab {version})" if version and PLAIN_BRANCH_NAME.fullmatch(version) else ""
-    yield f"gitlab-mcp-server {__version__}: {settings.url}{shown}, project {_plain(settings.project)}"
+    yield f"gitlab-mcp-server {__version__}: {settings.url}{shown}, project {ref_name(settings.project)}"
     name = settings.credential.variable
     owner = _value_or_failure(user)
     if isinstance(owner, Failure):
@@ -88,7 +88,7 @@ def _why_unknown(failure: Failure) -> str:
 def _permissions(settings: Settings, scopes: list[str] | Failure, can_push: bool | Failure | None) -> str:
     """What the credential lets the run do, as far as GitLab's responses show it."""
     known = [] if isinstance(scopes, Failure) else scopes
-    listed = f", scopes {', '.join(_plain(scope) for scope in known)}" if known else ""
+    listed = f", scopes {', '.join(ref_name(scope) for scope in known)}" if known else ""
     comments = "" if _has_scopes(settings.credential.kind) else "; comments need GITLAB_ACCESS_TOKEN (scope api)"
     if settings.read_only:
         return f"{listed}: reads only (--read-only)"
@@ -104,11 +104,6 @@ def _permissions(settings: Settings, scopes: list[str] | Failure, can_push: bool
     if known and not WRITING_SCOPES & set(known):
         return f"{listed}: reads what these scopes allow; scope api would let it write"
     return f"{listed}: reads and writes what its role in the project allows"
-
-
-def _plain(text: str) -> str:
-    """A name unchanged where it has only plain characters, else on one line and in quotes."""
-    return text if PLAIN_BRANCH_NAME.fullmatch(text) else quoted_line(text, 100)
 
 
 def _comparison(gitlab: GitLab, settings: Settings, environ: Mapping[str, str], path: Path) -> Callable[[], str]:
@@ -129,7 +124,7 @@ def _comparison(gitlab: GitLab, settings: Settings, environ: Mapping[str, str], 
                 f"/projects/{segment(settings.project)}/repository/files/{segment(name)}/raw", ref=target
             )
         except NotFound:
-            return f"not on {_plain(target)}"
-        return f"same as on {_plain(target)}" if on_target == content else f"differs from {_plain(target)}"
+            return f"not on {ref_name(target)}"
+        return f"same as on {ref_name(target)}" if on_target == content else f"differs from {ref_name(target)}"
 
     return compare

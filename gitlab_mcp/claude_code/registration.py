@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from gitlab_mcp.claude_code.json_file import PRIVATE, Document, RegistrationError, change, object_at, user_file
 from gitlab_mcp.config.settings import Flags
-from gitlab_mcp.git.process import common_directory
+from gitlab_mcp.git.process import common_directory, search_path
 from gitlab_mcp.safety.redact import redact
 
 Scope = Literal["user", "project", "local"]
@@ -53,7 +53,7 @@ def own_command() -> str:
     """
     started = sys.argv[0]
     if Path(started).name != "__main__.py":
-        path = started if os.sep in started else shutil.which(started)
+        path = started if os.sep in started else shutil.which(started, path=search_path(os.environ))
         if path and os.access(path, os.X_OK):
             return str(Path(path).absolute())
     return sys.executable

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gitlab_mcp.cli.ending import clean_up_on_signals
 from gitlab_mcp.cli.options import configuration, merged_flags
-from gitlab_mcp.config.environment import working_directory
+from gitlab_mcp.config.environment import split_list, working_directory
 from gitlab_mcp.config.settings import Flags
 
 if TYPE_CHECKING:
@@ -21,17 +22,19 @@ COLOURS = {"pass": "green", "warn": "yellow", "fail": "red"}
 
 @click.command(short_help="Check a run and say what to fix.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+@click.option("--check", default="", metavar="IDS", help="Only these checks, comma-separated; --json shows their ids.")
 @configuration
 @click.pass_context
-def doctor(ctx: click.Context, /, as_json: bool, **flags: Any) -> None:
+def doctor(ctx: click.Context, /, as_json: bool, check: str, **flags: Any) -> None:
     """Check GitLab, the credential, the job, Claude Code and the model's credentials, and say what to fix.
     Nothing is changed anywhere, and no secret is printed. Ends with code 1 when a check failed.
     """
     from gitlab_mcp.doctor.runner import CHECKS, examine
 
+    clean_up_on_signals()
     environ = dict(os.environ)
     group_flags = ctx.obj if isinstance(ctx.obj, Flags) else None
-    results = examine(merged_flags(group_flags, flags), environ, working_directory())
+    results = examine(merged_flags(group_flags, flags), environ, working_directory(), split_list(check))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # user content may not fit the terminal's encoding
     failures = sum(result.status == "fail" for _, result in results)

@@ -18,9 +18,11 @@ def run() -> None:
     """Run `gitlab-mcp-server` with the arguments of this process."""
     flags = None if "_GITLAB_MCP_SERVER_COMPLETE" in os.environ else serving_flags(sys.argv[1:], os.environ)
     if flags is None:
+        from gitlab_mcp.cli.ending import ends_quietly
         from gitlab_mcp.cli.main import main
 
-        main()
+        with ends_quietly():
+            main()
         return
     from gitlab_mcp.server import startup
 

@@ -1,6 +1,7 @@
 """The command line. Everything heavy is imported by the command that needs it, so that --help is instant."""
 
 import os
+import signal
 import sys
 from typing import Any
 
@@ -17,12 +18,15 @@ from gitlab_mcp.cli.serve import serve
 from gitlab_mcp.cli.tools import tools
 from gitlab_mcp.config.environment import is_any_ci
 from gitlab_mcp.config.settings import Flags, SettingsError
+from gitlab_mcp.git.process import search_path
 
 MISTAKES = "gitlab_mcp.mistakes"  # in click's context
 
 
 class Group(click.Group):
     """The group of all commands; it ends with one line and exit code 2 when the configuration cannot be used.
+
+    It ends with 130 after Ctrl-C, and writes no colors where NO_COLOR is set: https://no-color.org
 
     In a CI job, arguments of a line without a command that are not understood are left out, and go to the bare start.
     """
@@ -36,8 +40,12 @@ class Group(click.Group):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
+        if os.environ.get("NO_COLOR"):
+            ctx.color = False
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            sys.exit(128 + signal.SIGINT)
         except SettingsError as error:
             sys.exit(report(error))
 
@@ -58,6 +66,7 @@ def main(ctx: click.Context, /, trust_project_mcp: bool, **flags: Any) -> None:
     register it; in a CI job it registers itself with Claude Code and reports to the log.
     """
     ctx.obj = Flags(**flags)
+    os.environ["PATH"] = search_path(os.environ)  # for every program that any command starts
     if ctx.invoked_subcommand is not None:
         if trust_project_mcp:
             raise click.UsageError("--trust-project-mcp before a command has no effect: write it after register.")

@@ -23,6 +23,9 @@ CONFIGURATION = (
     click.option("--trigger", default="", metavar="HANDLE", help="The handle that starts a run (default: claude)."),
     click.option("--author", default="", metavar="NAME <EMAIL>", help="The author of commits."),
     click.option(
+        "--not-secret", default="", metavar="NAMES", help="Variables named like secrets whose values are none."
+    ),
+    click.option(
         "--deadline", type=float, default=None, metavar="SECONDS", help="The limit of one tool call (default: 60)."
     ),
     click.option("--no-instant-start", is_flag=True, help="Answer nothing before the MCP SDK is loaded."),

@@ -22,6 +22,10 @@ LONGEST_VARIABLE = 4_000_000
 
 USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 PLAIN_BRANCH_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,99}")
+# What git accepts as the name of a branch or tag: https://git-scm.com/docs/git-check-ref-format
+REF_NAME = re.compile(
+    r"(?![-/.])(?!.*(\.\.|@\{|//|/\.|\.lock(/|$)|[/.]$))[^\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]{1,255}"
+)
 NUMBER = re.compile(r"\d{1,18}")
 DISCUSSION = re.compile(r"[0-9a-f]{40}")
 
@@ -40,12 +44,14 @@ EVENTS = (
 
 @dataclass(frozen=True)
 class JobContext:
-    """What a run is about. Numbers and names are validated; the texts from `input` on are untrusted user content.
+    """What a run is about.
 
-    `discussion` is the id of the discussion to reply in. `asked_by` is the username of the person who started the run.
-    `branch` is the merge request's source branch, else the branch that the pipeline runs for. `foreign` is whether the
-    merge request comes from another project, which this job cannot push to. `project_id` is the id of the merge
-    request's project, where that is not the job's own.
+    Numbers and usernames have a plain form, names of branches and tags one that git accepts; the texts from `input` on
+    are untrusted user content. `discussion` is the id of the discussion to reply in. `asked_by` is the username of the
+    person who started the run. `branch` is the merge request's source branch, else the branch that the pipeline runs
+    for; `tag` is the tag that it runs for. `foreign` is whether the merge request comes from another project, which
+    this job cannot push to; then a branch of this project that is called like `branch` is another one. `project_id` is
+    the id of the merge request's project, where that is not the job's own.
     """
 
     event: str = ""
@@ -58,6 +64,7 @@ class JobContext:
     source: str = ""
     branch: str = ""
     target_branch: str = ""
+    tag: str = ""
     foreign: bool = False
     input: str = field(default="", repr=False)
     title: str = field(default="", repr=False)
@@ -101,12 +108,13 @@ def _pipeline_context(environ: Mapping[str, str]) -> JobContext:
     """What the pipeline itself is about: its merge request, or the only open merge request of its branch."""
 
     def branch(name: str) -> str:
-        return _matching(PLAIN_BRANCH_NAME, variable(environ, name))
+        return _ref_name(variable(environ, name))
 
     job = JobContext(
         pipeline=_matching(NUMBER, variable(environ, "CI_PIPELINE_ID")),
         source=source if (source := variable(environ, "CI_PIPELINE_SOURCE")) in SOURCES else "",
         branch=branch("CI_COMMIT_BRANCH"),
+        tag=branch("CI_COMMIT_TAG"),
     )
     if iid := _number(variable(environ, "CI_MERGE_REQUEST_IID")):
         project = _matching(NUMBER, variable(environ, "CI_MERGE_REQUEST_PROJECT_ID"))
@@ -201,9 +209,8 @@ def _about(job: JobContext, noun: Noun, subject: Mapping[str, Any], environ: Map
         only_texts,
         noun=noun,
         iid=iid,
-        branch=_matching(PLAIN_BRANCH_NAME, _text(subject.get("source_branch"))) or (job.branch if own else ""),
-        target_branch=_matching(PLAIN_BRANCH_NAME, _text(subject.get("target_branch")))
-        or (job.target_branch if own else ""),
+        branch=_ref_name(_text(subject.get("source_branch"))) or (job.branch if own else ""),
+        target_branch=_ref_name(_text(subject.get("target_branch"))) or (job.target_branch if own else ""),
         foreign=(own and job.foreign) or (source is not None and source != target),
     )
 
@@ -268,3 +275,8 @@ def _number(value: object) -> int:
 def _matching(pattern: re.Pattern[str], text: str) -> str:
     """`text` where all of it matches `pattern` and is ASCII, else ""."""
     return text if pattern.fullmatch(text) and text.isascii() else ""
+
+
+def _ref_name(text: str) -> str:
+    """`text` where git accepts it as the name of a branch or tag, else ""."""
+    return text if REF_NAME.fullmatch(text) else ""

@@ -41,7 +41,8 @@ class Settings:
     `author` is the author of commits, if not the credential's user; `deadline` is the limit of one tool call in
     seconds; `own_project` is the path and the id of the run's own project, as far as they are known; `trigger` is the
     handle that starts a run, without its @; `allow_opt_in_tools` is whether `toolsets` and `tools` may also name opt-in
-    tools; `job` is what the run is about; `secrets` are values of the environment that must never be sent or shown.
+    tools; `job` is what the run is about; `secrets` are values of the environment that must never be sent or shown,
+    `secret_variables` the names of their variables.
     """
 
     url: str
@@ -65,6 +66,7 @@ class Settings:
     trusted_only: bool = False
     trigger: str = DEFAULT_TRIGGER
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    secret_variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     deadline: float = DEFAULT_DEADLINE
 
     @property
@@ -75,8 +77,13 @@ class Settings:
     @property
     def secret_values(self) -> tuple[str, ...]:
         """Every value that must never be sent or shown, longest first: the run's tokens and secret variables."""
+        return longest_first({*self.credentials, *self.secrets})
+
+    @property
+    def credentials(self) -> Mapping[str, str]:
+        """The variables of the run's own tokens, by their values."""
         own = (self.credential, self.job_token) if self.job_token else (self.credential,)
-        return longest_first({*(credential.token for credential in own), *self.secrets})
+        return {credential.token: credential.variable for credential in own}
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,7 @@ class Flags:
     trusted_only: bool = False
     trigger: str = ""
     author: str = ""
+    not_secret: str = ""
     deadline: float | None = None
     no_instant_start: bool = False
 
@@ -108,6 +116,10 @@ class Flags:
 RENAMED_TOOLSETS = {"desk": "my_work"}
 
 SECRET_VARIABLE = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|API_KEY|ACCESS_KEY|PRIVATE_KEY)$")
+# The model's keys, and the credentials of GitLab and of clouds: whatever their value, it is secret.
+CREDENTIAL_VARIABLE = re.compile(
+    r"(ANTHROPIC|CLAUDE|CI|AI_FLOW|AWS|GOOGLE|GCP|CLOUDSDK)_|GITLAB_(ACCESS_|PERSONAL_ACCESS_)?TOKEN$"
+)
 # A shorter value is unlikely to be a secret, and redacting it would damage ordinary words.
 SECRET_CHARACTERS = 8
 # A path has a group; GitLab's names have neither blanks nor a colon, which a URL has.
@@ -141,6 +153,7 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
     )
     # In CI only flags may grant permissions: a job cannot know who set a variable.
     granting = {} if in_ci else environ
+    secrets = _named_secrets(environ, flags.not_secret or variable(granting, "GITLAB_MCP_NOT_SECRET"))
     return Settings(
         url=url,
         credential=read_credential(environ),
@@ -162,7 +175,8 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
         allow_files=split_list(flags.allow_files or variable(granting, "GITLAB_MCP_ALLOW_FILES")),
         trusted_only=flags.trusted_only or flag(environ, "GITLAB_MCP_TRUSTED_ONLY"),
         trigger=_trigger(flags, environ),
-        secrets=secrets_of(environ),
+        secrets=tuple(secrets),
+        secret_variables=secrets,
         deadline=_deadline(flags),
     )
 
@@ -248,10 +262,25 @@ def _merge_request(environ: Mapping[str, str]) -> MergeRequestElsewhere | None:
     return MergeRequestElsewhere(project, iid)
 
 
-def secrets_of(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The values of variables whose name marks them as secrets, such as *_TOKEN, longest first."""
-    values = {value.strip() for name, value in environ.items() if SECRET_VARIABLE.search(name)}
-    return longest_first(value for value in values if len(value) >= SECRET_CHARACTERS)
+def secrets_of(environ: Mapping[str, str], not_secret: str = "") -> tuple[str, ...]:
+    """The values of variables whose name marks them as secrets, such as *_TOKEN, longest first.
+
+    `not_secret` names variables that are not secret. Raises SettingsError where one holds a credential.
+    """
+    return tuple(_named_secrets(environ, not_secret))
+
+
+def _named_secrets(environ: Mapping[str, str], not_secret: str) -> dict[str, str]:
+    """The names of secret variables by their values, longest first; of several with a value, that of a credential."""
+    excepted = split_list(not_secret)
+    if refused := [name for name in excepted if CREDENTIAL_VARIABLE.match(name)]:
+        raise SettingsError(f"--not-secret names {', '.join(refused)}, which holds a credential: leave it out.")
+    names = sorted(
+        (name for name in environ if SECRET_VARIABLE.search(name) and name not in excepted),
+        key=lambda name: (CREDENTIAL_VARIABLE.match(name) is not None, name),
+    )
+    by_value = {value: name for name in names if len(value := environ[name].strip()) >= SECRET_CHARACTERS}
+    return {value: by_value[value] for value in longest_first(by_value)}
 
 
 def longest_first(secrets: Iterable[str]) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from gitlab_mcp.git.process import search_path
+
 PROGRAM_OUTPUT_BYTES = 4096
 
 
@@ -55,7 +57,7 @@ def started(command: Sequence[str], environ: Mapping[str, str], directory: Path,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env=environ,
+                env={**environ, "PATH": search_path(environ)},
                 cwd=directory,
                 start_new_session=True,
             )

@@ -1,7 +1,6 @@
 """Checks of the entry in Claude Code's configuration: whether it exists, and whether the server it starts answers."""
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -13,11 +12,13 @@ from gitlab_mcp.claude_code import Registration, RegistrationError, Scope, own_c
 from gitlab_mcp.claude_code.json_file import configuration_folder, user_file
 from gitlab_mcp.claude_code.registration import SERVER_NAME
 from gitlab_mcp.doctor.check import Check
-from gitlab_mcp.doctor.context import GITLAB_SECONDS, DoctorContext
+from gitlab_mcp.doctor.context import DoctorContext
 from gitlab_mcp.doctor.handshake import HandshakeFailed, count_tools
 from gitlab_mcp.doctor.result import CheckResult, failed, in_brackets, passed, skipped, warned
+from gitlab_mcp.git.process import search_path
 
 STATE_FILE_BYTES = 20_000_000
+HANDSHAKE_SECONDS = 20.0  # on a loaded machine a start takes several
 
 IN_JOB = "Put this line before claude in the job's script: /bin/gitlab-mcp-server || true"
 LOCALLY = "Register it: gitlab-mcp-server register"
@@ -90,7 +91,7 @@ def connected(context: DoctorContext) -> CheckResult | None:
         what = f"whether the registered server answers: the command in {entry.place} is not started here"
         return skipped(what, "Read the command, then run it by hand.")
     try:
-        tools = count_tools([entry.program, *entry.arguments], entry.environ, context.directory, GITLAB_SECONDS)
+        tools = count_tools([entry.program, *entry.arguments], entry.environ, context.directory, HANDSHAKE_SECONDS)
     except HandshakeFailed as error:
         remedy = f"Run its command by hand to see its errors. {_remedy(context, entry.scope)}"
         return failed(f"The registered server does not work: {error}{in_brackets(error.stderr_line)}", remedy)
@@ -180,7 +181,7 @@ def _expanded_entry(scope: Scope, place: str, data: Mapping[str, Any], context: 
         return _expanded(value, context.environ) if isinstance(value, str) else ""
 
     command, values = text(data.get("command")), data.get("args")
-    program = shutil.which(command, path=context.environ.get("PATH", os.defpath)) if command else None
+    program = shutil.which(command, path=search_path(context.environ)) if command else None
     arguments = [text(value) for value in values] if isinstance(values, list) else []
     variables = {name: text(value) for name, value in _inside(data, "env").items()}
     return Entry(scope, place, data, program, arguments, {**context.environ, **variables})

@@ -1,12 +1,12 @@
 """Runs the checks in parallel with a time limit, so that one that hangs does not hold up the others."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from gitlab_mcp.config.settings import Flags
+from gitlab_mcp.config.settings import Flags, known
 from gitlab_mcp.doctor import (
     access_token,
     branches,
@@ -46,11 +46,16 @@ CHECKS = (
 )
 
 
-def examine(flags: Flags, environ: Mapping[str, str], directory: Path) -> list[tuple[str, CheckResult]]:
-    """Run all checks, within half a minute; returns the id and result of each that has something to report.
+def examine(
+    flags: Flags, environ: Mapping[str, str], directory: Path, only: Sequence[str] = ()
+) -> list[tuple[str, CheckResult]]:
+    """Run all checks, or those with the ids `only`, within half a minute.
 
-    The texts are on one line, with secrets redacted and invisible characters escaped.
+    Returns the id and result of each that has something to report. The texts are on one line, with secrets redacted and
+    invisible characters escaped. Raises SettingsError for an unknown id.
     """
+    known(only, [check.id for check in CHECKS], "check")
+    checks = [check for check in CHECKS if not only or check.id in only]
     context = DoctorContext(flags, environ, directory)
     secret_values = context.secret_values
 
@@ -59,7 +64,7 @@ def examine(flags: Flags, environ: Mapping[str, str], directory: Path) -> list[t
         return one_line(redact(one_line(text, 20_000), secret_values), MESSAGE_CHARACTERS)
 
     try:
-        results = run(CHECKS, context)
+        results = run(checks, context)
     finally:
         end_running()
     return [

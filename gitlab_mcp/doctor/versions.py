@@ -10,7 +10,7 @@ from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.context import DoctorContext
 from gitlab_mcp.doctor.processes import NotStarted, output
 from gitlab_mcp.doctor.result import CheckResult, Skipped, failed, in_brackets, passed, warned
-from gitlab_mcp.git.process import GitError, until
+from gitlab_mcp.git.process import GitError, search_path, until
 from gitlab_mcp.git.scratch_repository import require_version
 
 PROGRAM_SECONDS = 5.0
@@ -63,7 +63,7 @@ def claude_version(context: DoctorContext) -> CheckResult | None:
 
 
 def _on_path(context: DoctorContext) -> str | None:
-    return shutil.which("claude", path=context.environ.get("PATH", os.defpath))
+    return shutil.which("claude", path=search_path(context.environ))
 
 
 def _in_local_bin(context: DoctorContext) -> str | None:

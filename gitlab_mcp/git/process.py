@@ -232,10 +232,19 @@ def _path_in(file: Path) -> str:
     return file.read_text(encoding="utf-8", errors="replace").replace("\0", "")
 
 
+def search_path(environ: Mapping[str, str]) -> str:
+    """The value of PATH without its empty and relative entries, which name folders of the working directory.
+
+    In a checkout they would let a program of the checkout run, with the tokens that its environment holds.
+    """
+    entries = environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join(filter(os.path.isabs, entries)) or os.defpath
+
+
 def environment(*, user_configuration: bool = False) -> dict[str, str]:
     """The environment of a git command. git reads the user's own configuration only with `user_configuration`."""
     # Before git 2.32 only a missing HOME keeps git from reading the user's configuration.
     names = PASSED_ON if user_configuration else [name for name in PASSED_ON if name not in USERS_OWN]
-    passed = {name: os.environ[name] for name in names if name in os.environ}
+    passed = {name: os.environ[name] for name in names if name in os.environ} | {"PATH": search_path(os.environ)}
     ignored = {} if user_configuration else {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
     return {**passed, **ignored, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}

@@ -140,11 +140,14 @@ class RefLocked(RemoteError):
 # git's messages for a ref that moved, by the side that notices it first: the client, the server, and the server while
 # it writes the ref (refs/files-backend.c; in git 2.50 and newer ref_transaction_error_msg).
 _STALE = re.compile(
-    r"stale info|non-fast-forward|fetch first|remote ref updated|incorrect old value|already exists"
+    r"stale info|non-fast-forward|fetch first|remote ref updated|incorrect old value|reference already exists"
     r"|is at [0-9a-f]+ but expected|is missing but expected|reference does not exist|unable to resolve reference"
 )
 _CLASH = re.compile(r"'refs/heads/([^:]+)' exists; cannot create")  # a ref name contains no colon
 _NOT_WRITTEN = re.compile(r"failed to update ref|cannot lock ref|refname conflict")
+# The reason of git 2.51 and newer for a ref that exists though it was to be created, and of 2.51.1 and newer also for a
+# ref whose lock another process holds (lock_raw_ref in refs/files-backend.c).
+_EXISTS_OR_LOCKED = "reference already exists"
 
 
 def push(git: GitSession, branch: str, commit: str, expected: str, options: Sequence[str]) -> Pushed:
@@ -170,6 +173,8 @@ def push(git: GitSession, branch: str, commit: str, expected: str, options: Sequ
     if row is None or row[0] != "!":
         raise remote_error(completed)
     reason = row[2]
+    if _EXISTS_OR_LOCKED in reason and not (expected == "" and git.refs([ref])):
+        raise RefLocked(reason, RemoteErrorKind.BUSY, completed.lines, completed.status)
     if "remote failed to report" in reason or "remote failure" in reason:
         raise RemoteError(reason, RemoteErrorKind.BROKEN, completed.lines, completed.status)
     # The messages of the remote count only where it could not write the ref: a hook could print anything.

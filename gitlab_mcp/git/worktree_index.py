@@ -8,6 +8,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ GIT_SECONDS = 120.0
 CHECKOUT_SETTINGS = (
     ("core.excludesFile", "path"),
     ("core.fileMode", "bool"),
+    ("core.symlinks", "bool"),
     ("core.autocrlf", ""),
     ("core.eol", ""),
     ("core.ignoreCase", "bool"),
@@ -29,10 +31,13 @@ PLAIN = ("unspecified", "unset", "")  # the values of the attribute "filter" for
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A file of the working directory, with the content, mode and blob id that git would commit."""
+    """A file of the working directory, with the content, mode and blob id that git would commit.
+
+    `executable` is None for the mode that it has in the repository already (not executable for a new file).
+    """
 
     content: bytes = field(repr=False)
-    executable: bool
+    executable: bool | None
     id: str
 
 
@@ -72,12 +77,24 @@ class WorktreeIndex:
 
     def untracked(self, specs: Sequence[str]) -> list[str]:
         """The files on disk that match the pathspecs, are not in the index and are not ignored by git."""
-        output = self._git("ls-files", "-o", "--exclude-standard", "-z", "--", *specs)
-        return [path for path in output.decode("utf-8", "surrogateescape").split("\0") if path]
+        return _paths(self._git("ls-files", "-o", "--exclude-standard", "-z", "--", *specs))
 
-    def matches(self, specs: Sequence[str]) -> bool:
-        """Whether any path of the index, or any file on disk that git does not ignore, matches the pathspecs."""
-        return bool(self._git("ls-files", "-c", "-o", "--exclude-standard", "-z", "--", *specs))
+    def listed(self, specs: Sequence[str]) -> list[str]:
+        """The paths of the index, and the files on disk that git does not ignore, that match the pathspecs."""
+        return _paths(self._git("ls-files", "-c", "-o", "--exclude-standard", "-z", "--", *specs))
+
+    def ignored(self, specs: Sequence[str] = ()) -> list[str]:
+        """The files on disk that git ignores and that match the pathspecs.
+
+        Without pathspecs, a folder that git ignores as a whole stands for its files, with a slash at its end.
+        """
+        collapsed = () if specs else ("--directory",)
+        return _paths(self._git("ls-files", "-o", "-i", "--exclude-standard", *collapsed, "-z", "--", *specs))
+
+    @property
+    def reads_modes(self) -> bool:
+        """Whether the executable bits on disk mean anything (core.fileMode)."""
+        return "core.fileMode=false" not in self._settings
 
     def filtered(self, paths: Sequence[str]) -> set[str]:
         """Those of `paths` with a filter such as LFS in .gitattributes: git stores other content than is on disk."""
@@ -107,6 +124,41 @@ class WorktreeIndex:
                 raise GitError(f"git stores {path} in another form than it has on disk")
             files[path] = LocalFile(content, executable, identity)
         return files
+
+
+@dataclass(frozen=True)
+class CheckoutIndex:
+    """What the index of a checkout holds: the mode of each path, and which paths are marked.
+
+    `unmerged` are in conflict. `untouched` are marked skip-worktree, as in a sparse checkout, or assume-unchanged: one
+    that is missing on disk was not deleted.
+    """
+
+    modes: Mapping[str, str]
+    unmerged: Set[str]
+    untouched: Set[str]
+
+
+def checkout_index(root: Path) -> CheckoutIndex:
+    """Read the index of the checkout at `root`; an empty one where git cannot read it."""
+    output = b""
+    with suppress(GitError):
+        output = git("ls-files", "-v", "-s", "-z", git_directory=git_directory(root), timeout=GIT_SECONDS)
+    modes, unmerged, untouched = {}, set(), set()
+    for entry in _paths(output):
+        fields, _, path = entry.partition("\t")
+        mark, mode, _, stage = fields.split(" ")
+        modes[path] = mode
+        if stage != "0":
+            unmerged.add(path)
+        if mark == "S" or mark.islower():
+            untouched.add(path)
+    return CheckoutIndex(modes, unmerged, untouched)
+
+
+def _paths(output: bytes) -> list[str]:
+    """The entries of an output with -z."""
+    return [entry for entry in output.decode("utf-8", "surrogateescape").split("\0") if entry]
 
 
 def filtered_in(output: bytes) -> set[str]:

@@ -1,9 +1,14 @@
 """Render commits."""
 
+import re
+
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.render.markdown import confirmed, count, facts
-from gitlab_mcp.repository.commit_files import CommitOutcome
+from gitlab_mcp.repository.commit_files import FILES_NAMED, CommitOutcome, left_out_text
 from gitlab_mcp.safety.sanitize import one_line
+
+# What makes GitLab skip the pipelines of a commit: https://docs.gitlab.com/ci/pipelines/#skip-a-pipeline
+SKIPS_CI = re.compile(r"\[(?:ci[ _-]skip|skip[ _-]ci)\]", re.IGNORECASE)
 
 
 def commit_row(commit: Entity) -> str:
@@ -19,9 +24,12 @@ def commit_row(commit: Entity) -> str:
 def committed(done: CommitOutcome, pipelines: str) -> str:
     """Render the answer of commit_files: the commit's id, its branch, and how many files it added, changed and so on.
 
-    `pipelines` says which pipelines start for the commit.
+    Files that globs found are named where they are few: the agent did not name them itself. `pipelines` says which
+    pipelines start for a commit whose message does not skip them.
     """
     commit = done.made.commit.result
+    if skip := SKIPS_CI.search(commit.text("message")):
+        pipelines = f"No pipeline runs: the message says {skip[0]}."
     start = f" (new branch from {done.start})" if done.start else ""
     kinds = [
         ("added", "create"),
@@ -37,10 +45,11 @@ def committed(done: CommitOutcome, pipelines: str) -> str:
     ]
     unchanged = f", {count(done.unchanged, 'file')} already up to date" if done.unchanged else ""
     identity = commit.sha("short_id") or commit.sha("id")[:8]
-    left_out = one_line(", ".join(done.left_out), 500)
     remarks = "".join(f"\n{one_line(remark, 1000)}" for remark in done.remarks)
-    omitted = f"\nLeft out, because they are links or stored by a filter such as LFS: {left_out}" if left_out else ""
+    omitted = f"\n{left_out_text(done.left_out).rstrip()}" if done.left_out else ""
+    paths = [change.path for change in done.changes] if done.from_globs and len(done.changes) <= FILES_NAMED else []
+    files = f"\nFiles: {one_line(', '.join(paths), 500)}" if paths else ""
     return (
         f"Committed {one_line(identity, 40)} to {done.branch}{start}: {', '.join(counts)}{unchanged}."
-        f"{confirmed(done.made.commit)} {pipelines}\n{commit.url('web_url')}{omitted}{remarks}"
+        f"{confirmed(done.made.commit)} {pipelines}\n{commit.url('web_url')}{files}{omitted}{remarks}"
     )

@@ -16,6 +16,7 @@ COMMITS_BYTES = 6_000
 DIFF_LINE_BYTES = 4_000
 GET_FILE_HINT = "get_file reads the line"
 UNLISTED = "GitLab lists no more files than these: compare_refs, commit by commit (list_commits), shows the others."
+COLLAPSED = "GitLab collapses it here: compare_refs, commit by commit (list_commits), shows it."
 DIFF_BYTES = ANSWER_BYTES - 6_000
 COMMIT_MESSAGE_BYTES = 8_000
 
@@ -71,8 +72,10 @@ def _pieces(diff: Entity, base: str, head: str) -> Iterator[str]:
     if hunks.startswith("@@"):
         rows = (cut(row, DIFF_LINE_BYTES, GET_FILE_HINT) for row in _rows(hunks))
         yield from fenced_rows(heading(diff), one_line(diff.text("new_path"), 300), rows)
-    elif diff.flag("too_large") or diff.flag("collapsed"):
+    elif diff.flag("too_large"):
         yield f"\n## {heading(diff)}\nToo large: GitLab does not show it. get_file reads {_sides(diff, base, head)}."
+    elif diff.flag("collapsed"):
+        yield f"\n## {heading(diff)}\n{COLLAPSED} get_file reads {_sides(diff, base, head)}."
     else:
         yield f"\n## {heading(diff)}\nNo lines to show: the file is binary, was only moved, or only its mode changed."
 

@@ -4,7 +4,7 @@ from gitlab_mcp.api.identity import Identity
 from gitlab_mcp.config.job_context import JobContext
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.render.markdown import cut, facts, quote
-from gitlab_mcp.render.user_text import mention
+from gitlab_mcp.render.user_text import mention, ref_name
 from gitlab_mcp.safety.sanitize import one_line
 
 # Together they stay below ANSWER_BYTES.
@@ -24,8 +24,9 @@ def job_context(settings: Settings, identity: Identity) -> str:
         facts(
             f"project: {one_line(settings.project, 255) or 'none'}",
             f"pipeline: {job.pipeline}{f' ({job.source})' if job.source else ''}" if job.pipeline else "",
-            f"branch: {job.branch}" if job.branch else "",
-            f"into: {job.target_branch}" if job.target_branch else "",
+            f"branch: {ref_name(job.branch)}" if job.branch else "",
+            f"tag: {ref_name(job.tag)}" if job.tag else "",
+            f"into: {ref_name(job.target_branch)}" if job.target_branch else "",
             "from another project: its branch cannot be committed to" if job.foreign else "",
             f"asked by {mention(job.asked_by)}" if job.asked_by else "",
             f"answers in discussion {job.discussion}" if job.discussion else "",

@@ -37,7 +37,7 @@ def merge_request(entity: Entity, overview: Overview, shown: Comments, authors: 
             byline(entity, authors),
             branches(entity),
             f"head: {entity.sha('sha')[:12]}" if entity.sha("sha") else "no commits",
-            f"{changes or 0} file{'' if changes == '1' else 's'} changed",
+            _changed(entity, changes),
         ),
         facts(
             f"merge status: {merge_status(entity)}",
@@ -55,6 +55,13 @@ def merge_request(entity: Entity, overview: Overview, shown: Comments, authors: 
         "\n".join(head)
         + f"\n\n{description(entity, authors)}\n\n{_files(overview, changes)}{comments(shown, COMMENT_BYTES, authors)}"
     )
+
+
+def _changed(entity: Entity, changes: str) -> str:
+    """Return the number of changed files, which GitLab does not know while it prepares a new merge request."""
+    if not changes and entity.text("detailed_merge_status") == "preparing":
+        return "diff not ready yet"
+    return f"{changes or 0} file{'' if changes == '1' else 's'} changed"
 
 
 def _reviewers(entity: Entity, overview: Overview) -> list[str]:
@@ -81,7 +88,7 @@ def _files(overview: Overview, changes: str) -> str:
         return ""
     rest = (
         f" (the first {len(rows)}; get_merge_request_diff with names_only lists all)"
-        if changes != str(len(rows))
+        if changes and changes != str(len(rows))
         else ""
     )
     return "\n".join([f"## Changed files{rest}", *rows]) + "\n\n"

@@ -4,6 +4,7 @@ import re
 
 from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.config.job_context import PLAIN_BRANCH_NAME
 from gitlab_mcp.render.markdown import cut, quote
 from gitlab_mcp.safety.sanitize import one_line, quoted_line
 
@@ -15,6 +16,11 @@ def mention(username: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9_.-]{1,255}", username):
         return f"@{username}"
     return quoted_line(username, 60) if username else "(unknown)"
+
+
+def ref_name(name: str) -> str:
+    """Return the name of a branch or tag; where it has other than plain characters, on one line and in quotes."""
+    return name if PLAIN_BRANCH_NAME.fullmatch(name) else quoted_line(name, 255)
 
 
 def byline(text: Entity, authors: Authors) -> str:

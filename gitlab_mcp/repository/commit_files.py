@@ -16,7 +16,10 @@ from gitlab_mcp.repository.interface import Committed, NewCommit, Repository
 from gitlab_mcp.repository.paths import folders_above
 from gitlab_mcp.repository.worktree import Worktree
 from gitlab_mcp.safety.policy import Policy
+from gitlab_mcp.safety.sanitize import one_line
 from gitlab_mcp.safety.validation import INVALID_UNICODE, is_valid_unicode
+
+FILES_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class CommitOutcome:
     """A commit that was created.
 
     `start` is the ref at which its new branch was created, "" for an existing branch. `unchanged` is how many of the
-    requested files needed no change, `left_out` holds matching paths on disk that cannot be committed from there.
+    requested files needed no change, `left_out` holds matching paths on disk that are not committed, with the reason.
+    `from_globs` is whether the files were found by globs.
     """
 
     made: Committed
@@ -48,8 +52,9 @@ class CommitOutcome:
     start: str
     changes: Sequence[Change]
     unchanged: int
-    left_out: Sequence[str]
+    left_out: Mapping[str, str]
     remarks: Sequence[str]
+    from_globs: bool
 
 
 def commit(
@@ -61,8 +66,9 @@ def commit(
     already or has changed, NotFound when one does not exist, InvalidArgument for changes that no repository can take.
     """
     _check_message(request.message)
+    Policy(project.gitlab.settings).check_branch(project.name, request.branch)
     tip, start = _tip(project, repository, request)
-    left_out: list[str] = []
+    left_out: dict[str, str] = {}
     if request.paths:
         tree = repository.all_files(tip) if tip else {}
         requested, left_out = _checkout(worktree, project).differences(request.paths, tree)
@@ -75,8 +81,9 @@ def commit(
     changes = _in_order((needed for change in requested if (needed := _needed(change, tree.get(change.path)))), tree)
     if not changes:
         holder = request.branch if tip else "the empty repository"
-        hint = " For other files give other paths: * stays in its folder, ** crosses folders." if request.paths else ""
-        raise Refused(f"There is nothing to commit: {holder} already has all of this.{hint}")
+        hint = "For other files give other paths: * stays in its folder, ** crosses folders." if request.paths else ""
+        same = "the rest of what these paths match" if left_out else "all of this"
+        raise Refused(f"There is nothing to commit: {holder} already has {same}. {left_out_text(left_out)}{hint}")
     touched = [path for change in changes for path in change.paths]
     remarks = Policy(project.gitlab.settings).remarks(request.branch, touched, repository.default_branch)
     if tip and not start:
@@ -98,7 +105,21 @@ def commit(
     if worktree:
         worktree.remember(changes)
     unchanged = len(requested) - len(changes)
-    return CommitOutcome(made, request.branch, start, changes, unchanged, left_out, [*made.remarks, *remarks])
+    return CommitOutcome(
+        made, request.branch, start, changes, unchanged, left_out, [*made.remarks, *remarks], bool(request.paths)
+    )
+
+
+def left_out_text(left_out: Mapping[str, str]) -> str:
+    """A sentence that names the paths that were left out, by reason, and a space; "" for none."""
+    reasons: dict[str, list[str]] = {}
+    for path, reason in left_out.items():
+        reasons.setdefault(reason, []).append(path)
+    groups = []
+    for reason, paths in reasons.items():
+        more = f" and {len(paths) - FILES_NAMED} more" if len(paths) > FILES_NAMED else ""
+        groups.append(f"{one_line(', '.join(paths[:FILES_NAMED]), 500)}{more} ({reason})")
+    return f"Left out: {'; '.join(groups)}. " if groups else ""
 
 
 def _check_message(message: str) -> None:

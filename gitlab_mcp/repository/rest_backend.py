@@ -9,7 +9,7 @@ from gitlab_mcp.api import merge_requests
 from gitlab_mcp.api.client import Page, segment
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult, look_with, write_once
-from gitlab_mcp.api.merge_requests import NewMergeRequest, Update
+from gitlab_mcp.api.merge_requests import NewMergeRequest, Update, people_not_set
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.errors import Failure, NotFound, naming
 from gitlab_mcp.git.change import Change
@@ -126,10 +126,16 @@ class RestBackend:
 
     def compare(self, base: str, head: str, globs: Sequence[str] = ()) -> Comparison:
         comparison = self._gitlab.get(f"{self._path}/compare", **{"from": base, "to": head})
-        diffs, matches = comparison.entities("diffs"), matcher(globs)
+        commits, diffs = comparison.entities("commits"), comparison.entities("diffs")
+        # GitLab collapses large files in a comparison, but not in the diff of a commit (lib/api/commits.rb).
+        is_one_commit = len(commits) == 1 and len(commits[0].texts("parent_ids")) == 1
+        if is_one_commit and any(diff.flag("collapsed") for diff in diffs):
+            diffs = self._gitlab.every(f"{self._path}/commits/{commits[0].sha('id')}/diff")
+        changed = {path for diff in diffs for path in (diff.text("old_path"), diff.text("new_path"))}
+        matches = matcher(globs, changed, partial(self.entries, head))
         selected = [diff for diff in diffs if matches(diff.text("old_path"), diff.text("new_path"))]
         # compare_timeout is set when GitLab's limits on the size of a diff were reached.
-        return Comparison(comparison.entities("commits"), selected, len(diffs), not comparison.flag("compare_timeout"))
+        return Comparison(commits, selected, len(diffs), not comparison.flag("compare_timeout"))
 
     def commit_and_diffs(self, ref: str) -> tuple[Entity, Sequence[Entity]]:
         commit = self._gitlab.start(self.commit, ref)
@@ -184,10 +190,13 @@ class RestBackend:
 
     def open_merge_request(self, source: str, target: str, wanted: NewMergeRequest) -> Opened:
         written, is_new = merge_requests.open_merge_request(self._project, source, target, wanted)
-        return Opened(written, is_new)
+        dropped = people_not_set(written.result, wanted.assignees, wanted.reviewers) if is_new else []
+        return Opened(written, is_new, dropped)
 
     def update_merge_request(self, target: Noteable, update: Update) -> Opened:
-        return Opened(merge_requests.update_merge_request(target, update), is_new=False)
+        written = merge_requests.update_merge_request(target, update)
+        dropped = people_not_set(written.result, update.assignees, update.reviewers)
+        return Opened(written, is_new=False, remarks=dropped)
 
     def _commit_like(self, new: NewCommit) -> Entity | None:
         """A commit on the branch with the parent, message, author and files of `new`, None where there is none."""

@@ -5,17 +5,29 @@ import stat
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from gitlab_mcp.errors import Conflict, InvalidArgument, Refused
 from gitlab_mcp.git.change import Change
-from gitlab_mcp.git.objects import LINK, TreeEntry, blob_id
+from gitlab_mcp.git.objects import EXECUTABLE, LINK, TreeEntry, blob_id
 from gitlab_mcp.git.process import GitError, git, git_directory
-from gitlab_mcp.git.worktree_index import GIT_SECONDS, LocalFile, WorktreeIndex, worktree_index
+from gitlab_mcp.git.worktree_index import (
+    GIT_SECONDS,
+    CheckoutIndex,
+    LocalFile,
+    WorktreeIndex,
+    checkout_index,
+    worktree_index,
+)
+from gitlab_mcp.repository.paths import Glob, folders_above, resolve, with_folders
 from gitlab_mcp.safety.sanitize import one_line
 
 GLOBS = 200
+IGNORED_NAMED = 50  # files of an ignored folder that a glob means
+REGULAR = {EXECUTABLE, "100644"}
 
 
 class Worktree:
@@ -36,12 +48,14 @@ class Worktree:
         """The files at `paths`. Those in `tracked` are on the branch already: whether git ignores them does not matter.
 
         Raises Refused for a path that is not a regular file inside the working directory, that git ignores, or that
-        has a filter such as LFS.
+        has a filter such as LFS, or that is unmerged.
         """
         for path in paths:
             if refusal := self._refusal(path):
                 raise Refused(f"{path} is not read from the working directory: {refusal}.")
         untracked = sorted(set(paths) - set(tracked))
+        state = checkout_index(self.root)
+        _refuse_unmerged(state, paths)
         with self._index() as index:
             if untracked:
                 listed = set(index.untracked([f":(literal){path}" for path in untracked]))
@@ -53,17 +67,18 @@ class Worktree:
             if filtered := index.filtered(paths):
                 names = one_line(", ".join(sorted(filtered)), 600)
                 raise Refused(f"{names}: .gitattributes gives this to a filter such as LFS; commit it with git.")
-            return index.files(paths)
+            files = index.files(paths)
+        return files if index.reads_modes else self._with_modes(files, state, self._base() or {})
 
-    def differences(self, globs: Sequence[str], tree: Mapping[str, TreeEntry]) -> tuple[list[Change], list[str]]:
+    def differences(self, globs: Sequence[str], tree: Mapping[str, TreeEntry]) -> tuple[list[Change], dict[str, str]]:
         """The changes, deletions included, that turn `tree` into the files on disk, at paths that match `globs`.
 
-        The second list holds the paths that differ and are left out: links, names that no commit here can contain, and
-        files with a filter such as LFS in .gitattributes. A file that was changed on the branch since the checkout, and
-        not here, is not a change.
+        The second value holds the paths that match and are left out, with the reason: files that git ignores, links,
+        names that no commit here can contain, files with a filter such as LFS in .gitattributes. A file that was
+        changed on the branch since the checkout, and not here, is not a change.
 
         Raises Conflict for a file that was changed on both sides, InvalidArgument when a glob matches nothing, Refused
-        when the working directory has no commit to compare with.
+        when the working directory has no commit to compare with, and for a file that is unmerged.
         """
         if len(globs) > GLOBS:
             raise InvalidArgument(f"{len(globs)} globs are too many for one call ({GLOBS} at most): give folders.")
@@ -76,31 +91,76 @@ class Worktree:
         digits = max((len(entry.id) for entry in tree.values()), default=40)
         with self._index(digits) as index:
             index.load({path: (entry.mode, entry.id) for path, entry in tree.items()})
-            # ** crosses folders, * does not, a folder means everything in it: as the tool's parameter describes it.
-            specs = [f":(glob){glob}" for glob in globs]
+            names = cache(lambda: with_folders(index.listed(["."])))
+            resolved = resolve(globs, lambda path: os.path.lexists(self.root / path) or path in names(), names)
+            specs = [glob.pathspec for glob in resolved]
+            left_out = dict.fromkeys(self._ignored(index, resolved), "ignored by git")
             deleted, changed = index.changed(specs)
-            untracked = [path for path in index.untracked(specs) if not path.endswith("/")]
-            unmatched = [glob for glob, spec in zip(globs, specs, strict=True) if not index.matches([spec])]
-            if unmatched:
-                raise InvalidArgument(
-                    f"No file matches {', '.join(unmatched)} in the working directory or on the branch."
-                )
-            untouched, is_checked_out = self._marked_untouched()
-            changed = [path for path in changed if path not in untouched and not self._same_link(path, tree[path])]
-            deleted = [path for path in deleted if is_checked_out and path not in untouched]
-            behind_links = [path for path in deleted if self._is_behind_link(path)]
-            deleted = [path for path in deleted if path not in behind_links]
-            differing = (*changed, *untracked)
-            filtered = index.filtered(differing)
-            left_out = {path for path in differing if path in filtered or self._is_left_out(path, tree)}
-            left_out |= set(behind_links)
-            files = index.files([path for path in differing if path not in left_out])
-        changes = [Change("delete", path, from_disk=True) for path in deleted]
+            untracked = index.untracked(specs)
+            state = checkout_index(self.root)
+            _refuse_unmerged(state, {*deleted, *changed, *untracked})
+            if not index.reads_modes and (staged := _staged_modes(state, base, tree)):
+                changed += sorted(staged & set(index.listed(specs)) - {*deleted, *changed})
+            deleted = [path for path in deleted if state.modes and path not in state.untouched]
+            left_out |= {path: "a folder above it is a link" for path in deleted if self._is_behind_link(path)}
+            candidates = [*(path for path in changed if not self._same_link(path, tree[path])), *untracked]
+            filtered = index.filtered(candidates)
+            for path in candidates:
+                if path in state.untouched:
+                    left_out[path] = "marked skip-worktree or assume-unchanged"
+                elif path in filtered:
+                    left_out[path] = "stored by a filter such as LFS: commit it with git"
+                elif reason := self._reason_against(path, tree):
+                    left_out[path] = reason
+            files = index.files([path for path in candidates if path not in left_out])
+        if not index.reads_modes:
+            files = self._with_modes(files, state, base)
+        changes = [Change("delete", path, from_disk=True) for path in deleted if path not in left_out]
         for path, local in files.items():
             kind: Literal["create", "update"] = "update" if path in tree else "create"
             changes.append(Change(kind, path, local.content, local.executable, from_disk=True))
         local_ids = {path: local.id for path, local in files.items()}
-        return self._made_here(changes, local_ids, tree, base), sorted(left_out)
+        return self._made_here(changes, local_ids, tree, base), left_out
+
+    def _ignored(self, index: WorktreeIndex, globs: Sequence[Glob]) -> Iterator[str]:
+        """The files, or folders with a slash at their end, that match the globs and that git ignores.
+
+        Raises InvalidArgument for globs that match nothing else either.
+        """
+        everything = set(index.ignored())
+        # A folder that git ignores as a whole is matched by a glob that would match a file in it.
+        named = sorted(
+            path
+            for path in everything
+            if any(glob.matches(f"{path}*" if path.endswith("/") else path) for glob in globs)
+            and everything.isdisjoint(f"{folder}/" for folder in folders_above(path.rstrip("/")))
+        )
+        yield from named
+        unmatched = []
+        for glob in globs:
+            if not index.listed([glob.pathspec]):
+                ignored = index.ignored([glob.pathspec])[:IGNORED_NAMED] if everything else []
+                yield from (path for path in ignored if not path.startswith(tuple(named)))
+                unmatched += [] if ignored else [glob.text]
+        if unmatched:
+            raise InvalidArgument(f"No file matches {', '.join(unmatched)} in the working directory or on the branch.")
+
+    @staticmethod
+    def _with_modes(
+        files: Mapping[str, LocalFile], state: CheckoutIndex, base: Mapping[str, TreeEntry]
+    ) -> dict[str, LocalFile]:
+        """`files` with the modes that git would commit with core.fileMode=false, where modes on disk mean nothing.
+
+        A known file keeps its mode, unless another one is in the index (`git update-index --chmod`), and a new file is
+        not executable: ce_mode_from_stat() in git's read-cache.h.
+        """
+        found = {}
+        for path, local in files.items():
+            staged = state.modes.get(path, "")
+            before = base[path].mode if path in base else ""
+            executable = None if staged in ("", before) else staged == EXECUTABLE
+            found[path] = replace(local, executable=executable)
+        return found
 
     @contextmanager
     def _index(self, digits: int = 40) -> Iterator[WorktreeIndex]:
@@ -125,7 +185,7 @@ class Worktree:
         changes: list[Change],
         local_ids: Mapping[str, str],
         tree: Mapping[str, TreeEntry],
-        base: Mapping[str, str],
+        base: Mapping[str, TreeEntry],
     ) -> list[Change]:
         """The changes that were made in the working directory, and not on the branch; ids are of blobs, by path.
 
@@ -134,7 +194,7 @@ class Worktree:
         made_here, on_both_sides = [], []
         for change in changes:
             path = change.path
-            base_id, branch_id = base.get(path, ""), tree[path].id if path in tree else ""
+            base_id, branch_id = (entries[path].id if path in entries else "" for entries in (base, tree))
             if branch_id == base_id or branch_id in self._committed.get(path, ()):
                 made_here.append(change)
             elif local_ids.get(path, "") != base_id:
@@ -146,13 +206,13 @@ class Worktree:
             )
         return made_here
 
-    def _base(self) -> dict[str, str] | None:
-        """The blob ids, by path, at the newest commit of this checkout that came from GitLab; None without a commit."""
+    def _base(self) -> dict[str, TreeEntry] | None:
+        """The entries, by path, at the newest commit of this checkout that came from GitLab; None without a commit."""
         directory = git_directory(self.root)
         for start in (*self._bases, self._newest_fetched(directory), "HEAD"):
             with suppress(GitError):
                 output = git("ls-tree", "-r", "-z", start, git_directory=directory, timeout=GIT_SECONDS)
-                return {path: fields.split()[2] for fields, path in _records(output)}
+                return {entry.path: entry for entry in _entries(output)}
         return None
 
     def _newest_fetched(self, directory: Path) -> str:
@@ -164,27 +224,21 @@ class Worktree:
         commits = output.decode().split()
         return f"{commits[-1]}^" if commits else "HEAD"
 
-    def _marked_untouched(self) -> tuple[set[str], bool]:
-        """The paths that the checkout's index marks as skip-worktree or assume-unchanged, and whether it has any paths.
-
-        In a sparse checkout, and with these marks, a file may be missing that nobody deleted.
-        """
-        with suppress(GitError):
-            output = git("ls-files", "-v", "-z", git_directory=git_directory(self.root), timeout=GIT_SECONDS)
-            entries = [entry for entry in output.decode("utf-8", "surrogateescape").split("\0") if entry]
-            return {entry[2:] for entry in entries if entry[0] == "S" or entry[0].islower()}, bool(entries)
-        return set(), False
-
     def _is_behind_link(self, path: str) -> bool:
         folders = Path(path).parents
         return any((self.root / folder).is_symlink() for folder in folders)
 
-    def _is_left_out(self, path: str, tree: Mapping[str, TreeEntry]) -> bool:
-        """Whether the file at a path that differs cannot be committed from here, for its name or its type."""
-        has_invalid_bytes = not path.isascii() and "\udc80" <= max(path) <= "\udcff"
-        has_controls = any(ord(character) < 32 or ord(character) == 127 for character in path)
-        was_link = path in tree and tree[path].mode == LINK
-        return has_invalid_bytes or has_controls or was_link or self._refusal(path) is not None
+    def _reason_against(self, path: str, tree: Mapping[str, TreeEntry]) -> str:
+        """Why the file at a path that differs cannot be committed from here, by its name or its type; "" if it can."""
+        if path.endswith("/"):
+            return "another git repository"
+        if not path.isascii() and "\udc80" <= max(path) <= "\udcff":
+            return "its name is not valid UTF-8"
+        if any(ord(character) < 32 or ord(character) == 127 for character in path):
+            return "its name has control characters"
+        if path in tree and tree[path].mode == LINK:
+            return "a symbolic link on the branch"
+        return (self._refusal(path) or "").removeprefix("it is ")
 
     def _same_link(self, path: str, entry: TreeEntry) -> bool:
         """Whether a symbolic link on disk has the target that it has in the tree, whose blob need not be fetched."""
@@ -208,9 +262,28 @@ class Worktree:
         return None
 
 
-def _records(output: bytes) -> Iterator[tuple[str, str]]:
-    """The fields and the path of each entry that `git ls-tree -z` lists."""
+def _refuse_unmerged(state: CheckoutIndex, paths: Iterable[str]) -> None:
+    """Raise Refused where a path is unmerged, as `git commit` does."""
+    if unmerged := sorted(state.unmerged & set(paths)):
+        raise Refused(
+            f"Unmerged, with a conflict to resolve: {one_line(', '.join(unmerged), 600)}. Resolve it in the files and"
+            " `git add` them, or give their content in actions."
+        )
+
+
+def _staged_modes(state: CheckoutIndex, base: Mapping[str, TreeEntry], tree: Mapping[str, TreeEntry]) -> set[str]:
+    """The files of the tree to which only the checkout's index gives another mode than they had at the checkout."""
+    return {
+        path
+        for path, mode in state.modes.items()
+        if path in base and path in tree and mode != base[path].mode and {mode, tree[path].mode} == REGULAR
+    }
+
+
+def _entries(output: bytes) -> Iterator[TreeEntry]:
+    """The entries that `git ls-tree -z` lists."""
     for record in output.decode("utf-8", "surrogateescape").split("\0"):
         fields, tab, path = record.partition("\t")
         if tab:
-            yield fields, path
+            mode, _, identity = fields.split()
+            yield TreeEntry(path, mode, identity)

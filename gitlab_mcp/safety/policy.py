@@ -10,9 +10,10 @@ from urllib.parse import unquote, urlsplit
 
 from pathspec import GitIgnoreSpec
 
-from gitlab_mcp.config.settings import READS, Settings
+from gitlab_mcp.config.settings import CREDENTIAL_VARIABLE, READS, Settings
 from gitlab_mcp.errors import Refused
 from gitlab_mcp.git.change import Change
+from gitlab_mcp.safety.redact import is_public
 
 # The paths outside projects that may be read: the user, and what the token can do.
 USER_PATHS = re.compile(r"/(user|personal_access_tokens/self|version|metadata|job)")
@@ -24,8 +25,6 @@ READ_ONLY_POST = re.compile(r"/projects/[^/]+/ci/lint")
 ACROSS_PROJECTS = ("/projects", "/issues", "/merge_requests")
 
 BRANCH_PATH = re.compile(r"/repository/branches/([^/]+)$")
-
-CONTAINS_SECRET = "The text contains the value of a secret of this run: nothing was sent. Leave the secret out."  # noqa: S105  # a message
 
 # Files that run in pipelines, decide who must approve, or contain instructions for agents.
 GUARDED_FILES = GitIgnoreSpec.from_lines(
@@ -64,10 +63,13 @@ class Policy:
                 " A maintainer can allow this with --allow-project."
             )
         if method == "delete" and self.settings.in_ci and (branch := BRANCH_PATH.search(path)):
+            self.check_branch(project, unquote(branch[1]))
             self._check_repository_write(unquote(branch[1]), (), lambda: default_branch(project))
         if body is None:
             return
         self._check_secrets(body)
+        if writes and self.settings.in_ci:
+            self.check_branch(project, str(body.get("branch") or body.get("source_branch") or ""))
         if writes and self.settings.in_ci and "/repository/" in path:
             actions = body.get("actions")
             rows = actions if isinstance(actions, list) else []
@@ -82,10 +84,23 @@ class Policy:
         texts = (branch, message, *(path for change in changes for path in change.paths))
         contents = [text.encode("utf-8", "replace") for text in texts]
         contents += [change.content for change in changes if change.content]
-        if any(secret.encode() in content for secret in self.settings.secret_values for content in contents):
-            raise Refused(CONTAINS_SECRET)
+        self._refuse_secrets(lambda secret: any(secret.encode() in content for content in contents))
         if self.settings.in_ci:
+            self.check_branch(project_of(path) or "", branch)
             self._check_repository_write(branch, (path for change in changes for path in change.paths), default_branch)
+
+    def check_branch(self, project: str, branch: str) -> None:
+        """Raise Refused for the name of a fork's branch in the run's own project (a path or an id).
+
+        The branch that has this name there is not the one that the run's merge request is from.
+        """
+        job = self.settings.job
+        own = {name.lower() for name in self.settings.own_project if name}
+        if job.foreign and branch and branch == job.branch and project.lower() in own:
+            raise Refused(
+                f"{branch} is the branch of merge request {job.sign} in a fork, to which this job cannot write; a"
+                " branch of this name here is not that branch. Review the merge request, or use another name."
+            )
 
     def check_merge(self, branch: str, paths: Callable[[], Iterable[str]], default_branch: Callable[[], str]) -> None:
         """Raise Refused if this run may not merge changes of `paths` into `branch`."""
@@ -129,11 +144,28 @@ class Policy:
         text = json.dumps(body, ensure_ascii=False, default=str)
         actions = body.get("actions")
         contents = [_bytes(action) for action in actions] if isinstance(actions, list) else []
-        for secret in self.settings.secret_values:
+
+        def is_in(secret: str) -> bool:
             # JSON escapes quotes, backslashes and line breaks, so the secret is looked for in the same form.
             in_json = json.dumps(secret, ensure_ascii=False)[1:-1]
-            if in_json in text or any(secret.encode() in content for content in contents):
-                raise Refused(CONTAINS_SECRET)
+            return in_json in text or any(secret.encode() in content for content in contents)
+
+        self._refuse_secrets(is_in)
+
+    def _refuse_secrets(self, is_in: Callable[[str], bool]) -> None:
+        """Raise Refused, with the name of its variable, for a secret that is in what is to be sent."""
+        settings = self.settings
+        for secret in settings.secret_values:
+            if is_in(secret) and not is_public.get()(secret):
+                name = settings.credentials.get(secret) or settings.secret_variables.get(secret, "")
+                may_except = name and secret not in settings.credentials and not CREDENTIAL_VARIABLE.match(name)
+                advice = (
+                    f" If it is not secret, a maintainer can allow it with --not-secret {name}." if may_except else ""
+                )
+                secret_of_run = f"a secret of this run{f', {name}' if name else ''}"
+                raise Refused(
+                    f"The text contains the value of {secret_of_run}: nothing was sent. Leave the secret out.{advice}"
+                )
 
     def _check_repository_write(self, branch: str, paths: Iterable[str], default_branch: Callable[[], str]) -> None:
         if not self.settings.allow_default_branch and branch == default_branch():

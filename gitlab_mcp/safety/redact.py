@@ -34,6 +34,9 @@ REPLACEMENT = "[token removed]"
 # The values that must not leave the server, set for the time of a tool call.
 secrets_of_run: ContextVar[tuple[str, ...]] = ContextVar("secrets_of_run", default=())
 
+# Whether a secret of the run stands in a file that everybody sees, so that it is not secret: see public_values.py.
+is_public: ContextVar[Callable[[str], bool]] = ContextVar("is_public", default=lambda _secret: False)
+
 
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
     """`text` without the values in `secrets` and without anything that has the form of a token or a private key."""
@@ -51,7 +54,7 @@ def redacted(text: str) -> str:
 def _without(text: str, secrets: tuple[str, ...], replacement: Callable[[str], str]) -> str:
     # The longest first: a shorter secret that begins like a longer one would leave its end.
     for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= SECRET_CHARACTERS and secret in text:
+        if len(secret) >= SECRET_CHARACTERS and secret in text and not is_public.get()(secret):
             text = text.replace(secret, replacement(secret))
     if not any(mark in text for mark in TOKEN_MARKS):
         return text

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from gitlab_mcp.api.deadline import Call, current_call
 from gitlab_mcp.errors import NOT_KNOWN, Failure
 from gitlab_mcp.render.markdown import ANSWER_BYTES, ERROR_BYTES, cut
-from gitlab_mcp.safety.redact import redact, secrets_of_run
+from gitlab_mcp.safety.redact import is_public, redact, secrets_of_run
 from gitlab_mcp.safety.sanitize import one_line
 from gitlab_mcp.safety.validation import INVALID_UNICODE, is_valid_unicode
 from gitlab_mcp.tools.context import App, Ctx
@@ -49,6 +49,13 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
     secrets = app.settings.secret_values
     signature = inspect.signature(function)
 
+    def answer_of(arguments: dict[str, object]) -> str:
+        # Redacted on the worker thread, because whether a weak password is a secret may have to be asked from GitLab.
+        try:
+            return cut(redact(function(Ctx(app), **arguments), secrets), ANSWER_BYTES)
+        except Failure as failure:
+            raise ToolError(cut(redact(f"{definition.name} failed: {failure}", secrets), ERROR_BYTES)) from failure
+
     @functools.wraps(function)
     async def run(mcp_context: Context[Any, Any], **arguments: object) -> str:
         loop = asyncio.get_running_loop()
@@ -71,7 +78,8 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
         context = copy_context()
         context.run(current_call.set, call)
         context.run(secrets_of_run.set, secrets)
-        answer = loop.run_in_executor(app.executor, lambda: context.run(function, Ctx(app), **arguments))
+        context.run(is_public.set, app.public_values.__contains__)
+        answer = loop.run_in_executor(app.executor, lambda: context.run(answer_of, arguments))
         try:
             while not answer.done() and call.left() > -GRACE:
                 # The deadline may have moved meanwhile: time stands still during a transfer of git.
@@ -85,9 +93,7 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
             call.cancel()
             advice = f"{NOT_KNOWN} Check before you repeat it." if definition.writes else "Try again."
             raise ToolError(f"{definition.name} failed: {call.timeout_message()} {advice}") from error
-        except Failure as failure:
-            raise ToolError(cut(redact(f"{definition.name} failed: {failure}", secrets), ERROR_BYTES)) from failure
-        return cut(redact(text, secrets), ANSWER_BYTES)
+        return text
 
     parameters = list(signature.parameters.values())[1:]
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # inspect's own protocol

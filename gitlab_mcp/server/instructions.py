@@ -7,7 +7,7 @@ match a plain pattern; never a title, a comment or any other text that somebody 
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from gitlab_mcp.config.job_context import JobContext
+from gitlab_mcp.config.job_context import PLAIN_BRANCH_NAME, JobContext
 from gitlab_mcp.config.settings import Settings
 
 PROJECT = re.compile(r"[A-Za-z0-9_.-]{1,80}(/[A-Za-z0-9_.-]{1,80}){0,6}")
@@ -39,7 +39,8 @@ def _job(job: JobContext, listed: Collection[str]) -> Iterator[str]:
         return
     pipeline = f"pipeline {job.pipeline}" if job.pipeline else "a pipeline"
     source = f" ({job.source})" if job.source else ""
-    branch = f', for the branch named "{job.branch}"' if job.branch else ""
+    kind, name = ("branch", job.branch) if job.branch else ("tag", job.tag)
+    branch = f', for the {kind} named "{name}"' if PLAIN_BRANCH_NAME.fullmatch(name) else ""
     yield f"This runs in CI, {pipeline}{source}{branch}."
     requester = f', asked by the user "@{job.asked_by}"' if job.asked_by else ""
     if job.noun:

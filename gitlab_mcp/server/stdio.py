@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeGuard
@@ -40,11 +41,17 @@ logger = logging.getLogger(__name__)
 #   dropped where the client has one already.
 # - Threads: the pipes have a thread each; everything else runs on the event loop, which blocks on neither. Lines come
 #   over with call_soon_threadsafe.
-# - End of input: calls in flight have ANSWERS_AFTER_END seconds to be answered, then the loop ends.
+# - End of input: the loop ends when the calls in flight are answered; or when nothing was done for them for
+#   ANSWERS_AFTER_END seconds (up to SLOWEST times as long on a busy machine), so that a GitLab that does not answer
+#   keeps no process alive; or after LONGEST_AFTER_END seconds.
 # - SIGTERM, SIGINT, or a client that no longer reads: the loop ends at once, without waiting for calls in flight.
 # - After the loop: responses have WRITING_AFTER_END seconds to be written, then `os._exit` ends the process without
 #   waiting for any thread. The exit code is 0, and 1 after an internal error, which is logged.
-ANSWERS_AFTER_END = 0.3  # seconds; with the next one, less than half a second in all
+ANSWERS_AFTER_END = 0.3  # seconds; with WRITING_AFTER_END, less than half a second in all
+WORK_AFTER_END = 0.01  # seconds of CPU time that show that something was done; only to wait takes far less
+CHECK_AFTER_END = 0.05  # seconds from one look at the CPU time to the next
+LONGEST_AFTER_END = 30.0  # seconds
+SLOWEST = 3.0
 
 
 class Wire:
@@ -110,10 +117,21 @@ class Wire:
         """Return the next line; None at end of input, once the calls in flight are answered or their time is over."""
         line = None if self._stopped else await self._lines.get()
         if line is None and not self._stopped:
-            with anyio.move_on_after(ANSWERS_AFTER_END):
-                await self._all_answered.wait()
+            await self._wait_for_answers()
             self._stopped = True  # the SDK calls receive again after the end
         return None if self._stopped else line
+
+    async def _wait_for_answers(self) -> None:
+        """Wait until all requests are answered, for as long as this process works on them (see the contract above)."""
+        quiet_seconds = ANSWERS_AFTER_END * _slowness()
+        now = time.monotonic()
+        last, quiet_since, cpu_time = now + LONGEST_AFTER_END, now, time.process_time()
+        while not self._all_answered.is_set() and now < min(last, quiet_since + quiet_seconds):
+            with anyio.move_on_after(min(CHECK_AFTER_END, quiet_seconds)):
+                await self._all_answered.wait()
+            now = time.monotonic()
+            if time.process_time() - cpu_time >= WORK_AFTER_END:
+                quiet_since, cpu_time = now, time.process_time()
 
     async def send(self, item: SessionMessage, /) -> None:
         """Queue a message for writing; this never waits for the client."""
@@ -150,6 +168,15 @@ class Wire:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _slowness() -> float:
+    """How many times as long as on an idle machine everything takes: the processes for each core, from 1 to SLOWEST."""
+    try:
+        load = os.getloadavg()[0]
+    except OSError:
+        return 1.0
+    return min(max(1.0, load / (os.cpu_count() or 1)), SLOWEST)
 
 
 def _request_ids(line: bytes) -> list[str | int]:

@@ -24,6 +24,7 @@ def list_branches(ctx: Ctx, search: str = "", page: PageNumber = 1, project: Pro
 def create_branch(ctx: Ctx, branch: Branch, ref: Ref = "", project: Project = "") -> str:
     """Create a branch from ref (default: the default branch). commit_files can create it with its first commit."""
     target = ctx.project(project)
+    ctx.gitlab.policy.check_branch(target.name, branch)
     repository = ctx.repository(target)
     start = ref or repository.default_branch
     try:
@@ -50,7 +51,9 @@ def _existing(repository: Repository, branch: str, start: str) -> str:
 @tool(toolset="repository", writes=True, destructive=True, idempotent=True, opt_in=True)
 def delete_branch(ctx: Ctx, branch: Branch, project: Project = "") -> str:
     """Delete a branch; never the default branch or a protected one."""
-    return render.branch_deleted(ctx.repository(ctx.project(project)).delete_branch(branch))
+    target = ctx.project(project)
+    ctx.gitlab.policy.check_branch(target.name, branch)
+    return render.branch_deleted(ctx.repository(target).delete_branch(branch))
 
 
 TAGS_PER_PAGE = 50

@@ -23,10 +23,12 @@ from gitlab_mcp.config.job_context import Noun
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.git.process import end_running
+from gitlab_mcp.repository.configuration_files import configuration_files
 from gitlab_mcp.repository.git_backend.backend import GitBackend
 from gitlab_mcp.repository.interface import Repository
 from gitlab_mcp.repository.rest_backend import RestBackend
 from gitlab_mcp.repository.worktree import Worktree
+from gitlab_mcp.safety.public_values import PublicValues
 from gitlab_mcp.tools.params import REFERENCE, web_reference
 
 TOOL_THREADS = 64
@@ -48,6 +50,7 @@ class App:
         self._projects: dict[str, Project] = {}
         self._repositories: dict[str, GitBackend] = {}
         self._lock = threading.Lock()
+        self.public_values = PublicValues(settings, self._files_of_target_branch)
 
     def close(self) -> None:
         """End the git processes that still run and remove the repositories from the disk."""
@@ -76,6 +79,15 @@ class App:
             if path.lower() not in self._repositories:
                 self._repositories[path.lower()] = GitBackend(project)
             return self._repositories[path.lower()]
+
+    def _files_of_target_branch(self) -> Iterable[bytes]:
+        """The files of the branch that changes of the run go into."""
+        settings = self.settings
+        name = next(filter(None, settings.own_project), settings.project)
+        if not name or settings.merge_request:  # in a fork's pipeline that branch is in another project
+            return ()
+        repository = self.repository(self.project(name))
+        return configuration_files(self.gitlab, repository, settings.job.target_branch or repository.default_branch)
 
 
 @dataclass(frozen=True)

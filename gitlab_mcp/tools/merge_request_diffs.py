@@ -1,5 +1,6 @@
 """The tool that shows what a merge request changes."""
 
+from functools import partial
 from typing import Any
 
 from gitlab_mcp.api.reviews.diff import lists_all
@@ -23,8 +24,10 @@ def get_merge_request_diff(
 ) -> str:
     """Read the diff of a merge request, with the line numbers that review_merge_request takes; or just names."""
     target = ctx.noteable("merge request", iid, project)
-    merge_request, files = changed_files(target, ctx.repository(target.project))
-    matches = matcher(paths)
+    repository = ctx.repository(target.project)
+    merge_request, files = changed_files(target, repository)
+    changed = {path for file in files for path in (file.path, file.old_path)}
+    matches = matcher(paths, changed, partial(repository.entries, merge_request.entity("diff_refs").sha("head_sha")))
     chosen = [file for file in files if matches(file.path, file.old_path)]
     if paths and not chosen:
         globs = ", ".join(paths)

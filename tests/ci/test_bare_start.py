@@ -19,6 +19,7 @@ from gitlab_mcp.sandbox import Sandbox
 from tests.protocol.process import INITIALIZE
 from tests.support.bare_start import COMMAND, WAIT, entry, start
 from tests.support.ci_job import allow_job_pushes
+from tests.support.machine import needs_terminals
 
 HELLO = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": INITIALIZE}).encode() + b"\n"
 HOSTILE = "x\n\x1b[31m::error:: pwned $(id)"
@@ -59,10 +60,13 @@ def empty_file() -> Iterator[int]:
         yield file.fileno()
 
 
-ENDS = [null, ended_pipe, ended_socket, terminal, empty_file]
+ENDS = [
+    pytest.param(stdin, id=stdin.__name__, marks=[needs_terminals] if stdin is terminal else [])
+    for stdin in (null, ended_pipe, ended_socket, terminal, empty_file)
+]
 
 
-@pytest.mark.parametrize("stdin", ENDS, ids=[stdin.__name__ for stdin in ENDS])
+@pytest.mark.parametrize("stdin", ENDS)
 def test_in_a_job_it_registers_tells_the_log_and_ends_with_0(
     sandbox: Sandbox, job: dict[str, str], stdin: Callable[[], Any]
 ) -> None:
@@ -373,3 +377,13 @@ def test_a_script_on_standard_input_loses_no_line(job: dict[str, str], how: str)
         "after two",
     ]
     assert sum(line.startswith("registered") for line in said) == 2
+
+
+def test_the_line_says_that_a_merge_request_is_of_a_fork(job: dict[str, str]) -> None:
+    job |= {"CI_MERGE_REQUEST_IID": "12", "CI_MERGE_REQUEST_PROJECT_ID": job["CI_PROJECT_ID"]}
+    job |= {"CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": "fix", "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "99"}
+    done = start(job)
+    assert "about: merge request !12 of a fork, to whose branch this job cannot commit" in done.stdout
+    job["CI_MERGE_REQUEST_SOURCE_PROJECT_ID"] = job["CI_PROJECT_ID"]
+    assert "about: merge request !12" in (told := start(job).stdout)
+    assert "fork" not in told

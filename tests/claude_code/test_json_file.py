@@ -14,6 +14,7 @@ from gitlab_mcp.claude_code import Registration
 from gitlab_mcp.claude_code import register as register_at
 from gitlab_mcp.claude_code.json_file import user_file
 from tests.support.local_machine import LocalMachine, mode, read
+from tests.support.machine import needs_sys
 
 SERVE = {"type": "stdio", "command": "/opt/gitlab-mcp-server", "args": ["serve"], "env": {}, "alwaysLoad": True}
 KEPT = """{
@@ -119,12 +120,18 @@ def test_a_link_to_itself_fails_with_a_sentence(local: LocalMachine) -> None:
     assert str(local.file) in local.fail("register")
 
 
-def test_a_home_that_cannot_be_written_fails_with_a_sentence_that_says_what_to_do(local: LocalMachine) -> None:
+@pytest.mark.parametrize(
+    "home",
+    [pytest.param("file", id="a file"), pytest.param("/sys", id="a file system of the kernel's", marks=needs_sys)],
+)
+def test_a_home_that_cannot_be_written_fails_with_a_sentence_that_says_what_to_do(
+    local: LocalMachine, home: str
+) -> None:
     (local.work / "file").write_text("")
-    for home in (str(local.work / "file"), "/sys"):
-        told = local.fail("register", HOME=home)
-        assert f"{home}/.claude.json cannot be changed" in told
-        assert "CLAUDE_CONFIG_DIR" in told
+    home = str(local.work / home)
+    told = local.fail("register", HOME=home)
+    assert f"{home}/.claude.json cannot be changed" in told
+    assert "CLAUDE_CONFIG_DIR" in told
 
 
 def test_claude_config_dir_moves_the_file(local: LocalMachine, tmp_path: Path) -> None:

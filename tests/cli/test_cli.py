@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitlab_mcp import __version__
+from tests.support.machine import needs_terminals
 from tests.support.paths import REPOSITORY
 
 HEAVY = ("mcp", "gitlab", "requests", "pydantic", "starlette", "uvicorn")
@@ -63,6 +64,7 @@ def test_a_configuration_that_cannot_be_used_ends_with_code_2_and_one_line(
     assert len(done.stderr.splitlines()) == 1
 
 
+@needs_terminals
 @pytest.mark.parametrize("token", ["", "glpat-this-is-not-a-real-token"])
 def test_bare_on_a_terminal_it_says_what_it_is_what_it_found_and_how_to_register_it(token: str) -> None:
     ours, theirs = pty.openpty()

@@ -229,8 +229,8 @@ def test_a_username_has_gitlabs_form_or_is_left_out(name: str, kept: bool) -> No
     assert job(TRIGGER_PAYLOAD=hook(user={"username": name})).asked_by == (name if kept else "developer")
 
 
-@pytest.mark.parametrize("name", ["fix 7", "-fix", "fix\n7", "é", "a" * 101, "fix`7`", "../x"])
-def test_a_branch_that_is_not_plain_is_left_out(name: str) -> None:
+@pytest.mark.parametrize("name", ["fix 7", "-fix", "fix\n7", "a" * 256, "fix\\7", "../x"])
+def test_a_branch_that_git_would_refuse_is_left_out(name: str) -> None:
     context = {"iid": 3, "source_branch": name, "target_branch": name, "diff": ""}
     found = job(AI_FLOW_CONTEXT=json.dumps(context))
     assert (found.sign, found.branch, found.target_branch) == ("!3", "", "")

@@ -38,6 +38,16 @@ class Contract:
         self.conditional: dict[str, dict[str, str]] = contract["when"]
         self.sources = [one["source"] for kind in ("fields", "routes") for one in additions[kind]]
         self.sources += [one["source"] for one in additions["entities"].values()]
+        nullable = json.loads((_FOLDER / "nullable.json").read_text(encoding="utf-8"))
+        self.nullable: set[tuple[str, str]] = set()  # of (entity, field)
+        # Fields that have a value in some seeded case, as the set of the entities that have the field in common.
+        self.sometimes: list[set[tuple[str, str]]] = []
+        for group in nullable:
+            for field in (*group.get("sometimes", "").split(), *group.get("always", {})):
+                self.nullable |= {(entity, field) for entity in group["entities"]}
+            for field in group.get("sometimes", "").split():
+                self.sometimes.append({(entity, field) for entity in group["entities"]})
+        self.with_value: set[tuple[str, str]] = set()
         for name, one in additions["entities"].items():
             self.entities[name] = one["fields"]
         for one in additions["fields"]:
@@ -55,7 +65,7 @@ class Contract:
         return self.routes.get(_key(method, template))
 
     def faults(self, value: Any, kind: str, where: str = "") -> list[str]:
-        """What is wrong with a value of a type; null is never wrong, as nullability is not known."""
+        """What is wrong with a value of a type; a field that is null is wrong unless nullable.json has it."""
         if value is None or kind == "?":
             return []
         kind = kind.removesuffix("*")
@@ -64,21 +74,24 @@ class Contract:
                 return [f"{where} is no list: {value!r}"]
             return [fault for at, one in enumerate(value) for fault in self.faults(one, kind[:-2], f"{where}[{at}]")]
         if kind in self.entities:
-            return self._fields(value, self.entities[kind], where or kind)
+            return self._fields(value, self.entities[kind], where or kind, kind)
         if kind.startswith("obj{"):
             inner = {name: type_ or "?" for name, type_ in _INLINE.findall(kind[4:-1])}
-            return self._fields(value, inner, where)
+            return self._fields(value, inner, where, re.sub(r"\[\d+\]", "", where))
         return [] if _fits(value, kind) else [f"{where} is no {kind}: {value!r}"]
 
-    def _fields(self, value: Any, fields: dict[str, str], where: str) -> list[str]:
+    def _fields(self, value: Any, fields: dict[str, str], where: str, owner: str) -> list[str]:
         if not isinstance(value, dict):
             return [f"{where} is no object: {value!r}"]
         found = []
         for name, inner in value.items():
-            if name in fields:
-                found += self.faults(inner, fields[name], f"{where}.{name}")
-            else:
+            if name not in fields:
                 found.append(f"{where}.{name} is not in the contract")
+            elif inner is not None:
+                self.with_value.add((owner, name))
+                found += self.faults(inner, fields[name], f"{where}.{name}")
+            elif fields[name] != "?" and (owner, name) not in self.nullable:
+                found.append(f"{where}.{name} is null")
         return found
 
 

@@ -132,3 +132,13 @@ def test_what_gitlab_and_variables_say_is_shown_without_what_cannot_be_seen(plac
     assert not [line for line in output.splitlines() if line.startswith("fail  forged")]
     assert "\u202e" not in output
     assert "\x1b" not in output
+
+
+def test_only_the_checks_that_are_named_are_run(sandbox: Sandbox, place: Place) -> None:
+    place.registers()
+    report = place.examine(place.job(sandbox), "--check", "registered,connected")
+    assert (list(report.checks), report.code) == (["registered", "connected"], 0)
+    command = [sys.executable, "-m", "gitlab_mcp", "doctor", "--check", "registerd"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert "Unknown check registerd; known: " in done.stderr

@@ -15,9 +15,9 @@ ORDINARY = 12345
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
-def clean_clone(folder: Path) -> Path:
+def clean_clone(folder: Path, *options: str) -> Path:
     clone = folder / "clone"
-    command = ["git", "clone", "-q", "--no-hardlinks", str(REPOSITORY), str(clone)]
+    command = ["git", "clone", "-q", "--no-hardlinks", *options, str(REPOSITORY), str(clone)]
     subprocess.run(command, check=True, env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull})
     return clone
 
@@ -46,6 +46,12 @@ def test_the_demo_runs_twice_from_a_clean_clone(tmp_path: Path) -> None:
     assert "Allow Git push requests to the repository" in done.stderr
     changed = subprocess.run(["git", "status", "--porcelain"], cwd=clone, check=True, capture_output=True, text=True)
     assert changed.stdout == ""
+
+
+def test_the_demo_runs_from_a_clone_that_was_to_have_windows_line_ends(tmp_path: Path) -> None:
+    clone = clean_clone(tmp_path, "-c", "core.autocrlf=true")
+    done = run(clone, "scripts/demo")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

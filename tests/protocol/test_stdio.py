@@ -1,5 +1,6 @@
 """The server on stdin and stdout: it answers everything, says nothing else, and ends when it should."""
 
+import asyncio
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ from mcp import Client, StdioServerParameters
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.network.servers import Recorder, answering
-from tests.protocol.process import INITIALIZE, SOON, environment, server
+from tests.protocol.process import INITIALIZE, SOON, WAIT, environment, server
 from tests.support.paths import REPOSITORY
 from tests.support.seed import SEED
 
@@ -22,11 +23,18 @@ NOWHERE = "http://127.0.0.1:1"
 
 
 @pytest.fixture
-def hanging() -> Iterator[Recorder]:
+def arrived() -> threading.Event:
+    """Whether a request has come in at the GitLab that never answers."""
+    return threading.Event()
+
+
+@pytest.fixture
+def hanging(arrived: threading.Event) -> Iterator[Recorder]:
     """A GitLab that takes every request and never answers."""
     release = threading.Event()
 
     def hang(handler: BaseHTTPRequestHandler) -> None:
+        arrived.set()
         release.wait(60)
         handler.close_connection = True
 
@@ -60,12 +68,15 @@ async def test_end_of_input_ends_an_idle_server_with_code_0() -> None:
 
 
 @pytest.mark.parametrize("how", ["end of input", "SIGTERM", "SIGINT"])
-async def test_the_server_ends_with_code_0_while_a_gitlab_call_hangs(hanging: Recorder, how: str) -> None:
+async def test_the_server_ends_with_code_0_while_a_gitlab_call_hangs(
+    hanging: Recorder, arrived: threading.Event, how: str
+) -> None:
     async with server(environment(hanging.url)) as child:
         await child.initialize()
         child.call("get_issue", iid=SEED.crash_issue.iid)
         child.send("ping")
         assert (await child.read())["id"] == 3
+        assert await asyncio.to_thread(arrived.wait, WAIT)
         if how == "end of input":
             child.end_of_input()
         else:

@@ -230,16 +230,21 @@ async def test_an_id_that_is_no_commits_is_told_as_not_there(
 
 async def test_a_branch_that_stays_locked_is_said_to_be_locked(fresh_sandbox: Sandbox) -> None:
     allow_job_pushes(fresh_sandbox)
-    lock = fresh_sandbox.world.projects[fresh_sandbox.project_id].repository.path / "refs/heads/held.lock"
+    heads = fresh_sandbox.world.projects[fresh_sandbox.project_id].repository.path / "refs/heads"
     async with connect(job_settings(fresh_sandbox)) as agent:
         await agent.call("create_branch", branch="held")
-        lock.write_text("")
-        told = await agent.refused("commit_files", branch="held", message="m", actions=[ONE])
-        lock.unlink()
-        assert "GitLab could not move the branch" in told
-        assert "held.lock" in told
-        assert "moved each time" not in told
-        await agent.call("commit_files", branch="held", message="m", actions=[ONE])
+        for tool, branch, arguments in (
+            ("commit_files", "held", {"message": "m", "actions": [ONE]}),
+            ("create_branch", "created", {}),
+            ("commit_files", "committed", {"ref": "main", "message": "m", "actions": [ONE]}),
+        ):
+            lock = heads / f"{branch}.lock"
+            lock.write_text("")
+            told = await agent.refused(tool, branch=branch, **arguments)
+            lock.unlink()
+            assert "GitLab could not move the branch" in told
+            assert "another push holds its lock" in told
+            await agent.call(tool, branch=branch, **arguments)
 
 
 @pytest.mark.parametrize(("first", "last"), [(100, 0), (100, 200), (1, 5000), (3, 5000), (9, 9)])

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import resource
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from gitlab_mcp.sandbox import Sandbox
 from tests.proofs.fault_proxy import FaultProxy, fault_proxy
 from tests.support.agent import Agent, connect
 from tests.support.ci_job import allow_job_pushes
+from tests.support.fake_git import fake_git
 from tests.support.git_clones import git, job_clone
 from tests.support.git_history import History, stored
 from tests.support.gitlab_requests import get
@@ -208,15 +208,6 @@ async def test_a_clone_without_folders_or_with_one_missing_is_completed(open_san
             actions = [{"path": "src/app/new.py", "content": "1"}]
             await agent.call("commit_files", branch=f"new-{number}", ref="main", message="m", actions=actions)
             assert "src/app/cli.py" in await agent.call("list_files", ref=f"new-{number}", recursive=True)
-
-
-def fake_git(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """Put a git first on PATH that is this script; REAL in it is the real one."""
-    real = shutil.which("git")
-    assert real
-    (folder / "git").write_text("#!/bin/sh\n" + script.replace("REAL", real))
-    (folder / "git").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
 
 def test_of_what_git_says_without_end_its_beginning_and_its_end_are_kept(

@@ -51,5 +51,5 @@ def test_a_glob_matches_the_same_files_as_for_git(repository: Path, glob: str) -
     command = ("git", "ls-files", "-z", "--", f":(glob){glob}")
     listed = subprocess.run(command, cwd=repository, check=True, capture_output=True).stdout
     found = set(listed.decode().split("\0")) - {""}
-    matches = matcher([glob])
+    matches = matcher([glob], FILES)
     assert {name for name in FILES if matches(name)} == found

@@ -59,17 +59,17 @@ def test_what_differs_is_found_in_repositories_of_both_kinds_of_ids(work: Path) 
         ("delete", "deleted.txt", None),
         ("update", "changed.txt", b"edited\n"),
     ]
-    assert left_out == []
+    assert left_out == {}
 
 
 def test_a_link_whose_object_is_not_here_is_the_same_with_either_kind_of_ids(work: Path) -> None:
     tree = tree_of(work)
     identity = tree["link"].id
     (work / ".git" / "objects" / identity[:2] / identity[2:]).unlink()
-    assert Worktree(work).differences(["**"], tree) == ([], [])
+    assert Worktree(work).differences(["**"], tree) == ([], {})
     (work / "link").unlink()
     (work / "link").symlink_to("changed.txt")
-    assert Worktree(work).differences(["**"], tree) == ([], ["link"])
+    assert Worktree(work).differences(["**"], tree) == ([], {"link": "a symbolic link on the branch"})
 
 
 def test_files_are_read_in_repositories_of_both_kinds_of_ids(work: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_name_that_is_not_utf_8_is_left_out_and_the_others_are_taken(work: Pat
     (work / "café.txt").write_text("é\n")
     changes, left_out = Worktree(work).differences(["**"], tree_of(work))
     assert [each.path for each in changes] == ["café.txt", "new.txt"]
-    assert left_out == [NAME]
+    assert left_out == {NAME: "its name is not valid UTF-8"}
 
 
 def test_a_changed_file_whose_name_is_not_utf_8_is_left_out(work: Path) -> None:
@@ -134,15 +134,15 @@ def test_a_changed_file_whose_name_is_not_utf_8_is_left_out(work: Path) -> None:
     git(work, "commit", "-qm", "latin")
     tree = tree_of(work)
     assert NAME in tree
-    assert Worktree(work).differences(["**"], tree) == ([], [])
+    assert Worktree(work).differences(["**"], tree) == ([], {})
     (work / NAME).write_text("edited\n")
-    assert Worktree(work).differences(["**"], tree) == ([], [NAME])
+    assert Worktree(work).differences(["**"], tree) == ([], {NAME: "its name is not valid UTF-8"})
 
 
 @pytest.mark.parametrize("name", ["a\tb", "a\nb", "a\x7fb"], ids=ascii)
 def test_a_name_with_a_control_character_is_left_out(work: Path, name: str) -> None:
     (work / name).write_text("x\n")
-    assert Worktree(work).differences(["**"], tree_of(work)) == ([], [name])
+    assert Worktree(work).differences(["**"], tree_of(work)) == ([], {name: "its name has control characters"})
 
 
 async def test_by_git_files_with_names_that_are_not_utf_8_stay_and_are_named(

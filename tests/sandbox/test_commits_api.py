@@ -150,6 +150,49 @@ def test_the_tree_distinguishes_symlinks_and_submodules(developer: Api) -> None:
     assert developer.call("GET", f"{FILES}/docs%2Flatest/raw").text == "usage.md"
 
 
+@pytest.mark.parametrize("word", ["cherry_pick", "revert"])
+def test_picking_onto_a_missing_branch_is_not_found(developer: Api, word: str) -> None:
+    """lib/api/commits.rb: find_branch! before the service is asked."""
+    path = f"{COMMITS}/main/{word}"
+    assert developer.refusal("POST", path, branch="nowhere") == (404, {"message": "404 Branch Not Found"})
+    assert developer.refusal("POST", path, branch="a..b") == (400, {"message": "The branch refname is invalid"})
+    gone = f"{COMMITS}/{'0' * 40}/{word}"
+    assert developer.refusal("POST", gone, branch="feature/verbose-flag") == (404, {"message": "404 Commit Not Found"})
+
+
+def test_a_cherry_pick_says_what_it_is_from_unless_it_has_a_message(developer: Api) -> None:
+    """Commit#cherry_pick_message in app/models/commit.rb."""
+    head = developer.get(f"{COMMITS}/feature%2Fverbose-flag")
+    for branch in ("one", "two"):
+        developer.post("/projects/:p/repository/branches", branch=branch, ref="main")
+    picked = developer.post(f"{COMMITS}/{head['id']}/cherry_pick", branch="one")
+    assert picked["message"] == f"{head['message']}\n\n(cherry picked from commit {head['id']})"
+    assert developer.post(f"{COMMITS}/{head['id']}/cherry_pick", branch="two", message="Mine")["message"] == "Mine"
+    status, again = developer.refusal("POST", f"{COMMITS}/{head['id']}/cherry_pick", branch="one", dry_run=True)
+    assert (status, again["error_code"], again["dry_run"]) == (400, "empty", "error")
+
+
+def test_names_that_look_like_a_sha_are_refused(developer: Api) -> None:
+    """Gitlab::Checks::BranchCheck and TagCheck, which check what the API writes too."""
+    sha, action = "a" * 40, {"action": "create", "file_path": "x", "content": "x"}
+    refused = (400, {"message": "You cannot create a branch with a 40-character hexadecimal branch name."})
+    assert developer.refusal("POST", "/projects/:p/repository/branches", branch=sha, ref="main") == refused
+    body = {"branch": f"{sha}/x", "start_branch": "main", "commit_message": "m", "actions": [action]}
+    assert developer.refusal("POST", COMMITS, **body) == refused
+    tag = developer.refusal("POST", "/projects/:p/repository/tags", tag_name=sha, ref="main")
+    assert tag == (400, {"message": "You cannot create a tag with a SHA-1 or SHA-256 tag name."})
+
+
+def test_a_branch_of_an_empty_project_creates_the_default_branch_first(people: People) -> None:
+    """Branches::CreateService#create_default_branch."""
+    maintainer, project = people["maintainer"], "/projects/acme%2Fempty"
+    made = maintainer.post(f"{project}/repository/branches", branch="topic", ref="main")
+    assert (made["commit"]["title"], made["commit"]["parent_ids"]) == ("Add README.md", [])
+    assert maintainer.get(project)["default_branch"] == "main"
+    assert [one["name"] for one in maintainer.get(f"{project}/repository/branches")] == ["main", "topic"]
+    assert [one["path"] for one in maintainer.get(f"{project}/repository/tree")] == ["README.md"]
+
+
 def test_commits_are_cherry_picked_and_reverted(developer: Api) -> None:
     head = developer.get(f"{COMMITS}/feature%2Fverbose-flag")
     developer.post("/projects/:p/repository/branches", branch="other", ref="main")

@@ -15,6 +15,7 @@ from tests.sandbox.conftest import Api
 CONTRACT = Contract()
 ISSUE = "/projects/:id/issues/:issue_iid"
 REQUEST = "/projects/:id/merge_requests/:merge_request_iid"
+UPLOADS = "/projects/:id/uploads"
 REPOSITORY = "/projects/:id/repository"
 # Fields that a GitLab without a licence, without CI or without the option leaves out.
 ABSENT = {
@@ -37,7 +38,7 @@ class Walk:
         self.seen.add((method, template))
         given = iter(values)
         path = template.replace("/:id", "/1", 1) if template.startswith("/projects/:id") else template
-        path = re.sub(r":\w+", lambda _: str(next(given)), path)
+        path = re.sub(r"[:*]\w+", lambda _: str(next(given)), path)
         api = self.apis[who]
         options = {"params": body} if method in ("GET", "DELETE") else {"json": body}
         response = api.call(method, path, **options)
@@ -76,20 +77,26 @@ def test_every_route_responds_as_the_contract_says(sandbox: Sandbox) -> None:
     merge_requests(walk)
     notes(walk, "issues", 7)
     notes(walk, "merge_requests", 1)
+    uploads(walk)
     for api in walk.apis.values():
         api.session.close()
     missed = {(route.method, route.template) for route in all_routes()} - walk.seen
     assert not walk.faults, "\n".join(walk.faults)
     assert missed == set()
+    # A field that GitLab fills where there is something to tell has a value somewhere in the walk.
+    assert [fields for fields in CONTRACT.sometimes if not fields & CONTRACT.with_value] == []
 
 
 def people_and_projects(walk: Walk) -> None:
     for template in ("/version", "/metadata", "/user", "/users", "/personal_access_tokens/self", "/projects"):
         walk("GET", template)
-    for template in ("/issues", "/merge_requests"):
+    for template in ("/issues", "/merge_requests", "/todos"):
         walk("GET", template)
     walk("GET", "/projects/:id/releases")
     walk("POST", "/projects/:id/releases", tag_name="v8", ref="main", description="Eight")
+    walk("GET", "/projects/:id/releases/:tag_name", "v8")
+    walk("PUT", "/projects/:id/releases/:tag_name", "v8", name="Eight")
+    walk("DELETE", "/projects/:id/releases/:tag_name", "v8")
     walk("GET", "/projects/:id/wikis", with_content=True)
     walk("POST", "/projects/:id/wikis", title="New page", content="New")
     walk("GET", "/projects/:id/wikis/:slug", "New-page")
@@ -142,6 +149,18 @@ def pipelines(walk: Walk) -> None:
     walk("POST", "/projects/:id/jobs/:job_id/retry", shown[0]["id"])
     made = walk("POST", "/projects/:id/pipeline", ref="main")
     walk("POST", "/projects/:id/pipelines/:pipeline_id/cancel", made["id"])
+    walk("POST", "/projects/:id/pipelines/:pipeline_id/retry", made["id"])
+    walk("GET", "/projects/:id/pipelines/:pipeline_id/variables", made["id"])
+    walk("GET", "/projects/:id/pipelines/latest")
+    walk("DELETE", "/projects/:id/pipelines/:pipeline_id", made["id"])
+    artifacts = "/projects/:id/jobs/:job_id/artifacts"
+    walk("GET", artifacts, shown[0]["id"])
+    walk("GET", f"{artifacts}/*artifact_path", shown[0]["id"], "coverage/index.html")
+    failed.status, failed.jobs[-1].state = "success", "success"
+    failed.jobs[-1].artifacts = {"a.txt": b"a"}
+    latest = "/projects/:id/jobs/artifacts/:ref_name"
+    walk("GET", f"{latest}/download", "stale%2Fno-commits", job="unit")
+    walk("GET", f"{latest}/raw/*artifact_path", "stale%2Fno-commits", "a.txt", job="unit")
     walk("GET", "/projects/:id/ci/lint", include_jobs=True)
     walk("POST", "/projects/:id/ci/lint", content="test: {stage: nowhere}")
 
@@ -167,6 +186,8 @@ def repositories(walk: Walk) -> None:
     walk("POST", f"{REPOSITORY}/commits/:sha/revert", made["id"], branch="two")
     walk("POST", f"{REPOSITORY}/commits/:sha/cherry_pick", made["id"], branch="two")
     walk("GET", f"{REPOSITORY}/compare", **{"from": "main", "to": "two"})
+    for extension in ("", ".zip", ".tar", ".tar.gz", ".tar.bz2", ".tbz", ".tbz2", ".tb2", ".bz2"):
+        walk("GET", f"{REPOSITORY}/archive{extension}", sha="two")
     refs: dict[str, Any] = {"refs[]": ["main", "two"]}
     walk("GET", f"{REPOSITORY}/merge_base", **refs)
     walk("GET", f"{REPOSITORY}/contributors")
@@ -182,7 +203,23 @@ def repositories(walk: Walk) -> None:
     walk("GET", f"{file}/raw", "a%2Fb.txt", ref="two")
     walk("GET", f"{file}/blame", "a%2Fb.txt", ref="two")
     walk("DELETE", file, "a%2Fb.txt", **written)
-    walk("GET", "/projects/:id/search", scope="blobs", search="config")
+    for prefix in ("", "/-"):
+        walk("GET", f"/projects/:id{prefix}/search", scope="blobs", search="config")
+    one = f"{REPOSITORY}/commits/:sha"
+    walk("POST", "/projects/:id/statuses/:sha", made["id"], state="running", coverage=87.5)
+    walk("GET", f"{one}/statuses", made["id"])
+    walk("POST", f"{one}/comments", made["id"], note="Fine", path="x.txt", line=1)
+    walk("GET", f"{one}/comments", made["id"])
+    thread = walk("POST", f"{one}/discussions", made["id"], body="A thread")["id"]
+    walk("POST", f"{one}/discussions/:discussion_id/notes", made["id"], thread, body="A reply")
+    walk("GET", f"{one}/discussions/:discussion_id", made["id"], thread)
+    walk("GET", f"{one}/discussions", made["id"])
+    walk.seen.add(("GET", f"{one}/signature"))  # 404: no commit of the sandbox has one
+    branches = "/projects/:id/protected_branches"
+    walk("POST", branches, name="release/*")
+    walk("GET", branches)
+    walk("GET", f"{branches}/:name", "release%2F*")
+    walk("DELETE", f"{branches}/:name", "release%2F*")
 
 
 def issues(walk: Walk) -> None:
@@ -213,6 +250,8 @@ def merge_requests(walk: Walk) -> None:
     made = walk("POST", "/projects/:id/merge_requests", title="Two", source_branch="two", target_branch="main")["iid"]
     complete(walk, "MergeRequest", walk("GET", REQUEST, 1))
     walk("PUT", REQUEST, made, description="Closes #8", reviewer_ids=[3])
+    walk.apis["maintainer"].sandbox.fail_pipeline("two")
+    walk("GET", REQUEST, made)
     for part in (
         "diffs",
         "changes",
@@ -239,6 +278,9 @@ def merge_requests(walk: Walk) -> None:
     walk("PUT", f"{drafts}/:draft_note_id/publish", made, first)
     walk("DELETE", f"{drafts}/:draft_note_id", made, second)
     walk("POST", f"{drafts}/bulk_publish", made)
+    walk("GET", f"{REQUEST}/merge_ref", made)
+    walk("POST", f"{REQUEST}/cancel_merge_when_pipeline_succeeds", made)
+    walk.seen.add(("GET", f"{REQUEST}/approval_state"))  # 404 without EE, which test_people.py calls
     walk("PUT", f"{REQUEST}/rebase", made)
     walk("PUT", f"{REQUEST}/merge", made)
     walk("DELETE", f"{REPOSITORY}/merged_branches")
@@ -256,12 +298,18 @@ def notes(walk: Walk, kind: str, number: int) -> None:
         walk("GET", f"{one}{on}/award_emoji", *values)
         walk("GET", f"{one}{on}/award_emoji/:award_id", *values, emoji)
         walk("DELETE", f"{one}{on}/award_emoji/:award_id", *values, emoji)
+    resource_events(walk, one, number)
     walk("DELETE", f"{one}/notes/:note_id", number, made)
     for word in ("time_estimate", "add_spent_time"):
         walk("POST", f"{one}/{word}", number, duration="1h 30m")
     walk("GET", f"{one}/time_stats", number)
     for word in ("reset_time_estimate", "reset_spent_time"):
         walk("POST", f"{one}/{word}", number)
+    walk("POST", f"{one}/unsubscribe", number)
+    walk("POST", f"{one}/subscribe", number)
+    todo = walk("POST", f"{one}/todo", number)["id"]
+    walk("POST", "/todos/:todo_id/mark_as_done", todo)
+    walk("POST", "/todos/mark_as_done")
     walk("GET", f"{one}/discussions", number)
     thread = walk("POST", f"{one}/discussions", number, body="thread")["id"]
     response = walk("POST", f"{one}/discussions/:discussion_id/notes", number, thread, body="answer")["id"]
@@ -272,6 +320,30 @@ def notes(walk: Walk, kind: str, number: int) -> None:
     walk("DELETE", f"{one}/discussions/:discussion_id/notes/:note_id", number, thread, response)
 
 
+def uploads(walk: Walk) -> None:
+    walk.seen.add(("POST", "/projects/:id/uploads"))
+    file = {"file": ("log.txt", b"text")}
+    for template in (UPLOADS, f"{UPLOADS}/:upload_id"):
+        response = walk.apis["maintainer"].call("POST", "/projects/1/uploads", files=file)
+        walk.hold("POST", "/projects/:id/uploads", response)
+        upload = response.json()
+        walk("GET", UPLOADS)
+        values = (upload["id"],) if "upload_id" in template else upload["url"].split("/")[2:]
+        template = template if "upload_id" in template else f"{UPLOADS}/:secret/:filename"
+        walk("GET", template, *values)
+        walk("DELETE", template, *values)
+
+
+def resource_events(walk: Walk, one: str, number: int) -> None:
+    changed = walk.apis["maintainer"].put
+    item = one.replace(":id", "1").replace(":noteable_id", str(number))
+    for change in ({"add_labels": "p1"}, {"milestone_id": 0}, {"state_event": "close"}, {"state_event": "reopen"}):
+        changed(item, **change)
+    for kind in ("label", "milestone", "state"):
+        event = walk("GET", f"{one}/resource_{kind}_events", number)[0]
+        walk("GET", f"{one}/resource_{kind}_events/:event_id", number, event["id"])
+
+
 def test_every_addition_to_the_contract_names_its_source() -> None:
     assert all(source.strip() for source in CONTRACT.sources)
 
@@ -279,6 +351,7 @@ def test_every_addition_to_the_contract_names_its_source() -> None:
 def test_the_contract_check_finds_violations() -> None:
     assert CONTRACT.faults({"id": "1"}, "Note") == ["Note.id is no int: '1'"]
     assert CONTRACT.faults({"colour": 1}, "Note") == ["Note.colour is not in the contract"]
+    assert CONTRACT.faults({"author": None, "type": None}, "Note") == ["Note.author is null"]
     assert CONTRACT.faults({"notes": [{"author": {"id": True}}]}, "Discussion") == [
         "Discussion.notes[0].author.id is no int: True"
     ]

@@ -8,6 +8,7 @@ from gitlab_mcp.sandbox import Sandbox
 from tests.sandbox.conftest import Api, People
 from tests.support.seed import SEED
 
+BLANK_NOTE = """400 Bad request - Note {:note=>["can't be blank"]}"""
 ISSUES = "/projects/:p/issues"
 NOTES = f"/projects/:p{SEED.long_issue.path}/notes"
 BRANCHES = "/projects/:p/repository/branches"
@@ -64,6 +65,30 @@ def test_the_total_of_commits_is_not_counted(developer: Api) -> None:
         ),
         ("GET", "/projects/acme%2Fempty/repository/tree", {}, 404, {"message": "404 Tree Not Found"}),
         ("POST", ISSUES, {"labels": "x"}, 400, {"error": "title is missing"}),
+        *(
+            (method, path, {**body, "title": title}, 400, {"message": {"title": ["can't be blank"]}})
+            for title in ("", None)
+            for method, path, body in (
+                ("POST", ISSUES, {"labels": "x"}),
+                ("POST", "/projects/:p/milestones", {"due_date": "2030-01-31"}),
+                ("POST", "/projects/:p/merge_requests", {"source_branch": "main", "target_branch": "x"}),
+            )
+        ),
+        ("PUT", f"{ISSUES}/7", {"title": ""}, 400, {"message": {"title": ["can't be blank"]}}),
+        *(
+            ("POST", f"{ISSUES}/7/{kind}", {"body": body}, 400, {"message": BLANK_NOTE})
+            for kind in ("notes", "discussions")
+            for body in ("", " ", None)
+        ),
+        ("PUT", f"{ISSUES}/7/notes/{SEED.crash_notes.reply}", {"body": ""}, 400, {"message": BLANK_NOTE}),
+        (
+            "POST",
+            f"/projects/:p{SEED.merge_request.path}/draft_notes",
+            {"note": ""},
+            400,
+            {"message": {"note": ["can't be blank"]}},
+        ),
+        ("POST", BRANCHES, {"branch": "", "ref": "main"}, 400, {"error": "branch is empty"}),
         ("POST", ISSUES, {"title": " "}, 400, {"message": {"title": ["can't be blank"]}}),
         (
             "POST",
@@ -86,7 +111,7 @@ def test_the_total_of_commits_is_not_counted(developer: Api) -> None:
             f"{ISSUES}/7/notes",
             {"body": "x" * 1_000_001},
             400,
-            {"message": {"note": ["is too long (maximum is 1000000 characters)"]}},
+            {"message": '400 Bad request - Note {:note=>["is too long (maximum is 1000000 characters)"]}'},
         ),
         ("POST", BRANCHES, {"branch": "main", "ref": "main"}, 400, {"message": "Branch already exists"}),
         ("POST", BRANCHES, {"branch": "x", "ref": "none"}, 400, {"message": "Invalid reference name: none"}),

@@ -51,7 +51,7 @@ def test_a_push_moves_the_branch_and_prints_where_to_open_a_merge_request(
     head = git(work, "rev-parse", "HEAD").stdout.strip()
     assert developer.get("/projects/:p/repository/branches/from-git")["commit"]["id"] == head
     bodies = [note["body"] for note in developer.get(f"/projects/:p{SEED.crash_issue.path}/notes")]
-    assert f"mentioned in commit {head[:8]}" in bodies
+    assert f"mentioned in commit {head}" in bodies
 
 
 def test_a_push_to_a_merge_request_changes_its_diff(sandbox: Sandbox, tmp_path: Path, developer: Api) -> None:
@@ -69,6 +69,10 @@ def test_a_push_to_a_merge_request_changes_its_diff(sandbox: Sandbox, tmp_path: 
     assert notes[0]["body"].startswith("added 1 commit\n\n<ul><li>")
 
 
+SHA = "0123456789abcdef0123456789abcdef01234567"
+HEX_BRANCH = "GitLab: You cannot create a branch with a 40-character hexadecimal branch name."
+
+
 @pytest.mark.parametrize(
     ("who", "refspec", "message"),
     [
@@ -76,9 +80,14 @@ def test_a_push_to_a_merge_request_changes_its_diff(sandbox: Sandbox, tmp_path: 
         ("reporter", "HEAD:x", "You are not allowed to push code to this project."),
         ("stranger", "HEAD:x", "You are not allowed to push code to this project."),
         ("read_repository", "HEAD:x", "You are not allowed to push code to this project."),
-        ("maintainer", ":main", "GitLab: You can only delete protected branches using the web interface."),
+        ("maintainer", ":main", "GitLab: The default branch of a project cannot be deleted."),
         ("maintainer", "+v1.2.0^{commit}:main", "You are not allowed to force push code to a protected branch"),
-        ("maintainer", "HEAD:refs/other/x", "GitLab: You can only push branches and tags."),
+        ("maintainer", "HEAD:refs/merge-requests/9/head", "deny updating a hidden ref"),
+        ("developer", f"HEAD:{SHA}", HEX_BRANCH),
+        ("developer", f"HEAD:refs/heads/{SHA}/x", HEX_BRANCH),
+        ("developer", f"HEAD:refs/heads/{SHA.upper()}-/x", HEX_BRANCH),
+        ("developer", f"HEAD:refs/tags/{SHA}-x", "GitLab: You cannot create a tag with a SHA-1 or SHA-256 tag name."),
+        ("developer", "HEAD:refs/tags/main", "GitLab: You cannot use default branch name to create a tag"),
     ],
 )
 def test_a_rejected_push_says_why(sandbox: Sandbox, tmp_path: Path, who: str, refspec: str, message: str) -> None:
@@ -87,6 +96,15 @@ def test_a_rejected_push_says_why(sandbox: Sandbox, tmp_path: Path, who: str, re
     refused = git(work, "push", "origin", refspec, check=False)
     assert refused.returncode != 0
     assert message in refused.stderr
+
+
+def test_notes_and_names_that_only_resemble_a_sha_may_be_pushed(sandbox: Sandbox, tmp_path: Path) -> None:
+    work = cloned(sandbox, tmp_path, "developer")
+    git(work, "notes", "add", "-m", "Measured.", "HEAD")
+    names = [f"refs/heads/{SHA}x", f"refs/heads/x-{SHA}", f"refs/tags/v{SHA}"]
+    git(work, "push", "--quiet", "origin", "refs/notes/commits", *(f"HEAD:{name}" for name in names))
+    listed = git(work, "ls-remote", "origin").stdout
+    assert all(f"\t{name}\n" in listed for name in ("refs/notes/commits", *names))
 
 
 def test_a_maintainer_pushes_to_the_default_branch_and_closes_an_issue(

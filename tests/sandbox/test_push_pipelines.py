@@ -64,19 +64,100 @@ def test_a_push_creates_a_pipeline_for_each_branch(sandbox: Sandbox, work: Path,
     assert developer.get(f"{PIPELINES}/{one['id']}/jobs") == []
 
 
-def test_tags_deletions_and_branches_without_configuration_create_no_pipeline(
+def test_deletions_and_refs_without_configuration_create_no_pipeline(
     sandbox: Sandbox, work: Path, developer: Api
 ) -> None:
     git(work, "rm", "--quiet", FILE)
     commit(work)
-    git(work, "push", "--quiet", "origin", "HEAD:refs/heads/one", "HEAD~1:refs/tags/t1", ":stale/no-commits")
+    git(work, "push", "--quiet", "origin", "HEAD:refs/heads/one", "HEAD:refs/tags/t1", ":stale/no-commits")
     assert new_pipelines(developer, sandbox) == []
 
 
-def test_a_push_with_ci_skip_creates_a_skipped_pipeline(sandbox: Sandbox, work: Path, developer: Api) -> None:
+def test_a_tag_that_is_pushed_or_created_over_rest_creates_a_pipeline(
+    sandbox: Sandbox, work: Path, developer: Api
+) -> None:
+    git(work, "tag", "-a", "-m", "Nine", "v9")
+    git(work, "push", "--quiet", "origin", "v9")
+    developer.post("/projects/:p/repository/tags", tag_name="v10", ref="main")
+    sha = git(work, "rev-parse", "HEAD").stdout.strip()
+    assert [(each["ref"], each["sha"]) for each in new_pipelines(developer, sandbox)] == [("v9", sha), ("v10", sha)]
+    assert [developer.get(f"{PIPELINES}/{each['id']}")["tag"] for each in new_pipelines(developer, sandbox)] == [
+        True,
+        True,
+    ]
+    assert [each["ref"] for each in developer.get(PIPELINES, scope="tags")] == ["v10", "v9"]
+
+
+@pytest.mark.parametrize("ref", ["refs/heads/one", "refs/tags/one"])
+def test_a_push_with_ci_skip_creates_a_skipped_pipeline(sandbox: Sandbox, work: Path, developer: Api, ref: str) -> None:
     commit(work)
-    git(work, "push", "--quiet", "-o", "ci.skip", "origin", "HEAD:refs/heads/one")
+    git(work, "push", "--quiet", "-o", "ci.skip", "origin", f"HEAD:{ref}")
     assert [each["status"] for each in new_pipelines(developer, sandbox)] == ["skipped"]
+
+
+@pytest.mark.parametrize(
+    ("mark", "status"),
+    [
+        ("[skip ci]", "skipped"),
+        ("[ci skip]", "skipped"),
+        ("[CI-SKIP]", "skipped"),
+        ("[skip_ci]", "skipped"),
+        ("[skip  ci]", "created"),
+        ("skip ci", "created"),
+    ],
+)
+def test_a_mark_in_the_commit_message_skips_the_pipeline(
+    sandbox: Sandbox, developer: Api, mark: str, status: str
+) -> None:
+    """Gitlab::Ci::Pipeline::Chain::Skip."""
+    action = {"action": "create", "file_path": "new.txt", "content": "x"}
+    developer.commit("one", action, start_branch="main", message=f"A change\n\nNo need. {mark}")
+    assert [each["status"] for each in new_pipelines(developer, sandbox)] == [status]
+    assert developer.post("/projects/:p/pipeline", ref="one")["status"] == "created"  # ignore_skip_ci
+
+
+def test_a_skipped_pipeline_needs_no_configuration(sandbox: Sandbox, developer: Api) -> None:
+    """In Ci::CreatePipelineService::SEQUENCE the step Skip comes before Config::Content."""
+    developer.commit("one", {"action": "delete", "file_path": FILE}, start_branch="main", message="Go [skip ci]")
+    assert [each["status"] for each in new_pipelines(developer, sandbox)] == ["skipped"]
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("test:\n\tscript: x\n", "(<unknown>): found character that cannot start any token"),
+        ("test: {script: [x, y\n", "(<unknown>): did not find expected ',' or '}' while parsing a flow mapping"),
+        ("just words\n", "Invalid configuration format"),
+        ("test:\n    stage: test\n", "jobs test config should implement the script:, run:, or trigger: keyword"),
+    ],
+    ids=["tab", "unclosed", "not a mapping", "no script"],
+)
+def test_an_invalid_configuration_gives_a_failed_pipeline(
+    sandbox: Sandbox, developer: Api, text: str, error: str
+) -> None:
+    """Gitlab::Ci::Pipeline::Chain::Config::Process, for pipelines that nobody requested."""
+    action = {"action": "update", "file_path": FILE, "content": text}
+    developer.commit("one", action, start_branch="main")
+    (made,) = new_pipelines(developer, sandbox)
+    whole = developer.get(f"{PIPELINES}/{made['id']}")
+    assert whole["yaml_errors"].startswith(error)
+    assert (whole["status"], whole["started_at"], whole["detailed_status"]["text"]) == ("failed", None, "Failed")
+    assert developer.get(f"{PIPELINES}/{made['id']}/jobs") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "include: [{local: /ci/test.yml}]\n",
+        ".base: &base\n    script: pytest\ntest:\n    <<: *base\n    stage: test\n",
+        "stages: [check]\n.base:\n  stage: check\n  script: x\ntest:\n  extends: .base\n",
+        "test:\n    script:\n        - 'echo \"a: [b\"'\n",
+    ],
+    ids=["include", "anchor", "extends", "four spaces"],
+)
+def test_what_a_configuration_inherits_is_no_error(sandbox: Sandbox, developer: Api, text: str) -> None:
+    developer.commit("one", {"action": "update", "file_path": FILE, "content": text}, start_branch="main")
+    assert [each["status"] for each in new_pipelines(developer, sandbox)] == ["created"]
 
 
 def test_commits_and_branches_created_over_rest_create_pipelines(sandbox: Sandbox, developer: Api) -> None:

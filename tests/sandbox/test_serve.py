@@ -24,7 +24,7 @@ def start(tmp_path: Path, as_json: bool) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
 
 
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_it_prints_one_line_of_json_and_leaves_nothing_behind_on_a_signal(tmp_path: Path, sign: signal.Signals) -> None:
     with start(tmp_path, as_json=True) as process:
         assert process.stdout is not None

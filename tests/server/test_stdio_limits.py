@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler
 
 import anyio
 import pytest
+from mcp.shared.message import SessionMessage
+from mcp_types import JSONRPCResponse
 
 from gitlab_mcp.server import pipes, stdio
 from gitlab_mcp.server.opening import Opening
@@ -207,3 +209,21 @@ async def test_a_call_that_was_answered_may_be_cancelled_afterwards(held: Held) 
         child.send("notifications/cancelled", {"requestId": call}, notify=True)
         number = child.send("ping")
         assert await answers_until(child, number) == [number]
+
+
+@pytest.mark.parametrize(("longest", "ends"), [(10 * WAIT, False), (0.1, True)], ids=["within its bound", "beyond it"])
+async def test_after_the_end_of_input_a_process_that_works_on_a_call_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, longest: float, ends: bool
+) -> None:
+    monkeypatch.setattr(stdio, "ANSWERS_AFTER_END", 0.05)
+    monkeypatch.setattr(stdio, "WORK_AFTER_END", 0.0)  # every look finds that something was done
+    monkeypatch.setattr(stdio, "LONGEST_AFTER_END", longest)
+    pipe = Pipe()
+    await pipe.send(ping(1) + b"\n")
+    os.close(pipe.sending)
+    receiving = asyncio.create_task(pipe.received())
+    if not ends:
+        done, _ = await asyncio.wait({receiving}, timeout=0.5)
+        assert not done
+        await pipe.wire.send(SessionMessage(JSONRPCResponse(jsonrpc="2.0", id=1, result={})))
+    assert await receiving == [1]

@@ -47,6 +47,7 @@ def interpolated(given: Mapping[str, object], template: Path = TEMPLATE) -> str:
         name: scalar(one["default"]) for name, one in header(template).items() if "type" not in one and "default" in one
     }
     values |= {"max_turns": 60, "timeout_minutes": 30, "interruptible": False, "cache": []}
+    values |= {"allow_missing_rules": False}
     values |= {"rules": [{"when": "always"}], **given}
 
     def value(match: re.Match[str]) -> str:

@@ -24,6 +24,33 @@ async def commit(agent: Agent, branch: str, *actions: dict[str, Any], **more: An
     return await agent.call("commit_files", branch=branch, message="Change files", actions=list(actions), **more)
 
 
+async def test_a_commit_whose_message_skips_ci_promises_no_pipeline(sandbox: Sandbox) -> None:
+    action = {"path": "new.txt", "content": "new\n"}
+    async with connect(settings_for(sandbox)) as agent:
+        message = "Add a file\n\nNothing to test. [Skip CI]"
+        answer = await agent.call("commit_files", branch="skips", message=message, actions=[action], ref="main")
+    assert " 1 added. No pipeline runs: the message says [Skip CI].\n" in answer
+    assert [one["status"] for one in get(sandbox, "/pipelines?ref=skips")] == ["skipped"]
+
+
+async def test_a_comparison_of_one_commit_shows_files_that_gitlab_collapses(sandbox: Sandbox) -> None:
+    rows = [f"{number} {'x' * 90}" for number in range(300)]
+    actions = [{"path": f"long{at}.txt", "content": "\n".join(rows) + "\n"} for at in range(2)]
+    async with connect(settings_for(sandbox)) as agent:
+        await commit(agent, "collapsed", *actions, ref="main")
+        shown = await agent.call("compare_refs", base="main", head="collapsed", paths=["long1.txt"])
+        await commit(agent, "collapsed", {"path": "short.txt", "content": "x\n"})
+        hidden = await agent.call("compare_refs", base="main", head="collapsed")
+    diffs = get(sandbox, "/repository/compare?from=main&to=collapsed")["diffs"]
+    assert [one["collapsed"] for one in diffs] == [True, True, False]
+    assert "long1.txt (new) +300 -0" in shown
+    assert f"+{rows[-1]}\n" in shown
+    assert (
+        hidden.count("(new, collapsed)\nGitLab collapses it here: compare_refs, commit by commit (list_commits)") == 2
+    )
+    assert "+x\n" in hidden
+
+
 async def test_create_update_delete_move_and_chmod_land_in_one_commit(sandbox: Sandbox, tmp_path: Path) -> None:
     async with connect(settings_for(sandbox)) as agent:
         answer = await commit(

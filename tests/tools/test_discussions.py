@@ -9,7 +9,7 @@ from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.state.notes import Note, discussion_id
 from tests.support.agent import Agent, connect
 from tests.support.gitlab_requests import commit, get, send, writes
-from tests.support.merge_requests import NEW, OLD, open_for_review
+from tests.support.merge_requests import AFTER, NEW, OLD, open_for_review, text
 from tests.support.seed import SEED
 from tests.support.settings import settings_for
 
@@ -182,3 +182,22 @@ async def test_a_resolved_thread_is_found_by_its_note_among_many(sandbox: Sandbo
             await agent.call("resolve_discussion", iid=f"!{number}", thread=note)
         pages = await every_page(agent, iid=f"!{number}", unresolved=True)
     assert [int(found) for page in pages for found in re.findall(r"^n(\d+) ", page, re.MULTILINE)] == ids[:2:-1]
+
+
+async def test_a_thread_follows_its_line_through_a_push_or_is_told_as_older(sandbox: Sandbox) -> None:
+    number = open_for_review(sandbox, "followed")
+    refs = get(sandbox, f"/merge_requests/{number}")["diff_refs"]
+    for line, body in ((4, "Stays"), (5, "Goes")):
+        position = {**refs, "position_type": "text", "old_path": OLD, "new_path": NEW, "new_line": line}
+        send(sandbox, "POST", f"/merge_requests/{number}/discussions", body=body, position=position)
+    both = [{"path": NEW, "line": 4, "start_line": 3, "body": "Both"}]
+    async with connect(settings_for(sandbox)) as agent:
+        await agent.call("review_merge_request", iid=number, comments=both)
+    lines = ["new first", *AFTER[:4], *AFTER[5:]]
+    commit(sandbox, "followed", "", {"action": "update", "file_path": NEW, "content": text(lines)})
+    async with connect(settings_for(sandbox)) as agent:
+        answer = await agent.call("list_discussions", iid=f"!{number}")
+    assert f"## {NEW}:5 · unresolved\n```\n5 line 4, new\n```" in answer
+    assert f"## {NEW}:5 · unresolved\n```\n4 line 3\n5 line 4, new\n```" in answer
+    assert f"## {NEW}:5 · on an older version · unresolved\n```\n5 line 4, more\n```" in answer
+    assert "changed this line" not in answer

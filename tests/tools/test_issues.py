@@ -104,7 +104,7 @@ async def test_the_newest_20_comments_come_in_order_of_time_and_page_2_goes_back
 
 async def test_system_notes_are_shown_only_with_detail_full(fresh_sandbox: Sandbox) -> None:
     async with connect(settings_for(fresh_sandbox)) as agent:
-        await agent.call("update_merge_request", iid=SEED.merge_request.iid, add_labels=["urgent"])
+        await agent.call("update_merge_request", iid=SEED.merge_request.iid, title="Urgent")
         assert "· system" not in await agent.call("get_merge_request", iid=SEED.merge_request.iid)
         assert "· system" in await agent.call("get_merge_request", iid=SEED.merge_request.iid, detail="full")
 

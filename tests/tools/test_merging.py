@@ -71,12 +71,61 @@ async def test_a_refusal_of_gitlabs_is_explained_by_the_state_it_is_in(sandbox: 
     assert f"GitLab does not merge !{number}: GitLab says mergeable." in told
 
 
-async def test_a_status_that_is_still_checked_is_asked_for_again(sandbox: Sandbox) -> None:
-    number = open_for_review(sandbox, "checking")
-    entity = {**get(sandbox, f"/merge_requests/{number}"), "detailed_merge_status": "checking"}
-    sandbox.faults.fail("GET", f"/merge_requests/{number}$", status=200, body=entity)
+@pytest.mark.parametrize("status", ["preparing", "unchecked", "checking"])
+async def test_a_status_that_is_still_checked_is_asked_for_again(sandbox: Sandbox, status: str) -> None:
+    number = open_for_review(sandbox, status)
+    sha = head_of(sandbox, number)
+    sandbox.faults.merge_status(status, path=f"/merge_requests/{number}$", times=2)
     async with connect(opted(sandbox)) as agent:
-        assert "Merged" in await agent.call("merge_merge_request", iid=number, sha=entity["sha"])
+        shown = await agent.call("get_merge_request", iid=number)
+        assert f"merge status: {status}" in shown
+        assert "Merged" in await agent.call("merge_merge_request", iid=number, sha=sha)
+
+
+async def test_a_check_that_does_not_end_is_told_within_the_deadline(sandbox: Sandbox) -> None:
+    number = open_for_review(sandbox, "endless")
+    sha = head_of(sandbox, number)
+    sandbox.faults.clear()
+    sandbox.faults.merge_status("checking", path=f"/merge_requests/{number}$", times=1000)
+    async with connect(settings_for(sandbox, toolsets=("default", "merge"), deadline=2.0)) as agent:
+        told = await agent.refused("merge_merge_request", iid=number, sha=sha)
+    assert "GitLab still checks it: try again in a moment." in told
+    assert writes(sandbox) == []
+
+
+async def test_a_pipeline_that_must_succeed_is_told_with_what_to_do(fresh_sandbox: Sandbox) -> None:
+    number = open_for_review(fresh_sandbox, "must-succeed")
+    send(fresh_sandbox, "PUT", "", who="maintainer", only_allow_merge_if_pipeline_succeeds=True)
+    async with connect(opted(fresh_sandbox)) as agent:
+        sha = head_of(fresh_sandbox, number)
+        assert "pipeline has not finished. auto_merge: true" in await agent.refused(
+            "merge_merge_request", iid=number, sha=sha
+        )
+        assert "auto-merge" in await agent.call("merge_merge_request", iid=number, sha=sha, auto_merge=True)
+
+
+async def test_auto_merge_with_nothing_to_wait_for_merges_at_once(fresh_sandbox: Sandbox) -> None:
+    """GitLab refuses auto-merge where no pipeline is left to wait for (lib/api/merge_requests.rb)."""
+    number = open_for_review(fresh_sandbox, "at-once")
+    for pipeline in fresh_sandbox.world.projects[fresh_sandbox.project_id].pipelines.values():
+        pipeline.status = "skipped"
+    async with connect(opted(fresh_sandbox)) as agent:
+        sha = head_of(fresh_sandbox, number)
+        answer = await agent.call("merge_merge_request", iid=number, sha=sha, auto_merge=True)
+    assert answer.startswith(f"Merged !{number} into at-once-base as ")
+
+
+async def test_a_merge_request_whose_branch_was_deleted_is_closed(sandbox: Sandbox) -> None:
+    number = open_for_review(sandbox, "deleted")
+    sha = head_of(sandbox, number)
+    send(sandbox, "DELETE", "/repository/branches/deleted")
+    async with connect(opted(sandbox)) as agent:
+        assert f"!{number} is closed, with the head {sha[:12]}" in await agent.refused(
+            "merge_merge_request", iid=number, sha=sha
+        )
+        assert "(closed)" in await agent.call("get_merge_request", iid=number)
+        system = await agent.call("get_merge_request", iid=number, detail="full")
+    assert "deleted source branch `deleted`" in system
 
 
 @pytest.mark.parametrize("kind", ["drop before", "drop after", "502"])
@@ -162,7 +211,7 @@ async def test_a_branch_that_is_gone_or_protected_is_not_rebased(sandbox: Sandbo
     commit(sandbox, "kept-base", "", {"action": "create", "file_path": "ahead.txt", "content": "x"})
     sandbox.world.projects[sandbox.project_id].protected["kept"] = 30
     async with connect(opted(sandbox)) as agent:
-        assert "branch is gone" in await agent.refused("rebase_merge_request", iid=gone)
+        assert "is closed: only an open one" in await agent.refused("rebase_merge_request", iid=gone)
         assert "protected from force push" in await agent.refused("rebase_merge_request", iid=kept)
 
 

@@ -133,10 +133,10 @@ async def test_a_review_whose_end_is_not_known_is_finished_by_the_same_call(sand
     assert bodies(sandbox, number) == ["kept"]
 
 
-async def test_an_approval_is_of_the_head_that_was_read_and_of_nobodys_own(sandbox: Sandbox) -> None:
+async def test_an_approval_is_of_the_head_that_was_read_by_one_who_may(sandbox: Sandbox) -> None:
     number = open_for_review(sandbox, "approval")
     whole: dict[str, Any] = {"iid": number, "comments": [{"path": NEW, "line": 4, "body": "x"}], "verdict": "approve"}
-    async with connect(settings_for(sandbox, "developer")) as agent:
+    async with connect(settings_for(sandbox, "reporter")) as agent:
         assert "cannot approve" in await agent.refused("review_merge_request", **whole)
     async with connect(settings_for(sandbox)) as agent:
         told = await agent.refused("review_merge_request", **whole, sha="0" * 12)
@@ -148,6 +148,26 @@ async def test_an_approval_is_of_the_head_that_was_read_and_of_nobodys_own(sandb
         send(sandbox, "PUT", f"/merge_requests/{number}", state_event="close")
         assert "The merge request is closed" in await agent.refused("review_merge_request", **whole)
     assert get(sandbox, f"/merge_requests/{number}/reviewers")[0]["state"] == "approved"
+
+
+async def test_a_merge_request_that_is_being_prepared_is_waited_for(sandbox: Sandbox) -> None:
+    number = open_for_review(sandbox, "prepared")
+    one: dict[str, Any] = {"iid": number, "comments": [{"path": NEW, "line": 4, "body": "Seen."}]}
+    async with connect(settings_for(sandbox)) as agent:
+        sandbox.faults.merge_status("preparing", path=f"/merge_requests/{number}$")
+        shown = await agent.call("get_merge_request", iid=number)
+        assert "diff not ready yet\nmerge status: preparing" in shown
+        sandbox.faults.merge_status("preparing", path=f"/merge_requests/{number}$")
+        assert "1 comment" in await agent.call("review_merge_request", **one)
+    assert bodies(sandbox, number) == ["Seen."]
+
+
+async def test_a_merge_request_that_is_never_prepared_is_told_as_such(sandbox: Sandbox) -> None:
+    number = open_for_review(sandbox, "never-prepared")
+    sandbox.faults.merge_status("preparing", path=f"/merge_requests/{number}$", times=1000)
+    async with connect(settings_for(sandbox, deadline=2.0)) as agent:
+        told = await agent.refused("get_merge_request_diff", iid=number)
+    assert "no diff yet: try again in a moment" in told
 
 
 async def test_an_approval_that_fails_after_the_comments_says_that_they_are_posted(sandbox: Sandbox) -> None:

@@ -198,7 +198,8 @@ async def test_links_that_a_glob_matches_are_left_out_and_named(sandbox: Sandbox
     async with connect(settings(sandbox, linked)) as agent:
         answer = await agent.call("commit_files", branch="links", ref="main", message="m", paths=["**"])
     assert ": 1 changed." in answer
-    assert "Left out, because they are links or stored by a filter such as LFS: folder, inside.txt, out.txt" in answer
+    assert "inside.txt (a symbolic link)" in answer
+    assert "folder, out.txt (a symbolic link out of the working directory)" in answer
     assert "secret" not in str(get(sandbox, "/repository/tree?ref=links&recursive=true&per_page=100"))
 
 
@@ -302,7 +303,7 @@ async def test_what_lfs_stores_is_left_out_of_paths_and_refused_in_actions(sandb
     (work / "picture.psd").write_bytes(b"\x00" * 100)
     async with connect(settings(sandbox, work)) as agent:
         answer = await agent.call("commit_files", branch="lfs", ref="main", message="m", paths=["**"])
-        assert "Left out, because they are links or stored by a filter such as LFS: picture.psd" in answer
+        assert "Left out: picture.psd (stored by a filter such as LFS: commit it with git)" in answer
         told = await agent.refused("commit_files", branch="lfs", message="m", actions=[{"path": "picture.psd"}])
         assert "picture.psd: .gitattributes gives this to a filter" in told
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from gitlab_mcp.cli.ending import clean_up_on_signals
+
 
 @click.command(short_help="Play the full workflow from an issue to a merge request.")
 @click.option("--repo", type=click.Path(path_type=Path), help="Play it on a copy of this git repository.")
@@ -19,4 +21,5 @@ def demo(repo: Path | None, job_token: bool, push_not_allowed: bool) -> None:
         raise click.UsageError("--push-not-allowed applies to jobs only: give --job-token too.")
     from gitlab_mcp.cli.demo.play import play
 
+    clean_up_on_signals()
     sys.exit(play(repo, job_token=job_token, push_allowed=not push_not_allowed))

@@ -1,7 +1,8 @@
 """The git backend: reads from fetched git objects and writes by pushes, with a job token."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
@@ -93,12 +94,12 @@ class GitBackend:
         return Page(rows, page, page + 1 if len(commits) > per_page else None, None, None, time.time())
 
     def compare(self, base: str, head: str, globs: Sequence[str] = ()) -> Comparison:
-        old, new, matches = self._git.resolve(base), self._git.resolve(head), matcher(globs)
+        old, new = self._git.resolve(base), self._git.resolve(head)
         base_id = self._git.ask("fetch the history", history.merge_base, old, new)
         commits = [self._entity(commit) for commit in self._git.local(history.between, old, new)]
         if not base_id:
             return Comparison(commits, [], 0)
-        return Comparison(commits, *self._diffs(base_id, new, matches))
+        return Comparison(commits, *self._diffs(base_id, new, globs))
 
     def commit_and_diffs(self, ref: str) -> tuple[Entity, Sequence[Entity]]:
         tip = self._git.resolve(ref)
@@ -106,11 +107,12 @@ class GitBackend:
         self._git.ask("fetch the commit", GitSession.fetch, [tip], 2)
         commit = self._git.local(objects.commit_of, tip)
         parent = commit.parents[0] if commit.parents else objects.empty_tree(len(tip))
-        return self._entity(commit), self._diffs(parent, tip, matcher(()))[0]
+        return self._entity(commit), self._diffs(parent, tip)[0]
 
-    def _diffs(self, old: str, new: str, matches: Callable[..., bool]) -> tuple[list[Entity], int]:
+    def _diffs(self, old: str, new: str, globs: Sequence[str] = ()) -> tuple[list[Entity], int]:
         """A Diff of each matching file that differs between two fetched commits, and how many files differ."""
         plain = self._git.local(objects.diff_trees, old, new)
+        matches = matcher(globs, (diff.new_path for diff in plain), partial(self.entries, new))
         # Git detects a rename by comparing the content of added and deleted files, so all of these are needed.
         kinds = {diff.status for diff in plain}
         needed = [diff for diff in plain if matches(diff.new_path) or (diff.status in "AD" and {"A", "D"} <= kinds)]

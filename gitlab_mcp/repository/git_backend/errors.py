@@ -31,7 +31,7 @@ def failure_of(error: GitError, url: str, *, pushes: bool) -> Failure:
             return NotFound("GitLab has no such commit.", status=404)
         return Unreachable(f"{one_line(str(error), 300)}.")
     if isinstance(error, RefLocked):
-        messages = quoted(error.messages) or quoted([str(error)])
+        messages = quoted(error.messages)  # git 2.51.1 to 2.53 print none
         return Unreachable(
             f"GitLab could not move the branch{messages}, and nothing was changed: another push holds its lock, or one"
             " that was interrupted left it locked. Try again in a minute; if it stays locked, an administrator of this"

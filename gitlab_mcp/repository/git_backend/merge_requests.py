@@ -10,7 +10,7 @@ from uuid import uuid4
 from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
-from gitlab_mcp.api.merge_requests import NewMergeRequest, Update, new_title, titled
+from gitlab_mcp.api.merge_requests import NewMergeRequest, Update, new_title, people_not_set, titled
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.errors import GitLabRefusal, InvalidArgument, NotFound, Partial, Refused, Unreachable, naming
 from gitlab_mcp.git.push import Pushed
@@ -74,7 +74,9 @@ class MergeRequestPushes:
             return written, None, self._not_opened(new.branch, pushed)
         return (
             written,
-            Opened(WriteResult(opened, confirmed=False), is_new=True, remarks=[MAY_START, *self._cut(wanted)]),
+            Opened(
+                WriteResult(opened, confirmed=False), is_new=True, remarks=[MAY_START, *self._remarks(opened, wanted)]
+            ),
             "",
         )
 
@@ -99,12 +101,15 @@ class MergeRequestPushes:
                 f"an empty commit, {written.result[:8]}, is on {source}, and the merge request was not opened:"
                 f" {self._not_opened(source, pushed)}"
             )
-        remarks = [BY_EMPTY_COMMIT, MAY_START, *self._cut(wanted), *_not_assigned(opened, wanted)]
+        remarks = [BY_EMPTY_COMMIT, MAY_START, *self._remarks(opened, wanted)]
         return Opened(WriteResult(opened, written.confirmed), is_new=True, remarks=remarks)
 
     def _check_not_open(self, source: str, target: str) -> None:
         if existing := self._already_open(source, target):
             raise AlreadyOpen(existing)
+
+    def _remarks(self, opened: Entity, wanted: NewMergeRequest) -> list[str]:
+        return [*self._cut(wanted), *people_not_set(opened, wanted.assignees, ())]
 
     def _cut(self, wanted: NewMergeRequest) -> list[str]:
         return [DESCRIPTION_WAS_CUT] if is_cut(self._gitlab.outgoing(wanted.description)) else []
@@ -248,12 +253,6 @@ class MergeRequestPushes:
 def _empty(branch: str, tip: str, purpose: str) -> NewCommit:
     """A commit without changes and with a unique message: GitLab ignores the options of a push that moves no branch."""
     return NewCommit(branch, f"{purpose}\n\nAn empty commit ({uuid4().hex[:8]}).", [], tip, {}, is_new=False)
-
-
-def _not_assigned(opened: Entity, wanted: NewMergeRequest) -> list[str]:
-    assigned = {user.text("username").casefold() for user in opened.entities("assignees")}
-    missing = [name for name in wanted.assignees if name.casefold() not in assigned]
-    return [f"Not assigned, since they are not members: {', '.join(missing)}."] if missing else []
 
 
 def _plain(description: str) -> str:

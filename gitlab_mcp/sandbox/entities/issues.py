@@ -8,15 +8,16 @@ from typing import Any
 from gitlab_mcp.sandbox.entities.projects import label, milestone, web_url
 from gitlab_mcp.sandbox.entities.users import day, maybe_user, stamp, user_basic
 from gitlab_mcp.sandbox.state.model import Issuable, Issue, IssueLink
+from gitlab_mcp.sandbox.state.subscriptions import subscribed as is_subscribed
+from gitlab_mcp.sandbox.state.users import User
 from gitlab_mcp.sandbox.state.world import World
 from gitlab_mcp.sandbox.text import durations
-
-_TASK = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+\[([ xX])\]\s", re.MULTILINE)
+from gitlab_mcp.sandbox.text.changes import TASK
 
 
 def tasks(text: str | None) -> dict[str, int]:
     """TaskCompletionStatus: the task list items of a description."""
-    marks = _TASK.findall(text or "")
+    marks = [mark for mark, _ in TASK.findall(text or "")]
     return {"count": len(marks), "completed_count": sum(1 for mark in marks if mark != " ")}
 
 
@@ -93,8 +94,10 @@ def mentioning(issue: Issue) -> list[int]:
     return [found.iid for found in requests if pattern.search(f"{found.title}\n{found.description or ''}")]
 
 
-def issue(world: World, issue: Issue, *, labels_details: bool = False, subscribed: bool = True) -> dict[str, Any]:
-    """Issue."""
+def issue(
+    world: World, issue: Issue, user: User | None = None, *, labels_details: bool = False, subscribed: bool = True
+) -> dict[str, Any]:
+    """Issue, as `user` sees it."""
     api = f"{world.url}/api/v4/projects/{issue.project.id}"
     status = tasks(issue.description)
     entity = {
@@ -117,7 +120,7 @@ def issue(world: World, issue: Issue, *, labels_details: bool = False, subscribe
     if status["count"]:
         entity["task_status"] = f"{status['completed_count']} of {status['count']} checklist items completed"
     if subscribed:
-        entity["subscribed"] = True
+        entity["subscribed"] = is_subscribed(issue, user)
     return entity
 
 

@@ -8,11 +8,13 @@ from gitlab_mcp.sandbox.entities import pipelines
 from gitlab_mcp.sandbox.entities.issues import references, tasks, time_stats, votes
 from gitlab_mcp.sandbox.entities.projects import label, milestone, web_url
 from gitlab_mcp.sandbox.entities.users import maybe_user, stamp, user_basic
-from gitlab_mcp.sandbox.git.diffs import MAX_FILES, changed_files
+from gitlab_mcp.sandbox.git.diff_limits import MAX_FILES
+from gitlab_mcp.sandbox.git.diffs import changed_files, patch_id
 from gitlab_mcp.sandbox.state import permissions
 from gitlab_mcp.sandbox.state.merge_status import MergeStatus, merge_status
 from gitlab_mcp.sandbox.state.model import DiffVersion, MergeRequest
 from gitlab_mcp.sandbox.state.pipelines import pipelines_of
+from gitlab_mcp.sandbox.state.subscriptions import subscribed
 from gitlab_mcp.sandbox.state.users import User
 from gitlab_mcp.sandbox.state.world import World
 
@@ -50,7 +52,7 @@ def _basic(
     return {
         **merge_request_simple(world, merge_request),
         "merged_by": maybe_user(world, merge_request.merged_by),
-        "merge_user": maybe_user(world, merge_request.merged_by),
+        "merge_user": maybe_user(world, merge_request.merged_by or merge_request.auto_merge_user),
         "merged_at": stamp(merge_request.merged_at),
         "closed_by": maybe_user(world, merge_request.closed_by),
         "closed_at": stamp(merge_request.closed_at),
@@ -100,15 +102,16 @@ def merge_request(
     version = merge_request.version
     files = changed_files(repository, version.base, version.head)
     newest = pipelines_of(merge_request)  # may be of an older commit: a push that creates no pipeline does not clear it
+    build = pipelines.pipeline(world, newest[0]) if newest else {}
     entity = {
         **_basic(world, merge_request, merge_status(merge_request)),
-        "subscribed": user is merge_request.author or user in merge_request.assignees,
+        "subscribed": subscribed(merge_request, user),
         "changes_count": None if files == 0 else f"{MAX_FILES}+" if files > MAX_FILES else str(files),
-        "latest_build_started_at": None,
-        "latest_build_finished_at": None,
+        "latest_build_started_at": build.get("started_at"),
+        "latest_build_finished_at": build.get("finished_at"),
         "first_deployed_to_production_at": None,
         "pipeline": pipelines.pipeline_basic(world, newest[0]) if newest else None,
-        "head_pipeline": pipelines.pipeline(world, newest[0]) if newest else None,
+        "head_pipeline": build or None,
         "diff_refs": {"base_sha": version.base, "head_sha": version.head, "start_sha": version.start},
         "merge_error": merge_request.merge_error,
         "first_contribution": False,
@@ -136,14 +139,14 @@ def diff_version(merge_request: MergeRequest, version: DiffVersion) -> dict[str,
         "merge_request_id": merge_request.id,
         "state": "collected" if files else "empty",
         "real_size": str(files),
-        "patch_id_sha": None,
+        "patch_id_sha": patch_id(merge_request.project.repository, version.base, version.head),
     }
 
 
 def approvals(world: World, merge_request: MergeRequest, user: User | None) -> dict[str, Any]:
     """MergeRequestApprovals."""
     approved = user in merge_request.approvals
-    may = user is not None and user is not merge_request.author and permissions.may_edit(user, merge_request)
+    may = user is not None and permissions.may_edit(user, merge_request)
     return {
         "user_has_approved": approved,
         "user_can_approve": may and not approved and merge_request.state == "opened",

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+from datetime import datetime
 from typing import Any
 
-from gitlab_mcp.sandbox.entities import repository
+from gitlab_mcp.sandbox.entities import repository, runners
 from gitlab_mcp.sandbox.entities.projects import web_url
 from gitlab_mcp.sandbox.entities.users import stamp, user_basic, user_full
 from gitlab_mcp.sandbox.state.model import Job, Pipeline, ReportedTest
 from gitlab_mcp.sandbox.state.world import World
 
+ARCHIVE_NAME = "artifacts.zip"
 _ENDS = ("success", "failed", "skipped", "error")
-_RUNNER = {
-    "id": 1,
-    "description": "sandbox-runner",
-    "ip_address": "127.0.0.1",
-    "active": True,
-    "paused": False,
-    "is_shared": True,
-    "runner_type": "instance_type",
-    "name": "gitlab-runner",
-    "online": True,
-    "created_by": None,
-    "created_at": None,
-    "status": "online",
-    "job_execution_status": "active",
-}
+
+
+def updated_at(pipeline: Pipeline) -> datetime:
+    """When a pipeline last changed."""
+    return pipeline.finished_at or pipeline.created_at
 
 
 def pipeline_basic(world: World, pipeline: Pipeline) -> dict[str, Any]:
@@ -39,7 +33,7 @@ def pipeline_basic(world: World, pipeline: Pipeline) -> dict[str, Any]:
         "status": pipeline.status,
         "source": pipeline.source,
         "created_at": stamp(pipeline.created_at),
-        "updated_at": stamp(pipeline.finished_at or pipeline.created_at),
+        "updated_at": stamp(updated_at(pipeline)),
         "web_url": f"{web_url(world, pipeline.project)}/-/pipelines/{pipeline.id}",
     }
 
@@ -51,20 +45,47 @@ def pipeline_with_metadata(world: World, one: Pipeline) -> dict[str, Any]:
 
 def pipeline(world: World, pipeline: Pipeline) -> dict[str, Any]:
     """Ci::Pipeline."""
+    started = pipeline.status == "running" or (pipeline.finished_at and not pipeline.yaml_errors)
     return {
         **pipeline_basic(world, pipeline),
         "before_sha": "0" * 40,
-        "tag": False,
-        "yaml_errors": None,
+        "tag": pipeline.tag,
+        "yaml_errors": pipeline.yaml_errors,
         "user": user_basic(world, pipeline.user),
-        "started_at": stamp(pipeline.created_at) if pipeline.status == "running" or pipeline.finished_at else None,
+        "started_at": stamp(pipeline.created_at) if started else None,
         "finished_at": stamp(pipeline.finished_at),
         "committed_at": None,
         "duration": int((pipeline.finished_at - pipeline.created_at).total_seconds()) if pipeline.finished_at else None,
         "queued_duration": 1,
         "coverage": None,
-        "detailed_status": None,
+        "detailed_status": _detailed_status(pipeline),
         "archived": False,
+    }
+
+
+def _detailed_status(pipeline: Pipeline) -> dict[str, Any]:
+    """DetailedStatusEntity, from Gitlab::Ci::Status::Core and its subclass for the status."""
+    group, text, label = pipeline.status, pipeline.status.capitalize(), pipeline.status
+    icon = f"status_{pipeline.status}"
+    if pipeline.status == "success":
+        text = label = "passed"
+        if any(job.status == "failed" and not job.retried for job in pipeline.jobs):
+            # Gitlab::Ci::Status::SuccessWarning: a job that is allowed to fail has failed.
+            group, text, label, icon = "success-with-warnings", "warning", "passed with warnings", "status_warning"
+        text = text.capitalize()
+    elif pipeline.status == "manual":
+        text, label = "Blocked", "waiting for manual action"  # Gitlab::Ci::Status::Pipeline::Blocked
+    path = f"/{pipeline.project.full_path}/-/pipelines/{pipeline.id}"
+    return {
+        "icon": icon,
+        "text": text,
+        "label": label,
+        "group": group,
+        "tooltip": label,
+        "has_details": True,
+        "details_path": path,
+        "illustration": None,
+        "favicon": f"/assets/ci_favicons/favicon_status_{pipeline.status}.png",
     }
 
 
@@ -80,7 +101,7 @@ def job(world: World, job: Job) -> dict[str, Any]:
         "stage": job.stage,
         "name": job.name,
         "ref": job.pipeline.ref,
-        "tag": False,
+        "tag": job.pipeline.tag,
         "coverage": None,
         "allow_failure": job.allow_failure,
         "created_at": created,
@@ -94,16 +115,36 @@ def job(world: World, job: Job) -> dict[str, Any]:
         "pipeline": pipeline_basic(world, job.pipeline),
         "web_url": f"{web_url(world, project)}/-/jobs/{job.id}",
         "project": {"ci_job_token_scope_enabled": bool(project.settings.get("ci_job_token_scope_enabled", False))},
-        "artifacts": [],
-        "runner": _RUNNER,
-        "runner_manager": None,
+        "artifacts": _artifacts(job),
+        "runner": runners.runner(job),
+        "runner_manager": runners.runner_manager(job),
         "artifacts_expire_at": None,
         "archived": False,
         "tag_list": [],
     }
+    if job.artifacts:
+        entity["artifacts_file"] = {"filename": ARCHIVE_NAME, "size": len(artifacts_archive(job))}
     if job.status == "failed":
         entity["failure_reason"] = job.failure_reason or "script_failure"
     return entity
+
+
+def artifacts_archive(job: Job) -> bytes:
+    """The zip archive of a job's artifacts; the same artifacts give the same bytes."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, data in sorted(job.artifacts.items()):
+            archive.writestr(zipfile.ZipInfo(path), data)
+    return content.getvalue()
+
+
+def _artifacts(job: Job) -> list[dict[str, Any]]:
+    """Ci::JobArtifact: the archive, and the job log."""
+    entries = [("archive", len(artifacts_archive(job)), ARCHIVE_NAME, "zip")] if job.artifacts else []
+    entries += [("trace", len(job.log), "job.log", "raw")] if job.log and job.finished_at else []
+    return [
+        {"file_type": kind, "size": size, "filename": name, "file_format": form} for kind, size, name, form in entries
+    ]
 
 
 def test_report(pipeline: Pipeline) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from gitlab_mcp.sandbox.state import permissions
 from gitlab_mcp.sandbox.state.model import Label, Milestone, Project
 from gitlab_mcp.sandbox.state.users import MAINTAINER, OWNER, User
 from gitlab_mcp.sandbox.state.world import World
+from gitlab_mcp.sandbox.text import colors
 
 # The defaults of a new project on GitLab, for settings that the sandbox does not model.
 _SETTINGS: dict[str, Any] = {
@@ -177,16 +178,23 @@ def project_full(world: World, project: Project, user: User | None) -> dict[str,
     }
 
 
-def label(project: Project, label: Label, *, counts: bool = False) -> dict[str, Any]:
-    """ProjectLabel."""
-    entity: dict[str, Any] = {
+def label_basic(label: Label) -> dict[str, Any]:
+    """LabelBasic."""
+    return {
         "id": label.id,
         "name": label.name,
         "description": label.description,
         "description_html": label.description or "",
-        "text_color": "#FFFFFF",
+        "text_color": colors.text_color(label.color),
         "color": label.color,
         "archived": False,
+    }
+
+
+def label(project: Project, label: Label, *, counts: bool = False) -> dict[str, Any]:
+    """ProjectLabel."""
+    entity: dict[str, Any] = {
+        **label_basic(label),
         "subscribed": False,
         "priority": None,
         "is_project_label": True,

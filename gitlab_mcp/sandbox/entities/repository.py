@@ -6,7 +6,8 @@ from typing import Any
 from urllib.parse import quote
 
 from gitlab_mcp.sandbox.entities.projects import web_url
-from gitlab_mcp.sandbox.git.diffs import FileDiff, statistics
+from gitlab_mcp.sandbox.git.diff_limits import ShownDiff
+from gitlab_mcp.sandbox.git.diffs import statistics
 from gitlab_mcp.sandbox.git.repository import Commit, TagRef
 from gitlab_mcp.sandbox.git.trees import Entry
 from gitlab_mcp.sandbox.state import permissions
@@ -22,8 +23,12 @@ def _moment(date: str) -> str:
     return f"{date[:19]}.000{date[19:]}"
 
 
-def commit(world: World, project: Project, commit: Commit) -> dict[str, Any]:
-    """Commit."""
+def commit(world: World, project: Project, commit: Commit, *, trailers: bool = False) -> dict[str, Any]:
+    """Commit; its trailers are read only where a call asks for them (lib/api/commits.rb)."""
+    pairs = commit.trailers if trailers else ()
+    extended: dict[str, list[str]] = {}
+    for key, value in pairs:
+        extended.setdefault(key, []).append(value)
     return {
         "id": commit.sha,
         "short_id": commit.sha[:8],
@@ -37,8 +42,8 @@ def commit(world: World, project: Project, commit: Commit) -> dict[str, Any]:
         "committer_name": commit.committer_name,
         "committer_email": commit.committer_email,
         "committed_date": _moment(commit.committed_at),
-        "trailers": {},
-        "extended_trailers": {},
+        "trailers": dict(pairs),
+        "extended_trailers": extended,
         "web_url": f"{web_url(world, project)}/-/commit/{commit.sha}",
     }
 
@@ -47,17 +52,6 @@ def commit_stats(project: Project, commit: Commit) -> dict[str, int]:
     """CommitStats."""
     added, removed = statistics(project.repository, commit.sha, commit.parents)
     return {"additions": added, "deletions": removed, "total": added + removed}
-
-
-def commit_detail(world: World, project: Project, one: Commit, *, stats: bool = True) -> dict[str, Any]:
-    """CommitDetail."""
-    return {
-        **commit(world, project, one),
-        **({"stats": commit_stats(project, one)} if stats else {}),
-        "status": None,
-        "project_id": project.id,
-        "last_pipeline": None,
-    }
 
 
 def branch(
@@ -80,12 +74,17 @@ def branch(
 
 def tag(world: World, project: Project, tag: TagRef, target: Commit) -> dict[str, Any]:
     """Tag."""
+    releases = (
+        {"tag_name": one.tag_name, "description": one.description}
+        for one in project.releases
+        if one.tag_name == tag.name
+    )
     return {
         "name": tag.name,
         "message": tag.message.rstrip("\n"),
         "target": tag.target,
         "commit": commit(world, project, target),
-        "release": None,
+        "release": next(releases, None),
         "protected": False,
         "created_at": _moment(tag.tagged_at) if tag.tagged_at else None,
     }
@@ -96,17 +95,17 @@ def tree_object(entry: Entry) -> dict[str, Any]:
     return {"id": entry.sha, "name": entry.name, "type": entry.type, "path": entry.path, "mode": entry.mode}
 
 
-def diff(file_diff: FileDiff, *, unidiff: bool = False) -> dict[str, Any]:
+def diff(shown: ShownDiff, *, unidiff: bool = False) -> dict[str, Any]:
     """Diff."""
-    patch = "" if file_diff.too_large else file_diff.patch
+    file_diff, patch = shown.file, shown.patch
     if unidiff and patch.startswith("@@"):
         old = "/dev/null" if file_diff.status == "A" else f"a/{file_diff.old_path}"
         new = "/dev/null" if file_diff.status == "D" else f"b/{file_diff.new_path}"
         patch = f"--- {old}\n+++ {new}\n{patch}"
     return {
         "diff": patch,
-        "collapsed": False,
-        "too_large": file_diff.too_large,
+        "collapsed": shown.collapsed,
+        "too_large": shown.too_large,
         "new_path": file_diff.new_path,
         "old_path": file_diff.old_path,
         "a_mode": "0" if file_diff.status == "A" else file_diff.old_mode,

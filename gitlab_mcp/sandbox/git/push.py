@@ -13,34 +13,49 @@ from gitlab_mcp.sandbox.git.repository import ZERO
 from gitlab_mcp.sandbox.state import activity, permissions
 from gitlab_mcp.sandbox.state.merge_requests import open_for
 from gitlab_mcp.sandbox.state.model import Project, Token
+from gitlab_mcp.sandbox.state.pipelines import tag_pushed
 from gitlab_mcp.sandbox.state.users import User
 from gitlab_mcp.sandbox.state.world import World
 
 # git runs these hooks with the spool directory in the environment. As in GitLab, one refused ref rejects the push.
+# The checks are those of Gitlab::Checks::BranchCheck and TagCheck; other refs, such as refs/notes, have none.
 _PRE_RECEIVE = """#!/bin/sh
+zero=0000000000000000000000000000000000000000
+refuse() { echo "GitLab: $1" >&2; exit 1; }
+matches() { printf '%s\\n' "$1" | grep -Eq "$2"; }
 while read -r old new ref; do
   case "$ref" in
     refs/heads/*) branch=${ref#refs/heads/} ;;
-    refs/tags/*) continue ;;
-    *) echo "GitLab: You can only push branches and tags." >&2; exit 1 ;;
+    refs/tags/*)
+      tag=${ref#refs/tags/}
+      [ "$new" = $zero ] && continue
+      if [ "$old" = $zero ] && [ "$tag" = "$SANDBOX_DEFAULT_BRANCH" ]; then
+        refuse "You cannot use default branch name to create a tag"
+      fi
+      matches "$tag" '^[0-9a-fA-F]{40}' && refuse "You cannot create a tag with a SHA-1 or SHA-256 tag name."
+      continue ;;
+    *) continue ;;
   esac
+  if [ "$new" = $zero ] && [ "$branch" = "$SANDBOX_DEFAULT_BRANCH" ]; then
+    refuse "The default branch of a project cannot be deleted."
+  fi
+  if [ "$new" != $zero ] && matches "$branch" '^[0-9a-fA-F]{40}(-/|/|$)'; then
+    refuse "You cannot create a branch with a 40-character hexadecimal branch name."
+  fi
   while read -r pattern; do
     case "$branch" in
       $pattern)
-        if [ "$new" = 0000000000000000000000000000000000000000 ]; then
-          echo "GitLab: You can only delete protected branches using the web interface." >&2; exit 1
+        if [ "$new" = $zero ]; then
+          refuse "You can only delete protected branches using the web interface."
         fi
-        if [ "$old" != 0000000000000000000000000000000000000000 ] && ! git merge-base --is-ancestor "$old" "$new"; then
-          echo "GitLab: You are not allowed to force push code to a protected branch on this project." >&2; exit 1
+        if [ "$old" != $zero ] && ! git merge-base --is-ancestor "$old" "$new"; then
+          refuse "You are not allowed to force push code to a protected branch on this project."
         fi
         if [ "$SANDBOX_MAY_PUSH_PROTECTED" != yes ]; then
-          echo "GitLab: You are not allowed to push code to protected branches on this project." >&2; exit 1
+          refuse "You are not allowed to push code to protected branches on this project."
         fi ;;
     esac
   done < "$SANDBOX_SPOOL/protected"
-  if [ "$new" = 0000000000000000000000000000000000000000 ] && [ "$branch" = "$SANDBOX_DEFAULT_BRANCH" ]; then
-    echo "GitLab: The default branch of a project cannot be deleted." >&2; exit 1
-  fi
 done
 """
 # The options are written first, because after_push looks for `updates`. No option value is evaluated as shell code.
@@ -90,10 +105,12 @@ def after_push(world: World, project: Project, token: Token, spool: Path) -> lis
     with project.lock:
         for update in updates.read_text(encoding="utf-8", errors="replace").splitlines():
             old, new, ref = update.split(" ", 2)
+            before, after = (None if sha == ZERO else sha for sha in (old, new))
+            if ref.startswith("refs/tags/") and after and pipeline:
+                tag_pushed(world, project, token.user, ref.removeprefix("refs/tags/"), pipeline)
             if not ref.startswith("refs/heads/"):
                 continue
             branch = ref.removeprefix("refs/heads/")
-            before, after = (None if sha == ZERO else sha for sha in (old, new))
             activity.branch_moved(world, project, token.user, branch, before, after, pipeline=pipeline)
             if after and branch != project.repository.default_branch:
                 pushed[branch] = after

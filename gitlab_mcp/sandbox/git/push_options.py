@@ -103,8 +103,10 @@ class _Handler:
         if merge_request is not None:
             if params := self._params(merge_request):
                 self._call("PUT", f"/{merge_request.iid}", params)
+            self._set_auto_merge(branch)
         elif "create" in self.options:
             self._call("POST", "", self._creation_params(branch, head))
+            self._set_auto_merge(branch)
         else:
             raise bad_request(
                 [f"A merge_request.create push option is required to create a merge request for branch {branch}"]
@@ -145,20 +147,16 @@ class _Handler:
         milestone = next((each for each in self.project.milestones if each.title == self._value("milestone")), None)
         if milestone is not None:
             params["milestone_id"] = milestone.id
-        if (assignees := self._assignees(merge_request)) is not None:
-            params["assignee_ids"] = [user.id for user in assignees]
+        added, removed = self._people("assign"), self._people("unassign")
+        if merge_request is not None:
+            params |= {f"{kind}_assignee_ids": ids for kind, ids in (("add", added), ("remove", removed)) if ids}
+        else:
+            # A new merge request is assigned to its author by default.
+            params["assignee_ids"] = added if added or removed else [self.user.id]
         return params
 
-    def _assignees(self, merge_request: MergeRequest | None) -> list[User] | None:
-        """The new assignees, or None to leave them; a new merge request is assigned to its author by default."""
-        added, removed = self._people("assign"), self._people("unassign")
-        if not added and not removed:
-            return None if merge_request else [self.user]
-        wanted = dict.fromkeys([*(merge_request.assignees if merge_request else ()), *added])
-        return [user for user in wanted if user not in removed]
-
-    def _people(self, option: str) -> list[User]:
-        """The users that an option names, by username or id; unknown ones are left out."""
+    def _people(self, option: str) -> list[int]:
+        """The ids of the users that an option names, by username or id; unknown ones are left out."""
         if option not in self.options:
             return []
         self._text(option)
@@ -166,7 +164,15 @@ class _Handler:
             self.world.users.get(int(name)) if re.fullmatch(r"\d{1,18}", name) else self.world.user_by_name(name)
             for name in self.options[option]
         )
-        return [user for user in found if user is not None]
+        return [user.id for user in found if user is not None]
+
+    def _set_auto_merge(self, branch: str) -> None:
+        """Set auto-merge as the options say, which GitLab does without a look at the pipeline (#merge_params)."""
+        merge_request = open_for(self.project, branch)
+        for option in ("merge_when_pipeline_succeeds", "auto_merge"):
+            if merge_request is not None and option in self.options:
+                merge_request.auto_merge = self._flag(option)
+                merge_request.auto_merge_user = self.user if merge_request.auto_merge else None
 
     def _value(self, option: str) -> str:
         """The last value of an option, or ""."""

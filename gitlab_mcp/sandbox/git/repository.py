@@ -11,8 +11,16 @@ from pathlib import Path
 from gitlab_mcp.sandbox.git.process import Git
 
 ZERO = "0" * 40
-_FIELDS = "%H%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B"
-_REFUSED_NAME = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)|^[./-]|[./]$")
+_FIELDS = "%H%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B%x00%(trailers:only,unfold)"
+_REFUSED_NAME = re.compile(
+    r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)|^[./-]|[./]$|^refs/(heads|remotes)/|^HEAD$"
+)
+# Gitlab::Checks::BranchCheck and TagCheck, which check pushes and the API's writes alike.
+_HEX_BRANCH = re.compile(r"[0-9a-fA-F]{40}(-/|/|\Z)")
+_HEX_TAG = re.compile(r"[0-9a-fA-F]{40}")
+_HEX_BRANCH_REFUSED = "You cannot create a branch with a 40-character hexadecimal branch name."
+_HEX_TAG_REFUSED = "You cannot create a tag with a SHA-1 or SHA-256 tag name."
+_DEFAULT_TAG_REFUSED = "You cannot use default branch name to create a tag"
 
 
 class RefMoved(Exception):
@@ -32,6 +40,7 @@ class Commit:
     committer_email: str
     committed_at: str
     message: str
+    trailers: tuple[tuple[str, str], ...] = ()
 
     @property
     def title(self) -> str:
@@ -50,8 +59,20 @@ class TagRef:
 
 
 def valid_branch_name(name: str) -> bool:
-    """Whether this is a valid branch name, by the rules of git-check-ref-format."""
-    return bool(name) and name != "@" and name != "HEAD" and len(name) < 250 and not _REFUSED_NAME.search(name)
+    """Whether this is a valid name of a branch or tag (Gitlab::GitRefValidator: those of git-check-ref-format)."""
+    return bool(name) and len(name) < 250 and not _REFUSED_NAME.search(name)
+
+
+def branch_refusal(name: str) -> str:
+    """GitLab's message if a valid branch name looks like the sha of a commit, else ""."""
+    return _HEX_BRANCH_REFUSED if _HEX_BRANCH.match(name) else ""
+
+
+def tag_refusal(name: str, default_branch: str) -> str:
+    """GitLab's message if a valid tag name begins like a sha or is the default branch's, else ""."""
+    if name == default_branch:
+        return _DEFAULT_TAG_REFUSED
+    return _HEX_TAG_REFUSED if _HEX_TAG.match(name) else ""
 
 
 class Repository:
@@ -77,6 +98,9 @@ class Repository:
             "[core]\n\trepositoryformatversion = 0\n\tbare = true\n\tlogallrefupdates = false\n\tquotePath = false\n"
             "[http]\n\treceivepack = true\n"
             "[receive]\n\tadvertisePushOptions = true\n\tfsckObjects = false\n\tautogc = false\n"
+            # Gitaly hides GitLab's own refs from pushes; any other ref, such as refs/notes/commits, may be pushed.
+            "\thideRefs = refs/merge-requests\n\thideRefs = refs/keep-around\n"
+            "\thideRefs = refs/pipelines\n\thideRefs = refs/environments\n"
             "[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n"
             "[gc]\n\tauto = 0\n[safe]\n\tbareRepository = all\n[transfer]\n\thideRefs = refs/sandbox\n",
             encoding="utf-8",
@@ -191,9 +215,11 @@ class Repository:
         output = self.run("log", "-z", "--encoding=UTF-8", f"--format={_FIELDS}", *arguments, stdin=stdin)
         values = output.split("\x00")
         commits = []
-        for start in range(0, len(values) - 8, 9):
-            sha, parents, an, ae, ad, cn, ce, cd, message = values[start : start + 9]
-            commit = Commit(sha, tuple(parents.split()), an, ae, _iso(ad), cn, ce, _iso(cd), message)
+        for start in range(0, len(values) - 9, 10):
+            sha, parents, an, ae, ad, cn, ce, cd, message, lines = values[start : start + 10]
+            pairs = (line.partition(": ") for line in lines.splitlines())
+            trailers = tuple((key, value) for key, separator, value in pairs if separator)
+            commit = Commit(sha, tuple(parents.split()), an, ae, _iso(ad), cn, ce, _iso(cd), message, trailers)
             self._commits[sha] = commit
             commits.append(commit)
         return commits
@@ -202,6 +228,17 @@ class Repository:
         """The best common ancestor, or None."""
         status, output, _ = self.git.run(self.path, "merge-base", *commits)
         return output.decode().strip() or None if status == 0 else None
+
+    def first_with(self, commit: str, tip: str) -> str:
+        """The first commit on the first-parent history of `tip` that has `commit` in its own history, or is it.
+
+        Gitlab::BranchPushMergeCommitAnalyzer finds the merge commit of a merge request that was merged by a push so.
+        """
+        direct = self.run("rev-list", "--first-parent", tip).split()
+        if commit in direct:
+            return commit
+        descendants = set(self.run("rev-list", "--ancestry-path", f"{commit}..{tip}").split())
+        return [sha for sha in direct if sha in descendants][-1]
 
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:
         """Whether one commit is an ancestor of another, or the same."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from gitlab_mcp.sandbox.git.process import GitError
 from gitlab_mcp.sandbox.git.repository import Commit, Repository
 
 EXECUTABLE = "100755"
@@ -25,7 +27,7 @@ class Entry:
 
 def list_tree(repository: Repository, commit: str, path: str = "", *, recursive: bool = False) -> list[Entry] | None:
     """The entries of a directory, with directories first as in GitLab; None if the directory does not exist."""
-    path = path.strip("/")
+    path = "" if path == "." else path.strip("/")
     if path:
         directory = find(repository, commit, path)
         if directory is None or directory.type != "tree":
@@ -45,7 +47,8 @@ def all_files(repository: Repository, commit: str) -> dict[str, Entry]:
 
 def find(repository: Repository, commit: str, path: str) -> Entry | None:
     """The entry at a path, or None."""
-    if not path or "\x00" in path or path.startswith("/"):
+    # git fails for a path that leads out of the repository.
+    if not path or "\x00" in path or path.startswith("/") or ".." in path.split("/"):
         return None
     entries = _read(repository, ["-z", "--full-tree", commit, "--", path.rstrip("/")])
     return next((entry for entry in entries if entry.path == path.rstrip("/")), None)
@@ -85,10 +88,21 @@ def last_commit(repository: Repository, commit: str, path: str) -> str:
     return output.decode().strip() or commit
 
 
-def blame(repository: Repository, commit: str, path: str, first: int, last: int) -> list[tuple[Commit, list[str]]]:
-    """Groups of lines with the commit that last changed them, from `first` to `last`; all if `last` is 0."""
+def blame(
+    repository: Repository, commit: str, path: str, first: int, last: int
+) -> list[tuple[Commit, list[str]]] | None:
+    """Groups of lines with the commit that last changed them, from `first` to `last`; all if `last` is 0.
+
+    Returns None if the file ends before `first`.
+    """
     chosen = [f"-L{first},{last}"] if last else []
-    output = repository.run("blame", "--porcelain", *chosen, commit, "--", path)
+    asked = ("blame", "--porcelain", *chosen, commit, "--", path)
+    status, raw, stderr = repository.git.run(repository.path, *asked)
+    if status and re.search(r"has only \d+ lines?$", stderr.strip()):
+        return None
+    if status:
+        raise GitError(asked, status, stderr)
+    output = raw.decode("utf-8", "replace")
     groups: list[tuple[str, list[str]]] = []
     sha = ""
     for line in output.split("\n")[:-1]:

@@ -8,15 +8,15 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
-from starlette.applications import Starlette
-from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gitlab_mcp.sandbox.faults import routes as fault_routes
 from gitlab_mcp.sandbox.faults.injector import Fault, FaultInjector, parsed_body
+from gitlab_mcp.sandbox.faults.merge_status import with_status
 from gitlab_mcp.sandbox.git import smart_http
 from gitlab_mcp.sandbox.http import dispatch
 from gitlab_mcp.sandbox.http.dispatch import EncodedResponse
@@ -91,9 +91,8 @@ class Gateway:
         self.closing = asyncio.Event()
         self.cleanups: set[asyncio.Task[None]] = set()
         self.threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sandbox")
-        self.application = Starlette(routes=[Mount("/", app=self._serve)])
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         try:
@@ -127,7 +126,11 @@ class Gateway:
         faults = self.injector.take(method, path) if self.injector else []
         if not await self._apply_faults(faults, scope, receive, send, entry):
             return None
-        if path.startswith("/api/v4/"):
+        throttle = self.injector.throttle if self.injector else None
+        allowed, limits = throttle.count(headers) if throttle else (True, {})
+        if not allowed:
+            response = EncodedResponse(429, limits, b"Retry later\n")
+        elif path.startswith("/api/v4/"):
             response = await asyncio.get_running_loop().run_in_executor(
                 self.threads, self._call, method, path.removeprefix("/api/v4"), query, headers, body
             )
@@ -135,7 +138,12 @@ class Gateway:
             response = EncodedResponse(404, {"content-type": "text/html; charset=utf-8"}, _NOT_FOUND)
         if any(fault.kind == "drop" for fault in faults):
             return await self._reset(scope, receive)
+        response.headers.update(limits)
         entry["status"] = response.status
+        for fault in faults:
+            if fault.kind == "merge_status":
+                response = replace(response, body=with_status(response.body, fault.merge_status))
+                response.headers["content-length"] = str(len(response.body))
         if any(fault.kind == "cut" for fault in faults):
             return await self._truncate(scope, receive, send, response)
         return await _send(send, response, method)

@@ -17,11 +17,11 @@ from gitlab_mcp.sandbox.state.world import World
 _SECRET = ("private_token", "access_token", "job_token", "token")
 
 
-class _Identified(Protocol):
+class _WithId(Protocol):
     id: int
 
 
-T = TypeVar("T", bound=_Identified)
+Identified = TypeVar("Identified", bound=_WithId)
 
 
 @dataclass
@@ -90,7 +90,7 @@ class Call:
             raise not_found(what)
         return int(value)
 
-    def item(self, name: str, items: Iterable[T], what: str = "") -> T:
+    def item(self, name: str, items: Iterable[Identified], what: str = "") -> Identified:
         """The item with the id that a path parameter is; raises 404 for `what` if there is none."""
         number = self.number(name, what)
         for item in items:
@@ -130,8 +130,12 @@ class Call:
 
     def page_url(self, page: int, per_page: int) -> str:
         """The URL of another page of this list."""
-        query = {name: value for name, value in self.query.items() if name not in ("page", "per_page", *_SECRET)}
-        pairs = [*_flat(query), ("page", str(page)), ("per_page", str(per_page))]
+        return self.list_url(page=page, per_page=per_page)
+
+    def list_url(self, **changed: int) -> str:
+        """The URL of this list with some query parameters changed."""
+        query = {name: value for name, value in self.query.items() if name not in (*changed, *_SECRET)}
+        pairs = [*_flat(query), *((name, str(value)) for name, value in changed.items())]
         return f"{self.world.url}/api/v4{self.raw_path}?{urlencode(pairs)}"
 
 

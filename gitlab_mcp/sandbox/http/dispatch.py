@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gitlab_mcp.sandbox import routes
-from gitlab_mcp.sandbox.http import authentication, parameters, routing
+from gitlab_mcp.sandbox.http import authentication, forms, parameters, routing
 from gitlab_mcp.sandbox.http.call import Call, Response
-from gitlab_mcp.sandbox.http.errors import ApiError, forbidden, not_found, unauthorized
+from gitlab_mcp.sandbox.http.errors import ApiError, forbidden, not_found, not_implemented, unauthorized
 from gitlab_mcp.sandbox.http.routing import Route
+from gitlab_mcp.sandbox.http.undone import refuse_undone
 from gitlab_mcp.sandbox.state import permissions
 from gitlab_mcp.sandbox.state.model import Project
 from gitlab_mcp.sandbox.state.world import World
@@ -41,7 +43,7 @@ def respond(
         response = _dispatch(world, method, raw_path, query, headers, body)
     except ApiError as error:
         response = Response(error.body, error.status, error.headers)
-    return _encode(response, method)
+    return _encode(response, method, headers.get("if-none-match", ""))
 
 
 def _dispatch(
@@ -50,9 +52,9 @@ def _dispatch(
     match = routing.match(method, raw_path) or (routing.match("GET", raw_path) if method == "HEAD" else None)
     if match is None:
         name = f"{method} {routing.template_of(raw_path)}"
-        raise ApiError(501, {"message": f"501 Not Implemented: {name} is not part of the sandbox"})
+        raise not_implemented(name)
     route, path = match
-    query_params = parameters.nest(query)
+    query_params = forms.urlencoded(query)
     raw_params = parameters.read(query, body, headers.get("content-type", ""))
     token = authentication.token_of(world, headers, raw_params, job_token=route.job_token)
     if token is None and (route.user_needed or (method not in ("GET", "HEAD") and "/repository/" not in raw_path)):
@@ -60,6 +62,7 @@ def _dispatch(
     if token is not None:
         permissions.require_scope(token, method, route.template)
     params = parameters.check(route.parameters, raw_params)
+    refuse_undone(route, raw_params)
     user = token.user if token else None
     call = Call(world, method, raw_path, query_params, path, params, token, user)
     if route.in_project:
@@ -90,13 +93,22 @@ def _project(call: Call, route: Route) -> Project:
     return project
 
 
-def _encode(response: Response, method: str) -> EncodedResponse:
+def _encode(response: Response, method: str, known_etag: str) -> EncodedResponse:
+    """The response as bytes, with an ETag if it is JSON; 304 without a body if the client has this version already.
+
+    Rack::ETag and Rack::ConditionalGet, through which all responses of GitLab's REST API pass.
+    """
     headers = dict(response.headers)
     if response.status == 204:
         return EncodedResponse(204, headers, b"")
     body: Any = response.body
     if not isinstance(body, bytes):
         body = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        if response.status in (200, 201):
+            headers["etag"] = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
+            headers["cache-control"] = "max-age=0, private, must-revalidate"
+            if response.status == 200 and method in ("GET", "HEAD") and headers["etag"] == known_etag:
+                return EncodedResponse(304, headers, b"")
     headers["content-type"] = response.media_type
     headers["content-length"] = str(len(body))
     return EncodedResponse(response.status, headers, b"" if method == "HEAD" else body)

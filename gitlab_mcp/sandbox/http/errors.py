@@ -49,6 +49,11 @@ def invalid_parameter(message: str) -> ApiError:
     return ApiError(400, {"error": message})
 
 
+def not_implemented(what: str) -> ApiError:
+    """501, which GitLab never sends: what the sandbox does not implement, it does not answer wrongly."""
+    return ApiError(501, {"message": f"501 Not Implemented: {what} is not part of the sandbox"})
+
+
 def conflict(message: Any) -> ApiError:
     """409, with the message unchanged."""
     return ApiError(409, {"message": message})

@@ -6,11 +6,14 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from gitlab_mcp.sandbox.http.call import Call, Response
-from gitlab_mcp.sandbox.http.errors import invalid_parameter
+from gitlab_mcp.sandbox.http.call import Call, Identified, Response
+from gitlab_mcp.sandbox.http.errors import ApiError, invalid_parameter
 
 DEFAULT_PER_PAGE = 20
 MAX_PER_PAGE = 100
+
+# GitLab docs, REST API pagination: a longer list is not counted.
+MAX_COUNTED = 10_000
 
 T = TypeVar("T")
 
@@ -50,8 +53,25 @@ def paginate(call: Call, items: Sequence[T], present: Callable[[T], Any], *, tot
     links = [("prev", page - 1)] if page > 1 else []
     links += [("next", following)] if following else []
     links.append(("first", 1))
-    if total:
+    if total and len(items) <= MAX_COUNTED:
         headers |= {"x-total": str(len(items)), "x-total-pages": str(pages)}
         links.append(("last", pages))
     headers["link"] = ", ".join(f'<{call.page_url(number, per_page)}>; rel="{name}"' for name, number in links)
+    return Response([present(item) for item in rows], headers=headers)
+
+
+def paginate_by_id(call: Call, items: Sequence[Identified], present: Callable[[Identified], Any]) -> Response:
+    """A page of a list that is sorted by id, as GitLab's keyset pagination: its only link is to the next page.
+
+    The link has the id after or before which the next page begins (Gitlab::Pagination::Keyset::Pager), and a page that
+    is not full has none. Raises 405 for another order.
+    """
+    if call.get("order_by") != "id":
+        raise ApiError(405, {"error": "Keyset pagination is not yet available for this type of request"})
+    _, per_page = page_of(call)
+    rows = items[:per_page]
+    headers = {}
+    if len(rows) == per_page:
+        bound = "id_after" if call.get("sort") == "asc" else "id_before"
+        headers["link"] = f'<{call.list_url(per_page=per_page, **{bound: rows[-1].id})}>; rel="next"'
     return Response([present(item) for item in rows], headers=headers)

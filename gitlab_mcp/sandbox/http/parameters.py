@@ -9,20 +9,24 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qsl
 
-from gitlab_mcp.sandbox.http.errors import invalid_parameter
+from gitlab_mcp.sandbox.http import forms
+from gitlab_mcp.sandbox.http.errors import ApiError, invalid_parameter
 
-_DECLARATION = re.compile(r"(\w+)(\*?)(?::(\w+)(?:\(([^)]*)\))?)?(?:=(\S+))?\Z")
-_KEY = re.compile(r"\[([^\]]*)\]")
+_DECLARATION = re.compile(r"(\w+(?:\[\w+\])?)([*+]?)(?::(\w+)(?:\(([^)]*)\))?)?(?:=(\S+))?\Z")
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A declared parameter, written as `name*:type(a|b)=default`: * means required, and the default type is str."""
+    """A declared parameter, written as `name*:type(a|b)=default`: the default type is str.
+
+    * means required and not blank (Grape's `allow_blank: false`), + required, but it may be blank: then GitLab's model
+    refuses it, with a message of its own. The name may be that of a member of an object: not[labels].
+    """
 
     name: str
     required: bool
+    blank: bool
     type: str
     choices: tuple[str, ...]
     default: str | None
@@ -38,7 +42,9 @@ def declare(text: str) -> tuple[Parameter, ...]:
             raise ValueError(word)
         name, star, kind, choices, default = match.groups()
         parameters.append(
-            Parameter(name, bool(star), kind or "str", tuple(choices.split("|")) if choices else (), default)
+            Parameter(
+                name, bool(star), star != "*", kind or "str", tuple(choices.split("|")) if choices else (), default
+            )
         )
     return tuple(parameters)
 
@@ -46,9 +52,10 @@ def declare(text: str) -> tuple[Parameter, ...]:
 def read(query: str, body: bytes, content_type: str) -> dict[str, Any]:
     """All parameters of a request; those of the body take precedence over those of the query.
 
-    Raises 400 for a body that cannot be parsed as JSON or as a form, or is not UTF-8, and for invalid Unicode.
+    Raises 400 for a body that cannot be parsed as JSON or as a form, or is not UTF-8, and for invalid Unicode, and 415
+    for another type of body (Grape::Middleware::Formatter; lib/api/api.rb adds text/plain, whose text is not read).
     """
-    params = nest(query)
+    params = forms.urlencoded(query)
     kind = content_type.partition(";")[0].strip().lower()
     if not body:
         return params
@@ -61,9 +68,13 @@ def read(query: str, body: bytes, content_type: str) -> dict[str, Any]:
             params.update(value)
     elif kind == "application/x-www-form-urlencoded":
         try:
-            params.update(nest(body.decode("utf-8")))
+            params.update(forms.urlencoded(body.decode("utf-8")))
         except UnicodeDecodeError as error:
             raise invalid_parameter("The body could not be parsed") from error
+    elif kind == "multipart/form-data":
+        params.update(forms.multipart(body, content_type))
+    elif kind != "text/plain":
+        raise ApiError(415, {"error": f"The provided content-type '{kind}' is not supported."})
     _refuse_broken_text(params)
     return params
 
@@ -81,34 +92,6 @@ def _refuse_broken_text(value: Any) -> None:
             _refuse_broken_text(item)
 
 
-def nest(query: str) -> dict[str, Any]:
-    """Query parameters, with `a[]=1` as lists and `a[b]=1` as nested objects."""
-    params: dict[str, Any] = {}
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=10_000)
-    except ValueError as error:
-        raise invalid_parameter("Invalid query parameters") from error
-    for key, value in pairs:
-        name, _, _ = key.partition("[")
-        _insert(params, [name, *_KEY.findall(key)], value)
-    return params
-
-
-def _insert(target: dict[str, Any], keys: list[str], value: str) -> None:
-    for at, key in enumerate(keys[:-1]):
-        following = keys[at + 1]
-        if following == "":
-            target.setdefault(key, [])
-            if isinstance(target[key], list):
-                target[key].append(value)
-            return
-        inner = target.setdefault(key, {})
-        if not isinstance(inner, dict):
-            return
-        target = inner
-    target[keys[-1]] = value
-
-
 def check(declared: tuple[Parameter, ...], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The declared parameters that are in `arguments` or have a default, converted.
 
@@ -117,14 +100,15 @@ def check(declared: tuple[Parameter, ...], arguments: Mapping[str, Any]) -> dict
     errors: list[str] = []
     values: dict[str, Any] = {}
     for parameter in declared:
-        if parameter.name in arguments:
+        found, raw = look_up(arguments, parameter.name)
+        if found:
             try:
-                values[parameter.name] = _convert(parameter, arguments[parameter.name])
+                values[parameter.name] = _convert(parameter, raw)
             except ValueError as error:
                 errors.append(f"{parameter.name} {error}")
             else:
                 # The content of a file (type any) may be empty; a title or a name may not.
-                if parameter.required and parameter.type != "any" and values[parameter.name] in ("", None):
+                if not parameter.blank and parameter.type != "any" and values[parameter.name] in ("", None):
                     errors.append(f"{parameter.name} is empty")
         elif parameter.required:
             errors.append(f"{parameter.name} is missing")
@@ -133,6 +117,16 @@ def check(declared: tuple[Parameter, ...], arguments: Mapping[str, Any]) -> dict
     if errors:
         raise invalid_parameter(", ".join(errors))
     return values
+
+
+def look_up(arguments: Mapping[str, Any], name: str) -> tuple[bool, Any]:
+    """Whether the arguments have a parameter, and its value; the name may be that of a member, such as not[labels]."""
+    outer, _, inner = name.partition("[")
+    if not inner:
+        return name in arguments, arguments.get(name)
+    members = arguments.get(outer)
+    member = inner.removesuffix("]")
+    return (member in members, members.get(member)) if isinstance(members, Mapping) else (False, None)
 
 
 def _convert(parameter: Parameter, value: Any) -> Any:
@@ -157,6 +151,10 @@ def _convert(parameter: Parameter, value: Any) -> Any:
             return _typed(value, dict)
         case "array":
             return _typed(value, list)
+        case "file":
+            return _typed(value, forms.UploadedFile)
+        case _ if isinstance(value, forms.UploadedFile):
+            raise ValueError("is invalid")
         case _:
             return value
 

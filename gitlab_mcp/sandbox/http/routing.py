@@ -31,6 +31,8 @@ class Route:
         return self.template.startswith("/projects/:id/") or self.template == "/projects/:id"
 
 
+# The place of a route whose last parameter, such as *artifact_path, takes the rest of the path.
+_ANY_LENGTH = -1
 _routes: defaultdict[tuple[str, int], list[Route]] = defaultdict(list)
 
 
@@ -48,7 +50,7 @@ def route(
     def register(handler: Handler) -> Handler:
         new_route = Route(method, template, handler, declare(parameters), user_needed, job_token, archived)
         # Literal segments are matched before parameters: /notes/bulk_publish is not the note "bulk_publish".
-        key = (method, template.count("/"))
+        key = (method, _ANY_LENGTH if "/*" in template else template.count("/"))
         _routes[key].append(new_route)
         _routes[key].sort(key=lambda other: [part.startswith(":") for part in other.template.split("/")])
         return handler
@@ -64,18 +66,28 @@ def all_routes() -> list[Route]:
 def match(method: str, raw_path: str) -> tuple[Route, dict[str, str]] | None:
     """The route that matches a percent-encoded path after /api/v4, and the decoded values of its path parameters."""
     parts = raw_path.split("/")
-    for candidate in _routes.get((method, len(parts) - 1), []):
-        values: dict[str, str] = {}
-        for expected, part in zip(candidate.template.split("/"), parts, strict=True):
-            if expected.startswith(":"):
-                if not part:
-                    break
-                values[expected[1:]] = unquote_to_bytes(part).decode("utf-8", "replace")
-            elif expected != part:
-                break
+    for candidate in (*_routes.get((method, len(parts) - 1), []), *_routes.get((method, _ANY_LENGTH), [])):
+        expected = candidate.template.split("/")
+        if expected[-1].startswith("*") and len(parts) >= len(expected):
+            values = _values(expected, [*parts[: len(expected) - 1], "/".join(parts[len(expected) - 1 :])])
         else:
+            values = _values(expected, parts) if len(expected) == len(parts) else None
+        if values is not None:
             return candidate, values
     return None
+
+
+def _values(expected: list[str], parts: list[str]) -> dict[str, str] | None:
+    """The decoded path parameters, or None if a literal segment differs or a parameter is empty."""
+    values: dict[str, str] = {}
+    for name, part in zip(expected, parts, strict=True):
+        if name.startswith((":", "*")):
+            if not part:
+                return None
+            values[name[1:]] = unquote_to_bytes(part).decode("utf-8", "replace")
+        elif name != part:
+            return None
+    return values
 
 
 def template_of(raw_path: str) -> str:

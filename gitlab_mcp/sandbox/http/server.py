@@ -24,7 +24,7 @@ from gitlab_mcp.sandbox.http.app import Gateway
 from gitlab_mcp.sandbox.http.errors import SandboxError
 from gitlab_mcp.sandbox.seed import failed_pipeline, populate
 from gitlab_mcp.sandbox.state.model import Pipeline
-from gitlab_mcp.sandbox.state.world import World
+from gitlab_mcp.sandbox.state.world import VERSION, World
 
 _HOST = "127.0.0.1"
 
@@ -69,7 +69,8 @@ class Sandbox:
 
     `repo` is a git repository whose copy becomes the project (the original is only read). `port` 0 takes a free port.
     `fault_injection` lets tests make requests fail through `faults`. `prefix`, such as "/gitlab", is put before all
-    paths. `ssl` is (certfile, keyfile). Raises SandboxError if the sandbox cannot be started.
+    paths. `ssl` is (certfile, keyfile). `version` is the GitLab version, such as "19.1.0", that it behaves like where
+    that matters (`World.is_at_least`). Raises SandboxError if the sandbox cannot be started.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Sandbox:
         fault_injection: bool = False,
         prefix: str = "",
         ssl: tuple[str | Path, str | Path] | None = None,
+        version: str = VERSION,
     ) -> None:
         self._closed = False
         self._root = Path(tempfile.mkdtemp(prefix="gitlab-sandbox-"))
@@ -97,7 +99,7 @@ class Sandbox:
             except OSError as error:
                 raise SandboxError(f"Port {port} cannot be used: {error.strerror}.") from error
             self.url = f"{'https' if ssl else 'http'}://{_HOST}:{self._socket.getsockname()[1]}{prefix}"
-            self.world = World(self._root, self.url)
+            self.world = World(self._root, self.url, version)
             self.world.git.check()
             seeded = populate(self.world, Path(repo) if repo is not None else None)
             self.project = seeded.project.full_path
@@ -136,7 +138,7 @@ class Sandbox:
     def _start(self, prefix: str, ssl: tuple[str | Path, str | Path] | None) -> None:
         gateway = Gateway(self.world, self._faults, prefix)
         config = uvicorn.Config(
-            gateway.application,
+            gateway,
             http=gateway.connections.protocol(),
             ws="none",
             lifespan="off",
@@ -193,7 +195,7 @@ class Sandbox:
 
 
 def serve(port: int, repo: Path | None, fault_injection: bool, as_json: bool) -> None:
-    """Run a sandbox until SIGTERM or SIGINT, after printing how to use it.
+    """Run a sandbox until SIGTERM, SIGINT or SIGHUP (its terminal was closed), after printing how to use it.
 
     With `as_json` it prints one line of JSON: {"url", "project", "project_id", "tokens": {name: value}}. Raises
     SandboxError if the sandbox cannot be started. Must be called from the main thread.
@@ -203,7 +205,10 @@ def serve(port: int, repo: Path | None, fault_injection: bool, as_json: bool) ->
     def end(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature signal.signal asks for
         ended.set()
 
-    previous = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    ending = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as after nohup
+        ending.append(signal.SIGHUP)
+    previous = {number: signal.signal(number, end) for number in ending}
     try:
         with Sandbox(repo=repo, port=port, fault_injection=fault_injection) as sandbox:
             click.echo(_as_json(sandbox) if as_json else _as_text(sandbox))

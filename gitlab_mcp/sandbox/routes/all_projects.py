@@ -6,11 +6,9 @@ from gitlab_mcp.sandbox.entities import issues, merge_requests
 from gitlab_mcp.sandbox.http.call import Call, Response
 from gitlab_mcp.sandbox.http.pagination import paginate
 from gitlab_mcp.sandbox.http.routing import route
-from gitlab_mcp.sandbox.routes.issuables import FILTERS, filtered
+from gitlab_mcp.sandbox.routes.issuable_filters import ISSUE_FILTERS, MERGE_REQUEST_FILTERS, filtered
 from gitlab_mcp.sandbox.state import permissions
 from gitlab_mcp.sandbox.state.model import Project
-
-_ORDER = "order_by:enum(created_at|updated_at|title|popularity|priority|label_priority|milestone_due)=created_at"
 
 
 def _projects(call: Call) -> list[Project]:
@@ -19,7 +17,7 @@ def _projects(call: Call) -> list[Project]:
     return [project for project in list(call.world.projects.values()) if permissions.may_see(call.user, project)]
 
 
-@route("GET", "/issues", f"{FILTERS} state:enum(opened|closed|all)=all {_ORDER}", user_needed=True)
+@route("GET", "/issues", ISSUE_FILTERS, user_needed=True)
 def list_issues(call: Call) -> Response:
     everything = [issue for project in _projects(call) for issue in list(project.issues.values())]
     readable = [one for one in everything if permissions.may_read_issue(call.user, one)]
@@ -29,12 +27,10 @@ def list_issues(call: Call) -> Response:
 @route(
     "GET",
     "/merge_requests",
-    f"{FILTERS} state:enum(opened|closed|locked|merged|all)=all reviewer_username {_ORDER}",
+    MERGE_REQUEST_FILTERS,
     user_needed=True,
 )
 def list_merge_requests(call: Call) -> Response:
     readable = [project for project in _projects(call) if permissions.may_read_code(call.user, project)]
     listed = [one for project in readable for one in list(project.merge_requests.values())]
-    if name := call.get("reviewer_username"):
-        listed = [one for one in listed if any(user.username == name for user in one.reviewers)]
     return paginate(call, filtered(call, listed), lambda one: merge_requests.merge_request_basic(call.world, one))

@@ -10,6 +10,7 @@ from gitlab_mcp.sandbox.http.call import Call, Response
 from gitlab_mcp.sandbox.http.errors import bad_request, forbidden, not_found
 from gitlab_mcp.sandbox.http.pagination import paginate
 from gitlab_mcp.sandbox.routes.noteables import note_of, noteable_of, noteable_route
+from gitlab_mcp.sandbox.state import todos
 from gitlab_mcp.sandbox.state.model import Issuable
 from gitlab_mcp.sandbox.state.notes import AwardEmoji, Note
 from gitlab_mcp.sandbox.state.users import MAINTAINER
@@ -39,6 +40,7 @@ def create_emoji(call: Call) -> Any:
         raise not_found("Award Emoji Name has already been taken")
     emoji = AwardEmoji(call.world.next_id("award_emoji"), name, call.me, call.world.now())
     reactions.append(emoji)
+    todos.resolve(call.world, noteable, call.me)
     return award_emoji(call.world, noteable, emoji, note)
 
 

@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 from gitlab_mcp.sandbox.entities import repository
-from gitlab_mcp.sandbox.git.repository import RefMoved, valid_branch_name
+from gitlab_mcp.sandbox.git.commit_files import Action, Signature, build_commit
+from gitlab_mcp.sandbox.git.repository import RefMoved, branch_refusal, valid_branch_name
 from gitlab_mcp.sandbox.http.call import Call, Response
 from gitlab_mcp.sandbox.http.errors import bad_request, forbidden, invalid_parameter, not_found
 from gitlab_mcp.sandbox.http.pagination import page_of, paginate
@@ -62,8 +63,8 @@ def _matches(name: str, search: str) -> bool:
     return bool(re.search(f"{'^' if start else ''}{pattern}{'$' if end else ''}", name, re.IGNORECASE))
 
 
-def _tip(call: Call) -> str:
-    name = call.path["branch"]
+def branch_tip(call: Call, name: str) -> str:
+    """The commit of a branch; raises GitLab's 400 for an invalid name and 404 if there is none (find_branch!)."""
     if not valid_branch_name(name):
         raise bad_request("The branch refname is invalid")
     sha = call.project.repository.branch(name)
@@ -75,25 +76,41 @@ def _tip(call: Call) -> str:
 @route("GET", f"{_ALL}/:branch")
 def get_branch(call: Call) -> Any:
     call.require_code()
-    return _entity(call, call.path["branch"], _tip(call))
+    return _entity(call, call.path["branch"], branch_tip(call, call.path["branch"]))
 
 
 @route("POST", _ALL, "branch* ref*")
 def create_branch(call: Call) -> Any:
     call.require(DEVELOPER)
     repo, name, ref = call.project.repository, call.params["branch"], call.params["ref"]
+    if repo.is_empty():
+        _create_default_branch(call)
     if not valid_branch_name(name):
         raise bad_request("Branch name is invalid")
     if repo.branch(name) is not None:
         raise bad_request("Branch already exists")
     if not permissions.may_push(call.user, call.project, name):
         raise forbidden("You are not allowed to create protected branches on this project.")
+    if refusal := branch_refusal(name):
+        raise bad_request(refusal)
     sha = repo.resolve(ref)
     if sha is None:
         raise bad_request(f"Invalid reference name: {ref}")
     create_ref(call, name, sha)
     activity.branch_moved(call.world, call.project, call.me, name, None, sha)
     return _entity(call, name, sha)
+
+
+def _create_default_branch(call: Call) -> None:
+    """Commit an empty README.md to the default branch of an empty repository, as Branches::CreateService does first."""
+    repo, me = call.project.repository, Signature(call.me.name, call.me.email)
+    branch = repo.default_branch
+    if not permissions.may_push(call.user, call.project, branch):
+        return
+    readme = Action("create", "README.md", content=b"")
+    sha = build_commit(repo, None, [readme], "Add README.md", me, me, call.world.now())
+    repo.update_ref(f"refs/heads/{branch}", sha, None)
+    activity.branch_moved(call.world, call.project, call.me, branch, None, sha)
 
 
 def create_ref(call: Call, name: str, sha: str) -> None:
@@ -109,13 +126,14 @@ def create_ref(call: Call, name: str, sha: str) -> None:
 @route("DELETE", f"{_ALL}/:branch")
 def delete_branch(call: Call) -> Any:
     name = call.path["branch"]
-    sha = _tip(call)
+    sha = branch_tip(call, name)
     call.require(DEVELOPER)
     if name == call.project.repository.default_branch:
         raise forbidden("Cannot remove HEAD branch")
     if not permissions.may_delete_branch(call.user, call.project, name):
         raise forbidden("Protected branch cannot be removed")
     call.project.repository.update_ref(f"refs/heads/{name}", None, sha)
+    activity.branch_moved(call.world, call.project, call.me, name, sha, None)
     return None
 
 
@@ -126,5 +144,7 @@ def delete_merged(call: Call) -> Any:
     if repo.branch(repo.default_branch):
         for name in repo.merged_branches(repo.default_branch):
             if name != repo.default_branch and permissions.protection(call.project, name) is None:
-                repo.update_ref(f"refs/heads/{name}", None, repo.branch(name))
+                tip = repo.branch(name)
+                repo.update_ref(f"refs/heads/{name}", None, tip)
+                activity.branch_moved(call.world, call.project, call.me, name, tip, None)
     return Response({"message": "202 Accepted"}, 202)

@@ -8,17 +8,19 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from gitlab_mcp.sandbox.entities import repository
+from gitlab_mcp.sandbox.entities import commits, repository
 from gitlab_mcp.sandbox.git.commit_files import Action, InvalidAction, Signature, build_commit, check_unchanged
 from gitlab_mcp.sandbox.git.merges import Conflict, identity, pick
-from gitlab_mcp.sandbox.git.repository import RefMoved, valid_branch_name
-from gitlab_mcp.sandbox.http.call import Call
-from gitlab_mcp.sandbox.http.errors import bad_request, forbidden, invalid_parameter
+from gitlab_mcp.sandbox.git.repository import Commit, RefMoved, branch_refusal, valid_branch_name
+from gitlab_mcp.sandbox.http.call import Call, Response
+from gitlab_mcp.sandbox.http.errors import ApiError, bad_request, forbidden, invalid_parameter
 from gitlab_mcp.sandbox.http.parameters import check as check_params
 from gitlab_mcp.sandbox.http.parameters import declare
 from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.routes.branches import branch_tip
 from gitlab_mcp.sandbox.routes.commits import commit_of_path
 from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state.model import MergeRequest
 
 _ACTION = declare(
     "action*:enum(create|update|delete|move|chmod) file_path* previous_path content:any "
@@ -40,7 +42,7 @@ def create_commit(call: Call) -> Any:
     actions = read_actions(call.params["actions"])
     sha = commit(call, actions)
     created = call.project.repository.commit(sha)
-    return repository.commit_detail(call.world, call.project, created, stats=call.params["stats"])
+    return commits.commit_detail(call.world, call.project, created, stats=call.params["stats"])
 
 
 def read_actions(raw_actions: list[Any]) -> list[Action]:
@@ -173,6 +175,8 @@ def _parent(
         raise bad_request(f"A branch called '{branch}' already exists. Switch to that branch in order to make changes")
     if tip is None and not valid_branch_name(branch):
         raise bad_request(f"Something went wrong when we tried to create '{branch}' for you: Branch name is invalid")
+    if tip is None and (refusal := branch_refusal(branch)):
+        raise bad_request(refusal)
     return parent
 
 
@@ -186,13 +190,37 @@ def revert(call: Call) -> Any:
     return _apply(call, revert=True)
 
 
+def _merged_by(call: Call, commit: Commit) -> MergeRequest | None:
+    """The merge request whose merge made a commit (Commit#merged_merge_request), or None."""
+    requests = list(call.project.merge_requests.values())
+    return next((one for one in requests if commit.sha in (one.merge_commit_sha, one.squash_commit_sha)), None)
+
+
+def _cherry_pick_message(call: Call, commit: Commit) -> str:
+    """Commit#cherry_pick_message: the message with a trailer, and what a merged merge request consisted of."""
+    message = f"{commit.message}\n\n(cherry picked from commit {commit.sha})"
+    if merge_request := _merged_by(call, commit):
+        version = merge_request.version
+        inside = call.project.repository.log(["--reverse", f"{version.base}..{version.head}"])
+        message += "\n" + "".join(f"\n{one.sha[:8]} {one.title}" for one in inside)
+    return message
+
+
+def _revert_message(call: Call, commit: Commit) -> str:
+    """Commit#revert_message."""
+    merge_request = _merged_by(call, commit)
+    what = f"merge request {merge_request.reference}" if merge_request else f"commit {commit.sha}"
+    return f'Revert "{commit.title.strip()}"\n\nThis reverts {what}'
+
+
 def _apply(call: Call, *, revert: bool) -> Any:
-    commit = commit_of_path(call)
     branch, repo = call.params["branch"], call.project.repository
     if not permissions.may_push(call.user, call.project, branch):
         raise forbidden("You are not allowed to push into this branch")
+    commit = commit_of_path(call)
+    branch_tip(call, branch)
     word = "revert" if revert else "cherry-pick"
-    message = f'Revert "{commit.title}"\n\nThis reverts commit {commit.sha}' if revert else call.get("message") or ""
+    message = _revert_message(call, commit) if revert else call.get("message") or _cherry_pick_message(call, commit)
 
     def build(parent: str | None) -> str:
         if parent is None:
@@ -201,13 +229,16 @@ def _apply(call: Call, *, revert: bool) -> Any:
         try:
             return pick(repo, parent, commit.sha, who, message=message, revert=revert)
         except Conflict as error:
-            raise bad_request(
+            text = (
                 f"Sorry, we cannot {word} this commit automatically. This commit may already have been {word}ed, "
                 "or a more recent commit may have updated some of its content."
-            ) from error
+            )
+            dry_run = {"dry_run": "error"} if call.get("dry_run") else {}
+            code = "empty" if error.empty else "conflict"
+            raise ApiError(400, {"message": text, "error_code": code, **dry_run}) from error
 
     if call.get("dry_run"):
         build(repo.branch(branch))
-        return {"dry_run": "success"}
+        return Response({"dry_run": "success"}, 200)
     sha = move_branch(call, branch, build)
     return repository.commit(call.world, call.project, repo.commit(sha))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitlab_mcp.sandbox.entities import repository
+from gitlab_mcp.sandbox.entities import commits, repository
 from gitlab_mcp.sandbox.entities.merge_requests import merge_request_basic
+from gitlab_mcp.sandbox.git.diff_limits import limited
 from gitlab_mcp.sandbox.git.diffs import of_commit
+from gitlab_mcp.sandbox.git.process import GitError
 from gitlab_mcp.sandbox.git.repository import Commit
 from gitlab_mcp.sandbox.http.call import Call, Response
-from gitlab_mcp.sandbox.http.errors import not_found
+from gitlab_mcp.sandbox.http.errors import not_found, not_implemented
 from gitlab_mcp.sandbox.http.pagination import page_of, paginate
 from gitlab_mcp.sandbox.http.routing import route
 
@@ -48,12 +50,15 @@ def list_commits(call: Call) -> Response:
         start = _start(call)
         if not start:
             return paginate(call, [], lambda none: none, total=False)
-    path = call.get("path") or ""
+    path = (call.get("path") or "").strip("/")
     options += ["--follow"] if call.get("follow") and path else []
-    found = repo.log([*options, *start, "--", *([f":(literal){path}"] if path else [])])
+    try:
+        found = repo.log([*options, *start, "--", *([f":(literal){path}"] if path else [])])
+    except GitError as error:
+        raise not_implemented(f"this list of commits ({error.message.strip()})") from error
 
     def present(commit: Commit) -> dict[str, Any]:
-        entity = repository.commit(call.world, call.project, commit)
+        entity = repository.commit(call.world, call.project, commit, trailers=bool(call.get("trailers")))
         if call.get("with_stats"):
             entity["stats"] = repository.commit_stats(call.project, commit)
         return entity
@@ -77,14 +82,14 @@ def _start(call: Call) -> list[str]:
 @route("GET", f"{_ALL}/:sha", "stats:bool=true", job_token=True)
 def get_commit(call: Call) -> Any:
     commit = commit_of_path(call)
-    return repository.commit_detail(call.world, call.project, commit, stats=call.params["stats"])
+    return commits.commit_detail(call.world, call.project, commit, stats=call.params["stats"])
 
 
 @route("GET", f"{_ALL}/:sha/diff", "unidiff:bool")
 def get_diff(call: Call) -> Response:
     commit = commit_of_path(call)
-    file_diffs = of_commit(call.project.repository, commit.sha, commit.parents)
-    return paginate(call, file_diffs, lambda each: repository.diff(each, unidiff=bool(call.get("unidiff"))))
+    shown, _ = limited(of_commit(call.project.repository, commit.sha, commit.parents), expanded=True)
+    return paginate(call, shown, lambda each: repository.diff(each, unidiff=bool(call.get("unidiff"))))
 
 
 @route("GET", f"{_ALL}/:sha/merge_requests", "state:enum(opened|closed|locked|merged|all)", job_token=True)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from gitlab_mcp.sandbox.entities import repository
 from gitlab_mcp.sandbox.entities.projects import web_url
 from gitlab_mcp.sandbox.git import diffs
+from gitlab_mcp.sandbox.git.diff_limits import limited
 from gitlab_mcp.sandbox.http.call import Call
 from gitlab_mcp.sandbox.http.errors import bad_request, invalid_parameter, not_found
 from gitlab_mcp.sandbox.http.routing import route
@@ -23,14 +24,14 @@ def compare(call: Call) -> Any:
         raise not_found("Ref")
     base = start if call.params["straight"] else repo.merge_base(start, end)
     commits = repo.log(["--reverse", f"{start}..{end}"])
-    file_diffs = diffs.compare(repo, base, end) if base else []
+    shown, overflow = limited(diffs.compare(repo, base, end) if base else [], expanded=False)
     rendered = [repository.commit(call.world, call.project, one) for one in commits]
     dots = ".." if call.params["straight"] else "..."
     return {
         "commit": rendered[-1] if rendered else None,
         "commits": rendered,
-        "diffs": [repository.diff(one, unidiff=bool(call.get("unidiff"))) for one in file_diffs[: diffs.MAX_FILES]],
-        "compare_timeout": len(file_diffs) > diffs.MAX_FILES,
+        "diffs": [repository.diff(one, unidiff=bool(call.get("unidiff"))) for one in shown],
+        "compare_timeout": overflow,
         "compare_same_ref": start == end,
         "web_url": f"{web_url(call.world, call.project)}/-/compare/{quote(old)}{dots}{quote(new)}",
     }

@@ -19,6 +19,7 @@ from gitlab_mcp.sandbox.routes.noteables import (
 )
 from gitlab_mcp.sandbox.routes.notes import change
 from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state.diff_notes import newest_position
 from gitlab_mcp.sandbox.state.diff_position import validated_position
 from gitlab_mcp.sandbox.state.model import Issuable, MergeRequest
 from gitlab_mcp.sandbox.state.notes import Note
@@ -47,7 +48,7 @@ def get_discussion(call: Call) -> Any:
     return notes.discussion(call.world, noteable, thread_of(call, noteable))
 
 
-@noteable_route("POST", "discussions", "body* created_at:dt position:obj")
+@noteable_route("POST", "discussions", "body+ created_at:dt position:obj")
 def create_discussion(call: Call) -> Any:
     noteable = noteable_of(call)
     require_comment(call, noteable)
@@ -55,7 +56,7 @@ def create_discussion(call: Call) -> Any:
     position = call.get("position")
     kind = "DiscussionNote"
     if position is not None and isinstance(noteable, MergeRequest):
-        position, kind = validated_position(noteable, position), "DiffNote"
+        position, kind = newest_position(noteable, validated_position(noteable, position)), "DiffNote"
     else:
         position = None
     interpreted = interpret(call, noteable, call.params["body"], "discussion note")
@@ -88,7 +89,7 @@ def reply(call: Call, issuable: Issuable, thread: list[Note], body: str) -> Note
     return note
 
 
-@noteable_route("POST", "discussions/:discussion_id/notes", "body* created_at:dt")
+@noteable_route("POST", "discussions/:discussion_id/notes", "body+ created_at:dt")
 def create_reply(call: Call) -> Any:
     noteable = noteable_of(call)
     thread = thread_of(call, noteable)

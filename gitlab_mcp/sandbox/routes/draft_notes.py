@@ -12,7 +12,8 @@ from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.routes.discussions import reply, resolve
 from gitlab_mcp.sandbox.routes.issuables import check_note
 from gitlab_mcp.sandbox.routes.noteables import readable_notes
-from gitlab_mcp.sandbox.state import activity, merge_requests
+from gitlab_mcp.sandbox.state import activity, merge_requests, todos
+from gitlab_mcp.sandbox.state.diff_notes import newest_position
 from gitlab_mcp.sandbox.state.diff_position import line_code, stored_position
 from gitlab_mcp.sandbox.state.model import MergeRequest
 from gitlab_mcp.sandbox.state.notes import DraftNote, Note
@@ -54,10 +55,10 @@ def get_draft(call: Call) -> Any:
     return draft_note(merge_request, _draft(call, merge_request))
 
 
-@route("POST", _ALL, f"note* {_FIELDS}", user_needed=True)
+@route("POST", _ALL, f"note+ {_FIELDS}", user_needed=True)
 def create_draft(call: Call) -> Any:
     merge_request = call.merge_request()
-    check_note(call.params["note"])
+    check_note(call.params["note"], draft=True)
     thread = call.get("in_reply_to_discussion_id") or None
     if thread and not _thread(call, merge_request, thread):
         raise bad_request({"base": ["Thread to reply to cannot be found"]})
@@ -81,7 +82,7 @@ def update_draft(call: Call) -> Any:
     merge_request = call.merge_request()
     draft = _draft(call, merge_request)
     if call.has("note"):
-        check_note(call.params["note"])
+        check_note(call.params["note"], draft=True)
         draft.note = call.params["note"]
     if call.get("position"):
         draft.position, draft.line_code = _place(merge_request, call.params["position"])
@@ -121,6 +122,7 @@ def publish_drafts(call: Call) -> Response:
                 call.world, merge_request, call.me, interpreted.content, internal=bool(call.get("internal"))
             )
         interpreted.apply()
+    todos.resolve(call.world, merge_request, call.me)
     if state := call.get("reviewer_state"):
         merge_requests.set_reviewer_state(call.world, merge_request, call.me, state)
     return Response(None, 204)
@@ -142,7 +144,8 @@ def _comment(call: Call, merge_request: MergeRequest, draft: DraftNote, text: st
     thread = _thread(call, merge_request, draft.discussion_id) if draft.discussion_id else []
     if not thread:
         kind = "DiffNote" if draft.position else "DiscussionNote"
-        activity.comment(call.world, merge_request, call.me, text, type=kind, position=draft.position)
+        position = newest_position(merge_request, draft.position) if draft.position else None
+        activity.comment(call.world, merge_request, call.me, text, type=kind, position=position)
         return
     answer = reply(call, merge_request, thread, text)
     if draft.resolve_discussion:

@@ -10,9 +10,10 @@ from gitlab_mcp.sandbox.entities.repository import commit as commit_entity
 from gitlab_mcp.sandbox.git.commit_files import Action
 from gitlab_mcp.sandbox.git.trees import EXECUTABLE, Entry, blame, find, last_commit, read_blob
 from gitlab_mcp.sandbox.http.call import Call, Response
-from gitlab_mcp.sandbox.http.errors import invalid_parameter, not_found
+from gitlab_mcp.sandbox.http.errors import ApiError, bad_request, invalid_parameter, not_found
 from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.routes.commit_writes import commit, decode
+from gitlab_mcp.sandbox.text.paths import is_valid_file_path
 
 _ONE = "/projects/:id/repository/files/:file_path"
 _WRITE = "branch* commit_message* start_branch author_email author_name"
@@ -30,13 +31,21 @@ _BLAMED = (
 _CONTENT = "content*:any encoding:enum(text|base64)=text execute_filemode:bool"
 
 
+def _path(call: Call) -> str:
+    """The path of the file; raises Grape's 400 for one that is absolute or leads out of the repository."""
+    if not is_valid_file_path(call.path["file_path"]):
+        raise invalid_parameter("file_path should be a valid file path")
+    return call.path["file_path"]
+
+
 def _find(call: Call, ref: str | None) -> tuple[str, Entry]:
+    path = _path(call)
     call.require_code()
     repo = call.project.repository
     sha = repo.resolve(repo.default_branch if ref in (None, "", "HEAD") else ref or "")
     if sha is None:
         raise not_found("Commit")
-    entry = find(repo, sha, call.path["file_path"])
+    entry = find(repo, sha, path)
     if entry is None or entry.type != "blob":
         raise not_found("File")
     return sha, entry
@@ -87,12 +96,18 @@ def get_blame(call: Call) -> Any:
     if lines := call.get("range"):
         for name in ("start", "end"):
             if not str(lines.get(name, "")).isdecimal():
-                raise invalid_parameter(f"range[{name}] is missing")
+                raise invalid_parameter(f"range[{name}] is {'invalid' if lines.get(name) else 'missing'}")
+            if int(lines[name]) == 0:
+                raise invalid_parameter(f"range[{name}] does not have a valid value")
         first, last = int(lines["start"]), int(lines["end"])
-        if not 0 < first <= last:
-            raise invalid_parameter("range[end] is invalid")
+        if first > last:
+            raise bad_request("range[start] must be less than or equal to range[end]")
+    blamed = blame(call.project.repository, sha, entry.path, first, last)
+    if blamed is None:
+        # CommitService#raw_blame raises an ArgumentError for lines beyond the end, and lib/api/files.rb rescues none.
+        raise ApiError(500, {"message": "500 Internal Server Error"})
     groups = []
-    for commit_of_lines, lines_of_one in blame(call.project.repository, sha, entry.path, first, last):
+    for commit_of_lines, lines_of_one in blamed:
         entity = commit_entity(call.world, call.project, commit_of_lines)
         groups.append({"commit": {name: entity[name] for name in _BLAMED}, "lines": lines_of_one})
     return groups
@@ -104,7 +119,7 @@ def _file_info(call: Call) -> dict[str, str]:
 
 def _write(call: Call, kind: str) -> None:
     content = decode(call.get("content"), call.get("encoding") or "text")
-    path, seen = call.path["file_path"], call.get("last_commit_id") or ""
+    path, seen = _path(call), call.get("last_commit_id") or ""
     actions = [Action(kind, path, content=content, last_commit_id=seen, execute_filemode=call.get("execute_filemode"))]
     if kind == "update" and call.get("execute_filemode") is not None:
         actions.append(Action("chmod", path, execute_filemode=call.params["execute_filemode"]))

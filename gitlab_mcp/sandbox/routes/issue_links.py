@@ -13,6 +13,7 @@ from gitlab_mcp.sandbox.http.pagination import paginate
 from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.state import activity, permissions
 from gitlab_mcp.sandbox.state.model import Issue, IssueLink
+from gitlab_mcp.sandbox.state.subscriptions import participants as people_of
 from gitlab_mcp.sandbox.state.users import PLANNER
 from gitlab_mcp.sandbox.text import references
 
@@ -89,6 +90,4 @@ def delete_link(call: Call) -> Any:
 
 @route("GET", "/projects/:id/issues/:issue_iid/participants")
 def participants(call: Call) -> Response:
-    issue = call.issue()
-    people = dict.fromkeys([issue.author, *issue.assignees, *(note.author for note in issue.notes if not note.system)])
-    return paginate(call, list(people), lambda user: user_basic(call.world, user))
+    return paginate(call, people_of(call.issue()), lambda user: user_basic(call.world, user))

@@ -9,40 +9,30 @@ from gitlab_mcp.sandbox.http.call import Call, Response
 from gitlab_mcp.sandbox.http.errors import conflict, forbidden, invalid_parameter
 from gitlab_mcp.sandbox.http.pagination import paginate
 from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.routes.issuable_filters import ISSUE_FILTERS, check_exclusive, filtered
 from gitlab_mcp.sandbox.routes.issuables import (
     FIELDS,
-    FILTERS,
-    check_exclusive,
     check_texts,
-    filtered,
     initial_fields,
     set_fields,
 )
-from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state import activity, permissions, todos
 from gitlab_mcp.sandbox.state.model import Issue
 from gitlab_mcp.sandbox.state.users import OWNER, PLANNER
 from gitlab_mcp.sandbox.text.quick_action_interpreter import apply_new_description, interpret_description
 
 _TYPE = "issue_type:enum(issue|incident|test_case|requirement|task|ticket)"
-_FIELDS = f"{FIELDS} due_date:date confidential:bool {_TYPE} created_at:dt updated_at:dt weight:int start_date:date"
+_FIELDS = f"{FIELDS} due_date:date confidential:bool {_TYPE} created_at:dt updated_at:dt"
 
 
 @route(
     "GET",
     "/projects/:id/issues",
-    f"{FILTERS} {_TYPE} state:enum(opened|closed|all)=all confidential:bool due_date "
-    "order_by:enum(created_at|due_date|label_priority|milestone_due|popularity|priority|relative_position|title|"
-    "updated_at|weight)=created_at",
+    ISSUE_FILTERS,
     job_token=True,
 )
 def list_issues(call: Call) -> Response:
     listed = [one for one in list(call.project.issues.values()) if permissions.may_read_issue(call.user, one)]
-    if call.has("confidential"):
-        listed = [one for one in listed if one.confidential == call.params["confidential"]]
-    if call.has("issue_type"):
-        listed = [one for one in listed if one.issue_type == call.params["issue_type"]]
-    if call.get("due_date") == "0":
-        listed = [one for one in listed if one.due_date is None]
     details = bool(call.get("with_labels_details"))
     return paginate(call, filtered(call, listed), lambda one: issues.issue(
         call.world, one, labels_details=details, subscribed=False
@@ -51,13 +41,13 @@ def list_issues(call: Call) -> Response:
 
 @route("GET", "/projects/:id/issues/:issue_iid", job_token=True)
 def get_issue(call: Call) -> Any:
-    return issues.issue(call.world, call.issue())
+    return issues.issue(call.world, call.issue(), call.user)
 
 
-@route("POST", "/projects/:id/issues", f"title* {_FIELDS} iid:int")
+@route("POST", "/projects/:id/issues", f"title+ {_FIELDS} iid:int")
 def create_issue(call: Call) -> Any:
     check_exclusive(call, ("milestone", "milestone_id"))
-    check_texts(call.params["title"], call.get("description"))
+    check_texts(call.params["title"] or "", call.get("description"))
     project, world = call.project, call.world
     number = max(project.issues, default=0) + 1
     if call.has("iid") and call.role >= OWNER:
@@ -80,13 +70,13 @@ def create_issue(call: Call) -> Any:
         description=call.get("description"),
         confidential=call.get("confidential", False),
         issue_type=call.get("issue_type") or "issue",
-        due_date=call.get("due_date"),
     )
     initial_fields(call, issue)
     apply_new_description(call, issue, raw_description)
     project.issues[number] = issue
     activity.mention(world, issue, call.me, f"{issue.title}\n{issue.description or ''}")
-    return issues.issue(world, issue)
+    todos.new_issuable(world, issue, call.me)
+    return issues.issue(world, issue, call.user)
 
 
 @route("PUT", "/projects/:id/issues/:issue_iid", f"title state_event:enum(close|reopen) {_FIELDS}")
@@ -106,7 +96,7 @@ def update_issue(call: Call) -> Any:
     set_fields(call, issue)
     if described:
         described.apply()
-    return issues.issue(call.world, issue)
+    return issues.issue(call.world, issue, call.user)
 
 
 @route("DELETE", "/projects/:id/issues/:issue_iid")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from gitlab_mcp.sandbox.entities import projects
@@ -13,6 +12,7 @@ from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.state.model import Label, Project
 from gitlab_mcp.sandbox.state.users import REPORTER
 from gitlab_mcp.sandbox.state.world import World
+from gitlab_mcp.sandbox.text import colors
 
 
 def labels_named(world: World, project: Project, names: list[str], *, create: bool = True) -> list[Label]:
@@ -35,6 +35,14 @@ def _label(call: Call) -> Label:
     raise not_found("Label")
 
 
+def _color(value: str) -> str:
+    """The color as GitLab stores it; raises its 400 for a value that is neither a hexadecimal code nor a known name."""
+    code = colors.code_of(value)
+    if code is None:
+        raise bad_request({"color": ["must be a valid color code"]})
+    return code
+
+
 @route("GET", "/projects/:id/labels", "with_counts:bool search include_ancestor_groups:bool archived:bool")
 def list_labels(call: Call) -> Response:
     labels = sorted(call.project.labels.values(), key=lambda one: one.name.lower())
@@ -50,11 +58,9 @@ def create_label(call: Call) -> Any:
     name, color = call.params["name"], call.params["color"]
     if labels_named(call.world, call.project, [name], create=False):
         raise conflict("Label already exists")
-    if not re.fullmatch(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})|[a-z]+", color):
-        raise bad_request({"color": ["must be a valid color code"]})
     if "," in name or len(name) > 255:
         raise bad_request({"title": ["is invalid"]})
-    label = Label(call.world.next_id("label"), name, color, call.get("description"))
+    label = Label(call.world.next_id("label"), name, _color(color), call.get("description"))
     call.project.labels[name] = label
     return projects.label(call.project, label, counts=True)
 
@@ -86,7 +92,7 @@ def _update(call: Call, label: Label) -> Any:
         del call.project.labels[label.name]
         label.name = new
         call.project.labels[new] = label
-    label.color = call.get("color") or label.color
+    label.color = _color(call.get("color") or label.color)
     label.description = call.get("description", label.description)
     return projects.label(call.project, label, counts=True)
 
@@ -97,5 +103,7 @@ def delete_label(call: Call) -> Any:
     label = _label(call)
     del call.project.labels[label.name]
     for one in [*call.project.issues.values(), *call.project.merge_requests.values()]:
+        for event in one.events:
+            event.label = None if event.label is label else event.label
         one.labels = [other for other in one.labels if other is not label]
     return None

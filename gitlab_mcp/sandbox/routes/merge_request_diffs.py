@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from gitlab_mcp.sandbox.entities import merge_requests, repository
-from gitlab_mcp.sandbox.git.diffs import MAX_FILES, FileDiff, compare
+from gitlab_mcp.sandbox.git.diff_limits import MAX_FILES, limited, unlimited
+from gitlab_mcp.sandbox.git.diffs import FileDiff, compare
 from gitlab_mcp.sandbox.git.repository import Commit
 from gitlab_mcp.sandbox.http.call import Call, Response
-from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.pagination import page_of, paginate
 from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.state.model import DiffVersion, MergeRequest
 
@@ -27,20 +28,25 @@ def _commits(merge_request: MergeRequest, version: DiffVersion) -> list[Commit]:
 
 @route("GET", f"{_ONE}/diffs", "unidiff:bool")
 def list_diffs(call: Call) -> Response:
+    """A page of the diffs; the limits count for each page. Before GitLab 19.2 they collapse files here too."""
     merge_request, unidiff = call.merge_request(), bool(call.get("unidiff"))
-    return paginate(
-        call, _diffs(merge_request, merge_request.version), lambda each: repository.diff(each, unidiff=unidiff)
-    )
+    file_diffs = _diffs(merge_request, merge_request.version)
+    page, per_page = page_of(call)
+    start = (page - 1) * per_page
+    shown, _ = limited(file_diffs[start : start + per_page], expanded=call.world.is_at_least(19, 2))
+    response = paginate(call, file_diffs, lambda _: None)
+    return Response([repository.diff(each, unidiff=unidiff) for each in shown], headers=response.headers)
 
 
 @route("GET", f"{_ONE}/changes", "unidiff:bool access_raw_diffs:bool")
 def list_changes(call: Call) -> Any:
     merge_request, unidiff = call.merge_request(), bool(call.get("unidiff"))
     entity = merge_requests.merge_request(call.world, merge_request, call.user)
-    entity["changes"] = [
-        repository.diff(each, unidiff=unidiff) for each in _diffs(merge_request, merge_request.version)
-    ]
-    return {**entity, "overflow": False}
+    file_diffs = _diffs(merge_request, merge_request.version)
+    raw = call.get("access_raw_diffs")
+    shown, overflow = (unlimited(file_diffs), False) if raw else limited(file_diffs, expanded=False)
+    entity["changes"] = [repository.diff(each, unidiff=unidiff) for each in shown]
+    return {**entity, "overflow": overflow}
 
 
 @route("GET", f"{_ONE}/raw_diffs")
@@ -86,5 +92,5 @@ def get_version(call: Call) -> Any:
         "commits": [
             repository.commit(call.world, merge_request.project, each) for each in _commits(merge_request, version)
         ],
-        "diffs": [repository.diff(each, unidiff=unidiff) for each in _diffs(merge_request, version)],
+        "diffs": [repository.diff(each, unidiff=unidiff) for each in unlimited(_diffs(merge_request, version))],
     }

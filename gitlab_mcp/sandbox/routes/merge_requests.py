@@ -11,50 +11,33 @@ from gitlab_mcp.sandbox.http.call import Call, Response
 from gitlab_mcp.sandbox.http.errors import forbidden, invalid_parameter, unprocessable
 from gitlab_mcp.sandbox.http.pagination import paginate
 from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.routes.issuable_filters import MERGE_REQUEST_FILTERS, check_exclusive, filtered
 from gitlab_mcp.sandbox.routes.issuables import (
     FIELDS,
-    FILTERS,
-    check_exclusive,
     check_texts,
-    filtered,
     initial_fields,
-    people,
     set_fields,
 )
-from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state import activity, permissions, todos
 from gitlab_mcp.sandbox.state.merge_requests import create, refuse_duplicate, set_target
-from gitlab_mcp.sandbox.state.model import MergeRequest
 from gitlab_mcp.sandbox.state.pipelines import pipelines_of
+from gitlab_mcp.sandbox.state.subscriptions import participants as people_of
 from gitlab_mcp.sandbox.state.users import DEVELOPER, OWNER
 from gitlab_mcp.sandbox.text import references
 from gitlab_mcp.sandbox.text.quick_action_interpreter import apply_new_description, interpret_description
 
-_FIELDS = f"{FIELDS} reviewer_ids:ints remove_source_branch:bool allow_collaboration:bool squash:bool merge_after"
+_FIELDS = f"{FIELDS} reviewer_ids:ints remove_source_branch:bool allow_collaboration:bool squash:bool"
 
 
 @route(
     "GET",
     "/projects/:id/merge_requests",
-    f"{FILTERS} state:enum(opened|closed|locked|merged|all)=all source_branch target_branch reviewer_username "
-    "reviewer_id:any wip:enum(yes|no) draft:bool view:enum(simple) with_merge_status_recheck:bool "
-    "source_project_id:int merged_after:dt merged_before:dt "
-    "order_by:enum(created_at|label_priority|milestone_due|popularity|priority|title|updated_at|merged_at)=created_at",
+    MERGE_REQUEST_FILTERS,
     job_token=True,
 )
 def list_merge_requests(call: Call) -> Response:
     call.require_code()
-    check_exclusive(call, ("wip", "draft"), ("reviewer_id", "reviewer_username"))
     listed = list(call.project.merge_requests.values())
-    for field in ("source_branch", "target_branch"):
-        if call.get(field):
-            listed = [one for one in listed if getattr(one, field) == call.params[field]]
-    draft = call.get("draft") if call.has("draft") else {"yes": True, "no": False}.get(call.get("wip"))
-    if draft is not None:
-        listed = [one for one in listed if one.draft == draft]
-    if name := call.get("reviewer_username"):
-        listed = [one for one in listed if any(user.username == name for user in one.reviewers)]
-    if (reviewer := call.get("reviewer_id")) not in (None, ""):
-        listed = [one for one in listed if _reviewed_by(one, str(reviewer))]
     if call.get("view") == "simple":
         return paginate(call, filtered(call, listed), lambda one: merge_requests.merge_request_simple(call.world, one))
     details = bool(call.get("with_labels_details"))
@@ -65,16 +48,10 @@ def list_merge_requests(call: Call) -> Response:
     )
 
 
-def _reviewed_by(merge_request: MergeRequest, wanted: str) -> bool:
-    if wanted in ("None", "Any"):
-        return bool(merge_request.reviewers) == (wanted == "Any")
-    return wanted in [str(user.id) for user in merge_request.reviewers]
-
-
 @route(
     "GET",
     "/projects/:id/merge_requests/:merge_request_iid",
-    "render_html:bool include_diverged_commits_count:bool include_rebase_in_progress:bool",
+    "include_diverged_commits_count:bool include_rebase_in_progress:bool",
     job_token=True,
 )
 def get_merge_request(call: Call) -> Any:
@@ -90,7 +67,7 @@ def get_merge_request(call: Call) -> Any:
 @route(
     "POST",
     "/projects/:id/merge_requests",
-    f"title* source_branch* target_branch* target_project_id:int {_FIELDS}",
+    f"title+ source_branch* target_branch* target_project_id:int {_FIELDS}",
 )
 def create_merge_request(call: Call) -> Any:
     check_exclusive(call, ("milestone", "milestone_id"))
@@ -98,7 +75,7 @@ def create_merge_request(call: Call) -> Any:
     target = call.get("target_project_id")
     if target is not None and target != call.project.id:
         raise unprocessable(["Source project is not a fork of the target project"])
-    check_texts(call.params["title"], call.get("description"))
+    check_texts(call.params["title"] or "", call.get("description"))
     raw_description = call.get("description")
     interpret_description(call)
     merge_request = create(
@@ -112,9 +89,9 @@ def create_merge_request(call: Call) -> Any:
     )
     merge_request.squash = bool(call.get("squash"))
     merge_request.remove_source_branch = bool(call.get("remove_source_branch"))
-    merge_request.reviewers = people(call, call.get("reviewer_ids", []))
     initial_fields(call, merge_request)
     apply_new_description(call, merge_request, raw_description)
+    todos.new_issuable(call.world, merge_request, call.me)
     return merge_requests.merge_request(call.world, merge_request, call.user)
 
 
@@ -166,15 +143,7 @@ def closes_issues(call: Call) -> Response:
 
 @route("GET", "/projects/:id/merge_requests/:merge_request_iid/participants")
 def participants(call: Call) -> Response:
-    merge_request = call.merge_request()
-    people = dict.fromkeys(
-        [
-            merge_request.author,
-            *merge_request.assignees,
-            *(note.author for note in merge_request.notes if not note.system),
-        ]
-    )
-    return paginate(call, list(people), lambda user: user_basic(call.world, user))
+    return paginate(call, people_of(call.merge_request()), lambda user: user_basic(call.world, user))
 
 
 @route("GET", "/projects/:id/merge_requests/:merge_request_iid/pipelines")

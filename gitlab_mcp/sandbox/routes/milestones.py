@@ -34,10 +34,12 @@ def list_milestones(call: Call) -> Response:
     return paginate(call, milestones, lambda one: projects.milestone(call.world, call.project, one))
 
 
-@route("POST", "/projects/:id/milestones", "title* description due_date:date start_date:date")
+@route("POST", "/projects/:id/milestones", "title+ description due_date:date start_date:date")
 def create_milestone(call: Call) -> Any:
     call.require(REPORTER)
     project, title = call.project, call.params["title"]
+    if not (title or "").strip():
+        raise bad_request({"title": ["can't be blank"]})
     if any(one.title == title for one in project.milestones):
         raise bad_request({"title": ["already being used for another group or project milestone."]})
     now = call.world.now()

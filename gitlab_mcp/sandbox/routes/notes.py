@@ -6,11 +6,11 @@ from typing import Any
 
 from gitlab_mcp.sandbox.entities import notes
 from gitlab_mcp.sandbox.http.call import Call, Response
-from gitlab_mcp.sandbox.http.errors import bad_request, forbidden
+from gitlab_mcp.sandbox.http.errors import forbidden
 from gitlab_mcp.sandbox.http.pagination import paginate
 from gitlab_mcp.sandbox.routes.issuables import check_note
 from gitlab_mcp.sandbox.routes.noteables import note_of, noteable_of, noteable_route, readable_notes, require_comment
-from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state import activity, permissions, todos
 from gitlab_mcp.sandbox.state.model import Issuable
 from gitlab_mcp.sandbox.state.notes import Note
 from gitlab_mcp.sandbox.state.users import MAINTAINER, OWNER
@@ -42,7 +42,7 @@ def get_note(call: Call) -> Any:
     return notes.note(call.world, noteable, note_of(call, noteable))
 
 
-@noteable_route("POST", "notes", "body* internal:bool confidential:bool created_at:dt merge_request_diff_head_sha")
+@noteable_route("POST", "notes", "body+ internal:bool confidential:bool created_at:dt merge_request_diff_head_sha")
 def create_note(call: Call) -> Any:
     noteable = noteable_of(call)
     require_comment(call, noteable)
@@ -68,14 +68,14 @@ def change(call: Call, issuable: Issuable, note: Note, body: str | None) -> None
     Raises 403 unless the caller is its author or a Maintainer.
     """
     _require_own(call, note)
-    if body is None or not body.strip():
-        raise bad_request({"note": ["can't be blank"]})
     check_note(body)
+    body = str(body)
     interpreted = interpret(call, issuable, body, "note", before=note.body)
     if interpreted.only_commands:
         issuable.notes.remove(note)
     else:
-        note.body = interpreted.content
+        before, note.body = note.body, interpreted.content
+        todos.noted(call.world, issuable, note, before=before)
     interpreted.apply()
     note.updated_at = call.world.now()
     issuable.updated_at = note.updated_at

@@ -6,10 +6,10 @@ from typing import Any
 
 from gitlab_mcp.sandbox.entities import pipelines
 from gitlab_mcp.sandbox.http.call import Call, Response
-from gitlab_mcp.sandbox.http.errors import bad_request, forbidden, not_found
+from gitlab_mcp.sandbox.http.errors import bad_request, forbidden, invalid_parameter, not_found
 from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.routes.pipelines import job_of, pipeline_of
-from gitlab_mcp.sandbox.state import permissions
+from gitlab_mcp.sandbox.state import permissions, todos
 from gitlab_mcp.sandbox.state.model import WAITING, Job
 from gitlab_mcp.sandbox.state.pipelines import begin_requested, read_ci_file
 from gitlab_mcp.sandbox.state.users import DEVELOPER, MAINTAINER, OWNER
@@ -32,7 +32,49 @@ def create_pipeline(call: Call) -> Any:
     least = _OVERRIDING.get(str(project.settings.get("ci_pipeline_variables_minimum_override_role")))
     if call.get("variables") and (least is None or call.role < least):
         raise bad_request({"base": [_NO_VARIABLES]})
-    return pipelines.pipeline(call.world, begin_requested(call.world, project, call.me, ref, sha))
+    pipeline = begin_requested(call.world, project, call.me, ref, sha)
+    pipeline.variables = [_variable(each) for each in call.get("variables") or []]
+    return pipelines.pipeline(call.world, pipeline)
+
+
+def _variable(given: Any) -> dict[str, Any]:
+    """Ci::Variable, of a pipeline; raises Grape's 400 if it has no key or no value."""
+    if not isinstance(given, dict) or not given.get("key") or "value" not in given:
+        raise invalid_parameter("variables is invalid")
+    kind = given.get("variable_type") or "env_var"
+    if kind not in ("env_var", "file"):
+        raise invalid_parameter("variables[0][variable_type] does not have a valid value")
+    return {"variable_type": kind, "key": str(given["key"]), "value": str(given["value"]), "raw": False}
+
+
+@route("GET", "/projects/:id/pipelines/:pipeline_id/variables")
+def list_variables(call: Call) -> Any:
+    """The variables that were given to a pipeline. Ci::PipelinePolicy: only a Developer or its creator sees them."""
+    pipeline = pipeline_of(call)
+    if call.user is not pipeline.user:
+        call.require(DEVELOPER)
+    return pipeline.variables
+
+
+@route("DELETE", "/projects/:id/pipelines/:pipeline_id")
+def delete_pipeline(call: Call) -> Any:
+    pipeline = pipeline_of(call)
+    call.require(OWNER)
+    del call.project.pipelines[pipeline.id]
+    return None
+
+
+@route("POST", "/projects/:id/pipelines/:pipeline_id/retry")
+def retry_pipeline(call: Call) -> Any:
+    """Run the failed and canceled jobs of a pipeline again (Ci::RetryPipelineService)."""
+    call.require(DEVELOPER)
+    pipeline = pipeline_of(call)
+    for job in [job for job in pipeline.jobs if not job.retried and job.status in ("failed", "canceled")]:
+        _retried(call, job)
+    for job in pipeline.jobs:
+        if job.status == "skipped":
+            job.state = "created"
+    return pipelines.pipeline(call.world, pipeline)
 
 
 @route("POST", "/projects/:id/pipelines/:pipeline_id/cancel")
@@ -55,18 +97,18 @@ def retry_job(call: Call) -> Any:
     old = job_of(call)
     if old.retried or old.status not in ("success", "failed", "canceled"):
         raise forbidden("Job is not retryable")
-    new = Job(
-        call.world.next_id("job"),
-        old.name,
-        old.stage,
-        old.pipeline,
-        state="pending",
-        allow_failure=old.allow_failure,
-    )
+    return pipelines.job(call.world, _retried(call, old))
+
+
+def _retried(call: Call, old: Job) -> Job:
+    """A new, pending job in the place of one that has finished."""
+    number, pipeline = call.world.next_id("job"), old.pipeline
+    new = Job(number, old.name, old.stage, pipeline, state="pending", allow_failure=old.allow_failure)
     old.retried = True
-    old.pipeline.jobs.append(new)
-    old.pipeline.status, old.pipeline.finished_at = "running", None
-    return pipelines.job(call.world, new)
+    todos.build_retried(call.world, pipeline)
+    pipeline.jobs.append(new)
+    pipeline.status, pipeline.finished_at = "running", None
+    return new
 
 
 @route(

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from gitlab_mcp.sandbox.entities import pipelines
+from gitlab_mcp.sandbox.entities.pipelines import updated_at
 from gitlab_mcp.sandbox.http.call import Call, Response
-from gitlab_mcp.sandbox.http.errors import not_found
+from gitlab_mcp.sandbox.http.errors import forbidden, not_found
 from gitlab_mcp.sandbox.http.pagination import paginate
 from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.state.model import Job, Pipeline
@@ -20,8 +21,6 @@ _SCOPES: dict[str, Callable[[Pipeline], bool]] = {
     "running": lambda one: one.status == "running",
     "pending": lambda one: one.status == "pending",
     "finished": lambda one: one.status in ("success", "failed", "canceled"),
-    "branches": lambda _: True,
-    "tags": lambda _: False,
 }
 
 
@@ -43,15 +42,47 @@ def get_own_job(call: Call) -> Any:
 def list_pipelines(call: Call) -> Response:
     call.require_code()
     listed = list(call.project.pipelines.values())
-    if scope := call.get("scope"):
+    scope = call.get("scope")
+    if scope in _SCOPES:
         listed = [one for one in listed if _SCOPES[scope](one)]
+    elif scope:
+        # Ci::PipelinesFinder: the newest pipeline of each branch or tag that exists.
+        prefix = "refs/tags/" if scope == "tags" else "refs/heads/"
+        names = call.project.repository.refs(prefix)
+        newest = {one.ref: one for one in listed if one.ref in names and one.tag == (scope == "tags")}
+        listed = list(newest.values())
     for name in ("status", "ref", "sha", "source"):
         if call.get(name):
             listed = [one for one in listed if getattr(one, name) == call.params[name]]
     if username := call.get("username"):
         listed = [one for one in listed if one.user.username == username]
-    listed.sort(key=lambda one: one.id, reverse=call.get("sort") == "desc")
+    if call.has("yaml_errors"):
+        listed = [one for one in listed if bool(one.yaml_errors) == call.params["yaml_errors"]]
+    if call.get("name"):
+        listed = []  # the name comes from workflow:name of a configuration, which is not evaluated here
+    for name, when in (("created", lambda one: one.created_at), ("updated", updated_at)):
+        if after := call.get(f"{name}_after"):
+            listed = [one for one in listed if when(one) > after]
+        if before := call.get(f"{name}_before"):
+            listed = [one for one in listed if when(one) < before]
+    key = {"status": lambda one: one.status, "ref": lambda one: one.ref, "updated_at": updated_at}
+    key["user_id"] = lambda one: one.user.id
+    by = key.get(call.params["order_by"] or "id", lambda one: one.id)
+    listed.sort(key=lambda one: (by(one), one.id), reverse=call.get("sort") == "desc")
     return paginate(call, listed, lambda one: pipelines.pipeline_basic(call.world, one))
+
+
+@route("GET", "/projects/:id/pipelines/latest", "ref")
+def get_latest_pipeline(call: Call) -> Any:
+    """Project#latest_pipeline: the newest of the newest commit of a branch; 403 if there is none, as in GitLab."""
+    call.require_code()
+    repo = call.project.repository
+    ref = call.get("ref") or repo.default_branch
+    sha = repo.resolve(ref)
+    found = [one for one in list(call.project.pipelines.values()) if (one.ref, one.sha) == (ref, sha)]
+    if not found:
+        raise forbidden()
+    return pipelines.pipeline_with_metadata(call.world, found[-1])
 
 
 def pipeline_of(call: Call) -> Pipeline:

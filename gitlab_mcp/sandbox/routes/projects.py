@@ -10,7 +10,7 @@ from gitlab_mcp.sandbox.git.commit_files import Action, Signature, build_commit
 from gitlab_mcp.sandbox.git.repository import valid_branch_name
 from gitlab_mcp.sandbox.http.call import Call, Response
 from gitlab_mcp.sandbox.http.errors import bad_request, invalid_parameter
-from gitlab_mcp.sandbox.http.pagination import paginate
+from gitlab_mcp.sandbox.http.pagination import paginate, paginate_by_id
 from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.state import permissions
 from gitlab_mcp.sandbox.state.model import Project
@@ -31,6 +31,7 @@ _SETTINGS = " ".join(
 @route(
     "GET",
     "/projects",
+    "pagination id_after:int id_before:int "
     "search search_namespaces:bool membership:bool owned:bool archived:bool simple:bool "
     "visibility:enum(private|internal|public) min_access_level:int sort:enum(asc|desc)=desc "
     "order_by:enum(id|name|path|created_at|updated_at|last_activity_at|similarity|star_count)=created_at",
@@ -50,9 +51,14 @@ def list_projects(call: Call) -> Response:
         listed = [one for one in listed if one.archived == call.params["archived"]]
     if call.has("visibility"):
         listed = [one for one in listed if one.visibility == call.params["visibility"]]
+    if call.get("id_after") is not None:
+        listed = [one for one in listed if one.id > call.params["id_after"]]
+    if call.get("id_before") is not None:
+        listed = [one for one in listed if one.id < call.params["id_before"]]
     key = call.get("order_by")
     listed.sort(key=lambda one: (_order(one, key), one.id), reverse=call.get("sort") == "desc")
-    return paginate(call, listed, lambda one: projects.project_basic(call.world, one, call.user))
+    pages = paginate_by_id if call.get("pagination") == "keyset" else paginate
+    return pages(call, listed, lambda one: projects.project_basic(call.world, one, call.user))
 
 
 def _order(project: Project, key: str | None) -> str:

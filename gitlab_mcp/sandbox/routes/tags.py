@@ -7,11 +7,12 @@ from typing import Any
 
 from gitlab_mcp.sandbox.entities import repository
 from gitlab_mcp.sandbox.git.merges import identity
-from gitlab_mcp.sandbox.git.repository import TagRef, valid_branch_name
+from gitlab_mcp.sandbox.git.repository import TagRef, tag_refusal, valid_branch_name
 from gitlab_mcp.sandbox.http.call import Call, Response
 from gitlab_mcp.sandbox.http.errors import bad_request, not_found
 from gitlab_mcp.sandbox.http.pagination import paginate
 from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.state.pipelines import tag_pushed
 from gitlab_mcp.sandbox.state.users import DEVELOPER
 
 _ALL = "/projects/:id/repository/tags"
@@ -67,11 +68,14 @@ def create_tag(call: Call) -> Any:
     sha = repo.resolve(call.params["ref"])
     if sha is None:
         raise bad_request(f"Target {call.params['ref']} is invalid")
+    if refusal := tag_refusal(name, repo.default_branch):
+        raise bad_request(refusal)
     if message := call.get("message"):
         me = identity(call.me.name, call.me.email, call.world.now(), "COMMITTER")
         repo.git.output(repo.path, "tag", "-a", "-F", "-", name, sha, stdin=message.encode(), environment=me)
     else:
         repo.update_ref(f"refs/tags/{name}", sha, None)
+    tag_pushed(call.world, call.project, call.me, name)
     return repository.tag(call.world, call.project, _tag(call, name), repo.commit(sha))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import posixpath
 from typing import Any
 
 from gitlab_mcp.sandbox.entities.repository import commit, tree_object
@@ -12,6 +13,7 @@ from gitlab_mcp.sandbox.http.call import Call, Response
 from gitlab_mcp.sandbox.http.errors import not_found
 from gitlab_mcp.sandbox.http.pagination import page_of, paginate
 from gitlab_mcp.sandbox.http.routing import route
+from gitlab_mcp.sandbox.text.paths import tree_path_error
 
 
 @route(
@@ -25,7 +27,10 @@ def get_tree(call: Call) -> Response:
     sha = repo.resolve(call.get("ref") or repo.default_branch)
     if sha is None:
         raise not_found("Tree")
-    entries = list_tree(repo, sha, call.get("path") or "", recursive=call.params["recursive"])
+    path = call.get("path") or ""
+    if error := tree_path_error(path):
+        raise not_found(error)
+    entries = list_tree(repo, sha, posixpath.normpath(path) if path else "", recursive=call.params["recursive"])
     if entries is None:
         raise not_found("invalid revision or path")
 

@@ -9,14 +9,13 @@ from gitlab_mcp.sandbox.http.call import Call, Response
 from gitlab_mcp.sandbox.http.errors import not_found, unauthorized
 from gitlab_mcp.sandbox.http.pagination import paginate
 from gitlab_mcp.sandbox.http.routing import route
-from gitlab_mcp.sandbox.state.world import VERSION
 
 
 @route("GET", "/version", user_needed=True)
 @route("GET", "/metadata", user_needed=True)
-def get_metadata(call: Call) -> Any:  # noqa: ARG001 - every handler takes the call
+def get_metadata(call: Call) -> Any:
     return {
-        "version": VERSION,
+        "version": call.world.version,
         "revision": "5a9db0a1c2e",
         "kas": {"enabled": False, "externalUrl": None, "externalK8sProxyUrl": None, "version": None},
         "enterprise": False,

@@ -7,7 +7,8 @@ from datetime import date
 from gitlab_mcp.sandbox.seed import app_files, hostile_text, releases_and_wiki
 from gitlab_mcp.sandbox.seed.issues import add_issue, add_labels, at, close, minutes, say
 from gitlab_mcp.sandbox.seed.people import GROUP, add_members, person
-from gitlab_mcp.sandbox.state.model import DiffVersion, Issue, MergeRequest, Milestone, Project
+from gitlab_mcp.sandbox.state import todos
+from gitlab_mcp.sandbox.state.model import DiffVersion, Issuable, Issue, MergeRequest, Milestone, Project
 from gitlab_mcp.sandbox.state.users import MAINTAINER as MAINTAINER_ROLE
 from gitlab_mcp.sandbox.state.world import World
 
@@ -51,7 +52,17 @@ def populate(world: World) -> Project:
     _issues(world, project)
     _merge_request(world, project)
     releases_and_wiki.populate(world, project)
+    _todos(world, project)
     return project
+
+
+def _todos(world: World, project: Project) -> None:
+    """Create the to-do items that the seeded issues, merge requests and comments would have created."""
+    targets: list[Issuable] = [*project.issues.values(), *project.merge_requests.values()]
+    for target in targets:
+        todos.new_issuable(world, target, target.author, target.created_at)
+        for note in target.notes:
+            todos.noted(world, target, note)
 
 
 def _issues(world: World, project: Project) -> None:

@@ -8,6 +8,7 @@ from gitlab_mcp.sandbox.git.repository import ZERO
 from gitlab_mcp.sandbox.seed import job_logs
 from gitlab_mcp.sandbox.seed.issues import at, minutes
 from gitlab_mcp.sandbox.seed.people import person
+from gitlab_mcp.sandbox.state import todos
 from gitlab_mcp.sandbox.state.model import Job, Pipeline, Project
 from gitlab_mcp.sandbox.state.world import World
 
@@ -37,4 +38,6 @@ def create(world: World, project: Project, branch: str) -> Pipeline:
     pipeline.jobs.append(skipped)
     unit = add("unit", "test", started_at + minutes(4), "failed", job_logs.unit())
     unit.tests += job_logs.unit_tests()
+    todos.pipeline_failed(world, pipeline)
+    unit.artifacts = {"report.txt": b"1 failed, 2 passed\n", "coverage/index.html": b"<p>87%</p>\n"}
     return pipeline

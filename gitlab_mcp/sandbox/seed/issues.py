@@ -69,7 +69,7 @@ def say(
 def close(world: World, issue: Issue, who: str, when: datetime) -> None:
     """Close an issue."""
     issue.state, issue.closed_at, issue.closed_by = "closed", when, person(world, who)
-    activity.system_note(world, issue, person(world, who), "closed", when)
+    activity.record_event(world, issue, person(world, who), "state", "closed", when)
 
 
 def minutes(count: int) -> timedelta:

@@ -47,7 +47,7 @@ def stored_position(merge_request: MergeRequest, params: dict[str, Any]) -> dict
         "position_type": params["position_type"],
         "old_line": _line(params, "old_line"),
         "new_line": _line(params, "new_line"),
-        "line_range": params.get("line_range"),
+        "line_range": _line_range(params.get("line_range")),
     }
 
 
@@ -61,24 +61,38 @@ def file_diff_of(merge_request: MergeRequest, position: dict[str, Any]) -> FileD
 def line_code(merge_request: MergeRequest, position: dict[str, Any]) -> str | None:
     """GitLab's line code for a position, or None if the diff has no such line.
 
-    GitLab accepts a wrong line range and displays it wrongly. Here a wrong range has no line code, so that clients do
-    not come to depend on it.
+    GitLab accepts a wrong line range and displays it wrongly. Here a range with a wrong line code has none, so that
+    clients do not come to depend on it; a range without line codes is accepted, as GitLab does.
     """
     file_diff = file_diff_of(merge_request, position)
     if file_diff is None or (position["old_line"] is None and position["new_line"] is None):
         return None
     for end in (position["line_range"] or {}).values():
-        if isinstance(end, dict) and end.get("line_code") != file_diff.line_code(
-            end.get("old_line"), end.get("new_line")
-        ):
+        code = end.get("line_code") if isinstance(end, dict) else None
+        if code and code != file_diff.line_code(end.get("old_line"), end.get("new_line")):
             return None
     return file_diff.line_code(position["old_line"], position["new_line"])
 
 
-def _line(params: dict[str, Any], name: str) -> int | None:
+def _line_range(value: Any) -> dict[str, Any] | None:
+    """The range of lines, whose numbers a form sends as text."""
+    if not value:
+        return None
+    if not isinstance(value, dict):
+        raise invalid_parameter("position[line_range] is invalid")
+    lines = ("old_line", "new_line")
+    return {
+        name: {**end, **{line: _line(end, line, f"[line_range][{name}]") for line in lines if line in end}}
+        if isinstance(end, dict)
+        else end
+        for name, end in value.items()
+    }
+
+
+def _line(params: dict[str, Any], name: str, inside: str = "") -> int | None:
     value = params.get(name)
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not re.fullmatch(r"\d{1,9}", str(value)):
-        raise invalid_parameter(f"position[{name}] is invalid")
+        raise invalid_parameter(f"position{inside}[{name}] is invalid")
     return int(value)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from gitlab_mcp.sandbox.git.merges import Conflict, merge_tree
 from gitlab_mcp.sandbox.state.model import MergeRequest
+from gitlab_mcp.sandbox.state.pipelines import head_pipeline
+
+CI_STATUSES = ("ci_still_running", "ci_must_pass")
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,8 @@ def merge_status(merge_request: MergeRequest) -> MergeStatus:
     """The merge status of a merge request.
 
     GitLab docs, merge status: not_open, draft_status, conflict, discussions_not_resolved, need_rebase,
-    commits_status (the source branch has no commits of its own or does not exist), mergeable.
+    commits_status (the source branch has no commits of its own or does not exist), ci_still_running, ci_must_pass,
+    mergeable.
     """
     if merge_request.state != "opened":
         return MergeStatus("not_open")
@@ -42,7 +46,23 @@ def merge_status(merge_request: MergeRequest) -> MergeStatus:
         return MergeStatus("conflict", conflicts=True, unmergeable=True)
     if settings.get("merge_method", "merge") != "merge" and not repository.is_ancestor(target, source):
         return MergeStatus("need_rebase")
-    return MergeStatus("mergeable")
+    return MergeStatus(_ci_status(merge_request))
+
+
+def _ci_status(merge_request: MergeRequest) -> str:
+    """What the pipeline makes of the status of a merge request that could be merged otherwise.
+
+    MergeRequest#mergeable_ci_state? and DetailedMergeStatusService#ci_check_failed_check.
+    """
+    settings, pipeline = merge_request.project.settings, head_pipeline(merge_request)
+    if not settings.get("only_allow_merge_if_pipeline_succeeds"):
+        return "mergeable"
+    if pipeline is None:
+        return "ci_must_pass"
+    passed = ("success", "skipped") if settings.get("allow_merge_on_skipped_pipeline") else ("success",)
+    if pipeline.status in passed:
+        return "mergeable"
+    return "ci_still_running" if pipeline.active else "ci_must_pass"
 
 
 def has_conflicts(merge_request: MergeRequest, source: str, target: str) -> bool:

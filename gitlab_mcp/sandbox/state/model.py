@@ -5,6 +5,7 @@ Pipelines and jobs are only stored. No job is ever run, so whoever creates one s
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from threading import RLock
@@ -61,6 +62,25 @@ class Milestone:
 
 
 @dataclass(eq=False, kw_only=True)
+class ResourceEvent:
+    """A change of labels, milestone or state: GitLab records those as resource events, not as system notes.
+
+    `kind` is label, milestone or state; `action` is add or remove, or the new state. What closed or merged the
+    issuable is in `source_commit` or `source_merge_request_id`.
+    """
+
+    id: int
+    kind: str
+    user: User
+    created_at: datetime
+    action: str
+    label: Label | None = None
+    milestone: Milestone | None = None
+    source_commit: str | None = None
+    source_merge_request_id: int | None = None
+
+
+@dataclass(eq=False, kw_only=True)
 class Issuable:
     """What issues and merge requests have in common."""
 
@@ -80,7 +100,9 @@ class Issuable:
     closed_at: datetime | None = None
     closed_by: User | None = None
     notes: list[Note] = field(default_factory=list)
+    events: list[ResourceEvent] = field(default_factory=list)
     award_emoji: list[AwardEmoji] = field(default_factory=list)
+    subscriptions: dict[User, bool] = field(default_factory=dict)  # what users chose, True for a subscription
     time_estimate: int = 0  # seconds, as the time spent
     time_spent: int = 0
 
@@ -106,6 +128,21 @@ class Issue(Issuable):
 
 
 @dataclass(eq=False)
+class Todo:
+    """An item of a user's to-do list; `action` is GitLab's action_name, `note` the note that mentions the user."""
+
+    id: int
+    user: User
+    author: User
+    target: Issuable
+    action: str
+    created_at: datetime
+    updated_at: datetime
+    note: Note | None = None
+    state: str = "pending"
+
+
+@dataclass(eq=False)
 class IssueLink:
     """A link between two issues; `link_type` is as seen from the source."""
 
@@ -125,6 +162,15 @@ class DiffVersion:
     start: str
     head: str
     created_at: datetime
+
+
+_DRAFT = re.compile(r"(?:(?:draft:|\[draft\]|\(draft\))\s*)+", re.IGNORECASE)
+
+
+def without_draft(title: str) -> str:
+    """A title without what makes it a draft's (MergeRequest.draftless_title)."""
+    match = _DRAFT.match(title)
+    return title[match.end() :] if match else title
 
 
 def is_draft(title: str) -> bool:
@@ -151,6 +197,7 @@ class MergeRequest(Issuable):
     squash_commit_sha: str | None = None
     merge_error: str | None = None
     auto_merge: bool = False
+    auto_merge_user: User | None = None  # who set it
     rebasing_until: datetime | None = None
 
     kind = "MergeRequest"
@@ -167,7 +214,7 @@ class MergeRequest(Issuable):
 
 @dataclass(eq=False)
 class Pipeline:
-    """A pipeline of a branch or a merge request."""
+    """A pipeline of a branch, a tag or a merge request; an invalid configuration leaves `yaml_errors`."""
 
     id: int
     iid: int
@@ -180,6 +227,33 @@ class Pipeline:
     source: str = "push"
     jobs: list[Job] = field(default_factory=list)
     finished_at: datetime | None = None
+    tag: bool = False
+    yaml_errors: str | None = None
+    variables: list[dict[str, Any]] = field(default_factory=list)  # as Ci::Variable presents them
+    statuses: list[CommitStatus] = field(default_factory=list)
+
+    @property
+    def active(self) -> bool:
+        """Whether its jobs have not all ended; Ci::Pipeline counts a manual one as ended."""
+        return self.status in ("created", "waiting_for_resource", "preparing", "pending", "running", "scheduled")
+
+
+@dataclass(eq=False)
+class CommitStatus:
+    """A status that something outside GitLab's CI reported for a commit (GenericCommitStatus)."""
+
+    id: int
+    name: str
+    pipeline: Pipeline
+    author: User
+    created_at: datetime
+    status: str
+    target_url: str | None = None
+    description: str | None = None
+    coverage: float | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    retried: bool = False
 
 
 @dataclass(eq=False)
@@ -201,6 +275,7 @@ class Job:
     retried: bool = False
     log: bytes = b""
     tests: list[ReportedTest] = field(default_factory=list)
+    artifacts: dict[str, bytes] = field(default_factory=dict)  # path in the archive -> content
 
     @property
     def status(self) -> str:
@@ -228,6 +303,18 @@ class ReportedTest:
 
 
 @dataclass(eq=False)
+class Upload:
+    """A file uploaded to a project for use in Markdown; whoever knows the secret may read it."""
+
+    id: int
+    secret: str
+    name: str
+    content: bytes
+    user: User
+    created_at: datetime
+
+
+@dataclass(eq=False)
 class Release:
     """A release, which belongs to a tag."""
 
@@ -236,6 +323,8 @@ class Release:
     description: str
     author: User
     released_at: datetime
+    links: list[dict[str, Any]] = field(default_factory=list)  # as ReleasesLink
+    milestones: list[Milestone] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -261,6 +350,8 @@ class Project:
     merge_requests: dict[int, MergeRequest] = field(default_factory=dict)
     pipelines: dict[int, Pipeline] = field(default_factory=dict)
     releases: list[Release] = field(default_factory=list)
+    uploads: list[Upload] = field(default_factory=list)
+    commit_notes: dict[str, list[Note]] = field(default_factory=dict)  # sha -> comments on the commit
     wiki: dict[str, str] = field(default_factory=dict)  # slug -> Markdown
     settings: dict[str, Any] = field(default_factory=dict)
     lock: RLock = field(default_factory=RLock)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from gitlab_mcp.sandbox.git.trees import find, read_blob
 from gitlab_mcp.sandbox.http.errors import bad_request
 from gitlab_mcp.sandbox.state.model import Job, MergeRequest, Pipeline, Project
@@ -11,12 +13,22 @@ from gitlab_mcp.sandbox.text.ci_configuration import read_configuration
 
 _FILE = ".gitlab-ci.yml"
 _MERGE_REQUEST = "merge_request_event"
+# Gitlab::Ci::Pipeline::Chain::Skip
+_SKIP = re.compile(r"\[(?:ci[ _-]skip|skip[ _-]ci)\]", re.IGNORECASE)
 
 
-def begin_for_push(world: World, project: Project, user: User, branch: str, sha: str, status: str) -> None:
-    """Create the pipeline of a pushed branch, if the commit has a .gitlab-ci.yml."""
-    if _configuration(project, sha) is not None:
-        _begin(world, project, user, branch, sha, "push", status)
+def begin_for_push(
+    world: World, project: Project, user: User, ref: str, sha: str, status: str, *, tag: bool = False
+) -> None:
+    """Create the pipeline of a pushed branch or tag, with this status, if the commit has a .gitlab-ci.yml."""
+    _begin_unasked(world, project, user, ref, sha, "push", status, tag=tag)
+
+
+def tag_pushed(world: World, project: Project, user: User, tag: str, status: str = "created") -> None:
+    """Create the pipeline of a new or moved tag (Git::TagHooksService), if the tag is of a commit."""
+    sha = project.repository.first_of([f"refs/tags/{tag}"])
+    if sha is not None:
+        begin_for_push(world, project, user, tag, sha, status, tag=True)
 
 
 def begin_for_merge_request(world: World, merge_request: MergeRequest) -> None:
@@ -24,17 +36,30 @@ def begin_for_merge_request(world: World, merge_request: MergeRequest) -> None:
 
     GitLab evaluates the rules of the jobs; here a mention anywhere in the file is enough.
     """
-    sha = merge_request.version.head
-    if _MERGE_REQUEST in (_configuration(merge_request.project, sha) or ""):
-        _begin(
-            world,
-            merge_request.project,
-            merge_request.author,
-            merge_request_ref(merge_request),
-            sha,
-            _MERGE_REQUEST,
-            "created",
-        )
+    project, sha = merge_request.project, merge_request.version.head
+    if _MERGE_REQUEST in (_configuration(project, sha) or ""):
+        ref = merge_request_ref(merge_request)
+        _begin_unasked(world, project, merge_request.author, ref, sha, _MERGE_REQUEST, "created")
+
+
+def _begin_unasked(
+    world: World, project: Project, user: User, ref: str, sha: str, source: str, status: str, *, tag: bool = False
+) -> None:
+    """Create a pipeline that nobody requested, in the order of Ci::CreatePipelineService::SEQUENCE.
+
+    Chain::Skip comes before Config::Content: a commit that says [skip ci] gets a skipped pipeline even without a
+    .gitlab-ci.yml. An invalid one gets a failed pipeline, with the first error as its yaml_errors (Config::Process).
+    """
+    if status == "skipped" or _SKIP.search(project.repository.commit(sha).message):
+        _begin(world, project, user, ref, sha, source, "skipped", tag=tag)
+        return
+    text = _configuration(project, sha)
+    if text is None:
+        return
+    errors = read_configuration(text).errors
+    pipeline = _begin(world, project, user, ref, sha, source, "failed" if errors else status, tag=tag)
+    if errors:
+        pipeline.yaml_errors, pipeline.finished_at = errors[0], pipeline.created_at
 
 
 def pipelines_of(merge_request: MergeRequest) -> list[Pipeline]:
@@ -45,6 +70,12 @@ def pipelines_of(merge_request: MergeRequest) -> list[Pipeline]:
         each for each in list(merge_request.project.pipelines.values()) if each.ref in refs and each.sha in heads
     ]
     return pipelines[::-1]
+
+
+def head_pipeline(merge_request: MergeRequest) -> Pipeline | None:
+    """The newest pipeline of the head (MergeRequest#diff_head_pipeline), or None."""
+    head = merge_request.version.head
+    return next((each for each in pipelines_of(merge_request) if each.sha == head), None)
 
 
 def merge_request_ref(merge_request: MergeRequest) -> str:
@@ -68,6 +99,32 @@ def begin_requested(world: World, project: Project, user: User, ref: str, sha: s
     return pipeline
 
 
+def begin_external(world: World, project: Project, user: User, ref: str, sha: str) -> Pipeline:
+    """Create the pipeline that holds the statuses which something outside GitLab's CI reports."""
+    return _begin(world, project, user, ref, sha, "external", "created")
+
+
+def composite_status(pipeline: Pipeline) -> str:
+    """The status of a pipeline by those of its jobs and external statuses (Gitlab::Ci::Status::Composite)."""
+    found = {one.status for one in pipeline.statuses if not one.retried}
+    found |= {
+        "success" if job.allow_failure and job.status == "failed" else job.status
+        for job in pipeline.jobs
+        if not job.retried
+    }
+    rules = (
+        ("skipped", {"skipped"}),
+        ("success", {"success", "skipped"}),
+        ("created", {"created"}),
+        ("canceled", {"canceled", "success", "skipped"}),
+        ("pending", {"created", "pending", "skipped"}),
+    )
+    for status, allowed in rules:
+        if found <= allowed:
+            return status
+    return "running" if found & {"running", "pending", "created"} else "manual" if "manual" in found else "failed"
+
+
 def read_ci_file(project: Project, ref: str) -> str | None:
     """The content of .gitlab-ci.yml at a ref, or None if the ref or the file does not exist."""
     sha = project.repository.resolve(ref)
@@ -81,8 +138,10 @@ def _configuration(project: Project, sha: str) -> str | None:
     return read_blob(project.repository, entry.sha).decode("utf-8", "replace")
 
 
-def _begin(world: World, project: Project, user: User, ref: str, sha: str, source: str, status: str) -> Pipeline:
+def _begin(
+    world: World, project: Project, user: User, ref: str, sha: str, source: str, status: str, *, tag: bool = False
+) -> Pipeline:
     iid = max((pipeline.iid for pipeline in project.pipelines.values()), default=0) + 1
-    made = Pipeline(world.next_id("pipeline"), iid, project, ref, sha, user, world.now(), status, source)
+    made = Pipeline(world.next_id("pipeline"), iid, project, ref, sha, user, world.now(), status, source, tag=tag)
     project.pipelines[made.id] = made
     return made

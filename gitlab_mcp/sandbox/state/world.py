@@ -13,7 +13,7 @@ from typing import Any
 from gitlab_mcp.sandbox.git.process import Git
 from gitlab_mcp.sandbox.git.repository import Repository
 from gitlab_mcp.sandbox.http.errors import ApiError, not_allowed, not_found
-from gitlab_mcp.sandbox.state.model import Job, Project, Token
+from gitlab_mcp.sandbox.state.model import Job, Project, Todo, Token
 from gitlab_mcp.sandbox.state.users import User
 
 VERSION = "19.2.0"
@@ -22,7 +22,7 @@ FIRST_IDS = {
     "project": 1,
     "issue": 1001,
     "merge_request": 2001,
-    "note": 101,
+    "note": 102,
     "label": 11,
     "milestone": 21,
     "pipeline": 501,
@@ -31,11 +31,15 @@ FIRST_IDS = {
 
 
 class World:
-    """All state of one GitLab instance; `url` is its base URL, with the prefix and without a trailing slash."""
+    """All state of one GitLab instance; `url` is its base URL, with the prefix and without a trailing slash.
 
-    def __init__(self, root: Path, url: str) -> None:
+    `version` is the GitLab version that it says it has.
+    """
+
+    def __init__(self, root: Path, url: str, version: str = VERSION) -> None:
         self.root = root
         self.url = url
+        self.version = version
         self.git = Git(root)
         self.lock = RLock()
         self.closing = Event()
@@ -46,10 +50,15 @@ class World:
         self.groups: dict[str, int] = {}
         self.executed_quick_actions: list[dict[str, Any]] = []
         self.mentions: list[dict[str, Any]] = []
+        self.todos: list[Todo] = []
         self._ids: defaultdict[str, Iterator[int]] = defaultdict(lambda: itertools.count(1))
         self._last = datetime.min.replace(tzinfo=UTC)
         for what, first in FIRST_IDS.items():
             self._ids[what] = itertools.count(first)
+
+    def is_at_least(self, major: int, minor: int) -> bool:
+        """Whether this GitLab has at least a version, for what changed in it."""
+        return tuple(int(part) for part in self.version.split(".")[:2]) >= (major, minor)
 
     def next_id(self, what: str) -> int:
         """A new id for an entity of this kind."""

@@ -14,7 +14,9 @@ _KEYWORDS = {
     "after_script", "spec",
 }  # fmt: skip
 _STAGES = ["build", "test", "deploy"]
-_RUNS = {"script", "run", "trigger", "extends"}
+_RUNS = {"script", "run", "trigger"}
+# What a job takes from elsewhere is not resolved, so what it lacks may be there.
+_INHERITS = {"extends", "<<"}
 
 
 @dataclass
@@ -42,24 +44,61 @@ def read_configuration(text: str) -> Configuration:
     """Parse the text of a .gitlab-ci.yml; never raises, as errors are part of the result."""
     stages: list[str] = []
     jobs: list[ConfiguredJob] = []
-    inside = ""
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.startswith("\t"):
-            problem = "found character that cannot start any token while scanning for the next token"
-            return Configuration([], [], [f"(<unknown>): {problem} at line {number} column 1"])
+    inside, depth, includes = "", 0, False
+    lines = text.splitlines()
+    if error := _syntax_error(lines):
+        return Configuration([], [], [error])
+    for line in lines:
+        indent = len(line) - len(line.lstrip(" "))
         if match := _KEY.match(line):
-            inside = match[1].strip()
+            inside, depth = match[1].strip(), 0
+            includes = includes or inside == "include"
             if inside == "stages":
                 stages += _listed(match[2] or "")
             elif inside not in _KEYWORDS and not inside.startswith("."):
                 inline = re.findall(r"[{,]\s*(\w+):\s*([^,}]*)", match[2] or "")
                 jobs.append(ConfiguredJob(inside, {key: value.strip("\"' ") for key, value in inline}))
+                if (match[2] or "").startswith(("*", "!reference")):
+                    jobs[-1].keywords["extends"] = match[2]
         elif inside == "stages" and (item := re.match(r"\s*- (.+)", line)):
             stages.append(item[1].strip("\"' "))
-        elif jobs and inside == jobs[-1].name and (keyword := re.match(r"  (\w+):\s*(.*)", line)):
-            jobs[-1].keywords[keyword[1]] = keyword[2].strip("\"' ")
+        elif jobs and inside == jobs[-1].name and (keyword := re.match(r" +(\w+|<<):\s*(.*)", line)):
+            # The first keyword tells how far the job's keywords are indented.
+            depth = depth or indent
+            if indent == depth:
+                jobs[-1].keywords[keyword[1]] = keyword[2].strip("\"' ")
     stages = stages or list(_STAGES)
-    return Configuration(stages, jobs, _errors(stages, jobs))
+    return Configuration(stages, jobs, [] if includes else _errors(stages, jobs))
+
+
+def _syntax_error(lines: list[str]) -> str:
+    """The error of a text that is not YAML or not a mapping, in the words of Psych and of Gitlab::Ci::Config."""
+    opened: list[tuple[str, int, int]] = []
+    for number, line in enumerate(lines, 1):
+        if line.startswith("\t"):
+            problem = "found character that cannot start any token while scanning for the next token"
+            return f"(<unknown>): {problem} at line {number} column 1"
+        value = re.match(r"""\s*(?:- )?[\w.<"'-]+:\s+(?=[\[{])""", line)
+        if value or opened:
+            start = value.end() if value and not opened else 0
+            for column, letter in enumerate(_unquoted(line)[start:], start + 1):
+                if letter in "[{":
+                    opened.append((letter, number, column))
+                elif letter in "]}" and opened:
+                    opened.pop()
+    if opened:
+        letter, number, column = opened[0]
+        closing, what = ("]", "sequence") if letter == "[" else ("}", "mapping")
+        expected = f"did not find expected ',' or '{closing}' while parsing a flow {what}"
+        return f"(<unknown>): {expected} at line {number} column {column}"
+    content = [line for line in lines if line.strip() and not line.lstrip().startswith(("#", "---"))]
+    return "" if not content or any(_KEY.match(line) for line in content) else "Invalid configuration format"
+
+
+def _unquoted(line: str) -> str:
+    """The line with its quoted strings and its comment blanked out, so that columns stay."""
+    blanked = re.sub(r""""(?:\\.|[^"\\])*"|'[^']*'""", lambda quoted: " " * len(quoted[0]), line)
+    return re.sub(r"(^|\s)#.*", lambda comment: " " * len(comment[0]), blanked)
 
 
 def _listed(text: str) -> list[str]:
@@ -73,10 +112,10 @@ def _errors(stages: list[str], jobs: list[ConfiguredJob]) -> list[str]:
     errors = [
         f"jobs {job.name} config should implement the script:, run:, or trigger: keyword"
         for job in jobs
-        if not _RUNS & set(job.keywords)
+        if not (_RUNS | _INHERITS) & set(job.keywords)
     ]
     return errors + [
         f"{job.name} job: chosen stage {job.stage} does not exist; available stages are {', '.join(available)}"
         for job in jobs
-        if job.stage not in available
+        if job.stage not in available and ("stage" in job.keywords or not _INHERITS & set(job.keywords))
     ]

@@ -11,6 +11,7 @@ from gitlab_mcp.sandbox.state.world import World
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)\Z")
 _TICKS = re.compile(r"`+")
 _MENTION = re.compile(r"(?<!\w)@([A-Za-z0-9_](?:[A-Za-z0-9_./-]*[A-Za-z0-9_-])?)")
+_ADDRESSED = re.compile(rf"\s*(?:(?:[-*+]|\d+[.)])\s+)?(?:{_MENTION.pattern}\s*)+")
 
 
 def record_mentions(world: World, text: str, where: str) -> None:
@@ -27,6 +28,15 @@ def mentioned(text: str) -> list[str]:
         for match in _MENTION.finditer(plain):
             if not _escaped(plain, match.start()):
                 names[match[1]] = None
+    return list(names)
+
+
+def addressed(text: str) -> list[str]:
+    """The names that a paragraph begins with, in order and without duplicates: GitLab's directly addressed users."""
+    names: dict[str, None] = {}
+    for block in _outside_fences(text):
+        if match := _ADDRESSED.match(block):
+            names |= dict.fromkeys(_MENTION.findall(match[0]))
     return list(names)
 
 

@@ -17,13 +17,12 @@ from gitlab_mcp.sandbox.http.call import Call
 from gitlab_mcp.sandbox.http.errors import ApiError
 from gitlab_mcp.sandbox.routes.issuables import check_texts, set_fields
 from gitlab_mcp.sandbox.state import activity, merge_requests
-from gitlab_mcp.sandbox.state.model import Issuable, Issue, Label, MergeRequest
+from gitlab_mcp.sandbox.state.model import Issuable, Issue, Label, MergeRequest, without_draft
 from gitlab_mcp.sandbox.state.permissions import may_edit, may_set_metadata
 from gitlab_mcp.sandbox.state.users import User
 from gitlab_mcp.sandbox.text.quick_action_extractor import Command
 
 _LABEL = re.compile(r'~?"([^"]+)"|~?(\S+)')
-_DRAFT = re.compile(r"(?:(?:draft:|\[draft\]|\(draft\))\s*)+", re.IGNORECASE)
 
 
 class CannotApply(Exception):
@@ -85,7 +84,7 @@ def make_changes(call: Call, issuable: Issuable, changes: dict[str, Any]) -> lis
     if changes.get("due_date"):
         parameters["due_date"] = date.fromisoformat(changes["due_date"])
     if "wip_event" in changes:
-        plain = _DRAFT.sub("", changes.get("title", issuable.title), count=1)
+        plain = without_draft(changes.get("title", issuable.title))
         parameters["title"] = f"Draft: {plain}" if changes["wip_event"] == "draft" else plain
     try:
         check_texts(parameters.get("title"), None)
@@ -171,23 +170,22 @@ def _replace_labels(context: CommandContext, command: Command) -> str:
 
 
 @_effect("assign", "assign_reviewer", "request_review", on_new=True)
-@_effect("reassign", "unassign", "reassign_reviewer", "unassign_reviewer")
+@_effect("unassign", "unassign_reviewer")
 def _set_people(context: CommandContext, command: Command) -> str:
     name, now = "assignee_ids", context.one.assignees
     if "review" in command.name:
         name, now = "reviewer_ids", context.merge_request.reviewers
+    # IssueAndMergeRequestActions and MergeRequestActions: without a licence there is one, /reassign is not known and
+    # /unassign removes whoever it is.
     people = _people(context, command.argument)
-    before = context.changes.get(name, [user.id for user in now])
-    ids = [user.id for user in people]
     if command.name in ("unassign", "unassign_reviewer"):
         context.need(bool(now))
-        context.changes[name] = [number for number in before if ids and number not in ids]
-        return f"Removed {_usernames(people or now)}."
+        context.changes[name] = []
+        return f"Removed {_usernames(now)}."
     if not people:
         return "Failed to assign a user because no user was found."
-    replaces = command.name in ("reassign", "reassign_reviewer")
-    context.changes[name] = ids if replaces else list(dict.fromkeys([*before, *ids]))
-    return f"Assigned {_usernames(people)}."
+    context.changes[name] = [people[0].id]
+    return f"Assigned {_usernames(people[:1])}."
 
 
 def _people(context: CommandContext, argument: str) -> list[User]:
