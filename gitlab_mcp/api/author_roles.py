@@ -3,13 +3,16 @@
 import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
 from gitlab_mcp.api.client import GitLab
+from gitlab_mcp.api.deadline import Call, current_call
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.errors import Failure, NotFound
 
+SECONDS_TO_LOOK_AGAIN = 0.2  # between two looks whether the call that another one waits for was cancelled
 MAX_LOOK_UPS = 20  # of single members, in one tool call
 NO_MEMBER, DEVELOPER = 0, 30  # https://docs.gitlab.com/api/access_requests/#valid-access-levels
 
@@ -40,10 +43,22 @@ class Authors:
 
 @dataclass(frozen=True)
 class MemberPage:
-    """The first page of a project's members: access levels by user id, and whether it is the only page."""
+    """The first page of a project's members: access levels by user id, and whether it is the only page.
+
+    `failed` is whether GitLab did not list them; it would refuse to show a single member for the same reason.
+    """
 
     levels: dict[int, int]
     complete: bool
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list of members on its way, and the tool call that asked for it."""
+
+    call: Call
+    page: Future[MemberPage]
 
 
 class Members:
@@ -52,13 +67,13 @@ class Members:
     def __init__(self, gitlab: GitLab) -> None:
         self._gitlab = gitlab
         self._levels: dict[tuple[str, int], int] = {}
-        self._listed: dict[str, Future[MemberPage]] = {}
+        self._listed: dict[str, Listing] = {}
         self._lock = threading.Lock()
 
     def begin(self, project: str) -> None:
         """Start to list the members of the project at the API path `project`, in parallel to other requests."""
         if self._gitlab.settings.credential.kind == "access token":
-            self._members(project)
+            self._listing(project)
 
     def authors(self, project: str, users: Iterable[Entity]) -> Authors:
         """The roles of `users` in the project at the API path `project`.
@@ -69,8 +84,10 @@ class Members:
         if settings.credential.kind != "access token":
             return Authors(trusted_only=settings.trusted_only)
         ids = {number for user in users if (number := user.number("id"))}
-        members = self._members(project).result()
-        if members.complete:
+        members = self._members(project)
+        if members.failed:
+            levels: dict[int, int] = {}
+        elif members.complete:
             levels = {number: members.levels.get(number, NO_MEMBER) for number in ids}
         else:
             levels = self._look_up(project, ids, members)
@@ -87,17 +104,32 @@ class Members:
             self._levels |= {(project, number): level for number, level in new.items()}
         return known | new
 
-    def _members(self, project: str) -> Future[MemberPage]:
+    def _members(self, project: str) -> MemberPage:
+        """The first page of members. The call that waits for it ends when it is cancelled or out of time."""
+        while True:
+            listing = self._listing(project)
+            with suppress(TimeoutError):
+                return listing.page.result(timeout=min(SECONDS_TO_LOOK_AGAIN, current_call.get().remaining()))
+
+    def _listing(self, project: str) -> Listing:
+        """The list of members that is there or on its way; a new one after a failure or a call that was cancelled."""
         with self._lock:
-            if project not in self._listed:
-                self._listed[project] = self._gitlab.start(self._list, project)
-            return self._listed[project]
+            listing = self._listed.get(project)
+            if listing is None or self._is_useless(listing):
+                listing = Listing(current_call.get(), self._gitlab.start(self._list, project))
+                self._listed[project] = listing
+            return listing
+
+    def _is_useless(self, listing: Listing) -> bool:
+        if not listing.page.done():
+            return listing.call.is_cancelled
+        return listing.page.result().failed and listing.call is not current_call.get()
 
     def _list(self, project: str) -> MemberPage:
         try:
             page = self._gitlab.page(f"{project}/members/all")
         except Failure:
-            return MemberPage({}, complete=False)
+            return MemberPage({}, complete=False, failed=True)
         levels: dict[int, int] = {}
         for member in page.rows:
             levels[member.number("id")] = max(member.number("access_level"), levels.get(member.number("id"), 0))

@@ -1,7 +1,6 @@
 """The client of GitLab's REST API: one python-gitlab client, whose every error becomes a Failure."""
 
 import os
-import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,8 +12,6 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from urllib.parse import quote, urlsplit
 
 import requests
-from requests.utils import requote_uri
-from urllib3.util import parse_url
 
 from gitlab_mcp import __version__
 from gitlab_mcp.api import job_token
@@ -24,8 +21,11 @@ from gitlab_mcp.api.error_context import explained
 from gitlab_mcp.api.error_mapping import refusal, unreachable
 from gitlab_mcp.api.http import CONNECTIONS, GitLabSession, header
 from gitlab_mcp.api.identity import Identity
+from gitlab_mcp.api.rate_limit import RateLimit
+from gitlab_mcp.api.redirects import api_path, check_address
 from gitlab_mcp.api.response_body import parsed, pieces
 from gitlab_mcp.api.retry import time_of, wait_to_retry
+from gitlab_mcp.api.site import Site
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import Failure, GitLabRefusal, InvalidArgument
 from gitlab_mcp.safety.escape import TEXT_FIELDS, neutralize
@@ -70,6 +70,8 @@ class GitLab:
         self._session = GitLabSession(settings.ca_files, self._check_redirect)
         self._executor = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix=THREAD_NAME_PREFIX)
         self._connecting = threading.Lock()
+        self.rate_limit = RateLimit()
+        self.site = Site(settings.url)
 
     @cached_property
     def _gitlab(self) -> "gitlab.Gitlab":
@@ -105,6 +107,8 @@ class GitLab:
         if not isinstance(data, list):
             raise unreachable("get", ValueError(), path, f"{type(data).__name__} instead of a list")
         rows = list(entities(data))
+        for row in rows[:1]:
+            self.site.learn(row)
         headers = response.headers
         following = header(headers, "x-next-page")
         if following is None and 'rel="next"' in headers.get("link", ""):
@@ -137,6 +141,8 @@ class GitLab:
             )
         except (requests.RequestException, ValueError) as error:
             raise unreachable("get", error, self.settings.url) from error
+        if location := response.headers.get("location"):
+            check_address(location.replace(f"/{quote(project)}.git/info/refs", "/api/v4/"), self.settings.url)
         if response.status_code not in (200, 401, 403):
             raise refusal("get", response.status_code, response.content, response.headers, self.settings)
         return response.status_code == 200
@@ -198,7 +204,9 @@ class GitLab:
         if not isinstance(value, dict) or not value:
             unexpected = "nothing" if not value else f"{type(value).__name__} instead of an object"
             raise unreachable(method, ValueError(), path, unexpected)
-        return Entity(value)
+        entity = Entity(value)
+        self.site.learn(entity)
+        return entity
 
     def _request(
         self,
@@ -227,10 +235,25 @@ class GitLab:
         seconds: float,
         streamed: bool,
     ) -> requests.Response:
-        exceptions = python_gitlab().exceptions
         self.policy.check(method, path, body, self._default_branch)
         if self.settings.credential.kind == "job token" and not job_token.accepts(method, path):
             raise job_token.not_accepted(method, path)
+        try:
+            with self.rate_limit.turn(current_call.get()):
+                return self._answer(method, path, query, body, seconds, streamed)
+        except GitLabRefusal as refused:
+            raise explained(self, self.identity, refused, method, path) from refused
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, object],
+        body: Mapping[str, object] | None,
+        seconds: float,
+        streamed: bool,
+    ) -> requests.Response:
+        exceptions = python_gitlab().exceptions
         with self._connecting:
             client = self._gitlab
         try:
@@ -248,8 +271,9 @@ class GitLab:
             )
         except (exceptions.GitlabHttpError, exceptions.GitlabAuthenticationError) as error:
             headers = self._session.last_headers
-            failure = refusal(method, error.response_code or 0, error.response_body, headers, self.settings)
-            raise explained(self, self.identity, failure, method, path) from error
+            if 300 <= (error.response_code or 0) < 400 and (location := headers.get("location")):
+                check_address(location, self.settings.url)
+            raise refusal(method, error.response_code or 0, error.response_body, headers, self.settings) from error
         except (requests.RequestException, ValueError) as error:  # a redirect to an invalid URL is a ValueError
             raise unreachable(method, error, self.settings.url) from error
 
@@ -265,9 +289,9 @@ class GitLab:
         return neutralize(text, ("all", self.settings.trigger))
 
     def _check_redirect(self, method: str, url: str) -> None:
-        """Raise Refused for a redirect to what the policy of the run forbids."""
-        # As GitLab will read it: without dots, needless encoding and empty segments.
-        path = re.sub("/+", "/", parse_url(requote_uri(url)).path or "")
+        """Raise Refused for a redirect to what the policy forbids, Unreachable for one to another address of GitLab."""
+        check_address(url, self.settings.url)
+        path = api_path(url)
         api = f"{urlsplit(self.settings.url).path}/api/v4"
         if path.startswith(f"{api}/"):
             self.policy.check(method, path[len(api) :], None, self._default_branch)

@@ -32,6 +32,11 @@ class Call:
         """Record that the client cancelled the call: a wait ends at once, and no further request is sent."""
         self._cancelled.set()
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the client cancelled the call, or it ended at its deadline."""
+        return self._cancelled.is_set()
+
     def elapsed(self) -> float:
         """Seconds since the call began."""
         return time.monotonic() - self.began

@@ -4,7 +4,7 @@ GitLab calls a comment a note, and a thread a discussion.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,6 +18,7 @@ from gitlab_mcp.git.objects import is_binary
 COMMENTS_PER_PAGE = 20
 THREADS_PER_PAGE = 10
 CODE_LINES = 5
+EVENT_KINDS = ("label", "milestone", "state")
 DISCUSSION_ID = re.compile(r"[0-9a-f]{40}")
 NOTE_ID = re.compile(r"n?(\d{1,18})")
 
@@ -123,6 +124,21 @@ def newest(gitlab: GitLab, noteable: str, page: int, *, system: bool) -> Comment
         in_threads = {comment.id: comment for comment in _comments([*first.rows, *others])}
         rows = [in_threads.get(comment.id, comment) for comment in rows]
     return Comments(_threaded(rows), page, listed.next_number, listed.total)
+
+
+def begin_changes(gitlab: GitLab, noteable: str) -> Callable[[], list[Entity]]:
+    """Ask, in parallel, who changed labels, milestone and state of the issue or merge request at an API path.
+
+    Returns a function that returns the changes, oldest first. GitLab records them as resource events instead of notes:
+    https://docs.gitlab.com/api/resource_label_events/ and the pages beside it. A kind that GitLab refuses is left out.
+    """
+    kinds = [gitlab.start(gitlab.every_readable, f"{noteable}/resource_{kind}_events") for kind in EVENT_KINDS]
+
+    def changes() -> list[Entity]:
+        events = [event for kind in kinds for event in kind.result()]
+        return sorted(events, key=lambda event: (event.text("created_at"), event.number("id")))
+
+    return changes
 
 
 def _first_discussions(gitlab: GitLab, noteable: str) -> Page | None:

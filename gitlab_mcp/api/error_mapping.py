@@ -13,6 +13,7 @@ import requests
 import urllib3
 
 from gitlab_mcp.api.http import BodyTooLarge, NoConnectionFree
+from gitlab_mcp.api.rate_limit import TOO_MANY
 from gitlab_mcp.api.retry import retry_after
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import AnswerLost, Conflict, GitLabRefusal, Moved, NotFound, Unreachable
@@ -85,7 +86,7 @@ def refusal(method: str, status: int, body: object, headers: Mapping[str, str], 
     elif status == 413:
         advice = "Send less in one call."
     elif status == 429:
-        advice = "Too many requests: wait a minute, then try again."
+        advice = TOO_MANY
     elif status in (502, 503, 504):
         advice = "GitLab is overloaded or under maintenance: try again in a few minutes."
     elif status >= 500:

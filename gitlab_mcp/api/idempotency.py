@@ -14,12 +14,12 @@ from typing import Generic, TypeVar
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.rate_limit import TOO_MANY_REQUESTS
 from gitlab_mcp.api.retry import pause
 from gitlab_mcp.errors import NOT_KNOWN, AnswerLost, Failure, GitLabRefusal, Unreachable, naming
 
 T = TypeVar("T")
 
-TOO_MANY_REQUESTS = 429
 GATEWAY_STATUSES = (502, 503, 504)  # sent by a proxy in front of GitLab; GitLab itself may have done the write
 
 # An agent in a loop repeats a create; after so many seconds a repetition counts as intended.

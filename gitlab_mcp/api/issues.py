@@ -6,10 +6,11 @@ from functools import partial
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.field_comparison import Asked, Difference, cleared, given, may_clear, not_taken
 from gitlab_mcp.api.idempotency import Deduplicator, WriteResult, is_made_since, is_same_text, look_with, write_once
 from gitlab_mcp.api.merge_requests import TITLE_CHARACTERS, user_ids
 from gitlab_mcp.api.project import Noteable, Project
-from gitlab_mcp.errors import InvalidArgument, naming
+from gitlab_mcp.errors import InvalidArgument, Refused, naming
 from gitlab_mcp.safety.sanitize import one_line
 
 # https://docs.gitlab.com/administration/instance_limits/#size-of-comments-and-descriptions-of-issues-merge-requests-and-epics
@@ -45,7 +46,7 @@ class Issues:
         self._gitlab = gitlab
         self._deduplicator = Deduplicator()
 
-    def create(self, project: Project, fields: IssueFields) -> tuple[WriteResult[Entity], list[str], bool]:
+    def create(self, project: Project, fields: IssueFields) -> tuple[WriteResult[Entity], list[Difference], bool]:
         """Create an issue. Returns it, the fields that GitLab did not set, and whether the issue existed already.
 
         A repetition with the same title and description within ten minutes returns the first issue, whatever the other
@@ -60,9 +61,10 @@ class Issues:
         # full_path, since a project can be named by its path or its id.
         key = (project.full_path.lower(), title, description)
         written, existed = self._deduplicator.create_once(key, send, find, check)
-        ignored = _ignored(self._gitlab, written.result, body)
+        asked = _asked(self._gitlab, fields, body, "labels")
+        ignored = not_taken(asked, written.result)
         if existed and ignored:  # it may have been changed since
-            ignored = _ignored(self._gitlab, self._gitlab.get(f"{issues}/{written.result.number('iid')}"), body)
+            ignored = not_taken(asked, self._gitlab.get(f"{issues}/{written.result.number('iid')}"))
         return written, ignored, existed
 
     def _find(self, issues: str, title: str, description: str, began: float) -> Entity | None:
@@ -77,18 +79,51 @@ class Issues:
         return None
 
 
-def update_issue(target: Noteable, fields: IssueFields) -> tuple[WriteResult[Entity], list[str]]:
-    """Change an issue. Returns it, and the fields that GitLab did not set."""
+@dataclass(frozen=True)
+class UpdatedIssue:
+    """An issue that was changed, the fields that GitLab did not set, and those that the change cleared."""
+
+    issue: WriteResult[Entity]
+    not_taken: Sequence[Difference]
+    cleared: Sequence[Difference]
+
+
+def update_issue(target: Noteable, fields: IssueFields, *, make_public: bool = False) -> UpdatedIssue:
+    """Change an issue. Raises Refused for one that is confidential and would become public without `make_public`."""
     gitlab = target.project.gitlab
     body = _body(target.project, fields, "add_labels")
+    asked = _asked(gitlab, fields, body, "add_labels")
+    before = gitlab.get(target.path) if may_clear(asked) else Entity(None)
+    if fields.confidential is False and before.flag("confidential") and not make_public:
+        raise Refused(
+            f"{target.sign} is confidential, and confidential: false would make it public: leave confidential out, or"
+            " give make_public: true beside it. Nothing was changed."
+        )
 
     def find() -> Entity | None:
         now = gitlab.get(target.path)
-        return None if _ignored(gitlab, now, body) else now
+        return None if not_taken(asked, now) else now
 
     # Repeating the same change has no further effect, so that the look-up only compares the current state.
     written = write_once(partial(gitlab.put, target.path, body), find, look_with("get_issue"))
-    return written, _ignored(gitlab, written.result, body)
+    return UpdatedIssue(written, not_taken(asked, written.result), cleared(asked, before, written.result))
+
+
+def _asked(gitlab: GitLab, fields: IssueFields, body: Mapping[str, object], labels: str) -> Asked:
+    """The fields that the body of a request sets, by the names that the tools have for them."""
+    return given(
+        {
+            "title": gitlab.outgoing(fields.title) if fields.title else None,
+            "description": None if fields.description is None else gitlab.outgoing(fields.description),
+            "state": fields.state,
+            labels: list(fields.labels),
+            "remove_labels": list(fields.remove_labels),
+            "assignees": fields.assignees,
+            "milestone": body.get("milestone_id"),
+            "due_date": fields.due_date,
+            "confidential": fields.confidential,
+        }
+    )
 
 
 def _body(project: Project, fields: IssueFields, labels: str) -> dict[str, object]:
@@ -160,32 +195,3 @@ def _milestone_id(project: Project, title: str) -> int:
     others = gitlab.page(path, 1, 20, state="active", include_ancestors="true").rows
     named = ", ".join(one_line(other.text("title"), 60) for other in others) or "none"
     raise InvalidArgument(f'There is no milestone "{one_line(title, 60)}" here. Open ones: {named}.')
-
-
-def _ignored(gitlab: GitLab, now: Entity, body: Mapping[str, object]) -> list[str]:
-    """The fields of a request that the issue does not have: GitLab silently ignores those that a user may not set."""
-    existing = {label.lower() for label in now.texts("labels")}
-
-    def listed(name: str) -> set[str]:
-        return {label.strip().lower() for label in str(body.get(name, "")).split(",")} - {""}
-
-    def sent(name: str) -> str:
-        return gitlab.outgoing(str(body.get(name, "")))
-
-    is_set = {
-        "title": is_same_text(now.text("title"), sent("title")),
-        "description": is_same_text(now.text("description"), sent("description")),
-        "state_event": now.text("state") == {"close": "closed"}.get(str(body.get("state_event")), "opened"),
-        "labels": listed("labels") <= existing,
-        "add_labels": listed("add_labels") <= existing,
-        "remove_labels": not listed("remove_labels") & existing,
-        "assignee_ids": {user.number("id") for user in now.entities("assignees")} == _ids(body.get("assignee_ids")),
-        "milestone_id": now.number("milestone", "id") == body.get("milestone_id"),
-        "due_date": now.text("due_date") == body.get("due_date"),
-        "confidential": now.flag("confidential") == body.get("confidential"),
-    }
-    return [name for name in body if not is_set[name]]
-
-
-def _ids(value: object) -> set[int]:
-    return set(value) if isinstance(value, list) else set()

@@ -1,17 +1,17 @@
 """Merge requests: opening and changing one, and an overview of what belongs to one."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from gitlab_mcp.api.client import GitLab, unless_refused
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.field_comparison import Asked, Difference, cleared, given, may_clear, not_taken
 from gitlab_mcp.api.idempotency import WriteResult, look_with, write_once
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.api.reviews.diff import ChangedFile
 from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused, naming
-from gitlab_mcp.safety.escape import TEXT_FIELDS
 
 # https://docs.gitlab.com/user/project/merge_requests/drafts/
 DRAFT = re.compile(r"^\s*(?:(?:\[draft\]|\(draft\)|draft:)\s*)+", re.IGNORECASE)
@@ -106,25 +106,16 @@ def open_merge_request(
         raise
 
 
-def people_not_set(entity: Entity, assignees: Sequence[str] | None, reviewers: Sequence[str] | None) -> list[str]:
-    """A remark that names those of the wanted people whom GitLab dropped without a word; [] if it set all of them."""
-    dropped = []
-    for field_name, wanted in (("assignees", assignees), ("reviewers", reviewers)):
-        existing = {user.text("username").casefold() for user in entity.entities(field_name)}
-        names = [name.strip().lstrip("@") for name in wanted or ()]
-        if missing := [name for name in names if name.casefold() not in existing]:
-            dropped.append(f"{field_name} {', '.join(missing)}")
-    if not dropped:
-        return []
-    return [
-        (
-            f"GitLab did not set {' and '.join(dropped)}: without Premium it takes one of each, and only people who can"
-            " read the project."
-        )
-    ]
+@dataclass(frozen=True)
+class UpdatedMergeRequest:
+    """A merge request that was changed, the fields that GitLab did not set, and those that the change cleared."""
+
+    merge_request: WriteResult[Entity]
+    not_taken: Sequence[Difference]
+    cleared: Sequence[Difference]
 
 
-def update_merge_request(target: Noteable, update: Update) -> WriteResult[Entity]:
+def update_merge_request(target: Noteable, update: Update) -> UpdatedMergeRequest:
     """Change a merge request over REST: https://docs.gitlab.com/api/merge_requests/#update-mr"""
     project, gitlab = target.project, target.project.gitlab
     body: dict[str, object] = {
@@ -140,11 +131,54 @@ def update_merge_request(target: Noteable, update: Update) -> WriteResult[Entity
         "squash": update.squash,
     }
     changes = {name: value for name, value in body.items() if value is not None}
+    asked = {**asked_of_update(gitlab, update)}
+    before = gitlab.get(target.path) if may_clear(asked) else Entity(None)
     if update.title is not None or update.draft is not None:
-        changes["title"] = new_title(update, partial(gitlab.get, target.path))
+        title = new_title(update, lambda: before or gitlab.get(target.path))
+        changes["title"], asked["title"] = title, gitlab.outgoing(title)
+
+    def find() -> Entity | None:
+        now = gitlab.get(target.path)
+        return None if not_taken(asked, now) else now
+
     # Repeating the same change has no further effect, so that the look-up only compares the current state.
-    find = partial(_if_changed, gitlab, target.path, changes)
-    return write_once(partial(gitlab.put, target.path, changes), find, look_with("get_merge_request"))
+    written = write_once(partial(gitlab.put, target.path, changes), find, look_with("get_merge_request"))
+    now = written.result
+    return UpdatedMergeRequest(written, not_taken(asked, now), cleared(asked, before, now))
+
+
+def asked_of_new(gitlab: GitLab, target: str, wanted: NewMergeRequest) -> Asked:
+    """The fields of a new merge request into `target`, to compare with the one that GitLab opened."""
+    return given(
+        {
+            "title": gitlab.outgoing(titled(wanted.title, wanted.draft)),
+            "description": gitlab.outgoing(wanted.description) or None,
+            "target_branch": target,
+            "labels": list(wanted.labels),
+            "assignees": list(wanted.assignees) or None,
+            "reviewers": list(wanted.reviewers) or None,
+            "remove_source_branch": wanted.remove_source_branch,
+            "squash": wanted.squash,
+        }
+    )
+
+
+def asked_of_update(gitlab: GitLab, update: Update) -> Asked:
+    """The fields that an update sets, without the title, which depends on the one before."""
+    return given(
+        {
+            "description": None if update.description is None else gitlab.outgoing(update.description),
+            "target_branch": update.target_branch,
+            "state": update.state,
+            "draft": update.draft,
+            "add_labels": list(update.add_labels),
+            "remove_labels": list(update.remove_labels),
+            "assignees": update.assignees,
+            "reviewers": update.reviewers,
+            "remove_source_branch": update.remove_source_branch,
+            "squash": update.squash,
+        }
+    )
 
 
 def new_title(update: Update, now: Callable[[], Entity]) -> str:
@@ -158,31 +192,6 @@ def new_title(update: Update, now: Callable[[], Entity]) -> str:
     if draft is None and not DRAFT.match(update.title):
         draft = now().flag("draft")
     return titled(update.title, draft)
-
-
-def _if_changed(gitlab: GitLab, path: str, changes: Mapping[str, object]) -> Entity | None:
-    """The merge request if it already has the changes, otherwise None."""
-    now = gitlab.get(path)
-    labels = set(now.texts("labels"))
-    current: dict[str, object] = {
-        "title": now.text("title"),
-        "description": now.text("description").strip(),
-        "target_branch": now.text("target_branch"),
-        "state_event": "close" if now.text("state") == "closed" else "reopen",
-        "add_labels": ",".join(label for label in str(changes.get("add_labels")).split(",") if label in labels),
-        "remove_labels": ",".join(
-            label for label in str(changes.get("remove_labels")).split(",") if label not in labels
-        ),
-        "assignee_ids": [user.number("id") for user in now.entities("assignees")],
-        "reviewer_ids": [user.number("id") for user in now.entities("reviewers")],
-        "remove_source_branch": now.flag("force_remove_source_branch"),
-        "squash": now.flag("squash"),
-    }
-    sent = {
-        name: gitlab.outgoing(value).strip() if name in TEXT_FIELDS and isinstance(value, str) else value
-        for name, value in changes.items()
-    }
-    return now if all(current[name] == value for name, value in sent.items()) else None
 
 
 def titled(title: str, draft: bool | None) -> str:
@@ -217,6 +226,18 @@ def _find_open(project: Project, source: str, target: str) -> Entity | None:
         if row.number("source_project_id") == row.number("target_project_id"):
             return row
     return None
+
+
+def open_from(project: Project, source: str) -> list[Entity]:
+    """The open merge requests whose source is a branch of the project; [] where GitLab does not list them.
+
+    GitLab closes them when the branch is deleted (MergeRequests::RefreshService).
+    """
+    path = f"{project.path}/merge_requests"
+    rows = unless_refused(
+        lambda: project.gitlab.page(path, 1, 20, state="opened", source_branch=source).rows, list[Entity]()
+    )
+    return [row for row in rows if row.number("source_project_id") == row.number("target_project_id")]
 
 
 def _has_commits(project: Project, target: str, source: str) -> bool:

@@ -1,6 +1,7 @@
 """Posting and changing notes: comments on issues and merge requests."""
 
 import re
+from collections.abc import Callable
 from functools import partial
 
 from gitlab_mcp.api.client import GitLab
@@ -63,19 +64,24 @@ def note_id(text: str) -> int:
     return int(match[1])
 
 
-def change_note(gitlab: GitLab, path: str, body: str) -> WriteResult[Entity]:
-    """Change the text of a note at an API path. Raises Refused for a note that another user, or GitLab, wrote."""
+def change_note(gitlab: GitLab, path: str, edit: Callable[[str], str]) -> tuple[WriteResult[Entity], str]:
+    """Change the text of a note at an API path to what `edit` makes of it; returns the note and the text that was sent.
+
+    Raises Refused for a note that another user, or GitLab, wrote.
+    """
     old, me = gitlab.start(gitlab.get, path), gitlab.user.number("id")
     if old.result().flag("system") or old.result().number("author", "id") != me:
         raise Refused("This comment is not by the user of this run, and only its author can edit it: write a new one.")
+    body = edit(old.result().text("body"))
+    sent = gitlab.outgoing(body)
 
     def find() -> Entity | None:
         note = gitlab.get(path)
-        return note if is_same_text(note.text("body"), gitlab.outgoing(body)) else None
+        return note if is_same_text(note.text("body"), sent) else None
 
     written = write_once(partial(gitlab.put, path, {"body": body}), find, look_with("list_discussions"))
     check_no_quick_action(written.result)
-    return written
+    return written, sent
 
 
 def check_no_quick_action(note: Entity) -> None:

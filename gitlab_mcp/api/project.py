@@ -2,12 +2,13 @@
 
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gitlab_mcp.api.client import GitLab, segment
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.config.job_context import Noun
-from gitlab_mcp.errors import InvalidArgument, JobTokenNotAccepted
+from gitlab_mcp.errors import Failure, InvalidArgument, JobTokenNotAccepted
 
 BRANCH_NAME = re.compile(r"[^\x00-\x20\x7f-\x9f~^:?*\[\\]{1,255}")  # roughly the rules of git check-ref-format
 CACHE_SECONDS = 300.0
@@ -59,8 +60,12 @@ class Project:
 
     @property
     def web_url(self) -> str:
-        """The URL of the project's page."""
-        return f"{self.gitlab.settings.url}/{self.full_path}"
+        """The URL of the project's page, under the name that GitLab itself gives its pages."""
+        site = self.gitlab.site
+        if not site.is_known:
+            with suppress(Failure):  # a job token may not read the project
+                site.learn(self.entity)
+        return f"{site.url}/{self.full_path}"
 
     @property
     def default_branch(self) -> str:

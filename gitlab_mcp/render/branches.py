@@ -1,7 +1,10 @@
 """Render branches and tags."""
 
+from collections.abc import Sequence
+
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
+from gitlab_mcp.errors import naming
 from gitlab_mcp.render.markdown import confirmed, facts
 from gitlab_mcp.safety.sanitize import one_line
 
@@ -30,10 +33,20 @@ def branch_exists(branch: Entity, start: str) -> str:
     return f"Branch {_name(branch)} already exists, at {start}; nothing was changed.\n{branch.url('web_url')}"
 
 
-def branch_deleted(written: WriteResult[Entity]) -> str:
-    """Render the answer of delete_branch, with the commit of the branch, so that it can be created again."""
+def branch_deleted(written: WriteResult[Entity], merge_requests: Sequence[Entity]) -> str:
+    """Render the answer of delete_branch, with the commit of the branch, so that it can be created again.
+
+    `merge_requests` are those that were open from it, which GitLab closes.
+    """
     name, commit = one_line(written.result.text("name"), 255), written.result.sha("commit", "id")
-    return f"Deleted branch {name}.{confirmed(written)}\nIt was at {commit}: create_branch with that as ref undoes it."
+    answer = (
+        f"Deleted branch {name}.{confirmed(written)}\nIt was at {commit}: create_branch with that as ref undoes it."
+    )
+    if not merge_requests:
+        return answer
+    closed = ", ".join(f"!{each.number('iid')}" for each in merge_requests)
+    reopens = naming("; {} with state: reopen does, once the branch is there again", "update_merge_request")
+    return f"{answer}\nGitLab closes {closed} with it, which creating the branch again does not undo{reopens}."
 
 
 def _name(branch: Entity) -> str:

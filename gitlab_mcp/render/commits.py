@@ -45,11 +45,14 @@ def committed(done: CommitOutcome, pipelines: str) -> str:
     ]
     unchanged = f", {count(done.unchanged, 'file')} already up to date" if done.unchanged else ""
     identity = commit.sha("short_id") or commit.sha("id")[:8]
+    # A client that fills in every argument gives an empty content that nobody meant.
+    empty = [change.path for change in done.changes if change.content == b"" and not change.from_disk]
+    emptied = f"\nEmpty now, as content said: {one_line(', '.join(empty), 500)}" if empty else ""
     remarks = "".join(f"\n{one_line(remark, 1000)}" for remark in done.remarks)
     omitted = f"\n{left_out_text(done.left_out).rstrip()}" if done.left_out else ""
     paths = [change.path for change in done.changes] if done.from_globs and len(done.changes) <= FILES_NAMED else []
     files = f"\nFiles: {one_line(', '.join(paths), 500)}" if paths else ""
     return (
         f"Committed {one_line(identity, 40)} to {done.branch}{start}: {', '.join(counts)}{unchanged}."
-        f"{confirmed(done.made.commit)} {pipelines}\n{commit.url('web_url')}{files}{omitted}{remarks}"
+        f"{confirmed(done.made.commit)} {pipelines}\n{commit.url('web_url')}{emptied}{files}{omitted}{remarks}"
     )

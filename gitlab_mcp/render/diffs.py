@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from gitlab_mcp.api.entity import SHA, Entity
 from gitlab_mcp.api.reviews.diff import ChangedFile
 from gitlab_mcp.render.commits import commit_row
-from gitlab_mcp.render.markdown import ANSWER_BYTES, count, cut, facts, labelled, quote
+from gitlab_mcp.render.markdown import ANSWER_BYTES, count, cut, facts, labelled, quote_plain
 from gitlab_mcp.render.pagination import fenced_rows, fitting, page_of
 from gitlab_mcp.repository.interface import Comparison
 from gitlab_mcp.safety.sanitize import escape_invisible, escape_invisible_in_lines, one_line
@@ -56,7 +56,7 @@ def whole_commit(commit: Entity, diffs: Sequence[Entity]) -> str:
     )
     identity = commit.sha("id")
     _, _, rest = commit.text("message").strip("\n").partition("\n")
-    message = f"\n{cut(quote(rest), COMMIT_MESSAGE_BYTES)}" if rest.strip() else ""
+    message = f"\n{cut(quote_plain(rest), COMMIT_MESSAGE_BYTES)}" if rest.strip() else ""
     title = f"# Commit {identity[:12]} {one_line(commit.text('title'), 200)}"
     rows = [heading(diff) for diff in diffs]
     kept = fitting(rows, DIFF_BYTES - COMMIT_MESSAGE_BYTES)
@@ -106,6 +106,7 @@ def heading(diff: Entity) -> str:
         "new" if diff.flag("new_file") else "",
         "deleted" if diff.flag("deleted_file") else "",
         f"renamed from {before}" if diff.flag("renamed_file") else "",
+        one_line(ChangedFile(diff).mode_change, 300),
     ]
     lines = diff.text("diff").split("\n")
     is_shown = lines[0].startswith("@@")

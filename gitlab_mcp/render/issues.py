@@ -1,20 +1,18 @@
 """Render issues."""
 
+from collections.abc import Sequence
+
 from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.discussions import Comments
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.field_comparison import Difference
 from gitlab_mcp.api.idempotency import WriteResult
+from gitlab_mcp.api.issues import UpdatedIssue
+from gitlab_mcp.render.field_comparison import differs, not_set, was_cleared
 from gitlab_mcp.render.markdown import confirmed, facts, labelled
 from gitlab_mcp.render.notes import COMMENT_BYTES, comments
 from gitlab_mcp.render.pagination import state
-from gitlab_mcp.render.user_text import byline, description, mention, title
-
-# The tool's argument for a field of GitLab's API, where their names differ.
-_ARGUMENTS = {
-    "state_event": "state",
-    "assignee_ids": "assignees",
-    "milestone_id": "milestone",
-}
+from gitlab_mcp.render.user_text import byline, description, mention, stored_otherwise, title
 
 
 def issue_row(authors: Authors, issue: Entity) -> str:
@@ -48,7 +46,9 @@ def issue(entity: Entity, related: list[Entity], closing: list[Entity], shown: C
             labelled("merge requests", (_linked(each, closers) for each in list(linked.values())[:10])),
         ),
     ]
-    return "\n".join(head) + f"\n\n{description(entity, authors)}\n\n{comments(shown, COMMENT_BYTES, authors)}"
+    texts = [(entity, "description"), *((comment.note, "body") for comment in shown.rows)]
+    rest = f"\n\n{description(entity, authors)}\n\n{comments(shown, COMMENT_BYTES, authors)}"
+    return "\n".join(head) + rest + stored_otherwise(texts, authors)
 
 
 def _linked(merge_request: Entity, closers: set[int]) -> str:
@@ -56,28 +56,21 @@ def _linked(merge_request: Entity, closers: set[int]) -> str:
     return f"!{merge_request.number('iid')} ({state(merge_request.text('state'))}{closes})"
 
 
-def issue_created(written: WriteResult[Entity], not_taken: list[str], *, again: bool) -> str:
+def issue_created(written: WriteResult[Entity], not_taken: Sequence[Difference], *, again: bool) -> str:
     """Render the answer of create_issue; `again` is whether an equal call had created the issue before.
 
     `not_taken` are the fields in which the issue differs from the arguments.
     """
     if not again:
-        return issue_written("Created", written, not_taken)
-    answer = issue_written("Already created minutes ago:", written, [])
-    if not not_taken:
-        return answer
-    return f"{answer}\nIt was not changed and differs from this call in {_arguments(not_taken)}: use update_issue."
+        return _written("Created", written) + not_set(not_taken, "Planner")
+    return _written("Already created minutes ago:", written) + differs(not_taken, "update_issue")
 
 
-def issue_written(done: str, written: WriteResult[Entity], not_taken: list[str]) -> str:
-    """Render the answer of a write: what was done, to which issue, its URL, and the fields that GitLab ignored."""
+def issue_updated(updated: UpdatedIssue) -> str:
+    """Render the answer of update_issue, with the fields that GitLab ignored and those that were cleared."""
+    return _written("Updated", updated.issue) + was_cleared(updated.cleared) + not_set(updated.not_taken, "Planner")
+
+
+def _written(done: str, written: WriteResult[Entity]) -> str:
     entity = written.result
-    answer = f"{done} #{entity.number('iid')}: {entity.url('web_url')}{confirmed(written)}"
-    if not not_taken:
-        return answer
-    fields = _arguments(not_taken)
-    return f"{answer}\nGitLab did not take {fields}: role Planner is needed, and Premium for several assignees."
-
-
-def _arguments(fields: list[str]) -> str:
-    return ", ".join(_ARGUMENTS.get(name, name) for name in fields)
+    return f"{done} #{entity.number('iid')}: {entity.url('web_url')}{confirmed(written)}"

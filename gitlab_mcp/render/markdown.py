@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gitlab_mcp.api.idempotency import WriteResult
-from gitlab_mcp.safety.sanitize import one_line, sanitize
+from gitlab_mcp.safety.sanitize import one_line, plain, sanitize
 
 ANSWER_BYTES = 40_000
 ERROR_BYTES = 2_000
@@ -46,8 +46,18 @@ def share(texts: Sequence[str], limit: int) -> list[str]:
 
 
 def quote(text: str) -> str:
-    """Sanitize `text` and put every line of it behind "> ", so that it cannot end the quote."""
-    return "\n".join(f"> {line}".rstrip() for line in sanitize(text).strip("\n").split("\n"))
+    """Sanitize Markdown and put every line of it behind "> ", so that it cannot end the quote."""
+    return _quoted(sanitize(text))
+
+
+def quote_plain(text: str) -> str:
+    """Sanitize plain text and put every line of it behind "> ", so that it cannot end the quote."""
+    return _quoted(plain(text))
+
+
+def _quoted(text: str) -> str:
+    # Two spaces at the end of a line are a line break in Markdown.
+    return "\n".join(f"> {line}" if line else ">" for line in text.strip("\n").split("\n"))
 
 
 def fence(code: str) -> str:

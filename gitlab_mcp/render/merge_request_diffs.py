@@ -20,7 +20,7 @@ def file_row(file: ChangedFile) -> str:
     """Render a changed file in a list."""
     before = f"renamed from {one_line(file.old_path, 300)}" if file.entity.flag("renamed_file") else ""
     status = "new" if file.entity.flag("new_file") else "deleted" if file.entity.flag("deleted_file") else before
-    marks = ", ".join(mark for mark in (status, file.kind) if mark)
+    marks = ", ".join(mark for mark in (status, one_line(file.mode_change, 300), file.kind) if mark)
     lines = f" +{file.added} -{file.removed}" if file.hunks else ""
     return f"{one_line(file.path, 300)}{lines}{f' ({marks})' if marks else ''}"
 

@@ -5,11 +5,12 @@ from gitlab_mcp.api.discussions import Comments
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.merge_requests import Overview
 from gitlab_mcp.api.pipelines import ahead
+from gitlab_mcp.render.field_comparison import differs, not_set, was_cleared
 from gitlab_mcp.render.markdown import confirmed, facts, labelled
 from gitlab_mcp.render.merge_request_diffs import file_row
 from gitlab_mcp.render.notes import COMMENT_BYTES, comments
 from gitlab_mcp.render.pagination import fitting, state
-from gitlab_mcp.render.user_text import byline, description, mention, title
+from gitlab_mcp.render.user_text import byline, description, mention, stored_otherwise, title
 from gitlab_mcp.repository.interface import Opened
 from gitlab_mcp.safety.sanitize import one_line
 
@@ -51,9 +52,11 @@ def merge_request(entity: Entity, overview: Overview, shown: Comments, authors: 
         ),
         entity.url("web_url"),
     ]
+    texts = [(entity, "description"), *((comment.note, "body") for comment in shown.rows)]
     return (
         "\n".join(head)
         + f"\n\n{description(entity, authors)}\n\n{_files(overview, changes)}{comments(shown, COMMENT_BYTES, authors)}"
+        + stored_otherwise(texts, authors)
     )
 
 
@@ -106,8 +109,19 @@ def merge_status(entity: Entity) -> str:
     return one_line(entity.text("detailed_merge_status").replace("_", " "), 60) or "unknown"
 
 
-def merge_request_written(done: str, opened: Opened) -> str:
-    """Render the answer of a write: what was done, to which merge request, and its URL."""
+def merge_request_opened(opened: Opened, existing: str) -> str:
+    """Render the answer of a write that opens a merge request; `existing` says so of one that was open before."""
+    if opened.is_new:
+        return _written("Opened", opened) + not_set(opened.not_taken, "Developer")
+    return _written(existing, opened) + differs(opened.not_taken, "update_merge_request")
+
+
+def merge_request_updated(updated: Opened) -> str:
+    """Render the answer of update_merge_request, with the fields that GitLab ignored and those that were cleared."""
+    return _written("Updated", updated) + was_cleared(updated.cleared) + not_set(updated.not_taken, "Developer")
+
+
+def _written(done: str, opened: Opened) -> str:
     entity = opened.merge_request.result
     draft = "draft " if entity.flag("draft") else ""
     remarks = "".join(f"\n{one_line(remark, 1000)}" for remark in opened.remarks)

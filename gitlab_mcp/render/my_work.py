@@ -6,11 +6,11 @@ from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.my_work import Work
-from gitlab_mcp.config.checkout import project_of_remote
+from gitlab_mcp.api.site import Site
 from gitlab_mcp.render.markdown import facts, labelled
 from gitlab_mcp.render.merge_requests import branches
 from gitlab_mcp.render.user_text import mention, title
-from gitlab_mcp.safety.sanitize import one_line
+from gitlab_mcp.safety.sanitize import markdown_line, one_line
 
 
 def project_row(project: Entity) -> str:
@@ -19,16 +19,16 @@ def project_row(project: Entity) -> str:
         one_line(project.text("path_with_namespace"), 255),
         one_line(project.text("visibility"), 20),
         project.day("last_activity_at"),
-        one_line(project.text("description"), 100),
+        markdown_line(project.text("description"), 100),
     )
 
 
-def work(found: Work, authors: Mapping[int, Authors], url: str) -> str:
-    """Render the open work of a user, kind by kind; `url` is that of GitLab."""
+def work(found: Work, authors: Mapping[int, Authors], site: Site) -> str:
+    """Render the open work of a user, kind by kind; `site` knows the projects of URLs."""
     reviews = [_merge_request(row, _authors_of(row, authors)) for row in found.reviews.rows]
     own = [_merge_request(row, _authors_of(row, authors)) for row in found.merge_requests.rows]
     issues = [_issue(row, _authors_of(row, authors)) for row in found.issues.rows]
-    pipelines = [_pipeline(row, url) for row in found.pipelines]
+    pipelines = [_pipeline(row, site) for row in found.pipelines]
     parts = [
         _part("Merge requests with you as reviewer", reviews, found.reviews),
         _part("Your merge requests", own, found.merge_requests),
@@ -78,8 +78,8 @@ def _reference(row: Entity, sign: str) -> str:
     return one_line(row.text("references", "full"), 255) or f"{sign}{row.number('iid')}"
 
 
-def _pipeline(row: Entity, url: str) -> str:
-    project = project_of_remote(row.url("web_url").split("/-/")[0], url)
+def _pipeline(row: Entity, site: Site) -> str:
+    project = site.project_of(row.url("web_url"))
     return facts(
         f"pipeline {row.number('id')} of {one_line(row.text('ref'), 255)}",
         one_line(project or row.text("project_id"), 255),

@@ -1,13 +1,18 @@
 """Render comments."""
 
+from collections.abc import Sequence
+
 from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.discussions import Comment, Comments
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.field_comparison import Asked, not_taken
 from gitlab_mcp.api.idempotency import WriteResult
+from gitlab_mcp.render.field_comparison import not_set
 from gitlab_mcp.render.markdown import confirmed, count, facts, share
 from gitlab_mcp.render.user_text import mention, words
 from gitlab_mcp.safety.sanitize import one_line
 
+CHANGES = 50  # events in an answer
 COMMENT_BYTES = 20_000  # of the text of all comments in an answer
 
 
@@ -20,6 +25,24 @@ def comments(shown: Comments, budget: int, authors: Authors) -> str:
     bodies = share([words(comment.note, "body", authors) for comment in shown.rows], budget)
     parts = [f"{_head(comment, authors)}\n{body}" for comment, body in zip(shown.rows, bodies, strict=True)]
     return f"{_title(shown)}\n" + "\n\n".join(parts)
+
+
+def changes(events: Sequence[Entity]) -> str:
+    """Render who changed labels, milestone and state: a row for each event, the newest CHANGES; "" for none."""
+    rows = [_change(event) for event in events[-CHANGES:]]
+    newest = f" (newest {CHANGES} of {len(events):,})" if len(events) > CHANGES else ""
+    return "\n".join([f"\n\n## Changes of labels, milestone and state{newest}", *rows]) if rows else ""
+
+
+def _change(event: Entity) -> str:
+    """Return `2026-11-20 @username added label bug`."""
+    done = one_line(event.text("action") or event.text("state"), 40)
+    what = done
+    for kind, name in (("label", "name"), ("milestone", "title")):
+        if event.text("action") and kind in event.names():
+            verb = {"add": "added", "remove": "removed"}.get(done, done)
+            what = f"{verb} {kind} {one_line(event.text(kind, name), 80) or '(deleted)'}"
+    return f"{event.day('created_at')} {mention(event.text('user', 'username'))} {what}"
 
 
 def _title(shown: Comments) -> str:
@@ -72,17 +95,21 @@ def resolution(note: Entity, is_open: bool) -> str:
     return "unresolved" if is_open else "resolved"
 
 
-def note_created(written: WriteResult[Entity], where: str, url: str, *, is_reply: bool, again: bool) -> str:
+def note_created(
+    written: WriteResult[Entity], asked: Asked, where: str, url: str, *, is_reply: bool, again: bool
+) -> str:
     """Render the answer of create_note; `again` is whether an equal call had posted the note before."""
     note = written.result
     kind = "Replied" if is_reply else "Commented"
     done = "Already posted minutes ago:" if again else f"{kind} on {where}"
     internal = " (internal)" if note.flag("internal") else ""
     colon = "" if again else ":"
-    return f"{done}{internal}{colon} n{note.number('id')}{confirmed(written)}\n{url}#note_{note.number('id')}"
+    answer = f"{done}{internal}{colon} n{note.number('id')}{confirmed(written)}\n{url}#note_{note.number('id')}"
+    return answer + not_set(not_taken(asked, note), "Planner")
 
 
-def note_updated(written: WriteResult[Entity], sign: str, url: str) -> str:
+def note_updated(written: WriteResult[Entity], asked: Asked, sign: str, url: str) -> str:
     """Render the answer of update_note."""
     number = written.result.number("id")
-    return f"Updated n{number} on {sign}.{confirmed(written)}\n{url}#note_{number}"
+    differences = not_set(not_taken(asked, written.result), "Planner")
+    return f"Updated n{number} on {sign}.{confirmed(written)}\n{url}#note_{number}{differences}"

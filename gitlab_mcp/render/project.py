@@ -9,7 +9,7 @@ from gitlab_mcp.api.identity import ROLES
 from gitlab_mcp.render.markdown import count, cut, facts, labelled, quote, share
 from gitlab_mcp.render.pagination import following, page_of
 from gitlab_mcp.render.user_text import mention, words
-from gitlab_mcp.safety.sanitize import LONGEST_TEXT, one_line
+from gitlab_mcp.safety.sanitize import LONGEST_TEXT, markdown_line, one_line
 
 RELEASE_NOTES_BYTES = 8_000
 NOTES_BYTES = 30_000
@@ -47,7 +47,7 @@ def project(entity: Entity) -> str:
 
 def label_row(label: Entity) -> str:
     """Render a label in a list."""
-    return facts(one_line(label.text("name"), 255), one_line(label.text("description"), 120))
+    return facts(one_line(label.text("name"), 255), markdown_line(label.text("description"), 120))
 
 
 def milestone_row(milestone: Entity) -> str:
@@ -56,7 +56,7 @@ def milestone_row(milestone: Entity) -> str:
         f"{one_line(milestone.text('title'), 255)} ({one_line(milestone.text('state'), 20)})",
         f"due: {milestone.day('due_date')}" if milestone.day("due_date") else "",
         "expired" if milestone.flag("expired") else "",
-        one_line(milestone.text("description"), 120),
+        markdown_line(milestone.text("description"), 120),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.pipelines import PipelinePath, Report
-from gitlab_mcp.render.markdown import count, cut, facts, quote, share, size
+from gitlab_mcp.render.markdown import count, cut, facts, quote_plain, share, size
 from gitlab_mcp.render.pipelines import duration, of_older
 from gitlab_mcp.safety.sanitize import ANSI, one_line
 
@@ -79,7 +79,9 @@ def _cases(where: PipelinePath, suites: Sequence[Entity], search: str, page: int
     if number < page:
         return [f"There is no page {page} of {count(len(chosen), 'failed case')}: the last is {number}."]
     end = begin + len(rows)
-    outputs = share([quote(text) if (text := _output(case)) else "" for _, case in chosen[begin:end]], OUTPUT_BYTES)
+    outputs = share(
+        [quote_plain(text) if (text := _output(case)) else "" for _, case in chosen[begin:end]], OUTPUT_BYTES
+    )
     lines = [f"\n## {count(len(chosen), 'failed case')}{f', page {page}' if page > 1 else ''}"]
     for row, output in zip(rows, outputs, strict=True):
         lines.append(row)

@@ -9,7 +9,7 @@ from gitlab_mcp.api.idempotency import WriteResult
 from gitlab_mcp.render.markdown import confirmed, count, cut, facts, fence, share
 from gitlab_mcp.render.notes import COMMENT_BYTES, note_head, resolution, where
 from gitlab_mcp.render.pagination import following
-from gitlab_mcp.render.user_text import words
+from gitlab_mcp.render.user_text import stored_otherwise, words
 from gitlab_mcp.safety.sanitize import escape_invisible
 
 CODE_BYTES = 160  # of a line
@@ -42,7 +42,10 @@ def threads(found: Threads, sign: str, head: str, authors: Authors, arguments: M
             parts.append(f"{note_head(note, authors)}\n{next(bodies)}")
             if number == 0 and len(shown) < len(thread.notes):
                 parts.append(f"({len(thread.notes) - len(shown)} more here: the pages of comments have them)")
-    return "\n".join(parts) + following("list_discussions", arguments, found.next_page)
+    texts = ((note, "body") for shown in notes for note in shown)
+    return (
+        "\n".join(parts) + stored_otherwise(texts, authors) + following("list_discussions", arguments, found.next_page)
+    )
 
 
 def _shown(thread: Thread) -> list[Entity]:

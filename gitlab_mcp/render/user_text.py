@@ -1,14 +1,17 @@
 """Render text that users wrote, with its authors. The user-content filter (--trusted-only) is applied only here."""
 
 import re
+from collections.abc import Iterable
 
 from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.config.job_context import PLAIN_BRANCH_NAME
 from gitlab_mcp.render.markdown import cut, quote
 from gitlab_mcp.safety.sanitize import one_line, quoted_line
+from gitlab_mcp.safety.write_back import not_as_stored
 
 DESCRIPTION_BYTES = 16_000
+WHERE_ALL_IS = "the URL above shows all of it"
 
 
 def mention(username: str) -> str:
@@ -47,7 +50,18 @@ def description(text: Entity, authors: Authors) -> str:
     """Return the description of an issue or merge request, quoted and cut, or that it is withheld."""
     if not text.text("description").strip():
         return "(no description)"
-    return cut(words(text, "description", authors), DESCRIPTION_BYTES, "the URL above shows all of it")
+    return cut(words(text, "description", authors), DESCRIPTION_BYTES, WHERE_ALL_IS)
+
+
+def stored_otherwise(texts: Iterable[tuple[Entity, str]], authors: Authors) -> str:
+    """Return a line that says what of the fields of these entities is not shown as it is stored; "" for nothing."""
+    return not_as_stored(text.text(key) for text, key in texts if not authors.withholds(text.entity("author")))
+
+
+def shown_description(description: str) -> str:
+    """Return the text of a description as `description` shows it, without the marks of the quote."""
+    lines = cut(quote(description), DESCRIPTION_BYTES, WHERE_ALL_IS).split("\n")
+    return "\n".join(line.removeprefix("> ") if line != ">" else "" for line in lines)
 
 
 def _withheld(what: str, author: Entity) -> str:

@@ -13,6 +13,7 @@ from gitlab_mcp.repository.branches import explain_name_conflict
 from gitlab_mcp.repository.file_actions import RequestedChange, changes_of, check_fit
 from gitlab_mcp.repository.git_attributes import refuse_filtered
 from gitlab_mcp.repository.interface import Committed, NewCommit, Repository
+from gitlab_mcp.repository.parts_of_files import check_not_lost, with_replacements
 from gitlab_mcp.repository.paths import folders_above
 from gitlab_mcp.repository.worktree import Worktree
 from gitlab_mcp.safety.policy import Policy
@@ -76,7 +77,8 @@ def commit(
     else:
         paths = [path for action in request.actions for path in (action.path, action.previous_path) if path]
         tree = repository.entries(tip, paths) if tip else {}
-        requested = _with_content(changes_of(request.actions, tree), tree, worktree, project)
+        actions = with_replacements(repository, tip, request.actions)
+        requested = _with_content(changes_of(actions, tree), tree, worktree, project)
         refuse_filtered(repository, tip, tree, [change.path for change in requested if change.content is not None])
     changes = _in_order((needed for change in requested if (needed := _needed(change, tree.get(change.path)))), tree)
     if not changes:
@@ -84,6 +86,7 @@ def commit(
         hint = "For other files give other paths: * stays in its folder, ** crosses folders." if request.paths else ""
         same = "the rest of what these paths match" if left_out else "all of this"
         raise Refused(f"There is nothing to commit: {holder} already has {same}. {left_out_text(left_out)}{hint}")
+    check_not_lost(repository, tip, changes)
     touched = [path for change in changes for path in change.paths]
     remarks = Policy(project.gitlab.settings).remarks(request.branch, touched, repository.default_branch)
     if tip and not start:

@@ -18,7 +18,8 @@ class RequestedChange:
 
     `action` "" creates the file, or updates it where it exists. `content` None is read from the working directory;
     `encoding` is the encoding of `content`. `previous_path` is the current path of a file to move. `last_commit_id` is
-    the newest commit that changed the file as far as the agent knows: with another one the change is refused.
+    the newest commit that changed the file as far as the agent knows: with another one the change is refused. With
+    `old_text`, `content` replaces only this part of the file.
     """
 
     path: str
@@ -28,6 +29,7 @@ class RequestedChange:
     executable: bool | None = None
     previous_path: str = ""
     last_commit_id: str = ""
+    old_text: str = ""
 
 
 # What to do instead of a second action on the old path of a move.

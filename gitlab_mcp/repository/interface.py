@@ -9,6 +9,7 @@ from typing import Protocol
 
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.field_comparison import Difference
 from gitlab_mcp.api.idempotency import WriteResult
 from gitlab_mcp.api.merge_requests import NewMergeRequest, Update
 from gitlab_mcp.api.project import Noteable
@@ -52,11 +53,16 @@ class BlamedLines:
 
 @dataclass(frozen=True)
 class Opened:
-    """An open merge request. `is_new` is whether this call opened it; `remarks` are sentences for the agent."""
+    """An open merge request. `is_new` is whether this call opened it; `remarks` are sentences for the agent.
+
+    `not_taken` are the fields in which it differs from the call, `cleared` those that the call emptied.
+    """
 
     merge_request: WriteResult[Entity]
     is_new: bool
     remarks: Sequence[str] = ()
+    not_taken: Sequence[Difference] = ()
+    cleared: Sequence[Difference] = ()
 
 
 @dataclass(frozen=True)

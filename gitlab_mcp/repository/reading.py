@@ -8,6 +8,8 @@ from gitlab_mcp.git.objects import FOLDER, LINK, SUBMODULE, TreeEntry, is_binary
 from gitlab_mcp.repository.interface import BlamedLines, File, Repository
 from gitlab_mcp.safety.sanitize import one_line
 
+REF_SEGMENTS = 8  # of a branch's name in a link, each of which takes a request
+
 
 def read_folder(repository: Repository, path: str, ref: str, *, recursive: bool, page: int, per_page: int) -> Page:
     """A page of the entries of the folder at `path`. Raises NotFound, saying what the path is instead."""
@@ -79,3 +81,19 @@ def _nearest_folder(path: str, entries: dict[str, TreeEntry]) -> str:
     while folder and folder not in entries:
         folder = posixpath.dirname(folder)
     return folder or "the root"
+
+
+def ref_in(repository: Repository, text: str) -> str:
+    """The ref with which `text`, a ref and perhaps a path behind it, begins: a name of a branch may contain "/".
+
+    Raises NotFound when no part of it is a ref.
+    """
+    segments = text.split("/")
+    for length in range(1, min(len(segments), REF_SEGMENTS) + 1):
+        name = "/".join(segments[:length])
+        try:
+            repository.commit(name)
+        except NotFound:
+            continue
+        return name
+    raise NotFound(f"{text} begins with no branch, tag or commit of this project.", status=404)

@@ -8,8 +8,9 @@ from functools import partial
 from gitlab_mcp.api import merge_requests
 from gitlab_mcp.api.client import Page, segment
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.field_comparison import not_taken
 from gitlab_mcp.api.idempotency import WriteResult, look_with, write_once
-from gitlab_mcp.api.merge_requests import NewMergeRequest, Update, people_not_set
+from gitlab_mcp.api.merge_requests import NewMergeRequest, Update
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.errors import Failure, NotFound, naming
 from gitlab_mcp.git.change import Change
@@ -190,13 +191,12 @@ class RestBackend:
 
     def open_merge_request(self, source: str, target: str, wanted: NewMergeRequest) -> Opened:
         written, is_new = merge_requests.open_merge_request(self._project, source, target, wanted)
-        dropped = people_not_set(written.result, wanted.assignees, wanted.reviewers) if is_new else []
-        return Opened(written, is_new, dropped)
+        asked = merge_requests.asked_of_new(self._gitlab, target, wanted)
+        return Opened(written, is_new, not_taken=not_taken(asked, written.result))
 
     def update_merge_request(self, target: Noteable, update: Update) -> Opened:
-        written = merge_requests.update_merge_request(target, update)
-        dropped = people_not_set(written.result, update.assignees, update.reviewers)
-        return Opened(written, is_new=False, remarks=dropped)
+        updated = merge_requests.update_merge_request(target, update)
+        return Opened(updated.merge_request, is_new=False, not_taken=updated.not_taken, cleared=updated.cleared)
 
     def _commit_like(self, new: NewCommit) -> Entity | None:
         """A commit on the branch with the parent, message, author and files of `new`, None where there is none."""

@@ -1,25 +1,19 @@
-"""Sanitizing of text that people wrote on GitLab: a model must not read what a person would not see."""
+"""Sanitizing of text that people wrote on GitLab: a model must not read what a person would not see.
+
+Descriptions, comments, wiki pages and the like are Markdown: `sanitize` and `markdown_line` take out what HTML hides in
+it, but not what is shown as code. Titles, names, logs, test reports and messages of commits are plain text, in which
+GitLab shows HTML as it is: `plain`, `one_line` and `quoted_line`. The text of files is code: `escape_invisible`.
+"""
 
 import re
 from collections.abc import Sequence
 
+from gitlab_mcp.safety.hidden_html import without_hidden_html
 from gitlab_mcp.safety.redact import redacted
+from gitlab_mcp.safety.spelling import spelling_characters
 
 # ECMA-48 control sequences, operating system commands and two-character escapes, as terminals read them.
 ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-_]|\x9b[0-?]*[ -/]*[@-~]")
-
-# GitLab renders neither comments nor these elements; an unclosed comment hides everything after it (CommonMark 0.31,
-# 4.6 HTML blocks). GitLab does render elements with a hidden attribute or style, but other programs do not.
-HIDDEN_HTML = re.compile(
-    r"<!--.*?(?:-->|\Z)"
-    r"|<(script|style|template|noscript)\b[^<>]{0,500}>.*?(?:</\1\s*>|\Z)"
-    r"|<([a-z]\w{0,20})\s[^<>]{0,500}?(?:(?<=\s)hidden(?=[\s=/>])|display\s*:\s*none|visibility\s*:\s*hidden)[^<>]{0,500}>"
-    r".*?(?:</\2\s*>|\Z)",
-    re.DOTALL | re.IGNORECASE,
-)
-
-HIDDEN_HTML_REMOVED = "[hidden HTML removed]"
-HIDDEN_HTML_PASSES = 10  # hidden elements inside the tags of hidden elements
 
 # Results contain at most 40,000 bytes, so that text far beyond is not processed (GitLab allows a million characters).
 LONGEST_TEXT = 200_000
@@ -37,27 +31,38 @@ INVISIBLE = re.compile(
 
 
 def sanitize(text: str) -> str:
-    """`text` without terminal codes, invisible characters, hidden HTML and secrets, as a person would see it."""
-    text = text[:LONGEST_TEXT]
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
-    return _without_hidden_html(redacted(INVISIBLE.sub("", ANSI.sub("", text))))
+    """Markdown without terminal codes, invisible characters, hidden HTML and secrets, as a person would see it."""
+    return without_hidden_html(plain(text))
 
 
-def _without_hidden_html(text: str) -> str:
-    for _ in range(HIDDEN_HTML_PASSES):
-        text, found = HIDDEN_HTML.subn(HIDDEN_HTML_REMOVED, text)
-        if not found:
-            return text
-    # No legitimate text is nested that deep: the rest is removed.
-    rest = HIDDEN_HTML.search(text)
-    return f"{text[: rest.start()]}{HIDDEN_HTML_REMOVED}" if rest else text
+def plain(text: str) -> str:
+    """Plain text without terminal codes, invisible characters and secrets."""
+    text = with_newlines(text[:LONGEST_TEXT])
+    text = ANSI.sub("", text)
+    kept = spelling_characters(text)
+    return redacted(INVISIBLE.sub(lambda match: match[0] if match.start() in kept else "", text))
+
+
+def with_newlines(text: str) -> str:
+    """`text` with every end of a line as "\\n"."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
 
 
 def one_line(text: str, characters: int = 200) -> str:
-    """Sanitized text on one line of at most `characters`, with "…" where it is cut."""
+    """Plain text, sanitized, on one line of at most `characters`, with "…" where it is cut."""
+    line = " ".join(plain(text).split())
+    # A private key that white space split is recognized only once it is on one line.
+    return _cut(" ".join(plain(line).split()), characters)
+
+
+def markdown_line(text: str, characters: int = 200) -> str:
+    """Markdown, sanitized, on one line of at most `characters`, with "…" where it is cut."""
     line = " ".join(sanitize(text).split())
     # A private key or a tag that white space split is recognized only once it is on one line.
-    line = " ".join(sanitize(line).split())
+    return _cut(" ".join(sanitize(line).split()), characters)
+
+
+def _cut(line: str, characters: int) -> str:
     return line if len(line) <= characters else f"{line[: characters - 1].rstrip()}…"
 
 
@@ -71,7 +76,9 @@ def escape_invisible(code: str) -> str:
 
     Secrets are redacted, so that the result may be cut.
     """
-    return INVISIBLE.sub(lambda match: f"<U+{ord(match[0]):04X}>", redacted(code))
+    code = redacted(code)
+    kept = spelling_characters(code)
+    return INVISIBLE.sub(lambda match: match[0] if match.start() in kept else f"<U+{ord(match[0]):04X}>", code)
 
 
 def escape_invisible_in_lines(lines: Sequence[str]) -> list[str]:

@@ -18,7 +18,9 @@ from gitlab_mcp.errors import NOT_KNOWN, listed_tools
 from gitlab_mcp.render.markdown import ERROR_BYTES, cut
 from gitlab_mcp.safety.redact import redact
 from gitlab_mcp.server.binding import bind, unknown_arguments, wrong_arguments
+from gitlab_mcp.server.empty_arguments import without_empties
 from gitlab_mcp.server.instructions import instructions
+from gitlab_mcp.server.links import from_links
 from gitlab_mcp.server.prompts import check, prompts
 from gitlab_mcp.server.toolsets import DEFAULT, MY_WORK, needing_access_token, selected
 from gitlab_mcp.tools import TOOLS
@@ -80,7 +82,12 @@ class GitLabServer(MCPServer[Any]):
         arguments = without_nulls(arguments)
         if message := unknown_arguments(bound, arguments):
             raise ToolError(self._safe(message))
+        arguments = without_empties(arguments, bound.fn_metadata.arg_model)
         listed_tools.set(frozenset(self._bound))
+        try:
+            arguments = from_links(arguments, bound.parameters["properties"])
+        except ValueError as error:
+            raise ToolError(self._safe(f"{name}: {error}")) from None
         try:
             return await super().call_tool(name, arguments, context)
         except UnexpectedToolError as error:

@@ -1,5 +1,6 @@
 """Tools for branches and tags."""
 
+from gitlab_mcp.api.merge_requests import open_from
 from gitlab_mcp.errors import Conflict
 from gitlab_mcp.render import branches as render
 from gitlab_mcp.render.pagination import listing
@@ -50,10 +51,11 @@ def _existing(repository: Repository, branch: str, start: str) -> str:
 
 @tool(toolset="repository", writes=True, destructive=True, idempotent=True, opt_in=True)
 def delete_branch(ctx: Ctx, branch: Branch, project: Project = "") -> str:
-    """Delete a branch; never the default branch or a protected one."""
+    """Delete a branch; never the default branch or a protected one. GitLab closes its open merge requests with it."""
     target = ctx.project(project)
     ctx.gitlab.policy.check_branch(target.name, branch)
-    return render.branch_deleted(ctx.repository(target).delete_branch(branch))
+    merge_requests = open_from(target, branch)
+    return render.branch_deleted(ctx.repository(target).delete_branch(branch), merge_requests)
 
 
 TAGS_PER_PAGE = 50

@@ -9,14 +9,14 @@ from gitlab_mcp.api import merge_requests
 from gitlab_mcp.errors import InvalidArgument, NotFound, Partial
 from gitlab_mcp.render.commits import commit_row, committed
 from gitlab_mcp.render.diffs import comparison, whole_commit
-from gitlab_mcp.render.merge_requests import merge_request_written
+from gitlab_mcp.render.merge_requests import merge_request_opened
 from gitlab_mcp.render.pagination import listing
 from gitlab_mcp.repository.commit_files import CommitRequest, commit
 from gitlab_mcp.repository.file_actions import RequestedChange
 from gitlab_mcp.repository.interface import Repository
 from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import tool
-from gitlab_mcp.tools.params import Branch, Globs, Labels, PageNumber, Path, Project, Ref
+from gitlab_mcp.tools.params import Branch, Globs, Labels, OldText, PageNumber, Path, PathOrLink, Project, Ref
 
 COMMITS_PER_PAGE = 20
 
@@ -26,10 +26,11 @@ class FileAction(BaseModel):
 
     path: Path
     action: Literal["", "create", "update", "delete", "move", "chmod"] = ""
-    content: Annotated[str | None, Field(description="default: read from disk (move: if it is there)")] = None
+    content: Annotated[str | None, Field(description='default: from disk (move: if it is there); "" empties')] = None
     encoding: Literal["text", "base64"] = "text"
     executable: bool | None = None
     previous_path: Annotated[Path, Field(description="for move")] = ""
+    old_text: OldText = ""
     last_commit_id: Annotated[str, Field(description="refuse if the file changed since")] = ""
 
 
@@ -80,7 +81,7 @@ def commit_files(
         )
     if not (opened := done.made.opened):
         return answer
-    return f"{answer}\n{merge_request_written('Opened' if opened.is_new else 'Already open:', opened)}"
+    return f"{answer}\n{merge_request_opened(opened, 'Already open:')}"
 
 
 def _merge_request(repository: Repository, branch: str, merge_request: MergeRequestFields) -> dict[str, Any]:
@@ -104,11 +105,11 @@ def _merge_request(repository: Repository, branch: str, merge_request: MergeRequ
 
 
 @tool(toolset="repository")
-def list_commits(ctx: Ctx, ref: Ref = "", path: Path = "", page: PageNumber = 1, project: Project = "") -> str:
+def list_commits(ctx: Ctx, ref: Ref = "", path: PathOrLink = "", page: PageNumber = 1, project: Project = "") -> str:
     """List commits of ref (default: the default branch), newest first; path: those that changed a file or folder."""
-    repository = ctx.repository(ctx.project(project))
-    ref = ref or repository.default_branch
-    commits = repository.history(ref, path, page, COMMITS_PER_PAGE)
+    at = ctx.place(path, ref, project)
+    path, ref, project = at.path, at.ref, at.project
+    commits = at.repository.history(ref, path, page, COMMITS_PER_PAGE)
     title = f"Commits of {ref}{f' that changed {path}' if path else ''}"
     arguments = {"ref": ref, "path": path, "project": project}
     return listing(title, "commit", map(commit_row, commits.rows), commits, "list_commits", arguments)

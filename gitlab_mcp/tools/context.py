@@ -8,7 +8,9 @@ share; a Ctx belongs to one call.
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
 
 from gitlab_mcp.api import my_work
 from gitlab_mcp.api.author_roles import Authors, Members
@@ -18,20 +20,22 @@ from gitlab_mcp.api.issues import Issues
 from gitlab_mcp.api.notes import Notes
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.api.reviews.submit import Reviews
-from gitlab_mcp.config.checkout import project_of_remote
 from gitlab_mcp.config.job_context import Noun
 from gitlab_mcp.config.settings import Settings
-from gitlab_mcp.errors import InvalidArgument
+from gitlab_mcp.errors import Failure, InvalidArgument
 from gitlab_mcp.git.process import end_running
 from gitlab_mcp.repository.configuration_files import configuration_files
 from gitlab_mcp.repository.git_backend.backend import GitBackend
 from gitlab_mcp.repository.interface import Repository
+from gitlab_mcp.repository.reading import ref_in
 from gitlab_mcp.repository.rest_backend import RestBackend
 from gitlab_mcp.repository.worktree import Worktree
 from gitlab_mcp.safety.public_values import PublicValues
-from gitlab_mcp.tools.params import REFERENCE, web_reference
+from gitlab_mcp.safety.validation import repository_path
+from gitlab_mcp.tools.references import GROUP, Reference, hint, is_url, parsed
 
 TOOL_THREADS = 64
+NOUNS: dict[str, Noun] = {"issue": "issue", "merge request": "merge request"}
 
 
 class App:
@@ -88,6 +92,20 @@ class App:
             return ()
         repository = self.repository(self.project(name))
         return configuration_files(self.gitlab, repository, settings.job.target_branch or repository.default_branch)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file or folder at a ref of a repository; `lines` are the first and last line that a URL names, else 0.
+
+    `project` is the argument with which another call finds the same project.
+    """
+
+    repository: Repository
+    ref: str
+    path: str
+    project: str
+    lines: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -160,24 +178,44 @@ class Ctx:
         """
         if not reference:
             return self._own_noteable(noun, project)
-        if match := REFERENCE.fullmatch(reference):
-            other = {"#": "issue", "!": "merge request"}.get(reference[0], noun)
-            if other != noun:
-                raise InvalidArgument(
-                    f"{reference} is how GitLab writes {_article(other)}, and this tool expects {_article(noun)}."
-                )
-            return Noteable(noun, self.project(project), int(match[1]))
-        url = web_reference(reference)
-        if url is None:
+        found = parsed(reference)
+        if found is None:
             raise InvalidArgument(f'"{reference}" does not name {_article(noun)}: give an iid such as 7, or a web URL.')
-        if noun != noun_of(reference):
+        if found.kind == GROUP:
+            raise InvalidArgument(f"{hint(found)}.")
+        if found.kind not in ("", noun):
+            shown = "the URL of" if is_url(reference) else "how GitLab writes"
             raise InvalidArgument(
-                f"{reference} is the URL of {_article(noun_of(reference))}, and this tool expects {_article(noun)}."
+                f"{reference} is {shown} {_article(found.kind)}, and this tool expects {_article(noun)}."
             )
-        path = self._project_of_url(reference.split("/-/")[0])
+        return Noteable(noun, self._project_of(found, project), int(found.value), found.note)
+
+    def place(self, path: str, ref: str, project: str) -> Place:
+        """Return the place in a repository that `path` names, at `ref` or the default branch, or the URL of its page.
+
+        Raises InvalidArgument for the URL of another kind of page, NotFound when it names no ref of the project.
+        """
+        if not is_url(path):
+            repository = self.repository(self.project(project))
+            return Place(repository, ref or repository.default_branch, path, project)
+        found = parsed(path)
+        if found is None or found.kind not in ("file", "folder", "history"):
+            raise InvalidArgument(f"path is {path}. {hint(found or Reference('', '', ''))}.")
+        target = self._project_of(found, project)
+        repository = self.repository(target)
+        ref = ref or ref_in(repository, found.value)
+        if ref != found.value and not found.value.startswith(f"{ref}/"):
+            raise InvalidArgument(f"The URL is of {found.value}, but ref says {ref}: leave ref out.")
+        return Place(repository, ref, repository_path(found.value[len(ref) + 1 :]), target.name, found.lines)
+
+    def _project_of(self, found: Reference, project: str) -> Project:
+        """Return the project that a reference names, else the one of the argument `project`."""
+        if not found.project:
+            return self.project(project)
+        path = self._project_of_url(found.project) if is_url(found.project) else found.project
         if project and not self.project(project).is_called(path):
             raise InvalidArgument(f'The URL is of project "{path}", but project says "{project}": leave project out.')
-        return Noteable(noun, self.app.project(path), int(url["iid"]), url["note"] or "")
+        return self.app.project(path)
 
     def _own_noteable(self, noun: Noun, project: str) -> Noteable:
         """Return the issue or merge request that this run is about. Raises InvalidArgument if it is not a `noun`."""
@@ -191,7 +229,14 @@ class Ctx:
         return Noteable(noun, self.project(job.project_id), job.iid)
 
     def _project_of_url(self, url: str) -> str:
-        name = project_of_remote(url.split("/-/")[0], self.settings.url)
+        """Return the path of the project in a URL of this GitLab, under the configured name or that of its pages."""
+        site = self.gitlab.site
+        if not (name := site.project_of(url)) and not site.is_known:
+            # Only GitLab says under which other name its pages are: of the run's project, else of the one in the URL.
+            path = self.settings.project or unquote(urlsplit(url).path).split("/-/")[0].strip("/")
+            with suppress(Failure):
+                site.learn(self.app.project(path).entity)
+            name = site.project_of(url)
         if not name:
             raise InvalidArgument(
                 f"{url} is not a project on {self.settings.url}, the only GitLab that this server talks to."
@@ -201,14 +246,8 @@ class Ctx:
 
 def noun_of(reference: str) -> Noun | None:
     """Return the noun that a reference names by its sign or its URL; None for a bare number."""
-    if reference.startswith("#"):
-        return "issue"
-    if reference.startswith("!"):
-        return "merge request"
-    url = web_reference(reference)
-    if url is None:
-        return None
-    return "merge request" if url["noun"] == "merge_requests" else "issue"
+    found = parsed(reference)
+    return NOUNS.get(found.kind) if found else None
 
 
 def _article(noun: str | None) -> str:

@@ -1,5 +1,6 @@
 """Tools for threads, which GitLab's API calls discussions, and for editing comments in them."""
 
+from functools import partial
 from typing import Any
 
 from gitlab_mcp.api import discussions
@@ -12,7 +13,8 @@ from gitlab_mcp.render.notes import note_updated
 from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import tool
 from gitlab_mcp.tools.notes import NOTE_CHARACTERS, On, ReplyTo, comment_id, discussion_of, noun_of_call, url_or_empty
-from gitlab_mcp.tools.params import Iid, PageNumber, Project
+from gitlab_mcp.tools.params import Iid, OldText, PageNumber, Project
+from gitlab_mcp.tools.text_edits import edited_body
 
 
 @tool(toolset="discussions", job_token=False)
@@ -46,15 +48,18 @@ def resolve_discussion(
 
 
 @tool(toolset="discussions", writes=True, destructive=True, idempotent=True, job_token=False, opt_in=True)
-def update_note(ctx: Ctx, note: ReplyTo, body: str, iid: Iid = "", on: On = "", project: Project = "") -> str:
+def update_note(
+    ctx: Ctx, note: ReplyTo, body: str, old_text: OldText = "", iid: Iid = "", on: On = "", project: Project = ""
+) -> str:
     """Edit a comment that you wrote."""
     target = _target(ctx, iid, on, project, note)
     url = target.web_url
-    if not body.strip() or len(body) > NOTE_CHARACTERS:
+    if not (body.strip() or old_text) or len(body) > NOTE_CHARACTERS:
         raise InvalidArgument(f"body has {len(body):,} characters: GitLab takes 1 to {NOTE_CHARACTERS:,}.")
     number = notes_api.note_id(comment_id(ctx, target, note.strip()))
-    written = notes_api.change_note(ctx.gitlab, f"{target.path}/notes/{number}", body)
-    return note_updated(written, target.sign, url)
+    edit = partial(edited_body, body=body, old_text=old_text)
+    written, sent = notes_api.change_note(ctx.gitlab, f"{target.path}/notes/{number}", edit)
+    return note_updated(written, {"body": sent}, target.sign, url)
 
 
 def _target(ctx: Ctx, iid: str, on: On, project: str, comment: str = "") -> Noteable:

@@ -22,6 +22,7 @@ EXAMPLES: dict[str, object] = {
     "milestone": "1.4",
     "merge_request": {"title": "Handle an empty configuration file"},
     "message": "Handle an empty configuration file",
+    "old_text": "- [ ] Write tests",
     "on": "issue",
     "page": 2,
     "path": "src/app.py",
@@ -61,6 +62,7 @@ EXAMPLES: dict[str, object] = {
     "auto_merge": True,
     "due_date": "2026-11-20",
     "confidential": True,
+    "make_public": False,
     "mine": True,
     "slug": "home",
 }

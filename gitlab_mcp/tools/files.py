@@ -9,7 +9,7 @@ from gitlab_mcp.render import files as render
 from gitlab_mcp.repository.reading import read_blame, read_file, read_folder
 from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import tool
-from gitlab_mcp.tools.params import Detail, Folder, PageNumber, Path, Project, Ref
+from gitlab_mcp.tools.params import Detail, FolderOrLink, PageNumber, PathOrLink, Project, Ref
 
 ENTRIES_PER_PAGE = 100
 
@@ -17,16 +17,16 @@ ENTRIES_PER_PAGE = 100
 @tool(toolset="repository", always_load=True)
 def list_files(
     ctx: Ctx,
-    path: Folder = "",
+    path: FolderOrLink = "",
     ref: Ref = "",
     recursive: bool = False,
     page: PageNumber = 1,
     project: Project = "",
 ) -> str:
     """List a folder of the repository at ref (default: the default branch); recursive: with its subfolders."""
-    repository = ctx.repository(ctx.project(project))
-    ref = ref or repository.default_branch
-    entries = read_folder(repository, path, ref, recursive=recursive, page=page, per_page=ENTRIES_PER_PAGE)
+    at = ctx.place(path, ref, project)
+    path, ref, project = at.path, at.ref, at.project
+    entries = read_folder(at.repository, path, ref, recursive=recursive, page=page, per_page=ENTRIES_PER_PAGE)
     arguments = {"path": path, "ref": ref, "recursive": recursive or None, "project": project}
     return render.file_list(entries, path, ref, arguments)
 
@@ -34,7 +34,7 @@ def list_files(
 @tool(toolset="repository", always_load=True)
 def get_file(
     ctx: Ctx,
-    path: Path,
+    path: PathOrLink,
     ref: Ref = "",
     start_line: Annotated[int, Field(ge=1)] = 1,
     end_line: Annotated[int, Field(ge=0)] = 0,
@@ -49,9 +49,11 @@ def get_file(
     """
     if end_line and end_line < start_line:
         raise InvalidArgument(f"end_line {end_line} is before start_line {start_line}.")
-    repository = ctx.repository(ctx.project(project))
-    ref = ref or repository.default_branch
-    file = read_file(repository, path, ref)
-    blame = read_blame(repository, file, ref, start_line, end_line) if detail == "full" else []
+    at = ctx.place(path, ref, project)
+    ref = at.ref
+    if start_line == 1 and not end_line and any(at.lines):
+        start_line, end_line = at.lines
+    file = read_file(at.repository, at.path, ref)
+    blame = read_blame(at.repository, file, ref, start_line, end_line) if detail == "full" else []
     span = render.Span(start_line, end_line, start_column)
     return render.file(file, ref, span, blame, numbers=line_numbers)

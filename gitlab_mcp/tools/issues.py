@@ -1,16 +1,33 @@
 """Tools for issues."""
 
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from gitlab_mcp.api import discussions
 from gitlab_mcp.api import issues as api
 from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.render import issues as render
+from gitlab_mcp.render.notes import changes
 from gitlab_mcp.render.pagination import listing
 from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import UNCHANGED, tool
-from gitlab_mcp.tools.params import Detail, DueDate, Iid, Labels, PageNumber, Project, Text, Username, Usernames
+from gitlab_mcp.tools.params import (
+    CLEARABLE,
+    CLEARABLE_LIST,
+    Detail,
+    DueDate,
+    Iid,
+    Labels,
+    OldText,
+    PageNumber,
+    Project,
+    Text,
+    Username,
+    Usernames,
+)
+from gitlab_mcp.tools.text_edits import edited_description
 
 ISSUES_PER_PAGE = 20
 
@@ -48,18 +65,20 @@ def list_issues(
 def get_issue(ctx: Ctx, iid: Iid = "", page: PageNumber = 1, detail: Detail = "concise", project: Project = "") -> str:
     """Read an issue: description, newest 20 comments as threads (page 2: older ones), its merge requests.
 
-    detail "full" adds system notes (who changed what).
+    detail "full" adds system notes and who changed labels, milestone, state.
     """
     target = ctx.noteable("issue", iid, project)
     gitlab = ctx.gitlab
     ctx.begin_authors(target.project)
     issue = gitlab.start(gitlab.get, target.path)
     comments = gitlab.start(discussions.newest, gitlab, target.path, page, system=detail == "full")
+    events = discussions.begin_changes(gitlab, target.path) if detail == "full" and page == 1 else None
     related = gitlab.start(gitlab.every_readable, f"{target.path}/related_merge_requests")
     closing = gitlab.start(gitlab.every_readable, f"{target.path}/closed_by")
     texts = [issue.result(), *(comment.note for comment in comments.result().rows)]
     authors = ctx.authors(target.project, texts)
-    return render.issue(issue.result(), related.result(), closing.result(), comments.result(), authors)
+    whole = render.issue(issue.result(), related.result(), closing.result(), comments.result(), authors)
+    return whole + changes(events() if events else [])
 
 
 @tool(toolset="issues", writes=True, job_token=False)
@@ -93,21 +112,23 @@ def update_issue(
     ctx: Ctx,
     iid: Iid = "",
     title: Text = "",
-    description: str = UNCHANGED,
+    description: Annotated[str, CLEARABLE] = UNCHANGED,
+    old_text: OldText = "",
     state: Literal["", "close", "reopen"] = "",
     add_labels: Labels = [],
     remove_labels: Labels = [],
-    assignees: Usernames | None = None,
-    milestone: Text = UNCHANGED,
-    due_date: DueDate = UNCHANGED,
+    assignees: Annotated[Usernames | None, CLEARABLE_LIST] = None,
+    milestone: Annotated[Text, CLEARABLE] = UNCHANGED,
+    due_date: Annotated[DueDate, Field(description='2026-11-20; "" clears')] = UNCHANGED,
     confidential: bool | None = None,
+    make_public: Annotated[bool, Field(description="with confidential: false")] = False,
     project: Project = "",
 ) -> str:
-    """Update an issue: only given fields change. assignees replaces the list; [] or "" clears. milestone by title."""
+    """Update an issue: only given fields change. assignees replaces the list. milestone by title."""
     target = ctx.noteable("issue", iid, project)
     fields = api.IssueFields(
         title=title or None,
-        description=None if description == UNCHANGED else description,
+        description=edited_description(ctx, target.path, title, description, old_text),
         state=state or None,
         labels=tuple(add_labels),
         remove_labels=tuple(remove_labels),
@@ -116,7 +137,8 @@ def update_issue(
         due_date=None if due_date == UNCHANGED else due_date,
         confidential=confidential,
     )
+    if make_public and confidential is not False:
+        raise InvalidArgument("make_public goes with confidential: false, which makes a confidential issue public.")
     if not fields:
         raise InvalidArgument("Nothing to change was given: give title, description, state, labels or assignees.")
-    written, not_taken = api.update_issue(target, fields)
-    return render.issue_written("Updated", written, not_taken)
+    return render.issue_updated(api.update_issue(target, fields, make_public=make_public))

@@ -1,17 +1,31 @@
 """Tools for merge requests."""
 
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from gitlab_mcp.api import discussions
 from gitlab_mcp.api import merge_requests as api
 from gitlab_mcp.api.merge_requests import overview
 from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.render import merge_requests as render
+from gitlab_mcp.render.notes import changes
 from gitlab_mcp.render.pagination import listing
 from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import UNCHANGED, tool
-from gitlab_mcp.tools.params import Branch, Detail, Iid, Labels, PageNumber, Project, Username, Usernames
+from gitlab_mcp.tools.params import (
+    CLEARABLE,
+    CLEARABLE_LIST,
+    Branch,
+    Detail,
+    Iid,
+    Labels,
+    OldText,
+    PageNumber,
+    Project,
+    Username,
+    Usernames,
+)
+from gitlab_mcp.tools.text_edits import edited_description
 
 MERGE_REQUESTS_PER_PAGE = 20
 
@@ -57,17 +71,19 @@ def get_merge_request(
 ) -> str:
     """Read a merge request: state, approvals, pipeline, files, description, newest 20 comments (page 2: older ones).
 
-    detail "full" adds system notes.
+    detail "full" adds system notes and who changed labels, milestone, state.
     """
     target = ctx.noteable("merge request", iid, project)
     gitlab = ctx.gitlab
     ctx.begin_authors(target.project)
     merge_request = gitlab.start(gitlab.get, target.path)
     comments = gitlab.start(discussions.newest, gitlab, target.path, page, system=detail == "full")
+    events = discussions.begin_changes(gitlab, target.path) if detail == "full" and page == 1 else None
     around = overview(target)
     texts = [merge_request.result(), *(comment.note for comment in comments.result().rows)]
     authors = ctx.authors(target.project, texts)
-    return render.merge_request(merge_request.result(), around, comments.result(), authors)
+    whole = render.merge_request(merge_request.result(), around, comments.result(), authors)
+    return whole + changes(events() if events else [])
 
 
 @tool(toolset="merge_requests", writes=True, idempotent=True, always_load=True)
@@ -93,7 +109,7 @@ def create_merge_request(
     repository = ctx.repository(target)
     wanted = api.NewMergeRequest(title, description, draft, labels, assignees, reviewers, remove_source_branch, squash)
     opened = repository.open_merge_request(source_branch, target_branch or repository.default_branch, wanted)
-    return render.merge_request_written("Opened" if opened.is_new else "Already open, unchanged:", opened)
+    return render.merge_request_opened(opened, "Already open, unchanged:")
 
 
 @tool(toolset="merge_requests", writes=True, destructive=True, idempotent=True)
@@ -101,23 +117,24 @@ def update_merge_request(
     ctx: Ctx,
     iid: Iid = "",
     title: str = "",
-    description: str = UNCHANGED,
+    description: Annotated[str, CLEARABLE] = UNCHANGED,
+    old_text: OldText = "",
     target_branch: Branch = "",
     state: Literal["", "close", "reopen"] = "",
     draft: bool | None = None,
     add_labels: Labels = [],
     remove_labels: Labels = [],
-    assignees: Usernames | None = None,
-    reviewers: Usernames | None = None,
+    assignees: Annotated[Usernames | None, CLEARABLE_LIST] = None,
+    reviewers: Annotated[Usernames | None, CLEARABLE_LIST] = None,
     remove_source_branch: bool | None = None,
     squash: bool | None = None,
     project: Project = "",
 ) -> str:
-    """Update a merge request: only given fields change. assignees and reviewers replace the list; [] clears it."""
+    """Update a merge request: only given fields change. assignees and reviewers replace the list."""
     target = ctx.noteable("merge request", iid, project)
     update = api.Update(
         title=title or None,
-        description=None if description == UNCHANGED else description,
+        description=edited_description(ctx, target.path, title, description, old_text),
         target_branch=target_branch or None,
         state=state or None,
         draft=draft,
@@ -131,4 +148,4 @@ def update_merge_request(
     if not update:
         raise InvalidArgument("Nothing to change was given: give title, description, state, draft, labels or people.")
     updated = ctx.repository(target.project).update_merge_request(target, update)
-    return render.merge_request_written("Updated", updated)
+    return render.merge_request_updated(updated)

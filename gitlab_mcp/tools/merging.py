@@ -1,6 +1,7 @@
 """Tools that merge and rebase: an opt-in toolset of their own."""
 
 from gitlab_mcp.api import merging
+from gitlab_mcp.api.field_comparison import given
 from gitlab_mcp.errors import InvalidArgument, naming
 from gitlab_mcp.render import merging as render
 from gitlab_mcp.tools.context import Ctx
@@ -25,7 +26,8 @@ def merge_merge_request(
         )
     target = ctx.noteable("merge request", iid, project)
     written = merging.merge(target, merging.Merge(sha, auto_merge, squash, remove_source_branch))
-    return render.merged(written, target.sign)
+    asked = given({"squash": squash})
+    return render.merged(written, asked, target.sign)
 
 
 @tool(toolset="merge", writes=True, destructive=True, idempotent=True, job_token=False, opt_in=True)

@@ -23,4 +23,4 @@ def list_my_work(ctx: Ctx) -> str:
     """List your work in all projects: merge requests to review, your own, issues; recent projects' failed pipelines."""
     work = api.my_work(ctx.gitlab)
     authors = ctx.authors_across([*work.reviews.rows, *work.merge_requests.rows, *work.issues.rows])
-    return render.work(work, authors, ctx.settings.url)
+    return render.work(work, authors, ctx.gitlab.site)

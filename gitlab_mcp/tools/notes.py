@@ -49,7 +49,8 @@ def create_note(
     if thread and internal:
         raise InvalidArgument("A reply is internal when its thread is: leave internal out.")
     written, again = ctx.app.notes.post(target.path, body, thread, internal=internal)
-    return render.note_created(written, target.sign, url, is_reply=bool(reply_to), again=again)
+    asked = {"body": ctx.gitlab.outgoing(body)} | ({"internal": True} if internal else {})
+    return render.note_created(written, asked, target.sign, url, is_reply=bool(reply_to), again=again)
 
 
 def noun_of_call(on: On, iid: str, reply_to: str) -> Literal["issue", "merge request"]:

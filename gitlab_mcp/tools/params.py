@@ -2,16 +2,11 @@
 
 import re
 from typing import Annotated, Literal
-from urllib.parse import unquote, urlsplit
 
 from pydantic import BeforeValidator, Field
 
 from gitlab_mcp.safety.validation import INVALID_UNICODE, is_valid_unicode, repository_path
-
-REFERENCE = re.compile(r"[#!]?(\d{1,18})")
-WEB_PATH = re.compile(
-    r"/(?P<project>.+?)/-/(?P<noun>issues|work_items|merge_requests)/(?P<iid>\d{1,18})(?:/\w*)*(?:#note_(?P<note>\d{1,18}))?"
-)
+from gitlab_mcp.tools import references
 
 GLOB_CHARACTERS = 1000
 BRANCH_BYTES = (
@@ -40,11 +35,12 @@ def _reference(value: object) -> object:
     value = value.strip()
     if not value:
         return value  # the argument was left out
-    if not (match := REFERENCE.fullmatch(value)):
-        if re.match(r"https?://[\x21-\x7e\xa0-\U0010ffff]+\Z", value, re.IGNORECASE) and web_reference(value):
-            return value
+    reference = references.parsed(value)
+    if reference is None:
         raise ValueError("give an iid such as 7 or #7, or the web URL of the issue or merge request")
-    if int(match[1]) == 0:
+    if reference.kind not in ("", "issue", "merge request"):
+        raise ValueError(references.hint(reference))
+    if int(reference.value) == 0:
         raise ValueError("iids begin at 1")
     return value
 
@@ -90,6 +86,14 @@ def _usernames(value: object) -> object:
 def _username(value: object) -> object:
     value = as_text(value)
     return value.strip().removeprefix("@") if isinstance(value, str) else value
+
+
+def _path_or_link(value: object) -> object:
+    return value.strip() if isinstance(value, str) and references.is_url(value) else _path(value)
+
+
+def _folder_or_link(value: object) -> object:
+    return value.strip() if isinstance(value, str) and references.is_url(value) else _folder(value)
 
 
 def _path(value: object) -> object:
@@ -150,15 +154,6 @@ def _day(value: object) -> object:
     return value.strip() if isinstance(value, str) else value
 
 
-def web_reference(url: str) -> re.Match[str] | None:
-    """Match the web URL of an issue or merge request (groups `project`, `noun`, `iid`, `note`); None for other text."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:  # not a URL, such as http://[x
-        return None
-    return WEB_PATH.fullmatch(unquote(parts.path) + (f"#{parts.fragment}" if parts.fragment else ""))
-
-
 Iid = Annotated[
     str, BeforeValidator(_reference), Field(description="7, #7, !12 or web URL; default: what this run is about")
 ]
@@ -171,7 +166,8 @@ Labels = Annotated[list[str], BeforeValidator(_labels)]
 Text = Annotated[str, BeforeValidator(_text)]
 Username = Annotated[str, BeforeValidator(_username)]
 Path = Annotated[str, BeforeValidator(_path)]
-Folder = Annotated[str, BeforeValidator(_folder)]
+PathOrLink = Annotated[str, BeforeValidator(_path_or_link)]
+FolderOrLink = Annotated[str, BeforeValidator(_folder_or_link)]
 Branch = Annotated[str, BeforeValidator(_branch)]
 Ref = Annotated[str, BeforeValidator(_ref)]
 Sha = Annotated[str, BeforeValidator(_sha)]
@@ -180,4 +176,8 @@ Detail = Literal["concise", "full"]
 PipelineId = Annotated[int, Field(ge=1)]
 JobId = Annotated[int, Field(ge=1)]
 OneLineText = Annotated[str, BeforeValidator(_one_line_text)]
+OldText = Annotated[str, Field(description="replace only this part")]
 DueDate = Annotated[str, BeforeValidator(_day), Field(description="2026-11-20")]
+# For a parameter of an update of which an empty value clears the field, instead of standing for "not given".
+CLEARABLE = Field(description='"" clears')
+CLEARABLE_LIST = Field(description="[] clears")

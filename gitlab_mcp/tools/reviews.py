@@ -29,7 +29,7 @@ class ReviewComment(BaseModel):
     body: str = ""
     start_line: Annotated[int, Field(ge=0, description="first line of a range; line: last")] = 0
     side: Annotated[Literal["new", "old"], Field(description="old: a removed line")] = "new"
-    suggestion: Annotated[str | None, Field(description="code to put in place of these lines")] = None
+    suggestion: Annotated[str | None, Field(description='code to put in place of these lines; "" removes')] = None
 
 
 Comments = Annotated[list[ReviewComment], Field(max_length=COMMENTS)]

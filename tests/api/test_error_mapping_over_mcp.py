@@ -126,7 +126,7 @@ async def test_an_unknown_argument_or_tool_is_named_with_the_nearest(sandbox: Sa
         told = await agent.refused("list_issues", serach="x")
         assert 'no argument "serach". Did you mean "search"?' in told
         assert "Did you mean get_issue?" in await agent.refused("get_isue", iid=7)
-        assert "page is 0: " in await agent.refused("list_issues", page=0)
+        assert "page is -1: " in await agent.refused("list_issues", page=-1)
         assert 'state is "open": ' in await agent.refused("list_issues", state="open")
         assert "iid is missing" in await agent.refused("get_issue")
     async with connect(settings_for(sandbox, read_only=True)) as agent:

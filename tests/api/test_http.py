@@ -106,7 +106,7 @@ async def test_below_a_relative_url_a_redirect_does_not_leave_the_projects_eithe
 
 
 async def test_a_redirect_to_another_host_on_the_same_port_takes_no_credential_along() -> None:
-    with answering(redirecting("http://localhost:{port}/api/v4/projects/1/issues")) as gitlab:
+    with answering(redirecting("http://localhost:{port}/storage/issues.json")) as gitlab:
         async with connect(settings(gitlab.url)) as agent:
             await agent.call("list_issues")
     assert gitlab.asked[0].headers["authorization"] == BEARER
@@ -117,7 +117,7 @@ async def test_a_redirect_from_https_to_http_on_the_same_port_takes_no_credentia
     ca, certificate, key = private_ca(tmp_path)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
-    with answering(redirecting("http://127.0.0.1:{port}/api/v4/projects/1/issues"), tls=tls) as gitlab:
+    with answering(redirecting("http://127.0.0.1:{port}/storage/issues.json"), tls=tls) as gitlab:
         async with connect(settings(gitlab.url.replace("http:", "https:"), (ca,))) as agent:
             await agent.call("list_issues")
     assert gitlab.asked[0].headers["authorization"] == BEARER
@@ -177,7 +177,7 @@ def test_a_request_without_a_credential_gets_none_from_a_netrc() -> None:
 
 @pytest.mark.usefixtures("netrc")
 async def test_where_the_token_is_left_behind_no_password_of_a_netrc_takes_its_place() -> None:
-    with answering(redirecting("http://localhost:{port}/api/v4/projects/1/issues")) as gitlab:
+    with answering(redirecting("http://localhost:{port}/storage/issues.json")) as gitlab:
         async with connect(settings(gitlab.url)) as agent:
             await agent.call("list_issues")
     assert [asked.headers.get("authorization") for asked in gitlab.asked] == [BEARER, None]

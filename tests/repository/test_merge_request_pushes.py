@@ -113,4 +113,4 @@ async def test_who_is_no_member_is_named_as_not_assigned(gitlab: Sandbox) -> Non
         await agent.call("commit_files", branch="b", ref="main", message="m", actions=one("b"))
         wanted = {"source_branch": "b", "title": "T", "assignees": ["Maintainer", "nobody-here"]}
         answer = await agent.call("create_merge_request", **wanted)
-    assert "GitLab did not set assignees nobody-here" in answer
+    assert "GitLab did not take assignees (@nobody-here): " in answer

@@ -12,6 +12,7 @@ from tests.support.backends import BACKENDS
 from tests.support.ci_job import allow_job_pushes
 from tests.support.git_clones import clone
 from tests.support.gitlab_requests import get, writes
+from tests.support.seed import SEED
 from tests.support.settings import EVERY_TOOLSET, checkout, job_settings, settings_for
 
 
@@ -179,3 +180,15 @@ async def test_an_unpaired_surrogate_is_refused_in_words(sandbox: Sandbox, backe
     async with connect(settings(sandbox, backend)) as agent:
         told = await agent.refused("search_code", search="a\ud800b")
     assert told == "search_code: search contains an unpaired surrogate (invalid Unicode): leave it out."
+
+
+async def test_the_answer_says_which_merge_request_a_deleted_branch_closes(
+    fresh_sandbox: Sandbox, backend: str
+) -> None:
+    async with connect(settings(fresh_sandbox, backend)) as agent:
+        answer = await agent.call("delete_branch", branch="feature/verbose-flag")
+    assert get(fresh_sandbox, SEED.merge_request.path)["state"] == "closed"
+    assert answer.endswith(
+        "\nGitLab closes !1 with it, which creating the branch again does not undo;"
+        " update_merge_request with state: reopen does, once the branch is there again."
+    )

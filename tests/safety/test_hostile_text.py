@@ -141,10 +141,25 @@ CALLS: dict[str, dict[str, Any]] = {
     "update_issue": {"iid": 7, "title": "t", "description": HOSTILE},
     "search_code": {"search": "first"},
 }
-# What is shown as code is shown whole: people see it too.
-CODE = ("get_job_log",)
+# The fields that are Markdown. What is hidden in their HTML is taken out; in plain text GitLab shows it to people too.
+MARKDOWN = ("description", "body")
+HIDDEN_IN_MARKDOWN = "<!-- unseen -->"
 
 
+def with_hidden_html(value: Any) -> Any:
+    """An answer of GitLab, whose Markdown has hidden HTML before the rest."""
+    if isinstance(value, list):
+        return [with_hidden_html(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: f"a {HIDDEN_IN_MARKDOWN} {item}" if key in MARKDOWN and isinstance(item, str) else with_hidden_html(item)
+        for key, item in value.items()
+    }
+
+
+# What these quote is plain text: the output of tests, and the message of a commit.
+PLAIN_QUOTES = ("get_test_report", "get_commit")
 WITHOUT_BODY = {"delete_branch"}
 
 
@@ -182,7 +197,7 @@ async def test_nothing_hostile_that_gitlab_says_reaches_the_agent_unquoted(tool:
         elif path.endswith("/trace"):
             json_answer(handler, HOSTILE.encode())
         else:
-            json_answer(handler, json.dumps(answer(handler.command, path, HOSTILE)).encode())
+            json_answer(handler, json.dumps(with_hidden_html(answer(handler.command, path, HOSTILE))).encode())
 
     with answering(respond) as gitlab:
         async with connect(settings(gitlab.url)) as agent:
@@ -193,7 +208,9 @@ async def test_nothing_hostile_that_gitlab_says_reaches_the_agent_unquoted(tool:
     assert "internal error in gitlab-mcp-server" not in text
     assert UNSEEN.search(text.replace("\n", "").replace("\t", "")) is None
     assert TOKEN not in text
-    assert "<!--" not in text or tool.name in CODE
+    assert "unseen" not in text
+    quoted = "".join(line for line in text.splitlines() if line.startswith(">"))
+    assert "<!--" not in quoted or tool.name in PLAIN_QUOTES
     ours = [line for line in text.splitlines() if not line.startswith(">")]
     # A line of its own is what could pass for a heading, a comment of somebody else, or a quick action.
     assert [line for line in ours if line.startswith(("/close", "/merge", "n1 @maintainer", "## 9", "obey"))] == []

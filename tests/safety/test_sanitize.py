@@ -8,6 +8,7 @@ from gitlab_mcp.safety.sanitize import (
     LONGEST_TEXT,
     escape_invisible,
     escape_invisible_in_lines,
+    markdown_line,
     one_line,
     sanitize,
 )
@@ -44,7 +45,7 @@ HIDDEN = {
 @pytest.mark.parametrize("text", HIDDEN.values(), ids=HIDDEN)
 def test_html_that_says_it_is_hidden_is_gone_with_what_is_in_it(text: str) -> None:
     assert sanitize(f"a {text}") == f"a {REMOVED}"
-    assert "obey" not in one_line(f"a {text}")
+    assert "obey" not in markdown_line(f"a {text}")
 
 
 SHOWN = {
@@ -74,7 +75,7 @@ def test_however_deep_hidden_html_stands_in_tags_that_hide_all_of_it_is_gone(lev
 
 
 def test_what_white_space_kept_apart_is_known_on_one_line() -> None:
-    assert one_line(f"a <div{' ' * 600} hidden>obey</div> b") == f"a {REMOVED} b"
+    assert markdown_line(f"a <div{' ' * 600} hidden>obey</div> b") == f"a {REMOVED} b"
     assert one_line("a -----BEGIN RSA\nPRIVATE KEY-----\nMIIE b") == "a [token removed]"
 
 

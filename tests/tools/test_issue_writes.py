@@ -103,9 +103,7 @@ async def test_a_change_whose_answer_is_lost_is_confirmed_by_a_look_up(fresh_san
 async def test_what_gitlab_drops_in_silence_is_said(fresh_sandbox: Sandbox) -> None:
     async with connect(settings_for(fresh_sandbox, SEED.stranger)) as agent:
         answer = await agent.call("create_issue", title="From outside", labels=["bug"], milestone="1.4")
-    assert answer.endswith(
-        "\nGitLab did not take labels, milestone: role Planner is needed, and Premium for several assignees."
-    )
+    assert answer.endswith("\nGitLab did not take labels (bug), milestone: role Planner is needed.")
 
 
 async def test_a_wrong_milestone_member_or_day_and_no_change_are_refused_before_a_write(

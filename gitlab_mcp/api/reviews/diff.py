@@ -2,12 +2,13 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.errors import InvalidArgument
+from gitlab_mcp.git.objects import EXECUTABLE, LINK, SUBMODULE
 
 COUNT_AT_LIMIT = re.compile(r"(\d{1,9})\+")  # such as "1000+", a count that GitLab stopped at a limit
 HUNK = re.compile(r"@@ -(\d{1,9})(?:,\d{1,9})? \+(\d{1,9})(?:,\d{1,9})? @@")
@@ -95,6 +96,18 @@ class ChangedFile:
             return "empty, binary or only its mode changed"
         return "generated" if self.entity.flag("generated_file") else ""
 
+    @property
+    def mode_change(self) -> str:
+        """What the file is or becomes beside its text, in a few words: a link with its target, executable; else ""."""
+        old, new = (self.entity.text(side).lstrip("0") for side in ("a_mode", "b_mode"))
+        link = next((f" to {line.text}" for line in self.lines if line.mark != "-"), "") if new == LINK else ""
+        names = {LINK: f"symbolic link{link}", SUBMODULE: "submodule", EXECUTABLE: "executable"}
+        if not new or old == new or self.entity.flag("new_file"):
+            return names.get(new, "") or (names.get(old, "") if not new else "")
+        if not old:
+            return names.get(new, "")
+        return f"mode {old} -> {new}{f', {names[new]}' if new in names else ''}"
+
     def numbered(self, number: int, side: str) -> DiffLine:
         """The line with this number on the side "new" or "old".
 
@@ -146,6 +159,13 @@ def lists_all(merge_request: Entity, files: Sequence[object]) -> bool:
     """
     limit = COUNT_AT_LIMIT.fullmatch(merge_request.text("changes_count"))
     return limit is None or len(files) > int(limit[1])
+
+
+def without_numbers(position: Mapping[str, object]) -> dict[str, object]:
+    """The same position with a range of line codes only: GitLab before 18.6 refuses line numbers in `line_range`."""
+    ends = Entity(position).entity("line_range")
+    kept = {end: {name: ends.text(end, name) for name in ("line_code", "type")} for end in ends.names()}
+    return {**position, "line_range": kept} if kept else dict(position)
 
 
 def position(refs: Entity, file: ChangedFile, line: DiffLine, first: DiffLine | None) -> dict[str, object]:

@@ -11,9 +11,12 @@ from functools import partial
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import as_stored, write_once
+from gitlab_mcp.api.reviews.diff import without_numbers
 from gitlab_mcp.errors import GitLabRefusal, NotFound
 
 HOW_TO_CHECK_REVIEW = "Call it again with the same arguments: comments that exist are not posted a second time."
+
+BAD_REQUEST = 400
 
 Key = tuple[str, str, str, int, int, str]
 
@@ -79,7 +82,10 @@ class DraftNotes:
         try:
             draft = write_once(send, partial(self._find, note), HOW_TO_CHECK_REVIEW).result
         except GitLabRefusal as refused:
-            return refused
+            plain = NewNote(note.text, without_numbers(note.position))
+            if refused.status != BAD_REQUEST or plain == note:
+                return refused
+            return self._create(plain)
         if note.position and not draft.text("line_code"):
             # GitLab stores such a draft, and silently drops it when it is published.
             self.remove(draft)

@@ -10,10 +10,11 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.reviews.diff import ChangedFile, DiffLine, position
 from gitlab_mcp.api.reviews.draft_notes import NewNote
 from gitlab_mcp.api.reviews.submit import PlacedComment
-from gitlab_mcp.errors import InvalidArgument
+from gitlab_mcp.errors import InvalidArgument, Refused
 from gitlab_mcp.safety.escape import has_unclosed_block
 from gitlab_mcp.safety.sanitize import one_line
 from gitlab_mcp.safety.validation import repository_path
+from gitlab_mcp.safety.write_back import check_file
 
 # https://docs.gitlab.com/user/project/merge_requests/reviews/suggestions/#multi-line-suggestions
 MAX_SUGGESTION_LINES = 100
@@ -61,7 +62,9 @@ def _new_note(gitlab: GitLab, refs: Entity, files: Sequence[ChangedFile], commen
         raise InvalidArgument(f"start_line {comment.start_line} is after line {comment.line}")
     body = comment.body.strip()
     if comment.suggestion is not None:
-        body = _with_suggestion(gitlab, body, comment.suggestion, _lines_above(file, first, line))
+        above = _lines_above(file, first, line)
+        _check_not_lost(file, first, line, comment.suggestion)
+        body = _with_suggestion(gitlab, body, comment.suggestion, above)
     elif not body:
         raise InvalidArgument("body is empty")
     return NewNote(gitlab.outgoing(body), position(refs, file, line, first))
@@ -92,6 +95,15 @@ def _lines_above(file: ChangedFile, first: DiffLine, line: DiffLine) -> int:
     if sum(shown.new_line is not None and first.new <= shown.new <= line.new for shown in file.lines) <= above:
         raise InvalidArgument("a suggestion replaces lines that the diff shows, and it leaves some of these out")
     return above
+
+
+def _check_not_lost(file: ChangedFile, first: DiffLine, line: DiffLine, suggestion: str) -> None:
+    """Raise InvalidArgument for a suggestion that would lose a part of the lines which reading does not show."""
+    lines = [shown.text for shown in file.lines if shown.new_line is not None and first.new <= shown.new <= line.new]
+    try:
+        check_file("the suggestion", *("\n".join(text).encode("utf-8", "replace") for text in (lines, [suggestion])))
+    except Refused as refused:
+        raise InvalidArgument(str(refused)) from refused
 
 
 def _with_suggestion(gitlab: GitLab, body: str, suggestion: str, above: int) -> str:

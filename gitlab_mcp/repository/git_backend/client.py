@@ -13,7 +13,7 @@ from gitlab_mcp.api.retry import wait_to_retry
 from gitlab_mcp.errors import GitLabRefusal, NotFound, Unreachable
 from gitlab_mcp.git import objects
 from gitlab_mcp.git.process import GitError
-from gitlab_mcp.git.remote import Remote
+from gitlab_mcp.git.remote import Remote, RemoteError, RemoteErrorKind
 from gitlab_mcp.git.scratch_repository import ScratchRepository
 from gitlab_mcp.git.session import GitSession
 from gitlab_mcp.repository.git_backend.errors import failure_of
@@ -57,6 +57,8 @@ class GitClient:
                 with call.transfer(what) as time_left:
                     return do(GitSession(self.scratch, time_left), *args, **kwargs)
             except GitError as error:
+                if isinstance(error, RemoteError) and error.kind is RemoteErrorKind.REDIRECTED:
+                    self._gitlab.may_push(self._project.full_path)  # which git does not say: where it redirects to
                 wait_to_retry(call, attempt, failure_of(error, self.scratch.remote.url, pushes=False))
 
     def local(self, do: Callable[Concatenate[GitSession, P], T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -9,10 +9,19 @@ from uuid import uuid4
 
 from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.field_comparison import Asked, Difference, cleared, not_taken
 from gitlab_mcp.api.idempotency import WriteResult
-from gitlab_mcp.api.merge_requests import NewMergeRequest, Update, new_title, people_not_set, titled
+from gitlab_mcp.api.merge_requests import (
+    NewMergeRequest,
+    Update,
+    asked_of_new,
+    asked_of_update,
+    new_title,
+    open_from,
+    titled,
+)
 from gitlab_mcp.api.project import Noteable, Project
-from gitlab_mcp.errors import GitLabRefusal, InvalidArgument, NotFound, Partial, Refused, Unreachable, naming
+from gitlab_mcp.errors import InvalidArgument, NotFound, Partial, Refused, Unreachable, naming
 from gitlab_mcp.git.push import Pushed
 from gitlab_mcp.repository.git_backend.client import GitClient
 from gitlab_mcp.repository.git_backend.errors import quoted
@@ -62,23 +71,19 @@ class MergeRequestPushes:
         with self._pushes.turn(new.branch):
             if existing := self._already_open(new.branch, new.target):
                 written, _ = self._pushes.commit(new, [])
-                return written, Opened(WriteResult(existing, confirmed=False), is_new=False), ""
+                return written, self._existing(existing, new.target, wanted), ""
             try:
                 check = partial(self._check_not_open, new.branch, new.target)
                 written, pushed = self._pushes.commit(new, options, check)
             except AlreadyOpen as open_:
                 written, _ = self._pushes.commit(new, [])
-                return written, Opened(WriteResult(open_.merge_request, confirmed=False), is_new=False), ""
+                return written, self._existing(open_.merge_request, new.target, wanted), ""
             opened = self._opened(new.branch, new.target, pushed)
         if opened is None:
             return written, None, self._not_opened(new.branch, pushed)
-        return (
-            written,
-            Opened(
-                WriteResult(opened, confirmed=False), is_new=True, remarks=[MAY_START, *self._remarks(opened, wanted)]
-            ),
-            "",
-        )
+        remarks = [MAY_START, *self._cut(wanted)]
+        differences = not_taken(self._asked(new.target, wanted), opened)
+        return written, Opened(WriteResult(opened, confirmed=False), True, remarks, differences), ""
 
     def open(self, source: str, target: str, source_tip: str, wanted: NewMergeRequest) -> Opened:
         """Open a merge request for an existing branch, at `source_tip`, by pushing an empty commit on top of it.
@@ -89,27 +94,33 @@ class MergeRequestPushes:
         message = f"Open a merge request into {target}"
         with self._pushes.turn(source):
             if existing := self._already_open(source, target):
-                return Opened(WriteResult(existing, confirmed=False), is_new=False)
+                return self._existing(existing, target, wanted)
             try:
                 check = partial(self._check_not_open, source, target)
                 written, pushed = self._pushes.commit(_empty(source, source_tip, message), options, check)
             except AlreadyOpen as open_:
-                return Opened(WriteResult(open_.merge_request, confirmed=False), is_new=False)
+                return self._existing(open_.merge_request, target, wanted)
             opened = self._opened(source, target, pushed)
         if opened is None:
             raise Partial(
                 f"an empty commit, {written.result[:8]}, is on {source}, and the merge request was not opened:"
                 f" {self._not_opened(source, pushed)}"
             )
-        remarks = [BY_EMPTY_COMMIT, MAY_START, *self._remarks(opened, wanted)]
-        return Opened(WriteResult(opened, written.confirmed), is_new=True, remarks=remarks)
+        remarks = [BY_EMPTY_COMMIT, MAY_START, *self._cut(wanted)]
+        differences = not_taken(self._asked(target, wanted), opened)
+        return Opened(WriteResult(opened, written.confirmed), True, remarks, differences)
+
+    def _existing(self, merge_request: Entity, target: str, wanted: NewMergeRequest) -> Opened:
+        """A merge request that was open before, with the fields in which it differs from what was wanted."""
+        differences = not_taken(self._asked(target, wanted), merge_request)
+        return Opened(WriteResult(merge_request, confirmed=False), is_new=False, not_taken=differences)
+
+    def _asked(self, target: str, wanted: NewMergeRequest) -> Asked:
+        return _as_stored(asked_of_new(self._gitlab, target, wanted))
 
     def _check_not_open(self, source: str, target: str) -> None:
         if existing := self._already_open(source, target):
             raise AlreadyOpen(existing)
-
-    def _remarks(self, opened: Entity, wanted: NewMergeRequest) -> list[str]:
-        return [*self._cut(wanted), *people_not_set(opened, wanted.assignees, ())]
 
     def _cut(self, wanted: NewMergeRequest) -> list[str]:
         return [DESCRIPTION_WAS_CUT] if is_cut(self._gitlab.outgoing(wanted.description)) else []
@@ -128,19 +139,22 @@ class MergeRequestPushes:
         with self._pushes.turn(source):
             now = self._changeable(target)
             title = new_title(update, lambda: now) if update.title is not None or update.draft is not None else ""
+            asked = _as_stored(asked_of_update(self._gitlab, update))
+            if title:
+                asked["title"] = self._gitlab.outgoing(title)
             update = self._as_sent(update, title)
             self._check(target.path, "put", update.title, update.description, [*update.add_labels])
             options = changing(update, update.title or "", update.description or "", now)
-            if not options or not self._missing(now, update):
+            if not options or not not_taken(asked, now):
                 return Opened(WriteResult(now, confirmed=False), is_new=False, remarks=["Nothing had to be changed."])
-            if len(self._open_from(source)) > 1:
+            if len(open_from(self._project, source)) > 1:
                 raise Refused(
                     f"More than one merge request is open from {source}, and a push cannot say which it is for."
                     f" {WITH_ACCESS_TOKEN}"
                 )
             tip = self._git.resolve(source)
             written, pushed = self._pushes.commit(_empty(source, tip, "Change the merge request"), options)
-            return self._changed(target, update, written, pushed)
+            return self._changed(target, asked, now, written, pushed)
 
     def _changeable(self, target: Noteable) -> Entity:
         """The merge request as it is now. Raises Refused for one that no push of this job can change."""
@@ -156,18 +170,21 @@ class MergeRequestPushes:
             )
         return now
 
-    def _changed(self, target: Noteable, update: Update, written: WriteResult[str], pushed: Pushed) -> Opened:
-        """The merge request once GitLab shows all changes of `update`. Raises Partial, which names the missing ones."""
-        missing: list[str] = []
+    def _changed(
+        self, target: Noteable, asked: Asked, before: Entity, written: WriteResult[str], pushed: Pushed
+    ) -> Opened:
+        """The merge request once GitLab shows all of `asked`. Raises Partial, which names the missing fields."""
+        missing: list[Difference] = []
         for seconds in LOOK_UP_DELAYS:
             self._wait(seconds)
             now = self._gitlab.get(target.path)
-            if not (missing := self._missing(now, update)):
-                cut = [DESCRIPTION_WAS_CUT] if update.description and is_cut(update.description) else []
-                return Opened(WriteResult(now, written.confirmed), is_new=False, remarks=[BY_EMPTY_COMMIT, *cut])
+            if not (missing := not_taken(asked, now)):
+                cut = [DESCRIPTION_WAS_CUT] if is_cut(str(asked.get("description", ""))) else []
+                result = WriteResult(now, written.confirmed)
+                return Opened(result, False, [BY_EMPTY_COMMIT, *cut], cleared=cleared(asked, before, now))
         raise Partial(
             f"an empty commit, {written.result[:8]}, is on the source branch, and GitLab did not change"
-            f" {', '.join(missing)}{quoted(pushed.messages)}. {WITH_ACCESS_TOKEN}"
+            f" {', '.join(field.field for field in missing)}{quoted(pushed.messages)}. {WITH_ACCESS_TOKEN}"
         )
 
     def _options(self, target: str, wanted: NewMergeRequest) -> list[str]:
@@ -182,7 +199,7 @@ class MergeRequestPushes:
 
     def _already_open(self, source: str, target: str) -> Entity | None:
         """The open merge request for these branches. Raises Refused when one into another target branch is open."""
-        merge_requests = self._open_from(source)
+        merge_requests = open_from(self._project, source)
         if same := [candidate for candidate in merge_requests if candidate.text("target_branch") == target]:
             return same[0]
         if merge_requests:
@@ -193,20 +210,11 @@ class MergeRequestPushes:
             )
         return None
 
-    def _open_from(self, source: str) -> list[Entity]:
-        """The open merge requests from a branch of this project; [] where GitLab refuses to list them."""
-        path = f"{self._project.path}/merge_requests"
-        try:
-            rows = self._gitlab.page(path, 1, 20, state="opened", source_branch=source).rows
-        except GitLabRefusal:
-            return []
-        return [row for row in rows if row.number("source_project_id") == row.number("target_project_id")]
-
     def _opened(self, source: str, target: str, pushed: Pushed) -> Entity | None:
         """The merge request that a push opened: read over REST, else from the URL in GitLab's answer to the push."""
         for seconds in LOOK_UP_DELAYS:
             self._wait(seconds)
-            for merge_request in self._open_from(source):
+            for merge_request in open_from(self._project, source):
                 if merge_request.text("target_branch") == target:
                     return merge_request
         url = rf"{re.escape(self._project.web_url)}/-/merge_requests/(\d+)"
@@ -228,23 +236,6 @@ class MergeRequestPushes:
         description = None if update.description is None else self._gitlab.outgoing(update.description)
         return replace(update, title=self._gitlab.outgoing(title) if title else None, description=description)
 
-    def _missing(self, now: Entity, update: Update) -> list[str]:
-        """The names of the fields of an update that the merge request `now` does not show."""
-        labels = {label.casefold() for label in now.texts("labels")}
-        assignees = {user.text("username").casefold() for user in now.entities("assignees")}
-        added, removed = ({name.casefold() for name in names} for names in (update.add_labels, update.remove_labels))
-        is_done = {
-            "title": update.title in (None, now.text("title")),
-            "description": update.description is None or _plain(update.description) == now.text("description").strip(),
-            "target_branch": update.target_branch in (None, now.text("target_branch")),
-            "add_labels": labels >= added,
-            "remove_labels": labels.isdisjoint(removed),
-            "assignees": update.assignees is None or assignees == {name.casefold() for name in update.assignees},
-            "remove_source_branch": not update.remove_source_branch or now.flag("force_remove_source_branch"),
-            "squash": not update.squash or now.flag("squash"),
-        }
-        return [name for name, done in is_done.items() if not done]
-
     def _wait(self, seconds: float) -> None:
         if seconds:
             current_call.get().wait(seconds, Unreachable("GitLab does not show the merge request's change yet."))
@@ -253,6 +244,12 @@ class MergeRequestPushes:
 def _empty(branch: str, tip: str, purpose: str) -> NewCommit:
     """A commit without changes and with a unique message: GitLab ignores the options of a push that moves no branch."""
     return NewCommit(branch, f"{purpose}\n\nAn empty commit ({uuid4().hex[:8]}).", [], tip, {}, is_new=False)
+
+
+def _as_stored(asked: Asked) -> dict[str, object]:
+    """The same fields, with the description as GitLab stores it after a push."""
+    description = asked.get("description")
+    return {**asked, "description": _plain(description)} if isinstance(description, str) else {**asked}
 
 
 def _plain(description: str) -> str:
