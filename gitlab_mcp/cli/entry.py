@@ -8,14 +8,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
+from gitlab_mcp.cli.ending import end_unconfigured
 from gitlab_mcp.config.environment import is_any_ci
 from gitlab_mcp.config.settings import Flags, SettingsError
+from gitlab_mcp.git.search_path import search_path
 
 OPTIONS = {f"--{field.name.replace('_', '-')}": field for field in fields(Flags)}
 
 
 def run() -> None:
     """Run `gitlab-mcp-server` with the arguments of this process."""
+    os.environ["PATH"] = search_path(os.environ)  # for every program that any command starts
     flags = None if "_GITLAB_MCP_SERVER_COMPLETE" in os.environ else serving_flags(sys.argv[1:], os.environ)
     if flags is None:
         from gitlab_mcp.cli.ending import ends_quietly
@@ -29,7 +32,7 @@ def run() -> None:
     try:
         startup.serve(flags)
     except SettingsError as error:
-        sys.exit(report(error))
+        end_unconfigured(error)
 
 
 def serving_flags(arguments: Sequence[str], environ: Mapping[str, str]) -> Flags | None:
@@ -43,12 +46,6 @@ def serving_flags(arguments: Sequence[str], environ: Mapping[str, str]) -> Flags
     from gitlab_mcp.ci.stdin_probe import Input, look
 
     return None if is_any_ci(environ) or look() in (Input.TERMINAL, Input.ENDED) else flags
-
-
-def report(error: SettingsError) -> int:
-    """Print what is wrong with the configuration; returns the exit code."""
-    print(f"gitlab-mcp-server: {error}", file=sys.stderr)  # noqa: T201  # for a person
-    return 2
 
 
 def plain_arguments(arguments: Sequence[str]) -> tuple[str, Flags] | None:

@@ -11,9 +11,9 @@ from gitlab_mcp.server.pipes import Receiver
 HANDSHAKE = "initialize"
 DISCOVER = "server/discover"
 # The envelope of a request from 2026-07-28 on, in its `_meta`.
-PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion"
-CLIENT_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
-CLIENT_INFO = "io.modelcontextprotocol/clientInfo"
+PROTOCOL_VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
+CLIENT_CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
+CLIENT_INFO_KEY = "io.modelcontextprotocol/clientInfo"
 
 # What clients declare (schema.ts of MCP, ClientCapabilities); those of MAPS are objects of objects.
 CAPABILITIES = {
@@ -72,7 +72,7 @@ class InstantAnswers:
         meta = params.get("_meta", {})
         if params.keys() - {"_meta"} or not isinstance(meta, dict):
             raise Unusual
-        if PROTOCOL_VERSION in meta:
+        if PROTOCOL_VERSION_KEY in meta:
             revision = _checked_envelope(meta)
             if revision not in self._manifest.revisions or revision in self._handshakes:
                 raise Unusual
@@ -199,12 +199,12 @@ def _no_constant(name: str) -> Any:
 
 def _checked_envelope(meta: dict[str, Any]) -> str:
     """The revision that the `_meta` of a request names. Raises Unusual where it holds anything but the envelope."""
-    known = {PROTOCOL_VERSION, CLIENT_CAPABILITIES, CLIENT_INFO}
+    known = {PROTOCOL_VERSION_KEY, CLIENT_CAPABILITIES_KEY, CLIENT_INFO_KEY}
     if meta.keys() - {*known, "progressToken"} or not _is_progress({k: v for k, v in meta.items() if k not in known}):
         raise Unusual
-    if not isinstance(revision := meta[PROTOCOL_VERSION], str):
+    if not isinstance(revision := meta[PROTOCOL_VERSION_KEY], str):
         raise Unusual
-    _check_client(meta.get(CLIENT_CAPABILITIES), meta.get(CLIENT_INFO, {"name": "", "version": ""}))
+    _check_client(meta.get(CLIENT_CAPABILITIES_KEY), meta.get(CLIENT_INFO_KEY, {"name": "", "version": ""}))
     return revision
 
 
