@@ -162,7 +162,9 @@ def test_the_wheel_gets_into_the_registry_without_the_token_on_a_command_line(
     assert set(taken) == {f"{folder}/{WHEEL}", f"{folder}/requirements.txt"}
     # The address from which jobs fetch it, and the sum that was printed.
     assert all(f"$CI_API_V4_URL{folder.removeprefix('/api/v4')}/{WHEEL}" in block for block in sums_and_wheels())
-    assert hashlib.sha256(taken[f"{folder}/{WHEEL}"][1]).hexdigest() in told
+    assert [
+        hashlib.sha256(taken[f"{folder}/{name}"][1]).hexdigest() for name in (WHEEL, "requirements.txt")
+    ] == re.findall(r"^[0-9a-f]{64}", told, re.MULTILINE)
     assert {headers["PRIVATE-TOKEN"] for headers, _ in taken.values()} == {"glpat-of-somebody"}
     assert "glpat" not in (tmp_path / "arguments").read_text()
 

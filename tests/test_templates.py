@@ -171,6 +171,7 @@ def test_values_that_people_want_are_taken() -> None:
         {
             "server_wheel": "$CI_API_V4_URL/a.whl",
             "server_wheel_sha256": "0" * 64,
+            "server_lock_sha256": "0" * 64,
             "server_flags": "--read-only",
             "model": "opus",
         },
@@ -259,11 +260,9 @@ chmod +x "$3/bin/pip"
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on PATH")
-@pytest.mark.parametrize("listed", [True, False])
-def test_the_token_fetches_the_wheel_without_redirects_and_another_wheel_is_refused(
-    listed: bool, tmp_path: Path
-) -> None:
-    wheel = b"PK a wheel"
+@pytest.mark.parametrize("other", ["", "server_wheel_sha256", "server_lock_sha256"])
+def test_the_token_fetches_wheel_and_lock_without_redirects_and_others_are_refused(other: str, tmp_path: Path) -> None:
+    files = {"a-1.0.whl": b"PK a wheel", "requirements.txt": b"mcp==2"}
     asked: list[tuple[str, str | None]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -272,14 +271,13 @@ def test_the_token_fetches_the_wheel_without_redirects_and_another_wheel_is_refu
             if self.path.startswith("/api/"):
                 self.send_response(302)
                 # Another host by name is another origin.
-                self.send_header(
-                    "Location", f"http://{self.headers['Host'].replace('127.0.0.1', 'localhost')}/store/a-1.0.whl"
-                )
+                host = self.headers["Host"].replace("127.0.0.1", "localhost")
+                self.send_header("Location", f"http://{host}/store/{self.path.rpartition('/')[2]}")
                 self.end_headers()
             else:
                 self.send_response(200)
                 self.end_headers()
-                self.wfile.write(wheel)
+                self.wfile.write(files[self.path.rpartition("/")[2]])
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as http.server names it
             """Say nothing."""
@@ -287,9 +285,12 @@ def test_the_token_fetches_the_wheel_without_redirects_and_another_wheel_is_refu
     for name, content in (("python3", PYTHON), ("npm", "#!/bin/sh\n"), ("apk", "#!/bin/sh\n")):
         (tmp_path / name).write_text(content)
         (tmp_path / name).chmod(0o755)
+    inputs = ("server_wheel_sha256", "server_lock_sha256")
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in zip(inputs, files.values(), strict=True)}
     given = {
         "server_wheel": "$CI_API_V4_URL/projects/a%2Fb/packages/generic/c/1/a-1.0.whl",
-        "server_wheel_sha256": hashlib.sha256(wheel if listed else b"another").hexdigest(),
+        **sums,
+        **({other: hashlib.sha256(b"another").hexdigest()} if other else {}),
     }
     lines = script(interpolated(given)).partition("/bin/gitlab-mcp-server  ||")[0]
     lines = lines.replace("/opt/", f"{tmp_path}/opt/").replace(" /bin/gitlab", f" {tmp_path}/gitlab")
@@ -312,8 +313,10 @@ def test_the_token_fetches_the_wheel_without_redirects_and_another_wheel_is_refu
         )
         server.shutdown()
         thread.join(10)
-    assert [one[1] for one in asked] == ["Bearer token-of-the-job", None]
-    assert (done.returncode == 0) == listed, done.stderr
-    assert ("a-1.0.whl" in done.stdout) == listed
-    assert (tmp_path / "gitlab-mcp-server").is_symlink() == listed
+    fetched = 1 if other == "server_wheel_sha256" else 2
+    assert [one[1] for one in asked] == ["Bearer token-of-the-job", None] * fetched
+    assert (done.returncode == 0) == (not other), done.stderr
+    installed = re.findall(r"(?m)^pip .*(--require-hashes|--no-deps)", done.stdout)
+    assert installed == ([] if other else ["--require-hashes", "--no-deps"])
+    assert (tmp_path / "gitlab-mcp-server").is_symlink() == (not other)
     assert "token-of-the-job" not in done.stdout + done.stderr

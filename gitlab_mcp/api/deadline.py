@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from gitlab_mcp.errors import Failure, Unreachable
+from gitlab_mcp.errors import Failure, GitLabRefusal, Unreachable
 
 TRANSFER_SECONDS = 600.0  # how long one transfer of git may take
 PROGRESS_SECONDS = 5.0  # between two reports of progress during a long transfer
@@ -99,11 +99,12 @@ class Call:
     def wait(self, seconds: float, failure: Failure) -> None:
         """Wait for `seconds` before a request that ended in `failure` is sent again, and report that to the client.
 
-        Raises `failure` at once when the deadline is earlier, with the seconds to wait added to its text, and
+        Raises `failure` at once when the deadline is earlier, with the seconds that GitLab asks to wait added, and
         Unreachable when the call is cancelled meanwhile.
         """
         if seconds >= self.remaining():
-            failure.text += f" GitLab asks to wait {seconds:.0f} s, longer than this call may take: try again then."
+            if isinstance(failure, GitLabRefusal) and failure.retry_after is not None:
+                failure.text += f" GitLab asks to wait {seconds:.0f} s, longer than this call may take: try again then."
             raise failure
         if seconds >= 1:
             self._progress(f"waiting {seconds:.0f} s before trying again: {failure}")

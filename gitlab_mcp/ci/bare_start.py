@@ -103,21 +103,23 @@ def register(flags: Flags, environ: Mapping[str, str], *, trust_project: bool) -
     """
     try:
         registration = claude_code.own_registration(flags, secrets_of(environ, flags.not_secret))
+        other = claude_code.other_server("user", environ, working_directory())
         path = claude_code.register(registration, "user", environ, working_directory())
         entry = registration.entry()
         lines = [f"registered for Claude Code: gitlab in {path}: {shlex.join([entry['command'], *entry['args']])}"]
+        lines += [f"warning: it replaced another server of that name: {quoted_line(other, 300)}"] if other else []
     except (SettingsError, OSError) as error:
         lines = [f"not registered: {error}"]
     names: list[str] = []
     if not trust_project:
         names = sorted({name for folder in folders(environ) for name in claude_code.project_servers(folder)})
-    if names:
-        shown = ", ".join(quoted_line(name, 60) for name in names[:10])
-        try:
-            claude_code.disable_project_servers(names, environ)
-            lines.append(f"disabled: the servers of the checkout's .mcp.json: {shown}")
-        except (SettingsError, OSError) as error:
-            lines.append(f"warning: Claude Code will start the servers of the checkout's .mcp.json, {shown}: {error}")
+    shown = ", ".join(quoted_line(name, 60) for name in names[:10])
+    try:
+        claude_code.disable_project_servers(names, environ, folders(environ)[-1])
+        lines += [f"disabled: the servers of the checkout's .mcp.json: {shown}"] if names else []
+    except (SettingsError, OSError) as error:
+        effect = f"Claude Code will start the servers of the checkout's .mcp.json, {shown}: " if names else ""
+        lines.append(f"warning: {effect}{error}")
     return lines
 
 

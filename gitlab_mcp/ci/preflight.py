@@ -1,14 +1,16 @@
 """The lines that the bare start writes to a job's log on GitLab, the credential and the files of the checkout."""
 
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from gitlab_mcp import __version__
+from gitlab_mcp.api.author_roles import DEVELOPER
 from gitlab_mcp.api.client import GitLab, segment
 from gitlab_mcp.api.deadline import Call, current_call
-from gitlab_mcp.api.identity import WRITING_SCOPES
+from gitlab_mcp.api.identity import ROLES, WRITING_SCOPES
 from gitlab_mcp.config.environment import variable, working_directory
 from gitlab_mcp.config.job_context import PLAIN_BRANCH_NAME
 from gitlab_mcp.config.settings import Settings
@@ -16,6 +18,7 @@ from gitlab_mcp.doctor.background import begin
 from gitlab_mcp.errors import Failure, GitLabRefusal, NotFound, Unreachable
 from gitlab_mcp.render.user_text import mention, ref_name
 from gitlab_mcp.repository.git_backend.errors import JOB_PUSH_SETTING
+from gitlab_mcp.safety.policy import other_project
 from gitlab_mcp.safety.sanitize import one_line
 
 T = TypeVar("T")
@@ -23,6 +26,7 @@ T = TypeVar("T")
 PREFLIGHT_SECONDS = 3.0  # for all requests together
 TIMED_OUT = Unreachable(f"GitLab did not answer within {PREFLIGHT_SECONDS:.0f} s")
 COMPARED_BYTES = 2_000_000
+BY_ROLE = ": reads and writes what its role in the project allows"
 
 
 def preflight(settings: Settings, environ: Mapping[str, str], files: Mapping[str, Path]) -> Iterator[str]:
@@ -38,6 +42,7 @@ def preflight(settings: Settings, environ: Mapping[str, str], files: Mapping[str
         lambda: gitlab.get("/personal_access_tokens/self").texts("scopes") if _has_scopes(kind) else [], deadline
     )
     can_push = begin(lambda: gitlab.may_push(settings.own_project[0]) if gitlab.identity.pushes() else None, deadline)
+    role = begin(lambda: gitlab.identity.role(f"/projects/{segment(settings.project)}"), deadline)
     changes = {name: begin(_comparison(gitlab, settings, environ, path), deadline) for name, path in files.items()}
 
     version = variable(environ, "CI_SERVER_VERSION")
@@ -49,7 +54,11 @@ def preflight(settings: Settings, environ: Mapping[str, str], files: Mapping[str
         yield f"credential: {name}; {_why_unknown(owner)}, so its permissions are not known"
     else:
         permissions = _permissions(settings, _value_or_failure(scopes), _value_or_failure(can_push))
+        if permissions.endswith(BY_ROLE):
+            permissions += _role(_value_or_failure(role))
         yield f"credential: {name} of {mention(owner.text('username'))}{permissions}"
+    if other := other_project(settings):
+        yield f"warning: {other}: remove GITLAB_PROJECT or --project, or allow it with --allow-project."
     if files:
         compared = {file: _value_or_failure(change) for file, change in changes.items()}
         listed = ", ".join(
@@ -75,8 +84,10 @@ def _value_or_failure(wait: Callable[[], T]) -> T | Failure:
 
 
 def _reason(failure: object) -> str:
-    """Why a value is missing; without a failure, GitLab did not answer in time."""
-    return one_line(str(failure if isinstance(failure, Failure) else TIMED_OUT), 200).rstrip(".")
+    """Why a value is missing, for the middle of a sentence; without a failure, GitLab did not answer in time."""
+    text = one_line(str(failure if isinstance(failure, Failure) else TIMED_OUT), 200)
+    # A question to the reader, after a colon, would end the sentence.
+    return text.rpartition(": ")[0] or text.rstrip("?") if text.endswith("?") else text.rstrip(".")
 
 
 def _why_unknown(failure: Failure) -> str:
@@ -93,6 +104,8 @@ def _permissions(settings: Settings, scopes: list[str] | Failure, can_push: bool
     if settings.read_only:
         return f"{listed}: reads only (--read-only)"
     if settings.push_token and settings.credential.kind != "flow token" and not WRITING_SCOPES & set(known):
+        if shutil.which("git") is None:
+            return f"{listed}: reads only; to commit and push it needs git, which is not installed{comments}"
         if can_push is True:
             return f"{listed}: reads; commits and opens merge requests by git push{comments}"
         if can_push is False:
@@ -103,7 +116,16 @@ def _permissions(settings: Settings, scopes: list[str] | Failure, can_push: bool
         return f"; its scopes are not known ({_reason(scopes)})"
     if known and not WRITING_SCOPES & set(known):
         return f"{listed}: reads what these scopes allow; scope api would let it write"
-    return f"{listed}: reads and writes what its role in the project allows"
+    return f"{listed}{BY_ROLE}"
+
+
+def _role(role: str | Failure) -> str:
+    """What the role of the token's user lacks; "" where it is enough, or not known."""
+    level = next((level for level, name in ROLES.items() if name == role), 0)
+    if level >= DEVELOPER or (not level and role != "none"):
+        return ""
+    shown = f"it has role {role}" if level else "its user has none"
+    return f": {shown}, and branches, commits and merge requests need Developer"
 
 
 def _comparison(gitlab: GitLab, settings: Settings, environ: Mapping[str, str], path: Path) -> Callable[[], str]:

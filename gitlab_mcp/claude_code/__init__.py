@@ -1,7 +1,12 @@
 """Claude Code's configuration files: the registration of this server, and the files of a checkout that it obeys."""
 
 from gitlab_mcp.claude_code.json_file import RegistrationError
-from gitlab_mcp.claude_code.project_files import disable_project_servers, obeyed_files, project_servers
+from gitlab_mcp.claude_code.project_files import (
+    disable_project_servers,
+    enable_project_servers,
+    obeyed_files,
+    project_servers,
+)
 from gitlab_mcp.claude_code.registration import (
     Registration,
     Scope,
@@ -21,6 +26,7 @@ __all__ = [
     "RegistrationError",
     "Scope",
     "disable_project_servers",
+    "enable_project_servers",
     "flag_arguments",
     "is_in_cache",
     "lasting_registration",

@@ -6,8 +6,15 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from gitlab_mcp.claude_code.json_file import Document, RegistrationError, change, configuration_folder
+from gitlab_mcp.claude_code.json_file import (
+    Document,
+    RegistrationError,
+    change,
+    configuration_folder,
+    object_at,
+)
 
 # The files that Claude Code 2.1.330 obeys in the folder that it runs in; each was observed. Others in .claude/ take
 # effect only through these, such as hooks/, output-styles/ and plugins.
@@ -30,6 +37,7 @@ OBEYED_FILES = (
 MCP_JSON_BYTES = 2 * 1024 * 1024
 JSON_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}:]', re.DOTALL)
 DISABLED_SERVERS = "disabledMcpjsonServers"
+RECORD = "gitlab-mcp-server.json"  # which of these names this server added for which checkout, in the user's folder
 
 
 def obeyed_files(directory: Path) -> list[str]:
@@ -49,30 +57,77 @@ def project_servers(directory: Path) -> list[str]:
     return list(names)
 
 
-def disable_project_servers(names: Iterable[str], environ: Mapping[str, str]) -> list[str]:
+def disable_project_servers(names: Iterable[str], environ: Mapping[str, str], checkout: Path) -> list[str]:
     """Disable the servers of these names in any .mcp.json, in the user's settings; returns the disabled names.
 
-    A checkout's own settings cannot override that. Raises RegistrationError when the user's settings do not contain a
-    JSON object, or cannot be read or written.
+    A checkout's own settings cannot override that. Names that an earlier start in this `checkout`, or in one that is
+    gone, added and that no other checkout needs are enabled again: the home of a shell executor outlives its jobs.
+    Raises RegistrationError when one of the user's files does not contain a JSON object, or cannot be read or written.
     """
     wanted = list(dict.fromkeys(names))
-    if not wanted:
-        return []
     path = configuration_folder(environ) / "settings.json"
+    added: list[str] = []
 
     def disable(document: Document) -> bool:
-        disabled = document.setdefault(DISABLED_SERVERS, [])
-        if not isinstance(disabled, list):
-            raise RegistrationError(
-                f'"{DISABLED_SERVERS}" in {path} is not a list: correct it or remove it, then try again.'
-            )
-        existing = {name for name in disabled if isinstance(name, str)}
-        missing = [name for name in wanted if name not in existing]
-        disabled += missing
-        return bool(missing)
+        existing = _disabled(path, document)
+        added[:] = [name for name in wanted if name not in existing]
+        existing += added
+        return bool(added)
 
-    change(path, disable)
+    if wanted:
+        change(path, disable)
+    # Jobs that run at the same time have checkouts of their own, so that none enables what another one disabled.
+    _record(environ, str(checkout.resolve()), wanted, added)
     return wanted
+
+
+def enable_project_servers(environ: Mapping[str, str]) -> None:
+    """Enable again what `disable_project_servers` has disabled. Raises RegistrationError as that does."""
+    _record(environ, "", (), ())
+
+
+def _record(environ: Mapping[str, str], checkout: str, wanted: Iterable[str], added: Iterable[str]) -> None:
+    """Record which of the `wanted` names this server `added` for `checkout` ("" for all checkouts: forget them).
+
+    Names that no checkout needs any more are removed from the user's settings.
+    """
+    record, settings = (configuration_folder(environ) / name for name in (RECORD, "settings.json"))
+    if not wanted and not os.path.lexists(record):
+        return
+    unneeded: set[str] = set()
+
+    def note(document: Document) -> bool:
+        checkouts = object_at(record, document, DISABLED_SERVERS)
+        before = dict(checkouts)
+        ours = {name for names in before.values() for name in names} | set(added)
+        for folder in before:
+            if folder == checkout or not checkout or not Path(folder).is_dir():
+                del checkouts[folder]
+        if mine := [name for name in wanted if name in ours]:
+            checkouts[checkout] = mine
+        unneeded.clear()
+        unneeded.update(ours - {name for names in checkouts.values() for name in names})
+        return checkouts != before
+
+    def enable(document: Document) -> bool:
+        existing = _disabled(settings, document)
+        left = [name for name in existing if name not in unneeded]
+        is_changed = left != existing
+        existing[:] = left
+        return is_changed
+
+    change(record, note)
+    if unneeded:
+        change(settings, enable)
+
+
+def _disabled(path: Path, document: Document) -> list[Any]:
+    disabled = document.setdefault(DISABLED_SERVERS, [])
+    if not isinstance(disabled, list):
+        raise RegistrationError(
+            f'"{DISABLED_SERVERS}" in {path} is not a list: correct it or remove it, then try again.'
+        )
+    return disabled
 
 
 def _content(path: Path) -> bytes:

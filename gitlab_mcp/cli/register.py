@@ -79,8 +79,9 @@ def register(
         click.echo(f"Registered gitlab in {_shown(str(path))} ({scope} scope): `claude mcp list` shows it.")
         if other:
             click.echo(f"It replaced another server of that name: {_redacted(other)}", err=True)
-        if in_ci and scope != "project" and not trust_project_mcp:
-            names = claude_code.disable_project_servers(claude_code.project_servers(directory), os.environ)
+        if in_ci and scope != "project":
+            found = [] if trust_project_mcp else claude_code.project_servers(directory)
+            names = claude_code.disable_project_servers(found, os.environ, directory)
             if names:
                 click.echo(
                     f"Disabled the servers of the checkout's .mcp.json: {_quoted(names)};"
@@ -99,6 +100,8 @@ def unregister(scope: Any) -> None:
 
         other = claude_code.other_server(scope, os.environ, working_directory())
         removed = claude_code.unregister(scope, os.environ, working_directory())
+        if scope == "user":
+            claude_code.enable_project_servers(os.environ)
         click.echo(
             f"Removed gitlab ({scope} scope)."
             if removed

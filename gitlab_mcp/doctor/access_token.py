@@ -101,7 +101,12 @@ def project(context: DoctorContext) -> CheckResult | None:
 def role(context: DoctorContext) -> CheckResult | None:
     if not (gitlab := _with_access_token(context)):
         return None
-    role_name = gitlab.identity.role(context.project_path())
+    path = context.project_path()
+    try:
+        gitlab.get(path)
+    except NotFound:
+        raise Skipped("the project cannot be read", "First fix the project.") from None
+    role_name = gitlab.identity.role(path)
     if not role_name:
         raise Skipped("GitLab does not show it", "Look in the project: Manage > Members.")
     level = next((level for level, name in ROLES.items() if name == role_name), 0)

@@ -5,6 +5,7 @@ from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.context import DoctorContext
 from gitlab_mcp.doctor.model import has_credentials
 from gitlab_mcp.doctor.result import CheckResult, failed, in_quotes, passed, warned
+from gitlab_mcp.safety.policy import other_project
 
 
 def usable(context: DoctorContext) -> CheckResult:
@@ -14,6 +15,8 @@ def usable(context: DoctorContext) -> CheckResult:
         where = " in .gitlab-ci.yml or Settings > CI/CD > Variables" if context.in_ci else ""
         return failed(str(context.problem), f"Correct that flag or variable{where}.")
     settings = context.require_settings()
+    if other := other_project(settings):
+        return failed(other, "Remove GITLAB_PROJECT or --project, or allow it with --allow-project.")
     project = f"project {in_quotes(settings.project)}" if settings.project else "no project"
     return passed(f"The configuration can be used: {settings.url}, {project}")
 
@@ -39,7 +42,8 @@ def ignored(context: DoctorContext) -> CheckResult | None:
     names = [
         name for name in (*ACCESS_TOKEN_VARIABLES, "AI_FLOW_GITLAB_TOKEN") if name != used and context.is_set(name)
     ]
-    if not names or (not context.credential and not context.in_ci):
+    # Where the configuration cannot be used, it is not known which token would be.
+    if not names or context.settings is None or (not context.credential and not context.in_ci):
         return None
     listed, verb = " and ".join(names), "is" if len(names) == 1 else "are"
     if context.credential and context.credential.kind == "access token":

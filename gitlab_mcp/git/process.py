@@ -21,6 +21,7 @@ USERS_OWN = ("HOME", "XDG_CONFIG_HOME")
 # A checkout's own configuration may name programs that git would run even for reading commands.
 SAFE_CONFIGURATION = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "credential.helper=", "protocol.allow=never")
 
+NOT_INSTALLED = "git is not installed: install git 2.31 or newer (apk add git, apt-get install git)"
 PRINTED_BYTES = 512 * 1024 * 1024
 
 TimeLeft = Callable[[], float]
@@ -155,6 +156,8 @@ def run_git(
     except ValueError as error:  # a NUL byte or an unpaired surrogate in an argument
         raise GitError(f"an argument of git cannot be passed on a command line: {error}") from error
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and error.filename == "git":  # else the directory is missing
+            raise GitError(NOT_INSTALLED) from error
         raise GitError(f"git could not be started: {error.strerror}") from error
     _running.add(child)
     try:

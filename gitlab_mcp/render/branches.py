@@ -39,9 +39,8 @@ def branch_deleted(written: WriteResult[Entity], merge_requests: Sequence[Entity
     `merge_requests` are those that were open from it, which GitLab closes.
     """
     name, commit = one_line(written.result.text("name"), 255), written.result.sha("commit", "id")
-    answer = (
-        f"Deleted branch {name}.{confirmed(written)}\nIt was at {commit}: create_branch with that as ref undoes it."
-    )
+    undo = naming(": {} with that as ref undoes it", "create_branch")
+    answer = f"Deleted branch {name}.{confirmed(written)}\nIt was at {commit}{undo}."
     if not merge_requests:
         return answer
     closed = ", ".join(f"!{each.number('iid')}" for each in merge_requests)

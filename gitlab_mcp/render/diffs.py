@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from gitlab_mcp.api.entity import SHA, Entity
 from gitlab_mcp.api.reviews.diff import ChangedFile
+from gitlab_mcp.errors import naming
 from gitlab_mcp.render.commits import commit_row
 from gitlab_mcp.render.markdown import ANSWER_BYTES, count, cut, facts, labelled, quote_plain
 from gitlab_mcp.render.pagination import fenced_rows, fitting, page_of
@@ -14,9 +15,6 @@ from gitlab_mcp.safety.sanitize import escape_invisible, escape_invisible_in_lin
 COMMITS_SHOWN = 30
 COMMITS_BYTES = 6_000
 DIFF_LINE_BYTES = 4_000
-GET_FILE_HINT = "get_file reads the line"
-UNLISTED = "GitLab lists no more files than these: compare_refs, commit by commit (list_commits), shows the others."
-COLLAPSED = "GitLab collapses it here: compare_refs, commit by commit (list_commits), shows it."
 DIFF_BYTES = ANSWER_BYTES - 6_000
 COMMIT_MESSAGE_BYTES = 8_000
 
@@ -31,14 +29,30 @@ def comparison(found: Comparison, page: int, arguments: Mapping[str, str | Seque
         return f"# {head} has nothing that {base} lacks"
     commits = count(len(found.commits), "commit")
     title = f"# {base}...{head}: {commits}, {files_counted(found.files, is_whole=found.is_whole)} changed"
-    about = [] if found.is_whole else [UNLISTED]
+    about = [] if found.is_whole else [not_listed()]
     if page == 1:
         rows = [commit_row(commit) for commit in reversed(found.commits)]
         kept = fitting(rows[:COMMITS_SHOWN], COMMITS_BYTES)
         left = len(rows) - len(kept)
-        about = [*kept, *([f"({left:,} older ones: list_commits lists them)"] if left else []), *about]
+        about = [
+            *kept,
+            *([f"({left:,} older ones{naming(': {} lists them', 'list_commits')})"] if left else []),
+            *about,
+        ]
     pieces = (piece for diff in found.diffs for piece in _pieces(diff, base, head))
     return page_of(title, "\n".join(about), pieces, page, "compare_refs", arguments)
+
+
+def cut_line(row: str) -> str:
+    """Return a row of a diff in at most DIFF_LINE_BYTES, naming the tool that reads the whole line."""
+    return cut(row, DIFF_LINE_BYTES, naming("{} reads the line", "get_file"))
+
+
+def not_listed() -> str:
+    """Return the remark that GitLab lists no more of the changed files, and the tools that show the others."""
+    commits = naming(" ({})", "list_commits")
+    others = naming(f": {{}}, commit by commit{commits}, shows the others", "compare_refs")
+    return f"GitLab lists no more files than these{others}."
 
 
 def files_counted(number: int, *, is_whole: bool) -> str:
@@ -62,7 +76,7 @@ def whole_commit(commit: Entity, diffs: Sequence[Entity]) -> str:
     kept = fitting(rows, DIFF_BYTES - COMMIT_MESSAGE_BYTES)
     left = f"\n({len(rows) - len(kept)} more files)" if len(kept) < len(rows) else ""
     arguments = {"base": parents[0][:12], "head": identity[:12]} if parents and diffs else {}
-    diff = f"\nits diff: compare_refs {json.dumps(arguments)}" if arguments else ""
+    diff = naming(f"\nits diff: {{}} {json.dumps(arguments)}", "compare_refs") if arguments else ""
     return "\n".join([title, head, commit.url("web_url") + message, "", *kept]) + left + diff
 
 
@@ -70,12 +84,14 @@ def _pieces(diff: Entity, base: str, head: str) -> Iterator[str]:
     """Yield a file's heading and its hunks, in pieces that fit on a page; for a file without hunks, the reason."""
     hunks = diff.text("diff").rstrip("\n")
     if hunks.startswith("@@"):
-        rows = (cut(row, DIFF_LINE_BYTES, GET_FILE_HINT) for row in _rows(hunks))
+        rows = (cut_line(row) for row in _rows(hunks))
         yield from fenced_rows(heading(diff), one_line(diff.text("new_path"), 300), rows)
     elif diff.flag("too_large"):
-        yield f"\n## {heading(diff)}\nToo large: GitLab does not show it. get_file reads {_sides(diff, base, head)}."
+        yield f"\n## {heading(diff)}\nToo large: GitLab does not show it.{_reader(diff, base, head)}"
     elif diff.flag("collapsed"):
-        yield f"\n## {heading(diff)}\n{COLLAPSED} get_file reads {_sides(diff, base, head)}."
+        commits = naming(" ({})", "list_commits")
+        shown = naming(f": {{}}, commit by commit{commits}, shows it", "compare_refs")
+        yield f"\n## {heading(diff)}\nGitLab collapses it here{shown}.{_reader(diff, base, head)}"
     else:
         yield f"\n## {heading(diff)}\nNo lines to show: the file is binary, was only moved, or only its mode changed."
 
@@ -88,6 +104,10 @@ def _rows(hunks: str) -> list[str]:
     rows = hunks.split("\n")
     shown = iter(escape_invisible_in_lines([row for row in rows if row[:1] in ("+", "-", " ")]))
     return [next(shown) if row[:1] in ("+", "-", " ") else escape_invisible(row) for row in rows]
+
+
+def _reader(diff: Entity, base: str, head: str) -> str:
+    return naming(f" {{}} reads {_sides(diff, base, head)}.", "get_file")
 
 
 def _sides(diff: Entity, base: str, head: str) -> str:

@@ -3,6 +3,7 @@
 from gitlab_mcp.api.identity import Identity
 from gitlab_mcp.config.job_context import JobContext
 from gitlab_mcp.config.settings import Settings
+from gitlab_mcp.errors import naming
 from gitlab_mcp.render.markdown import cut, facts, quote
 from gitlab_mcp.render.user_text import mention, ref_name
 from gitlab_mcp.safety.sanitize import one_line
@@ -12,7 +13,7 @@ QUOTED_BYTES = {"input": 10_000, "description": 8_000, "comments": 12_000, "unre
 
 WITHHELD = (
     "\nWhat was asked, and the text of the issue or merge request at that time, is withheld (--trusted-only), because"
-    " its authors are not known. get_issue and get_merge_request show what trusted authors wrote."
+    " its authors are not known."
 )
 
 
@@ -33,7 +34,11 @@ def job_context(settings: Settings, identity: Identity) -> str:
         ),
         _credential(settings, identity),
     ]
-    return "\n".join([*head, *([WITHHELD] if settings.trusted_only else _quoted(job))])
+    return "\n".join([*head, *([_withheld()] if settings.trusted_only else _quoted(job))])
+
+
+def _withheld() -> str:
+    return WITHHELD + naming(" For what trusted authors wrote there, use {}.", "get_issue", "get_merge_request")
 
 
 def _heading(job: JobContext) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.reviews.diff import ChangedFile
 from gitlab_mcp.api.reviews.submit import Outcome
-from gitlab_mcp.render.diffs import DIFF_LINE_BYTES, GET_FILE_HINT, UNLISTED, files_counted
+from gitlab_mcp.errors import naming
+from gitlab_mcp.render.diffs import DIFF_LINE_BYTES, cut_line, files_counted, not_listed
 from gitlab_mcp.render.markdown import count, cut
 from gitlab_mcp.render.pagination import fenced_rows, page_of
 from gitlab_mcp.safety.sanitize import escape_invisible, escape_invisible_in_lines, one_line
@@ -30,7 +31,7 @@ def file_names(
 ) -> str:
     """Render a page of the names of changed files; `is_whole` is whether GitLab listed all of them."""
     title = _title(merge_request, files, is_whole=is_whole)
-    about = "" if is_whole else UNLISTED
+    about = "" if is_whole else not_listed()
     return page_of(title, about, map(file_row, files), page, CALL, {**arguments, "names_only": True})
 
 
@@ -52,14 +53,12 @@ def diff(
     about = [LEGEND] if shown else []
     if left and page == 1:
         names = ", ".join(f"{one_line(file.path, 300)} ({file.kind})" for file in left)
-        advice = (
-            "paths with the whole name shows the hunks that GitLab has of one,"
-            f" get_file with ref {_head(merge_request)} reads the others"
-        )
+        others = naming(f", {{}} with ref {_head(merge_request)} reads the others", "get_file")
+        advice = f"paths with the whole name shows the hunks that GitLab has of one{others}"
         listed = cut(names, NAMED_BYTES, "names_only lists them all")
         about.append(f"Not shown, {count(len(left), 'file')} ({advice}): {listed}")
     if not is_whole:
-        about.append(UNLISTED)
+        about.append(not_listed())
     title = _title(merge_request, files, is_whole=is_whole)
     pieces = (piece for file in shown for piece in fenced_rows(file_row(file), one_line(file.path, 300), _rows(file)))
     return page_of(title, "\n".join(about), pieces, page, CALL, arguments)
@@ -80,7 +79,7 @@ def _rows(file: ChangedFile) -> Iterator[str]:
     for hunk in file.hunks:
         yield cut(escape_invisible(hunk.heading), DIFF_LINE_BYTES)
         for line in hunk.lines:
-            yield cut(f"{line.number}{line.mark}{next(shown)}", DIFF_LINE_BYTES, GET_FILE_HINT)
+            yield cut_line(f"{line.number}{line.mark}{next(shown)}")
             if line.is_unended:
                 yield NO_NEWLINE
 

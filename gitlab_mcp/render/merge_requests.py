@@ -5,6 +5,7 @@ from gitlab_mcp.api.discussions import Comments
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.merge_requests import Overview
 from gitlab_mcp.api.pipelines import ahead
+from gitlab_mcp.errors import naming
 from gitlab_mcp.render.field_comparison import differs, not_set, was_cleared
 from gitlab_mcp.render.markdown import confirmed, facts, labelled
 from gitlab_mcp.render.merge_request_diffs import file_row
@@ -90,7 +91,7 @@ def _files(overview: Overview, changes: str) -> str:
     if not rows:
         return ""
     rest = (
-        f" (the first {len(rows)}; get_merge_request_diff with names_only lists all)"
+        f" (the first {len(rows)}{naming('; {} with names_only lists all', 'get_merge_request_diff')})"
         if changes and changes != str(len(rows))
         else ""
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult
+from gitlab_mcp.errors import naming
 from gitlab_mcp.render.markdown import confirmed, count, facts
 from gitlab_mcp.render.user_text import mention
 from gitlab_mcp.safety.sanitize import one_line
@@ -124,8 +125,9 @@ def _next(entity: Entity, failed: Sequence[Entity], view: View) -> list[str]:
         which = "All failed jobs are allowed to fail" if failed else "None of its own jobs failed"
         lines.append(f"{which}: a downstream pipeline may have failed; the URL above shows it.")
     if failed and view.logs:
-        report = f"get_test_report {json.dumps({'pipeline_id': number})}"
-        lines.append(f"next: get_job_log {json.dumps({'job_id': failed[0].number('id')})} or {report}")
+        log = naming(f"{{}} {json.dumps({'job_id': failed[0].number('id')})}", "get_job_log")
+        report = naming(f"{{}} {json.dumps({'pipeline_id': number})}", "get_test_report")
+        lines += [f"next: {' or '.join(filter(None, (log, report)))}"] if log or report else []
     return lines
 
 

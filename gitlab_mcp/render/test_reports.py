@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.pipelines import PipelinePath, Report
+from gitlab_mcp.errors import naming
 from gitlab_mcp.render.markdown import count, cut, facts, quote_plain, share, size
 from gitlab_mcp.render.pipelines import duration, of_older
 from gitlab_mcp.safety.sanitize import ANSI, one_line
@@ -29,7 +30,8 @@ def test_report(where: PipelinePath, found: Report, search: str, page: int) -> s
         )
     lines = [f"# Tests of pipeline {where.id}{older}: {count(total, 'case')}", *_suites(suites)]
     if not found.cases:
-        return "\n".join([*lines, "There are too many cases to read: get_job_log shows those that failed."])
+        log = naming(": {} shows those that failed", "get_job_log")
+        return "\n".join([*lines, f"There are too many cases to read{log}."])
     return "\n".join([*lines, *_cases(where, suites, search, page)])
 
 
@@ -86,7 +88,7 @@ def _cases(where: PipelinePath, suites: Sequence[Entity], search: str, page: int
     for row, output in zip(rows, outputs, strict=True):
         lines.append(row)
         if output:
-            lines.append(cut(output, CASE_BYTES, "get_job_log has the rest"))
+            lines.append(cut(output, CASE_BYTES, naming("{} has the rest", "get_job_log")))
     if end < len(chosen):
         arguments = {"pipeline_id": where.id, **({"search": search} if search else {}), "page": page + 1}
         lines.append(f"next: get_test_report {json.dumps(arguments, ensure_ascii=False)}")

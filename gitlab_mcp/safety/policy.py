@@ -14,6 +14,7 @@ from gitlab_mcp.config.settings import CREDENTIAL_VARIABLE, READS, Settings
 from gitlab_mcp.errors import Refused
 from gitlab_mcp.git.change import Change
 from gitlab_mcp.safety.redact import is_public
+from gitlab_mcp.safety.sanitize import quoted_line
 
 # The paths outside projects that may be read: the user, and what the token can do.
 USER_PATHS = re.compile(r"/(user|personal_access_tokens/self|version|metadata|job)")
@@ -50,7 +51,7 @@ class Policy:
             raise Refused("This run is read-only (--read-only).")
         project = project_of(path)
         if project is None and path in ACROSS_PROJECTS and not writes:
-            if allowed := self._allowed_projects():
+            if allowed := self.allowed_projects():
                 raise Refused(f"This run is restricted to {', '.join(allowed)}: nothing is listed across projects.")
             return
         if project is None:
@@ -59,7 +60,7 @@ class Policy:
             return
         if not self.covers(project, path, writes=writes):
             raise Refused(
-                f"This run is restricted to {', '.join(self._allowed_projects())}: {project} is another project."
+                f"This run is restricted to {', '.join(self.allowed_projects())}: {project} is another project."
                 " A maintainer can allow this with --allow-project."
             )
         if method == "delete" and self.settings.in_ci and (branch := BRANCH_PATH.search(path)):
@@ -120,7 +121,7 @@ class Policy:
 
     def covers(self, project: str, path: str, *, writes: bool) -> bool:
         """Whether the request `path` about `project` (a path or an id) is allowed."""
-        allowed = self._allowed_projects()
+        allowed = self.allowed_projects()
         if not allowed or project.lower() in allowed:
             return True
         merge_request = self.settings.merge_request
@@ -133,7 +134,7 @@ class Policy:
             not writes or re.match(r"notes|discussions|draft_notes", match["rest"] or "") is not None
         )
 
-    def _allowed_projects(self) -> tuple[str, ...]:
+    def allowed_projects(self) -> tuple[str, ...]:
         """The paths and ids of the projects to which the run is restricted, in lower case; () for no restriction."""
         settings = self.settings
         if not settings.in_ci and not settings.allow_projects:
@@ -197,6 +198,18 @@ class Policy:
             names = ", ".join(guarded[:10])
             notes.append(f"Note: {names} {verbs[0]} in pipelines, {verbs[1]} who approves, or {verbs[2]} agents.")
         return notes
+
+
+def other_project(settings: Settings) -> str:
+    """That the configured project is none to which the run is restricted, so that calls fail; "" where it is one."""
+    policy = Policy(settings)
+    project = settings.project
+    if not project or policy.covers(project, f"/projects/{project}", writes=False):
+        return ""
+    return (
+        f"The configured project is {quoted_line(project, 255)}, and this run is restricted to"
+        f" {', '.join(policy.allowed_projects())}: every call that gives no other project fails"
+    )
 
 
 def _bytes(action: Mapping[str, object]) -> bytes:

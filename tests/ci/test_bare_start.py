@@ -124,6 +124,41 @@ def test_an_access_token_is_told_with_its_scopes(sandbox: Sandbox, job: dict[str
         assert token not in done.stdout + done.stderr
 
 
+def test_the_token_of_a_reporter_is_not_promised_writes(sandbox: Sandbox, job: dict[str, str]) -> None:
+    done = start({**job, "GITLAB_ACCESS_TOKEN": sandbox.tokens["reporter"]})
+    assert "its role in the project allows: it has role Reporter, and branches, commits and merge" in done.stdout
+    developer = start({**job, "GITLAB_ACCESS_TOKEN": sandbox.tokens["developer"]})
+    assert "need Developer" not in developer.stdout
+
+
+def test_without_git_no_push_is_promised(sandbox: Sandbox, job: dict[str, str], tmp_path: Path) -> None:
+    allow_job_pushes(sandbox)
+    done = start({**job, "PATH": str(tmp_path)})
+    assert "reads only; to commit and push it needs git, which is not installed" in done.stdout
+    assert "by git push" not in done.stdout
+
+
+def test_another_project_than_the_jobs_is_warned_of(job: dict[str, str]) -> None:
+    done = start({**job, "GITLAB_PROJECT": "acme/other"})
+    assert 'warning: The configured project is "acme/other", and this run is restricted to acme/app' in done.stdout
+    assert "warning" not in start(job, "--allow-project", "acme/other").stdout
+
+
+def test_another_server_named_gitlab_that_is_replaced_is_named(job: dict[str, str]) -> None:
+    file = Path(job["HOME"]) / ".claude.json"
+    file.write_text('{"mcpServers": {"gitlab": {"command": "npx", "args": ["another-server"]}}}')
+    assert 'warning: it replaced another server of that name: "npx another-server"' in start(job).stdout
+    assert "replaced" not in start(job).stdout
+
+
+def test_a_gitlab_that_is_not_reached_is_one_sentence(job: dict[str, str]) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        done = start({**job, "CI_SERVER_URL": f"http://127.0.0.1:{closed.getsockname()[1]}"})
+    assert "(Connection refused), so its permissions are not known" in done.stdout
+    assert "asks to wait" not in done.stdout
+
+
 def test_a_flow_token_beside_a_job_token_is_not_told_to_be_unanswered(sandbox: Sandbox, job: dict[str, str]) -> None:
     done = start({**job, "AI_FLOW_GITLAB_TOKEN": sandbox.tokens["flow"]})
     assert "credential: AI_FLOW_GITLAB_TOKEN of @developer: reads and writes what its role" in done.stdout

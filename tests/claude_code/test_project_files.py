@@ -66,9 +66,9 @@ def test_nothing_is_disabled_where_it_is_trusted_or_outside_ci(
 def test_names_are_disabled_in_the_folder_that_claude_config_dir_names(local: LocalMachine, tmp_path: Path) -> None:
     config = tmp_path / "config"
     environ = {**local.environ, "CLAUDE_CONFIG_DIR": str(config)}
-    assert disable_project_servers([], environ) == []
+    assert disable_project_servers([], environ, local.work) == []
     assert not config.exists()
-    assert disable_project_servers(["b", "a", "b", "\ud800"], environ) == ["b", "a", "\ud800"]
+    assert disable_project_servers(["b", "a", "b", "\ud800"], environ, local.work) == ["b", "a", "\ud800"]
     assert read(config / "settings.json") == {"disabledMcpjsonServers": ["b", "a", "\ud800"]}
     assert mode(config / "settings.json") == 0o600
     assert local.everything() == set()
@@ -79,8 +79,33 @@ def test_broken_settings_are_left_alone_with_a_sentence(local: LocalMachine, con
     local.settings.parent.mkdir()
     local.settings.write_text(content)
     with pytest.raises(RegistrationError, match=r"settings\.json"):
-        disable_project_servers(["gitlab"], local.environ)
+        disable_project_servers(["gitlab"], local.environ, local.work)
     assert local.settings.read_text() == content
+
+
+def test_what_an_earlier_job_disabled_is_enabled_again_and_what_the_user_did_stays(
+    local: LocalMachine, tmp_path: Path
+) -> None:
+    """The home of a shell executor outlives its jobs, of which several run at once, each in its own checkout."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    local.settings.parent.mkdir()
+    local.settings.write_text('{"disabledMcpjsonServers": ["own"]}')
+
+    def disabled(names: list[str], checkout: Path) -> list[str]:
+        disable_project_servers(names, local.environ, checkout)
+        return list(read(local.settings)["disabledMcpjsonServers"])
+
+    assert disabled(["own", "evil", "both"], first) == ["own", "evil", "both"]
+    assert disabled(["both", "other"], second) == ["own", "evil", "both", "other"]
+    assert disabled([], first) == ["own", "both", "other"]
+    assert disabled(["own"], first) == ["own", "both", "other"]
+    second.rmdir()
+    assert disabled(["evil"], first) == ["own", "evil"]
+    local.run("register")
+    local.run("unregister")
+    assert read(local.settings) == {"disabledMcpjsonServers": ["own"]}
 
 
 LIMIT = 2 * 1024 * 1024

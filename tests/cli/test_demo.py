@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -193,6 +194,19 @@ def test_a_path_that_is_no_repository_ends_with_2_and_one_line(options: list[str
     done = demo("--repo", str(tmp_path), *options)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("options", [[], ["--job-token"]], ids=["locally", "in a job"])
+def test_one_call_commits_files_of_the_disk_to_a_new_branch_with_a_merge_request(options: list[str]) -> None:
+    done = demo(*options)
+    calls = re.findall(r"^   (\w+) \{(.*)", done.stdout, re.MULTILINE)
+    writes = [(tool, arguments) for tool, arguments in calls if tool.startswith(("create_", "commit_"))]
+    assert [tool for tool, _ in writes if tool != "create_note"] == ["commit_files"]
+    committed = dict(writes)["commit_files"]
+    assert '"paths": ["src/**", "tests/**"]' in committed
+    assert '"merge_request": {' in committed
+    assert '"content"' not in committed
+    assert "of which the server altered none\n" in done.stdout
 
 
 # With a job token
@@ -396,7 +410,7 @@ def test_whatever_is_altered_in_the_clone_of_a_job_is_told(
     assert clone.check() == []
     alter(clone.directory / name)
     clone.look()
-    assert f"the server altered {name} in the job's clone" in clone.check()
+    assert f"the server altered {name} in the clone" in clone.check()
 
 
 def test_what_was_done_although_the_push_was_refused_is_told(fresh_sandbox: Sandbox) -> None:

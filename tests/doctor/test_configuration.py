@@ -46,6 +46,32 @@ def test_tokens_that_are_set_and_not_used_are_named(sandbox: Sandbox, place: Pla
     assert "ignored-tokens" not in place.examine(place.job(sandbox)).checks
 
 
+@pytest.mark.parametrize(
+    "variables", [{"GITLAB_MCP_TOOLS": "nope"}, {"GITLAB_CA_FILE": "/not/there"}, {"GITLAB_MCP_TOOLSETS": "nope"}]
+)
+def test_a_good_token_is_not_accused_of_what_else_is_wrong(
+    sandbox: Sandbox, place: Place, variables: dict[str, str]
+) -> None:
+    report = place.examine(place.job(sandbox, GITLAB_ACCESS_TOKEN=sandbox.tokens["developer"], **variables))
+    assert report.of("configuration")[0] == "fail"
+    assert "GITLAB_ACCESS_TOKEN" not in report.text
+
+
+def test_a_project_that_cannot_be_read_is_not_a_role_that_is_missing(sandbox: Sandbox, place: Place) -> None:
+    token = sandbox.tokens["developer"]
+    report = place.examine(place.local(sandbox.url, token, GITLAB_PROJECT="acme/not-there"))
+    assert report.of("project")[0] == "fail"
+    assert report.checks["role"]["status"] == "skipped"
+
+
+def test_a_project_that_is_not_the_jobs_is_a_failed_check(sandbox: Sandbox, place: Place) -> None:
+    status, told = only(place, place.job(sandbox, GITLAB_PROJECT="acme/other"), "configuration")
+    assert status == "fail"
+    assert '"acme/other", and this run is restricted to acme/app' in told
+    own = place.job(sandbox, GITLAB_PROJECT=str(sandbox.project_id))
+    assert only(place, own, "configuration")[0] == "pass"
+
+
 def test_a_job_token_in_the_access_tokens_variable_is_pointed_out(sandbox: Sandbox, place: Place) -> None:
     status, told = only(place, place.job(sandbox, GITLAB_ACCESS_TOKEN=sandbox.tokens["job"]), "credential")
     assert status == "warn"

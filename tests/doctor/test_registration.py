@@ -157,7 +157,7 @@ def test_in_a_job_an_entry_in_the_projects_mcp_json_warns_until_it_is_disabled(s
     assert "/bin/gitlab-mcp-server || true" in told
     place.enters("user")
     assert only(place, job, "registered")[0] == "warn", "the checkout's comes first"
-    claude_code.disable_project_servers(["gitlab"], job)
+    claude_code.disable_project_servers(["gitlab"], job, place.directory)
     assert only(place, job, "registered") == ("pass", "gitlab is registered in ~/.claude.json | ")
 
 

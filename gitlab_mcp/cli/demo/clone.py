@@ -1,4 +1,4 @@
-"""The clone that a job works in; it detects changes that the agent did not make."""
+"""The clone that an agent works in; it detects changes that the agent did not make."""
 
 import hashlib
 import os
@@ -12,7 +12,7 @@ from gitlab_mcp.safety.policy import GUARDED_FILES, normalized_path
 
 
 class Clone:
-    """The job's clone. `altered` has the paths that changed between two snapshots, other than by `edit`."""
+    """A clone. `altered` has the paths that changed between two snapshots, other than by `edit` or `pull`."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -38,7 +38,7 @@ class Clone:
             changed.write_bytes(plan.changed.apply_to(text).encode("utf-8", "surrogateescape"))
             done.append(f"changed {plan.changed.path}")
         else:
-            done.append("changed nothing: there is no text file that a job may change")
+            done.append("changed nothing: there is no text file that an agent may change in a job too")
         if plan.deleted:
             (self.directory / plan.deleted).unlink()
             done.append(f"deleted {plan.deleted}")
@@ -47,8 +47,14 @@ class Clone:
         self._snapshot = self._take_snapshot()
         return done
 
+    def pull(self, branch: str) -> None:
+        """Check out `branch` as it is on GitLab now."""
+        self.look()
+        self._git("pull", "-q", "origin", branch)
+        self._snapshot = self._take_snapshot()
+
     def editable(self, path: str) -> bool:
-        """Whether `path` is a regular file that a job's agent may change or delete."""
+        """Whether `path` is a regular file that an agent may change in a job too."""
         file = self.directory / path
         return file.is_file() and not file.is_symlink() and not GUARDED_FILES.match_file(normalized_path(path))
 
@@ -68,10 +74,10 @@ class Clone:
 
     def check(self) -> list[str]:
         """Print how many files the server altered; returns a line for each."""
-        click.secho("\nThe job's clone, by looking at every file, .git included:", bold=True)
+        click.secho("\nThe clone, by looking at every file, .git included:", bold=True)
         total = len(self._snapshot)
         click.echo(f"   {total} files and folders, of which the server altered {len(self.altered) or 'none'}")
-        return [f"the server altered {path} in the job's clone" for path in sorted(self.altered)]
+        return [f"the server altered {path} in the clone" for path in sorted(self.altered)]
 
     def _git(self, *arguments: str) -> str:
         return git("-C", str(self.directory), *arguments)

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,113 +11,57 @@ from mcp import StdioServerParameters
 
 from gitlab_mcp.cli.demo.agent import Agent, StepFailed
 from gitlab_mcp.cli.demo.clone import Clone
-from gitlab_mcp.cli.demo.job import Job
-from gitlab_mcp.cli.demo.plain_git import git
+from gitlab_mcp.cli.demo.maintainer import Maintainer
 from gitlab_mcp.cli.demo.plan import FIX, MAINTAINERS, Plan, fix, maintainers
 from gitlab_mcp.sandbox import Sandbox
 
-OLD_NOTES = "OLD-NOTES.md"
 
+class LocalClone:
+    """A clone of the sandbox's project on a developer's machine, below `folder`."""
 
-def local_server(sandbox: Sandbox) -> StdioServerParameters:
-    """How a local client starts the server, with the maintainer's access token."""
-    return StdioServerParameters(
-        command=sys.executable,
-        args=["-m", "gitlab_mcp", "serve"],
-        env={
-            "PATH": os.environ.get("PATH", ""),
-            "GITLAB_URL": sandbox.url,
-            "GITLAB_ACCESS_TOKEN": sandbox.tokens["maintainer"],
-            "GITLAB_PROJECT": sandbox.project,
-        },
-    )
+    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+        self._sandbox = sandbox
+        directory = folder / sandbox.project.rpartition("/")[2]
+        Maintainer(sandbox).clone(directory)
+        self.clone = Clone(directory)
 
-
-class LocalJourney:
-    """A separate tool call for each action. An empty repository gets its first files on `default_branch`."""
-
-    def __init__(self, default_branch: str) -> None:
-        self._default_branch = default_branch
-        self._texts: dict[str, str] = {}
-
-    async def play(self, agent: Agent) -> tuple[Plan, dict[str, str]]:
-        """Play it; returns the plan that was committed, and the id of the blob of each file that it writes, by path."""
-        self._agent = agent
-        issue, is_seeded = await _choose(agent, "Read issue #{} with its comments.")
-        paths = await agent.files("Look at the files.")
-        if is_seeded:
-            plan = fix(issue)
-        else:
-            own = set(paths)
-            paths = paths if len(paths) > 1 else await self._begin(paths)
-            made = OLD_NOTES if OLD_NOTES in paths and OLD_NOTES not in own else ""
-            plan = await maintainers(issue, paths, self._is_text, lambda name: name in paths, made)
-        contents = {plan.created.path: plan.created.content}
-        if plan.changed:
-            path = plan.changed.path
-            if path not in self._texts and not await self._is_text(path):
-                raise StepFailed(f"{path} is not shown as text")
-            contents[path] = plan.changed.apply_to(f"{self._texts[path]}\n")
-        actions: list[dict[str, str]] = [{"path": path, "content": content} for path, content in contents.items()]
-        actions += [{"path": plan.deleted, "action": "delete"}] if plan.deleted else []
-        await agent.step("Create a branch.", "create_branch", branch=plan.branch)
-        await agent.step(
-            f"Commit at once {plan.summary}.", "commit_files", branch=plan.branch, message=plan.message, actions=actions
+    def server(self) -> StdioServerParameters:
+        """How a local client starts the server in the clone: the origin remote names the project."""
+        return StdioServerParameters(
+            command=sys.executable,
+            # Without -P, Python would import modules from the clone.
+            args=["-P", "-m", "gitlab_mcp", "serve"],
+            env={
+                "PATH": os.environ.get("PATH", ""),
+                "GITLAB_URL": self._sandbox.url,
+                "GITLAB_ACCESS_TOKEN": self._sandbox.tokens["maintainer"],
+            },
+            cwd=self.clone.directory,
         )
-        opened = await agent.step(
-            "Open a merge request that closes the issue.",
-            "create_merge_request",
-            source_branch=plan.branch,
-            title=plan.title,
-            description=plan.description,
-        )
-        numbers = {"issue": issue, "merge request": _merge_request(opened)}
-        await agent.step(
-            "Answer on the issue.", "create_note", on="issue", iid=numbers["issue"], body=plan.notes["issue"]
-        )
-        await agent.step(
-            "Say so on the merge request.",
-            "create_note",
-            on="merge_request",
-            iid=numbers["merge request"],
-            body=plan.notes["merge request"],
-        )
-        return plan, {path: git("hash-object", "--stdin", stdin=content).strip() for path, content in contents.items()}
-
-    async def _begin(self, paths: list[str]) -> list[str]:
-        missing = [path for path in ("README.md", OLD_NOTES) if path not in paths]
-        await self._agent.step(
-            f"There is too little to work on: commit two files to {self._default_branch} first.",
-            "commit_files",
-            branch=self._default_branch,
-            message="Add a readme and old notes",
-            actions=[{"path": path, "content": f"# {path}\n"} for path in missing],
-        )
-        return await self._agent.files("Look again.")
-
-    async def _is_text(self, path: str) -> bool:
-        text = await self._agent.read(path)
-        if text is not None:
-            self._texts[path] = text
-        return text is not None
 
 
-class JobJourney:
-    """The files are edited in the job's clone; one tool call commits them and opens the merge request."""
+class Journey:
+    """The files are edited in `clone`; one tool call commits them to a new branch and opens the merge request.
 
-    def __init__(self, job: Job, clone: Clone) -> None:
-        self._job = job
+    The new branch starts at `start`. An empty repository gets its first file there. With `notes`, the issue and the
+    merge request get a note each.
+    """
+
+    def __init__(self, clone: Clone, start: str, *, notes: bool) -> None:
         self._clone = clone
+        self._start = start
+        self._notes = notes
         self.plan: Plan | None = None
 
-    async def play(self, agent: Agent) -> None:
-        """Play it; `plan` is set before anything is committed."""
+    async def play(self, agent: Agent) -> Plan:
+        """Play it and return the plan; `plan` is set before anything of it is committed."""
 
         async def is_text(path: str) -> bool:
             return await agent.read(path) is not None
 
         issue, is_seeded = await _choose(agent, "Read issue #{}.")
-        paths = [path for path in await agent.files("Look at the files.") if self._clone.editable(path)]
+        paths = await agent.files("Look at the files.") or await self._begin(agent)
+        paths = [path for path in paths if self._clone.editable(path)]
         plan = fix(issue) if is_seeded else await maintainers(issue, paths, is_text, self._clone.has)
         if is_seeded and plan.changed:
             await is_text(plan.changed.path)
@@ -128,12 +73,29 @@ class JobJourney:
             f"Commit from there {plan.summary}; on a new branch, with a merge request that closes the issue.",
             "commit_files",
             branch=plan.branch,
-            ref=self._job.branch,
+            ref=self._start,
             **self._files(plan),
             message=plan.message,
             merge_request={"title": plan.title, "description": plan.description},
         )
-        _merge_request(opened)
+        merge_request = _merge_request(opened)
+        if self._notes:
+            title, body = "Answer on the issue.", plan.notes["issue"]
+            await agent.step(title, "create_note", on="issue", iid=issue, body=body)
+            title, body = "Say so on the merge request.", plan.notes["merge request"]
+            await agent.step(title, "create_note", on="merge_request", iid=merge_request, body=body)
+        return plan
+
+    async def _begin(self, agent: Agent) -> list[str]:
+        await agent.step(
+            f"There is nothing to work on: commit a file to {self._start} first.",
+            "commit_files",
+            branch=self._start,
+            message="Add a readme",
+            actions=[{"path": "README.md", "content": "# A new project\n"}],
+        )
+        self._clone.pull(self._start)
+        return await agent.files("Look again.")
 
     def _files(self, plan: Plan) -> dict[str, Any]:
         """The arguments of commit_files that name the files, by globs or by paths; their content is on disk."""

@@ -41,9 +41,9 @@ class Maintainer:
         refs = (line.split("\t", 1) for line in lines)
         return {name.removeprefix("refs/heads/"): commit for commit, name in refs}
 
-    def clone(self, path: Path) -> None:
-        """Clone the repository to `path`, without checking files out."""
-        git("clone", "-q", "--no-checkout", self._repository, str(path))
+    def clone(self, path: Path, *options: str) -> None:
+        """Clone the repository to `path`."""
+        git("clone", "-q", *options, self._repository, str(path))
 
     @property
     def _repository(self) -> str:

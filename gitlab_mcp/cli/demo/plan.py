@@ -107,12 +107,10 @@ async def maintainers(
     paths: Collection[str],
     is_text: Callable[[str], Awaitable[bool]],
     taken: Callable[[str], bool],
-    deleted: str = "",
 ) -> Plan:
-    """A plan that suits any repository.
+    """A plan that suits any repository, and deletes none of its files.
 
-    `paths` are files that may be changed; `taken` returns whether a name exists already. `deleted` is a file to delete,
-    which the demonstration made itself: none of the repository's own is deleted.
+    `paths` are files that may be changed; `taken` returns whether a name exists already.
     """
     name = next(
         name for name in ("MAINTAINERS.md", "MAINTAINERS-OF-THIS.md", f"MAINTAINERS-{issue}.md") if not taken(name)
@@ -123,4 +121,4 @@ async def maintainers(
             changed = Edit(path, "", f"\nSee {name} for who maintains this.\n")
             break
     created = PlannedFile(name, "# Maintainers\n\n- maintainer\n")
-    return Plan(issue, MAINTAINERS, f"{issue}-maintainers", created, changed, deleted)
+    return Plan(issue, MAINTAINERS, f"{issue}-maintainers", created, changed)

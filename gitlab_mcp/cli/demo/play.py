@@ -11,7 +11,7 @@ import click
 
 from gitlab_mcp.cli.demo.agent import StepFailed, run_journey
 from gitlab_mcp.cli.demo.job import Job, NoJob
-from gitlab_mcp.cli.demo.journey import JobJourney, LocalJourney, local_server
+from gitlab_mcp.cli.demo.journey import Journey, LocalClone
 from gitlab_mcp.cli.demo.maintainer import Maintainer
 from gitlab_mcp.cli.demo.read_back import ReadBack
 from gitlab_mcp.repository.git_backend.errors import JOB_PUSH_SETTING
@@ -32,10 +32,9 @@ def play(repo: Path | None, *, job_token: bool = False, push_allowed: bool = Tru
     except SandboxError as error:
         click.echo(f"gitlab-mcp-server: {error}", err=True)
         return 2
-    click.echo(
-        "This GitLab has ended, and its addresses with it. One that stays up until Ctrl-C: gitlab-mcp-server"
-        f" sandbox{f' --repo {shlex.quote(str(repo))}' if repo else ''}"
-    )
+    if code != 2:
+        again = f"gitlab-mcp-server sandbox{f' --repo {shlex.quote(str(repo))}' if repo else ''}"
+        click.echo(f"This GitLab has ended, and its addresses with it. One that stays up until Ctrl-C: {again}")
     return code
 
 
@@ -62,8 +61,12 @@ def _locally(sandbox: Sandbox) -> list[str]:
     """Play it with the maintainer's access token; returns a line for each deviation from the plan."""
     maintainer = Maintainer(sandbox)
     read_back = ReadBack(maintainer)
-    plan, blob_ids = run_journey(local_server(sandbox), LocalJourney(maintainer.default_branch).play)
-    return _wrong(read_back.check(plan, blob_ids, plan.notes))
+    with tempfile.TemporaryDirectory(prefix="gitlab-mcp-demo-") as folder:
+        # git and the server show a folder with all symbolic links resolved.
+        local = LocalClone(sandbox, Path(folder).resolve())
+        plan = run_journey(local.server(), Journey(local.clone, maintainer.default_branch, notes=True).play)
+        local.clone.look()
+        return _wrong(read_back.check(plan, local.clone.blob_ids(plan), plan.notes) + local.clone.check())
 
 
 def _in_job(sandbox: Sandbox, job: Job, *, push_allowed: bool) -> list[str]:
@@ -80,7 +83,7 @@ def _in_job(sandbox: Sandbox, job: Job, *, push_allowed: bool) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="gitlab-mcp-demo-") as folder:
         # git and the server show a folder with all symbolic links resolved.
         clone = job.clone(Path(folder).resolve())
-        journey = JobJourney(job, clone)
+        journey = Journey(clone, job.branch, notes=False)
         refusal = ""
         try:
             run_journey(job.server(clone), journey.play)

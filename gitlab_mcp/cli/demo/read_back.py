@@ -73,7 +73,7 @@ class ReadBack:
         click.secho("\nThe commit, by plain git clone:", bold=True)
         with tempfile.TemporaryDirectory(prefix="gitlab-mcp-demo-") as folder:
             clone = Path(folder) / "clone"
-            self._maintainer.clone(clone)
+            self._maintainer.clone(clone, "--no-checkout")
             branch = f"origin/{plan.branch}"
             shown = git("-C", str(clone), "log", "-1", "--stat", branch)
             click.echo("\n".join(f"   {line}" for line in shown.rstrip().split("\n")))
