@@ -10,11 +10,9 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
 
 def run() -> None:
     """Run the command of the command line, and end the process with its exit code."""
-    from gitlab_mcp.cli.ending import ends_quietly
-    from gitlab_mcp.cli.main import main
+    from gitlab_mcp.cli import entry
 
-    with ends_quietly():
-        main()
+    entry.run()
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
 
 from gitlab_mcp.api.deadline import current_call
+from gitlab_mcp.config.certificates import add_ca_files
 from gitlab_mcp.config.checkout import origin
-from gitlab_mcp.config.settings import READS, SettingsError
+from gitlab_mcp.config.settings import READS
 
 CONNECTIONS = 16
 CONNECT_SECONDS = 10.0
@@ -207,14 +208,7 @@ def tls_context(ca_files: tuple[Path, ...]) -> ssl.SSLContext:
     # verified all the same.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.load_verify_locations(cafile=DEFAULT_CA_BUNDLE_PATH)
-    for path in ca_files:
-        try:
-            if path.is_dir():
-                context.load_verify_locations(capath=str(path))
-            else:
-                context.load_verify_locations(cafile=str(path))
-        except (ssl.SSLError, OSError) as error:
-            raise SettingsError(f"{path} contains no certificate that can be read (PEM is expected).") from error
+    add_ca_files(context, ca_files)
     return context
 
 

@@ -26,6 +26,7 @@ from gitlab_mcp.render.user_text import mention
 from gitlab_mcp.safety.redact import redact
 from gitlab_mcp.safety.sanitize import one_line, quoted_line
 from gitlab_mcp.server import startup
+from gitlab_mcp.server.toolsets import check_names
 
 # The wait for the first message of a slow client, and so the longest time that a line of a job can hang.
 CLIENT_WAIT_SECONDS = 30.0
@@ -127,10 +128,7 @@ def report(flags: Flags, environ: Mapping[str, str]) -> Iterator[str]:
     files = {name: folder / name for folder in folders(environ) for name in claude_code.obeyed_files(folder)}
     try:
         settings = read_settings(flags, environ, working_directory())
-        if settings.tools or settings.toolsets:
-            from gitlab_mcp.server.toolsets import selected
-
-            selected(settings)
+        check_names(settings)
         from gitlab_mcp.ci.preflight import preflight
 
         lines = list(preflight(settings, environ, files))

@@ -13,6 +13,7 @@ import click
 from gitlab_mcp.claude_code import flag_arguments
 from gitlab_mcp.config.environment import is_ci, split_list, working_directory
 from gitlab_mcp.config.settings import Flags, SettingsError, read_settings, secrets_of
+from gitlab_mcp.server.toolsets import check_names
 
 DASHES = "-\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}\N{NON-BREAKING HYPHEN}"
 LISTS = ("toolsets", "tools")
@@ -112,10 +113,7 @@ def _problem(flags: Flags, environ: Mapping[str, str]) -> str:
     """Why `flags` cannot be used in this environment, whatever its credential is; "" where they can."""
     try:
         settings = read_settings(flags, {**environ, "GITLAB_ACCESS_TOKEN": "any"}, working_directory())
-        if settings.tools or settings.toolsets:
-            from gitlab_mcp.server.toolsets import selected
-
-            selected(settings)
+        check_names(settings)
         flag_arguments(flags, secrets_of(environ))
     except SettingsError as error:
         return str(error)

@@ -14,7 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 from gitlab_mcp.claude_code.json_file import PRIVATE, Document, RegistrationError, change, object_at, user_file
 from gitlab_mcp.config.settings import Flags
-from gitlab_mcp.git.process import common_directory, search_path
+from gitlab_mcp.git.process import common_directory
+from gitlab_mcp.git.search_path import search_path
 from gitlab_mcp.safety.redact import redact
 
 Scope = Literal["user", "project", "local"]

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from errno import EPIPE
 from types import FrameType
-from typing import TextIO
+from typing import NoReturn, TextIO
+
+from gitlab_mcp.config.environment import SettingsError
 
 
 class OutputFailed(Exception):
@@ -71,6 +73,12 @@ def _failed(error: BaseException) -> OutputFailed | None:
     if isinstance(error, BaseExceptionGroup):
         return next((failed for each in error.exceptions if (failed := _failed(each))), None)
     return error if isinstance(error, OutputFailed) else None
+
+
+def end_unconfigured(error: SettingsError) -> NoReturn:
+    """End the process with exit code 2 and a line on stderr, because the configuration cannot be used."""
+    print(f"gitlab-mcp-server: {error}", file=sys.stderr)  # noqa: T201  # for a person
+    sys.exit(2)
 
 
 def clean_up_on_signals() -> None:

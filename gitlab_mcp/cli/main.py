@@ -10,6 +10,7 @@ import click
 from gitlab_mcp import __version__
 from gitlab_mcp.cli.demo.command import demo
 from gitlab_mcp.cli.doctor import doctor
+from gitlab_mcp.cli.ending import end_unconfigured
 from gitlab_mcp.cli.options import configuration
 from gitlab_mcp.cli.register import register, unregister
 from gitlab_mcp.cli.sandbox import sandbox
@@ -17,7 +18,6 @@ from gitlab_mcp.cli.serve import serve
 from gitlab_mcp.cli.tools import tools
 from gitlab_mcp.config.environment import is_any_ci
 from gitlab_mcp.config.settings import Flags, SettingsError
-from gitlab_mcp.git.process import search_path
 
 MISTAKES = "gitlab_mcp.mistakes"  # in click's context
 
@@ -46,8 +46,7 @@ class Group(click.Group):
         except KeyboardInterrupt:
             sys.exit(128 + signal.SIGINT)
         except SettingsError as error:
-            click.echo(f"gitlab-mcp-server: {error}", err=True)
-            sys.exit(2)
+            end_unconfigured(error)
 
 
 @click.group(cls=Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -66,7 +65,6 @@ def main(ctx: click.Context, /, trust_project_mcp: bool, **flags: Any) -> None:
     register it; in a CI job it registers itself with Claude Code and reports to the log.
     """
     ctx.obj = Flags(**flags)
-    os.environ["PATH"] = search_path(os.environ)  # for every program that any command starts
     if ctx.invoked_subcommand is not None:
         if trust_project_mcp:
             raise click.UsageError("--trust-project-mcp before a command has no effect: write it after register.")

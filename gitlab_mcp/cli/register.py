@@ -19,6 +19,7 @@ from gitlab_mcp.config.settings import (
     read_settings,
     secrets_of,
 )
+from gitlab_mcp.server.toolsets import check_names
 
 if TYPE_CHECKING:
     from gitlab_mcp.claude_code import Registration
@@ -128,10 +129,7 @@ def _secret_values(flags: Flags, directory: Path, client: str | None) -> tuple[s
         where = "in the client's configuration" if client else "where you start Claude Code"
         click.echo(f"No GitLab credential is set here: set one {where}.", err=True)
         settings = read_settings(flags, {**os.environ, "GITLAB_ACCESS_TOKEN": "any"}, directory)
-    if settings.tools or settings.toolsets:
-        from gitlab_mcp.server.toolsets import selected
-
-        selected(settings)
+    check_names(settings)
     return settings.secret_values
 
 

@@ -19,9 +19,10 @@ def tools(group_flags: Flags, /, as_json: bool, **flags: Any) -> None:
     os.environ.setdefault("HOME", os.devnull)  # python-gitlab needs a home directory
     from gitlab_mcp.server import catalog
     from gitlab_mcp.server.toolsets import selected
+    from gitlab_mcp.tools import TOOLS
 
     settings = catalog.settings_without_credential(merged_flags(group_flags, flags), os.environ, working_directory())
-    listed = selected(settings)
+    listed = selected(settings, TOOLS)
     if as_json:
         click.echo(catalog.as_json(catalog.sized(listed, settings)))
         return

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from gitlab_mcp.git.process import GitError, git, git_directory
-
 
 @dataclass(frozen=True)
 class WorkingDirectory:
@@ -60,6 +58,8 @@ def project_of_remote(remote: str, url: str) -> str:
 
 
 def _origin_remote(checkout: Path) -> str:
+    from gitlab_mcp.git.process import GitError, git, git_directory  # takes time, and a job need not ask git
+
     try:
         return git("config", "--get", "remote.origin.url", git_directory=git_directory(checkout)).decode().strip()
     except (GitError, OSError, ValueError):

@@ -1,6 +1,5 @@
 """The server's configuration: one frozen object, read once from flags and environment."""
 
-import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -19,8 +18,6 @@ from gitlab_mcp.config.environment import SettingsError as SettingsError
 from gitlab_mcp.config.environment import flag, is_ci, is_file, is_folder, split_list, variable
 from gitlab_mcp.config.job_context import JobContext, read_job
 from gitlab_mcp.git.change import Author
-
-logger = logging.getLogger(__name__)
 
 READS = ("get", "head")  # the HTTP methods that change nothing
 DEFAULT_URL = "https://gitlab.com"
@@ -106,6 +103,7 @@ class Flags:
     author: str = ""
     not_secret: str = ""
     deadline: float | None = None
+    no_instant_start: bool = False
 
     def given(self) -> dict[str, Any]:
         """The flags that are not absent, by their name."""
@@ -191,7 +189,9 @@ def _toolsets(names: str) -> tuple[str, ...]:
 @cache
 def _renamed_toolset(name: str) -> str:
     """The new name of a toolset. Saved registrations may hold the old one, which is reported once in a process."""
-    logger.warning(
+    import logging  # only here, because its import takes time at each start
+
+    logging.getLogger(__name__).warning(
         "gitlab-mcp-server: the toolset %s is now %s; 1.0 removes the old name.", name, RENAMED_TOOLSETS[name]
     )
     return RENAMED_TOOLSETS[name]

@@ -26,6 +26,7 @@ from gitlab_mcp.config.settings import (
 from gitlab_mcp.doctor.background import begin
 from gitlab_mcp.doctor.result import Skipped
 from gitlab_mcp.server.toolsets import selected
+from gitlab_mcp.tools import TOOLS
 
 GITLAB_SECONDS = 10.0  # for the first connection to GitLab, and again for all further requests together
 
@@ -180,7 +181,7 @@ def _read(flags: Flags, environ: Mapping[str, str], directory: Path) -> tuple[Se
     try:
         settings = read_settings(flags, environ, directory)
         tls_context(settings.ca_files)
-        selected(settings)
+        selected(settings, TOOLS)
     except MissingCredential as missing:
         # GitLab's URL and the certificates can be checked without a credential.
         placeholder, other_problem = _read(flags, {**environ, "GITLAB_ACCESS_TOKEN": "none"}, directory)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from gitlab_mcp.git.process import search_path
+from gitlab_mcp.git.search_path import search_path
 
 PROGRAM_OUTPUT_BYTES = 4096
 

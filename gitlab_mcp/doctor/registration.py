@@ -15,7 +15,7 @@ from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.context import DoctorContext
 from gitlab_mcp.doctor.handshake import HandshakeFailed, count_tools
 from gitlab_mcp.doctor.result import CheckResult, failed, in_brackets, passed, skipped, warned
-from gitlab_mcp.git.process import search_path
+from gitlab_mcp.git.search_path import search_path
 
 STATE_FILE_BYTES = 20_000_000
 HANDSHAKE_SECONDS = 20.0  # on a loaded machine a start takes several

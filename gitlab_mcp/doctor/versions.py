@@ -10,8 +10,9 @@ from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.context import DoctorContext
 from gitlab_mcp.doctor.processes import NotStarted, output
 from gitlab_mcp.doctor.result import CheckResult, Skipped, failed, in_brackets, passed, warned
-from gitlab_mcp.git.process import GitError, search_path, until
+from gitlab_mcp.git.process import GitError, until
 from gitlab_mcp.git.scratch_repository import require_version
+from gitlab_mcp.git.search_path import search_path
 
 PROGRAM_SECONDS = 5.0
 OLDEST_CLAUDE = (2, 1)

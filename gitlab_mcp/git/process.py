@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gitlab_mcp.git.process_io import LOOK_SECONDS, OutputTooLarge, communicate
+from gitlab_mcp.git.search_path import search_path
 
 # No other variable is passed on to git: no token, no GIT_TRACE that could print one, no GIT_DIR of the caller.
 PASSED_ON = ("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "LANG", "SYSTEMROOT")
@@ -233,15 +234,6 @@ def common_directory(checkout: Path) -> Path:
 def _path_in(file: Path) -> str:
     """The path that one of git's files contains, without NUL bytes, which no path can contain."""
     return file.read_text(encoding="utf-8", errors="replace").replace("\0", "")
-
-
-def search_path(environ: Mapping[str, str]) -> str:
-    """The value of PATH without its empty and relative entries, which name folders of the working directory.
-
-    In a checkout they would let a program of the checkout run, with the tokens that its environment holds.
-    """
-    entries = environ.get("PATH", os.defpath).split(os.pathsep)
-    return os.pathsep.join(filter(os.path.isabs, entries)) or os.defpath
 
 
 def environment(*, user_configuration: bool = False) -> dict[str, str]:

@@ -62,8 +62,8 @@ def openable(settings: Settings) -> list[ToolDefinition]:
     if settings.toolsets or settings.tools:
         return []
     every_toolset = tuple({definition.toolset for definition in TOOLS})
-    listed = selected(settings)
-    listable = selected(replace(settings, toolsets=every_toolset, allow_opt_in_tools=True))
+    listed = selected(settings, TOOLS)
+    listable = selected(replace(settings, toolsets=every_toolset, allow_opt_in_tools=True), TOOLS)
     return [definition for definition in listable if definition not in listed]
 
 

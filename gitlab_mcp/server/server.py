@@ -5,6 +5,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
+from mcp.server.caching import CacheHint
 from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
@@ -25,6 +26,10 @@ from gitlab_mcp.server.toolsets import DEFAULT, MY_WORK, needing_access_token, s
 from gitlab_mcp.tools import TOOLS
 from gitlab_mcp.tools.context import App
 
+# MCP 2026-07-28, server/utilities/caching.
+LISTS_CACHE = CacheHint(ttl_ms=3_600_000, scope="private")
+RESOURCE_METHODS = ("resources/list", "resources/read", "resources/templates/list")
+
 
 class GitLabServer(MCPServer[Any]):
     """The SDK's server with its own error messages for a wrong call.
@@ -36,8 +41,8 @@ class GitLabServer(MCPServer[Any]):
     def __init__(self, settings: Settings) -> None:
         self._app = App(settings)
         self._secrets = settings.secret_values
-        self._bound = {definition.name: bind(definition, self._app) for definition in selected(settings)}
-        needing = needing_access_token(settings)
+        self._bound = {definition.name: bind(definition, self._app) for definition in selected(settings, TOOLS)}
+        needing = needing_access_token(settings, TOOLS)
         self._needing_access_token = {definition.name for definition in needing}
         super().__init__(
             "gitlab",
@@ -48,7 +53,12 @@ class GitLabServer(MCPServer[Any]):
             ),
             tools=list(self._bound.values()),
             log_level="WARNING",
+            # None of the lists changes while a process runs, and two users' lists may differ.
+            cache_hints=dict.fromkeys(("server/discover", "tools/list", "prompts/list"), LISTS_CACHE),
+            subscriptions=False,
         )
+        for method in RESOURCE_METHODS:  # the SDK would declare the capability though there are no resources
+            self._lowlevel_server._request_handlers.pop(method)  # it has no other way
         for prompt in prompts(self._bound):
             self.add_prompt(prompt)
         # Nothing exports OpenTelemetry spans here, and recording them takes a tenth of the time of a call.
@@ -119,7 +129,7 @@ class GitLabServer(MCPServer[Any]):
             return f"{name} looks across projects, and this run is restricted to {allowed}."
         if definition.opt_in and not (definition.writes and settings.read_only):
             with_toolset = replace(settings, toolsets=(DEFAULT, definition.toolset), tools=(), allow_opt_in_tools=True)
-            if definition in needing_access_token(with_toolset):
+            if definition in needing_access_token(with_toolset, TOOLS):
                 return _needs_access_token(name)
             return f"{name} is not listed in this run: --toolsets default,{definition.toolset} adds it."
         return f"{name} is switched off in this run (--read-only, --toolsets or --tools)."

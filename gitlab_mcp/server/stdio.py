@@ -8,10 +8,8 @@ import asyncio
 import json
 import logging
 import os
-import queue
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -31,16 +29,18 @@ from mcp_types import (
 )
 from pydantic import ValidationError
 
+from gitlab_mcp.server.opening import Opening
+from gitlab_mcp.server.pipes import WRITING_AFTER_END, Pipes
+
 logger = logging.getLogger(__name__)
 
-# The contract of the transport:
-# - In: lines of UTF-8, each a JSON-RPC message, of at most LARGEST_MESSAGE_BYTES; a longer one ends the input. A line
-#   that is not valid JSON-RPC gets a PARSE_ERROR for each request id that can be found in it; otherwise the SDK gets
-#   the error.
-# - Out: a line for each message, in the order in which they were sent.
-# - Threads: one daemon thread does the blocking reads, one the blocking writes; everything else runs on the event loop,
-#   which blocks on neither. The reader hands lines over with call_soon_threadsafe, the writer takes them from a
-#   thread-safe queue.
+# The contract of the transport, beside that of `pipes`:
+# - In: each line is a JSON-RPC message. A line that is not valid JSON-RPC gets a PARSE_ERROR for each request id that
+#   can be found in it; otherwise the SDK gets the error.
+# - The opening: what the client sent before the SDK was loaded comes first. The SDK's response to the first request is
+#   dropped where the client has one already.
+# - Threads: the pipes have a thread each; everything else runs on the event loop, which blocks on neither. Lines come
+#   over with call_soon_threadsafe.
 # - End of input: the loop ends when the calls in flight are answered; or when nothing was done for them for
 #   ANSWERS_AFTER_END seconds (up to SLOWEST times as long on a busy machine), so that a GitLab that does not answer
 #   keeps no process alive; or after LONGEST_AFTER_END seconds.
@@ -48,14 +48,10 @@ logger = logging.getLogger(__name__)
 # - After the loop: responses have WRITING_AFTER_END seconds to be written, then `os._exit` ends the process without
 #   waiting for any thread. The exit code is 0, and 1 after an internal error, which is logged.
 ANSWERS_AFTER_END = 0.3  # seconds; with WRITING_AFTER_END, less than half a second in all
-WRITING_AFTER_END = 0.15  # seconds
 WORK_AFTER_END = 0.01  # seconds of CPU time that show that something was done; only to wait takes far less
 CHECK_AFTER_END = 0.05  # seconds from one look at the CPU time to the next
 LONGEST_AFTER_END = 30.0  # seconds
 SLOWEST = 3.0
-
-LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024
-READ_BYTES = 1 << 16
 
 
 class Wire:
@@ -64,68 +60,31 @@ class Wire:
     It is the read stream and the write stream that the SDK's server takes.
     """
 
-    def __init__(self, read_descriptor: int, write_descriptor: int) -> None:
+    def __init__(self, pipes: Pipes, opening: Opening) -> None:
         self._loop = asyncio.get_running_loop()
+        self._pipes = pipes
         self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._unanswered: set[str | int] = set()
         self._all_answered = asyncio.Event()
         self._all_answered.set()
         self._stopped = False
-        self._out: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._written = threading.Event()
-        threading.Thread(target=self._read, args=(read_descriptor,), name="stdin", daemon=True).start()
-        threading.Thread(target=self._write, args=(write_descriptor,), name="stdout", daemon=True).start()
+        self._answered_before = opening.answered
+        pipes.on_broken = self._broken
+        opening.hand_over(self._take)
+
+    def _broken(self) -> None:
+        """End, called by the writing thread."""
+        self._loop.call_soon_threadsafe(self.stop)
+
+    def _take(self, line: bytes | None) -> None:
+        """Take the next line from the reading thread; None at end of input."""
+        self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
 
     def stop(self) -> None:
         """End as soon as possible: `receive` returns no further message."""
         self._stopped = True
         self._lines.put_nowait(None)
         self._all_answered.set()
-
-    def flush(self, seconds: float) -> None:
-        """Wait until everything that was sent is written, for at most `seconds`."""
-        self._out.put(None)
-        self._written.wait(seconds)
-
-    def _read(self, descriptor: int) -> None:
-        """Read lines until end of input, in a thread of its own: event loops cannot read every kind of stdin."""
-        parts: list[bytes] = []
-        length = 0
-        try:
-            while data := os.read(descriptor, READ_BYTES):
-                for number, piece in enumerate(data.split(b"\n")):
-                    if number:
-                        self._hand_over(b"".join(parts))
-                        parts, length = [], 0
-                    parts.append(piece)
-                    length += len(piece)
-                    if length > LARGEST_MESSAGE_BYTES:
-                        logger.error("the client sent a message of more than %d bytes: ending", LARGEST_MESSAGE_BYTES)
-                        return
-            self._hand_over(b"".join(parts))
-        except OSError as error:
-            logger.error("stdin cannot be read: %s", error)
-        finally:
-            self._hand_over(None)
-
-    def _hand_over(self, line: bytes | None) -> None:
-        """Give a line to the event loop; None at end of input."""
-        self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
-
-    def _write(self, descriptor: int) -> None:
-        """Write what was sent, in a thread of its own, so that a client that does not read cannot block the event loop.
-
-        The loop could not handle signals otherwise.
-        """
-        try:
-            while (data := self._out.get()) is not None:
-                while data:
-                    data = data[os.write(descriptor, data) :]
-        except OSError:
-            # The client is gone: nobody can receive a response or an error any more.
-            self._loop.call_soon_threadsafe(self.stop)
-        finally:
-            self._written.set()
 
     async def receive(self) -> SessionMessage | Exception:
         """Return the next message, or the error from parsing its line. Raises anyio.EndOfStream at the end."""
@@ -177,9 +136,12 @@ class Wire:
     async def send(self, item: SessionMessage, /) -> None:
         """Queue a message for writing; this never waits for the client."""
         message = item.message
-        self._out.put(message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
-        if isinstance(message, JSONRPCResponse | JSONRPCError):
-            self._answered(message.id)
+        response_id = message.id if isinstance(message, JSONRPCResponse | JSONRPCError) else None
+        if response_id is not None and response_id == self._answered_before:
+            self._answered_before = None  # the client has this response already
+        else:
+            self._pipes.send(message.model_dump_json(by_alias=True, exclude_unset=True).encode())
+        self._answered(response_id)
 
     def _answered(self, request_id: Any) -> None:
         if isinstance(request_id, str | int):
@@ -239,22 +201,15 @@ def _first_line(error: ValueError) -> str:
     return details.splitlines()[0][:200]
 
 
-def serve_stdio(server: Server[Any], close: Callable[[], None]) -> NoReturn:
-    """Serve `server` on stdin and stdout until end of input, SIGTERM or SIGINT; then end the process.
+def serve_stdio(server: Server[Any], close: Callable[[], None], pipes: Pipes, opening: Opening) -> NoReturn:
+    """Serve `server` on `pipes` until end of input, SIGTERM or SIGINT; then end the process.
 
-    `close` is called before the process ends. It ends with exit code 0, and with 1 after an internal error.
-
-    While it serves, file descriptor 0 is the null device and 1 is stderr, so that only the protocol reaches the client,
-    whatever a library prints, and no child process reads the client's messages.
+    `opening` has what came in so far. `close` is called before the process ends. It ends with exit code 0, and with 1
+    after an internal error.
     """
-    wire_in, wire_out = os.dup(0), os.dup(1)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
-    os.dup2(2, 1)
     code = 0
     try:
-        asyncio.run(_serve(server, wire_in, wire_out))
+        asyncio.run(_serve(server, pipes, opening))
     except BaseException:
         logger.exception("internal error: the server stopped")
         code = 1
@@ -263,10 +218,10 @@ def serve_stdio(server: Server[Any], close: Callable[[], None]) -> NoReturn:
     os._exit(code)
 
 
-async def _serve(server: Server[Any], read_descriptor: int, write_descriptor: int) -> None:
-    wire = Wire(read_descriptor, write_descriptor)
+async def _serve(server: Server[Any], pipes: Pipes, opening: Opening) -> None:
+    wire = Wire(pipes, opening)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, wire.stop)
     await server.run(wire, wire, server.create_initialization_options())
-    wire.flush(WRITING_AFTER_END)
+    pipes.flush(WRITING_AFTER_END)

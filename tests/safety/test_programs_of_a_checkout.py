@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gitlab_mcp.git.process import search_path
+from gitlab_mcp.git.search_path import search_path
 from gitlab_mcp.sandbox import Sandbox
 from tests.support.agent import connect
 from tests.support.ci_job import allow_job_pushes, job_environment

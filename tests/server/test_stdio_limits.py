@@ -12,8 +12,10 @@ import pytest
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCResponse
 
-from gitlab_mcp.server import stdio
-from gitlab_mcp.server.stdio import LARGEST_MESSAGE_BYTES, READ_BYTES, Wire
+from gitlab_mcp.server import pipes, stdio
+from gitlab_mcp.server.opening import Opening
+from gitlab_mcp.server.pipes import LARGEST_MESSAGE_BYTES, READ_BYTES, Pipes
+from gitlab_mcp.server.stdio import Wire
 from tests.network.servers import answering, json_answer
 from tests.protocol.process import WAIT, ServerProcess, environment, server
 
@@ -66,7 +68,10 @@ class Pipe:
     def __init__(self) -> None:
         read, self.sending = os.pipe()
         self.receiving, write = os.pipe()
-        self.wire = Wire(read, write)
+        both = Pipes(read, write, on_broken=lambda: None)
+        opening = Opening(None, both.send, end=lambda: None)
+        both.start(opening.receive)
+        self.wire = Wire(both, opening)
 
     async def send(self, data: bytes) -> None:
         """Write to it without holding the loop."""
@@ -109,7 +114,7 @@ SMALL = 100_000  # bytes, as the limit: more than one read takes
 async def test_a_message_ends_the_connection_by_its_own_length_only(
     monkeypatch: pytest.MonkeyPatch, lengths: list[int], taken: int
 ) -> None:
-    monkeypatch.setattr(stdio, "LARGEST_MESSAGE_BYTES", SMALL)
+    monkeypatch.setattr(pipes, "LARGEST_MESSAGE_BYTES", SMALL)
     pipe = Pipe()
     receiving = asyncio.create_task(pipe.received())
     monkeypatch.setattr(stdio, "ANSWERS_AFTER_END", 0.0)
