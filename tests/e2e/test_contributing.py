@@ -42,8 +42,8 @@ def test_the_example_of_contributing_passes_lint_and_tests(tmp_path: Path) -> No
     [row] = re.findall(r"^ *```markdown\n *(\|.*\n) *```$", SECTION, re.MULTILINE)
 
     tools = tmp_path / "gitlab_mcp" / "tools" / "merge_requests.py"
-    head, mark, rest = tools.read_text().partition("from gitlab_mcp.render.pagination")
-    tools.write_text(f"{head}{import_line}{mark}{rest}\n\n{function}")
+    head, mark, rest = tools.read_text().partition("from gitlab_mcp.render import merge_requests as render\n")
+    tools.write_text(f"{head}{mark}{import_line}{rest}\n\n{function}")
     tests = tmp_path / "tests" / "tools" / "test_merge_requests.py"
     tests.write_text(f"{tests.read_text()}\n\n{test}")
     page = tmp_path / "docs" / "job-token.md"

@@ -256,7 +256,7 @@ async def test_an_archived_project_takes_no_push_and_says_so(open_sandbox: Sandb
 
 @pytest.mark.parametrize(
     ("path", "told"),
-    [("{folder}:{path}", "git 2.31 or newer"), ("/nowhere", "could not be started")],
+    [("{folder}:{path}", "git 2.31 or newer"), ("/nowhere", "git is not installed: install git 2.31 or newer")],
     ids=["too old", "missing"],
 )
 async def test_a_git_that_is_missing_or_too_old_is_said_to_be(
