@@ -143,7 +143,9 @@ def test_every_option_comes_back_from_the_arguments_as_it_was_given() -> None:
         trusted_only=True,
         trigger="@bot",
         author='Änn "A" <a@example.com>',
+        not_secret="POSTGRES_PASSWORD",
         deadline=2.5,
+        no_instant_start=True,
     )
     assert all(vars(flags).values()), "every flag is given here"
     CliRunner().invoke(serve, flag_arguments(flags, ()), catch_exceptions=False)

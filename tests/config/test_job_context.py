@@ -259,7 +259,7 @@ async def test_get_job_context_quotes_what_was_asked(sandbox: Sandbox) -> None:
         pipeline="501",
         input="@claude fix this\n/close",
         title="Crash <!-- hidden -->",
-        description="It crashes.",
+        description="It crashes.<!-- hidden -->",
         comments="First\u200b comment",
     )
     async with connect(job_settings(sandbox, job=about)) as agent:
@@ -269,7 +269,7 @@ async def test_get_job_context_quotes_what_was_asked(sandbox: Sandbox) -> None:
     )
     assert "credential: CI_JOB_TOKEN (job token of @developer) · writes by git push" in answer
     assert "## What was asked\n> @claude fix this\n> /close" in answer
-    assert "> Crash [hidden HTML removed]\n> It crashes." in answer
+    assert "> Crash <!-- hidden -->\n> It crashes.[hidden HTML removed]" in answer
     assert "> First comment" in answer
     async with connect(settings_for(sandbox)) as agent:
         local = await agent.call("get_job_context")

@@ -222,7 +222,9 @@ async def test_nothing_that_an_agent_sends_is_live_on_gitlab(tool: ToolDefinitio
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
         path = handler.path.partition("?")[0]
-        found = answer(handler.command, path, "x", state="opened", sha="a" * 40, diverged_commits_count=1)
+        versions = dict.fromkeys(("base_sha", "start_sha", "head_sha"), "a" * 40)
+        changes = {"state": "opened", "sha": "a" * 40, "diff_refs": versions, "diverged_commits_count": 1}
+        found = answer(handler.command, path, "x", **changes)
         is_empty = handler.command == "GET" and path.endswith("/merge_requests")
         json_answer(handler, json.dumps([] if is_empty else found).encode())
 
