@@ -130,9 +130,16 @@ def test_a_job_whose_agent_has_no_gitlab_tools_stops_and_says_why(real_job: Job,
     assert REASONS[spoil.__name__] in done.stdout + done.stderr
 
 
-def test_flags_that_no_server_starts_with_stop_the_job(real_job: Job) -> None:
-    done = real_job.run(server_flags="--toolsets nope")
+def test_a_configuration_that_no_server_starts_with_stops_the_job(real_job: Job) -> None:
+    real_job.environment["GITLAB_MCP_READ_ONLY"] = "perhaps"
+    done = real_job.run()
     assert (done.returncode, real_job.asked) == (1, [])
+    assert "GITLAB_MCP_READ_ONLY" in done.stdout + done.stderr
+
+
+def test_a_mistake_in_the_flags_leaves_a_server_that_only_reads(real_job: Job) -> None:
+    done = real_job.run(server_flags="--toolsets nope")
+    assert (done.returncode, real_job.asked != []) == (0, True)
     assert "nope" in done.stdout + done.stderr
 
 

@@ -65,6 +65,11 @@ def test_a_folder_that_cannot_be_listed_is_not_found(api: Api, path: str, messag
     assert (response.status_code, response.json()) == (404, {"message": f"404 {message} Not Found"})
 
 
+def test_a_uri_that_is_longer_than_nginx_takes_is_refused(api: Api) -> None:
+    assert api.call("GET", "/projects/:p/issues", params={"search": "x" * 8000}).status_code == 200
+    assert api.call("GET", "/projects/:p/issues", params={"search": "x" * 8200}).status_code == 414
+
+
 def test_blame_takes_lines_up_to_the_end_of_the_file(api: Api) -> None:
     """lib/api/files.rb; lines beyond the end raise an ArgumentError there, which nothing rescues."""
     blame = f"{REPOSITORY}/files/README.md/blame?ref=main"

@@ -26,6 +26,10 @@ _LOG = logging.getLogger(__name__)
 _THREADS = 32
 # GitLab docs, commits API: requests above 300 MB are rejected.
 _MAX_BODY = 300_000_000
+# GitLab's nginx has the default of large_client_header_buffers:
+# https://nginx.org/en/docs/http/ngx_http_core_module.html#large_client_header_buffers
+_URI_BYTES = 8 * 1024
+_URI_TOO_LARGE = b"<html><head><title>414 Request-URI Too Large</title></head></html>"
 _NOT_FOUND = (
     b"<!DOCTYPE html>\n<html><head><title>Not Found (404)</title></head><body>404: Page Not Found</body></html>\n"
 )
@@ -106,6 +110,8 @@ class Gateway:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         if not raw_path.startswith(f"{self.prefix}/"):
             return await _send(send, EncodedResponse(404, {"content-type": "text/html"}, _NOT_FOUND), method)
+        if len(raw_path) + len(query) > _URI_BYTES:
+            return await _send(send, EncodedResponse(414, {"content-type": "text/html"}, _URI_TOO_LARGE), method)
         path = raw_path[len(self.prefix) :]
         if self.injector is not None and path.startswith("/_sandbox/"):
             body = await _read_body(receive)
