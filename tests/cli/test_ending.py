@@ -83,7 +83,8 @@ def test_ctrl_c_during_the_imports_ends_a_command_without_a_traceback(module: st
         child.send_signal(signal.SIGINT)
         assert "Traceback" not in child.stderr.read()
         assert child.wait(WAIT) in (-signal.SIGINT, 128 + signal.SIGINT)  # the latter once the command runs
-    assert list(tmp_path.iterdir()) == []
+    # The file by which Python's tempfile tries a folder may be left, where the signal comes between its two lines.
+    assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
