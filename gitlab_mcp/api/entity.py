@@ -30,6 +30,10 @@ class Entity:
             value = value.get(key)
         return value
 
+    def changed(self, **values: object) -> "Entity":
+        """The same object with other values for some of its keys."""
+        return Entity({**self._data, **values})
+
     def text(self, *keys: str) -> str:
         """A string or number as text; "" for anything else."""
         value = self._at(keys)

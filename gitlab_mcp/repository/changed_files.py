@@ -1,10 +1,12 @@
 """The changed files of a merge request: over REST, or over git where REST does not accept a job token."""
 
+from gitlab_mcp.api.client import unless_refused
 from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.merging import PAUSE, STATUS_LOOK_UPS
 from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.api.reviews.diff import ChangedFile
+from gitlab_mcp.api.reviews.raw_diffs import expanded, is_collapsed
 from gitlab_mcp.errors import JobTokenNotAccepted, NotFound
 from gitlab_mcp.repository.interface import Repository
 
@@ -26,6 +28,9 @@ def changed_files(target: Noteable, repository: Repository) -> tuple[Entity, lis
     except JobTokenNotAccepted:
         refs = merge_request.entity("diff_refs")
         diffs = list(repository.compare(refs.sha("base_sha"), refs.sha("head_sha")).diffs)
+    if any(is_collapsed(diff) for diff in diffs):
+        raw = unless_refused(lambda: gitlab.raw(f"{target.path}/raw_diffs"), b"")
+        diffs = expanded(diffs, raw.decode("utf-8", "replace"))
     return merge_request, [ChangedFile(diff) for diff in diffs]
 
 

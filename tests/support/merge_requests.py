@@ -15,6 +15,11 @@ def text(lines: list[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def write(path: str, content: str) -> dict[str, Any]:
+    """An action of GitLab's commits API that creates a file."""
+    return {"action": "create", "file_path": path, "content": content}
+
+
 def open_for_review(sandbox: Sandbox, name: str, *more: dict[str, Any]) -> int:
     """The iid of a merge request by developer whose reviewer is maintainer; `more` actions are committed too."""
     base = f"{name}-base"

@@ -12,13 +12,9 @@ from tests.support.agent import Agent, connect
 from tests.support.ci_job import allow_job_pushes
 from tests.support.git_clones import clone
 from tests.support.gitlab_requests import commit, get, send
-from tests.support.merge_requests import ADDED, NEW, OLD, open_for_review, text
+from tests.support.merge_requests import ADDED, NEW, OLD, open_for_review, text, write
 from tests.support.seed import SEED
 from tests.support.settings import checkout, job_settings, settings_for
-
-
-def write(path: str, content: str) -> dict[str, Any]:
-    return {"action": "create", "file_path": path, "content": content}
 
 
 async def everything(agent: Agent, **arguments: Any) -> list[str]:
