@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.machine import needs_terminals
+from tests.support.machine import default_signals, needs_terminals
 
 WAIT = 60.0  # seconds; a bound that says "does not hang"
 COMMAND = [sys.executable, "-m", "gitlab_mcp"]
@@ -29,9 +29,15 @@ def started(
     arguments: list[str], env: Mapping[str, str], stdout: int = subprocess.PIPE
 ) -> Iterator[subprocess.Popen[str]]:
     """A process, killed at the end if it is still there."""
-    none, pipe = subprocess.DEVNULL, subprocess.PIPE
     with subprocess.Popen(
-        arguments, env=env, cwd=env["HOME"], stdin=none, stdout=stdout, stderr=pipe, text=True
+        arguments,
+        env=env,
+        cwd=env["HOME"],
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=default_signals,
     ) as child:
         try:
             yield child

@@ -13,6 +13,7 @@ import requests
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.sandbox.conftest import ENVIRONMENT, Api
+from tests.support.machine import default_signals
 from tests.support.seed import SEED
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +22,13 @@ ROOT = Path(__file__).parents[2]
 def start(tmp_path: Path, as_json: bool) -> subprocess.Popen[str]:
     code = f"from gitlab_mcp.sandbox.http.server import serve; serve(0, None, True, {as_json})"
     environment = {**ENVIRONMENT, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
-    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=default_signals,
+    )
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

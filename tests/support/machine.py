@@ -2,6 +2,7 @@
 
 import os
 import pty
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,15 @@ def _opens_terminals() -> bool:
     for end in ends:
         os.close(end)
     return True
+
+
+def default_signals() -> None:
+    """Give a new process, as its preexec_fn, the signals of a command on a terminal.
+
+    Tests that run in the background inherit that SIGINT is ignored, under nohup also SIGHUP.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 needs_proc = pytest.mark.skipif(
