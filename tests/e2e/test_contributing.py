@@ -51,8 +51,8 @@ def test_the_example_of_contributing_passes_lint_and_tests(tmp_path: Path) -> No
     rule, _, rows = rest.partition("\n")
     page.write_text(f"{head}{mark}{rule}\n{row}{rows}")
 
-    definitions, documents = "tests/server/test_tool_definitions.py", "tests/test_docs.py"
-    run(tmp_path, "pytest", "-q", "-p", "no:cacheprovider", definitions, documents, GOLDEN="update")
+    [golden] = re.findall(r"`GOLDEN=update scripts/test ([^`]+)`", SECTION)
+    run(tmp_path, "pytest", "-q", "-p", "no:cacheprovider", *golden.split(), GOLDEN="update")
     run(tmp_path, "ruff", "check")
     run(tmp_path, "ruff", "format", "--check")
     run(tmp_path, "mypy")

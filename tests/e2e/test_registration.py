@@ -52,7 +52,8 @@ if what == "register":
     wanted = claude_code.Registration(given[0], tuple(given[1:]))
     print(claude_code.register(wanted, "user", os.environ, Path.cwd()))
 else:
-    print(json.dumps(claude_code.disable_project_servers(claude_code.project_servers(Path.cwd()), os.environ)))
+    here = Path.cwd()
+    print(json.dumps(claude_code.disable_project_servers(claude_code.project_servers(here), os.environ, here)))
 """
 
 

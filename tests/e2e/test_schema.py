@@ -103,7 +103,9 @@ def test_a_job_on_a_cloud_is_valid_and_has_all_of_the_job_that_it_extends(provid
         assert list(jobs_of(validated(tmp_path / name, text, *TEMPLATES))) == ["review"]
     ours, theirs = (preview(tmp_path / name) for name in ("clouded", "plain"))
     # Its own lines stand before those of the job that it extends, of which none is missing.
-    signing_in = ours.partition("  before_script:\n")[2].partition("    - |\n      # No program")[0]
+    signing_in = ours.partition("  before_script:\n")[2].partition(
+        "    - |\n      # An empty or relative entry of PATH"
+    )[0]
     assert "CLAUDE_ID_TOKEN" in signing_in
     tokens = "  id_tokens:\n    CLAUDE_ID_TOKEN:\n      aud: $CI_SERVER_URL\n"
     assert tokens in ours
