@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gitlab_mcp.config.credential import Credential
 from gitlab_mcp.config.settings import Flags, MissingCredential, Settings, SettingsError, read_settings
 
 TOKEN = "glpat-this-is-not-a-real-token"
@@ -87,3 +88,18 @@ def test_what_cannot_be_a_handle_is_named(handle: str) -> None:
         read(GITLAB_ACCESS_TOKEN=TOKEN, GITLAB_MCP_TRIGGER=handle)
     with pytest.raises(SettingsError, match=r"--trigger is .* which is not a handle"):
         read_settings(Flags(trigger=handle), {"GITLAB_ACCESS_TOKEN": TOKEN}, Path("/"))
+
+
+ACCESS = Credential("access token", "GITLAB_ACCESS_TOKEN", TOKEN)
+JOB = Credential("job token", "CI_JOB_TOKEN", "glcbt-this-is-not-a-real-token")
+
+
+@pytest.mark.parametrize(
+    ("credential", "job_token", "pushes"),
+    [(JOB, None, JOB), (ACCESS, JOB, JOB), (ACCESS, None, None)],
+    ids=["a job token alone", "an access token beside it", "no job"],
+)
+def test_git_pushes_with_the_job_token_of_the_run(
+    credential: Credential, job_token: Credential | None, pushes: Credential | None
+) -> None:
+    assert Settings("https://gitlab.example.com", credential, job_token=job_token).push_token is pushes
