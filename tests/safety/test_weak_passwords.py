@@ -1,5 +1,6 @@
 """Weak passwords such as POSTGRES_PASSWORD=postgres: no secret where a file of the target branch says them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,18 @@ async def test_where_the_target_branch_cannot_be_read_a_weak_password_stays_secr
             assert "POSTGRES_PASSWORD" in await agent.refused("create_issue", title=f"About {WEAK}")
 
 
-async def test_the_files_are_read_once_and_only_where_a_weak_password_is_met(gitlab: Sandbox) -> None:
+@pytest.fixture
+def quiet_gitlab() -> Iterator[Sandbox]:
+    """A GitLab that no other test asks for anything, with a target branch that lists values."""
+    with Sandbox(fault_injection=True) as one:
+        commit(one, "target-0", "main", {"action": "update", "file_path": PLACES[0], "content": LISTED})
+        one.faults.clear()
+        yield one
+
+
+async def test_the_files_are_read_once_and_only_where_a_weak_password_is_met(quiet_gitlab: Sandbox) -> None:
+    gitlab = quiet_gitlab
+
     def read() -> list[str]:
         asked = gitlab.faults.requests()
         return [f"{each['path']}?{each['query']}" for each in asked if "/repository/" in each["path"]]
