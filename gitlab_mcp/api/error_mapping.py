@@ -6,7 +6,7 @@ Statuses and bodies: https://docs.gitlab.com/api/rest/troubleshooting/ and, for 
 
 import json
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import requests
@@ -139,33 +139,33 @@ def unreachable(method: str, error: Exception, url: str, unexpected: str = "") -
     return lost(f"The connection to {url} broke ({_cause(error)}).{again}", transient=True)
 
 
+def _chain(error: BaseException, *, arguments: bool = False) -> Iterator[BaseException]:
+    """An error and what caused it, inwards, each once: a chain of exceptions can be a circle.
+
+    With `arguments` an exception in the arguments of another one, where libraries put it, counts as its cause.
+    """
+    passed: list[BaseException] = []
+    inner: BaseException | None = error
+    while inner is not None and not any(inner is one for one in passed):
+        yield inner
+        passed.append(inner)
+        wrapped = inner.args[0] if arguments and inner.args else None
+        inner = wrapped if isinstance(wrapped, BaseException) else (inner.__cause__ or inner.__context__)
+
+
 def _was_sent(error: BaseException) -> bool:
     """Whether the request may have reached GitLab: false only where the connection was never made."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, NOT_CONNECTED):
-            return False
-        seen = (
-            seen.args[0]
-            if seen.args and isinstance(seen.args[0], BaseException)
-            else (seen.__cause__ or seen.__context__)
-        )
-    return True
+    return not any(isinstance(inner, NOT_CONNECTED) for inner in _chain(error, arguments=True))
 
 
 def _cause(error: BaseException) -> str:
     """The innermost cause in a few words, without the addresses and objects that the libraries print."""
-    while inner := (error.__cause__ or error.__context__):
-        error = inner
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return type(error).__name__
+    *_, innermost = _chain(error)
+    if isinstance(innermost, OSError) and innermost.strerror:
+        return innermost.strerror
+    return type(innermost).__name__
 
 
 def _tls_cause(error: BaseException) -> str:
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ssl.SSLCertVerificationError):
-            return seen.verify_message
-        seen = seen.__cause__ or seen.__context__
-    return _cause(error)
+    refused = (inner for inner in _chain(error) if isinstance(inner, ssl.SSLCertVerificationError))
+    return next((inner.verify_message for inner in refused), "") or _cause(error)

@@ -331,3 +331,13 @@ def test_an_answer_that_is_something_else_is_lost_and_stays_so() -> None:
         assert failure.transient is False
         assert "text/html, 20 bytes" in str(failure)
         assert (NOT_KNOWN in str(failure)) is lost
+
+
+@pytest.mark.parametrize("cause", ["__cause__", "__context__"])
+def test_a_circle_of_exceptions_is_told_like_any_lost_answer(cause: str) -> None:
+    outer, inner = requests.ConnectionError("outer"), OSError("inner")
+    outer.args = (inner,)
+    setattr(inner, cause, outer)
+    told = unreachable("post", outer, "https://gitlab.example.com")
+    assert isinstance(told, AnswerLost)
+    assert told.effect_unknown
