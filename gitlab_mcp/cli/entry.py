@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
-from gitlab_mcp.cli.ending import end_unconfigured
+from gitlab_mcp.cli.ending import end_unconfigured, ends_quietly
 from gitlab_mcp.config.environment import is_any_ci
 from gitlab_mcp.config.settings import Flags, SettingsError
 from gitlab_mcp.git.search_path import search_path
@@ -21,7 +21,6 @@ def run() -> None:
     os.environ["PATH"] = search_path(os.environ)  # for every program that any command starts
     flags = None if "_GITLAB_MCP_SERVER_COMPLETE" in os.environ else serving_flags(sys.argv[1:], os.environ)
     if flags is None:
-        from gitlab_mcp.cli.ending import ends_quietly
         from gitlab_mcp.cli.main import main
 
         with ends_quietly():

@@ -177,9 +177,9 @@ def _parsed(line: bytes) -> dict[str, Any]:
         raise Unusual from None
     if not isinstance(message, dict) or message.keys() - {"jsonrpc", "id", "method", "params"}:
         raise Unusual
-    request_id = message.get("id", "")
-    is_id = isinstance(request_id, str) or (type(request_id) is int and abs(request_id) < LARGEST_ID)
-    if message.get("jsonrpc") != "2.0" or not is_id or not isinstance(message.get("method"), str):
+    if message.get("jsonrpc") != "2.0" or not isinstance(message.get("method"), str):
+        raise Unusual
+    if not _is_id(message.get("id", "")):
         raise Unusual
     if not isinstance(message.get("params", {}), dict):
         raise Unusual
@@ -210,20 +210,19 @@ def _checked_envelope(meta: dict[str, Any]) -> str:
 
 def _is_progress(meta: dict[str, Any]) -> bool:
     """Whether `meta` holds nothing but a progress token of a valid type."""
-    token = meta.get("progressToken", "")
-    return not meta.keys() - {"progressToken"} and (
-        isinstance(token, str) or (type(token) is int and abs(token) < LARGEST_ID)
-    )
+    return not meta.keys() - {"progressToken"} and _is_id(meta.get("progressToken", ""))
+
+
+def _is_id(value: object) -> bool:
+    """Whether `value` is certainly valid as the id of a request or as a progress token."""
+    return isinstance(value, str) or (type(value) is int and abs(value) < LARGEST_ID)
 
 
 def _check_client(capabilities: object, info: object) -> None:
     """Raise Unusual where a client's capabilities or its description are not certainly valid."""
     if not isinstance(capabilities, dict) or not isinstance(info, dict):
         raise Unusual
-    if (
-        info.keys() - {"name", "version", "title", "description", "websiteUrl"}
-        or not {"name", "version"} <= info.keys()
-    ):
+    if info.keys() - CLIENT_KEYS or not {"name", "version"} <= info.keys():
         raise Unusual
     if not all(isinstance(value, str) for value in info.values()):
         raise Unusual
