@@ -7,8 +7,11 @@ from hypothesis import settings
 
 from gitlab_mcp.sandbox import Sandbox
 
-settings.register_profile("no deadline", deadline=None)  # how long an example takes says how busy the machine is
-settings.load_profile("no deadline")
+# How long an example takes says how busy the machine is. The examples are the same in each run, so that a run fails
+# only because of a change; --hypothesis-profile=explore looks for others.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="module")

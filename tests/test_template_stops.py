@@ -71,6 +71,8 @@ def job(gitlab: Sandbox, tmp_path: Path) -> Job:
         (tmp_path / name).mkdir()
     # A pause is not waited for.
     programs = {"claude": CLAUDE, "gitlab-mcp-server": "#!/bin/sh\n", "npm": "#!/bin/sh\n", "sleep": "#!/bin/sh\n"}
+    # The job would install curl where it is missing, and needs it only for a wheel.
+    programs["curl"] = "#!/bin/sh\nexit 1\n"
     for name, content in programs.items():
         (tmp_path / "bin" / name).write_text(content)
         (tmp_path / "bin" / name).chmod(0o755)

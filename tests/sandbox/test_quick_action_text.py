@@ -92,6 +92,9 @@ def test_long_texts_are_parsed_in_reasonable_time() -> None:
         ("`open @all", ["all"]),
         ("`one\n\n@all` two", ["all"]),
         ("> @quoted", ["quoted"]),
+        ("    @all\n\n\t@b\n@c", ["c"]),
+        ("a\n    @all", ["all"]),
+        ("- a\n\n    @all\n\nb\n\n    @c", ["all"]),
     ],
 )
 def test_a_username_outside_code_is_a_mention(text: str, names: list[str]) -> None:

@@ -9,6 +9,8 @@ from collections import defaultdict
 from gitlab_mcp.sandbox.state.world import World
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)\Z")
+_INDENTED = re.compile(r"(?: {4}| {0,3}\t)")
+_ITEM = re.compile(r" {0,3}(?:[-*+]|\d{1,9}[.)])(?:\s|\Z)")
 _TICKS = re.compile(r"`+")
 _MENTION = re.compile(r"(?<!\w)@([A-Za-z0-9_](?:[A-Za-z0-9_./-]*[A-Za-z0-9_-])?)")
 _ADDRESSED = re.compile(rf"\s*(?:(?:[-*+]|\d+[.)])\s+)?(?:{_MENTION.pattern}\s*)+")
@@ -23,7 +25,7 @@ def record_mentions(world: World, text: str, where: str) -> None:
 def mentioned(text: str) -> list[str]:
     """The mentioned names, outside code, in order and without duplicates."""
     names: dict[str, None] = {}
-    for block in _outside_fences(text):
+    for block in _outside_code_blocks(text):
         plain = _without_spans(block)
         for match in _MENTION.finditer(plain):
             if not _escaped(plain, match.start()):
@@ -34,16 +36,21 @@ def mentioned(text: str) -> list[str]:
 def addressed(text: str) -> list[str]:
     """The names that a paragraph begins with, in order and without duplicates: GitLab's directly addressed users."""
     names: dict[str, None] = {}
-    for block in _outside_fences(text):
+    for block in _outside_code_blocks(text):
         if match := _ADDRESSED.match(block):
             names |= dict.fromkeys(_MENTION.findall(match[0]))
     return list(names)
 
 
-def _outside_fences(text: str) -> list[str]:
-    """The paragraphs outside fenced code; a code span never extends over a paragraph break."""
+def _outside_code_blocks(text: str) -> list[str]:
+    """The paragraphs outside fenced and indented code; a code span never extends over a paragraph break.
+
+    GitLab finds no mentions in `pre` and `code` (lib/banzai/filter/references/reference_filter.rb). Indented code is by
+    CommonMark 0.31, 4.4; what is indented below a list item counts as a paragraph of the item.
+    """
     paragraphs: list[list[str]] = [[]]
     fence = ""
+    in_item = False
     for line in text.replace("\r", "").split("\n"):
         match = _FENCE.match(line)
         if fence:
@@ -54,6 +61,11 @@ def _outside_fences(text: str) -> list[str]:
             fence = match[1]
             paragraphs.append([])
         elif line.strip():
+            is_indented = _INDENTED.match(line) is not None
+            if is_indented and not paragraphs[-1] and not in_item:
+                continue
+            if not is_indented:
+                in_item = _ITEM.match(line) is not None or (in_item and bool(paragraphs[-1] or line[0] == " "))
             paragraphs[-1].append(line)
         else:
             paragraphs.append([])
