@@ -1,0 +1,1 @@
+"""`gitlab-mcp-server run`: Claude Code is started in a CI job, watched and reported on."""
