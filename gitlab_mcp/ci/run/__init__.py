@@ -1,0 +1,1 @@
+"""The command `run`: Claude Code is started with a prompt, watched, and its result reported."""
