@@ -1,14 +1,310 @@
-"""One run, from its options to its exit code.
+"""One run, from its options to its exit code."""
 
-What this module asks of the others, so that each can be built and tested by itself:
+import re
+import sys
+import time
+import uuid
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
 
-- `ci.run.prompt`: from RunOptions, Settings, the GitLab client, the environment and a function that reads a file of the
-  target branch (`Callable[[str], str]`, raises NotFound) comes a prompt: its text as bytes for standard input, whether
-  anybody may have written it (then the tools are narrower and file mentions are off), the thread that the run answers
-  in (None: nobody waits), and whether the subject is confidential.
-- `claude_code.stream`: a reader that is fed bytes and yields events. Read here: the start (names and status of MCP
-  servers, version), each retry of the model's API (its status), the result.
-- Followers (`ci.run.log`, `render.progress` with `api.tracking_note`) get every event, a tick every second, and the
-  ending at last. They never raise.
-- `ci.run.result`: the outcome, from the ending and the events; it has the exit code and writes the files.
-"""
+from gitlab_mcp.api.client import GitLab
+from gitlab_mcp.api.deadline import Call, current_call
+from gitlab_mcp.api.note_updates import NoteUpdates
+from gitlab_mcp.api.tracking_note import TrackingNote, handed_in
+from gitlab_mcp.ci.preflight import preflight
+from gitlab_mcp.ci.run import left_open, start
+from gitlab_mcp.ci.run.instructions import instructions
+from gitlab_mcp.ci.run.log import RunLog
+from gitlab_mcp.ci.run.options import RunOptions
+from gitlab_mcp.ci.run.process import ClaudeProcess, NotStartable, StopSignals, stop_signals
+from gitlab_mcp.ci.run.prompt import Request, read_request
+from gitlab_mcp.ci.run.reports import write_reports
+from gitlab_mcp.ci.run.result import run_result
+from gitlab_mcp.ci.run.server_files import private_folder, server_entry, write_configuration, write_private
+from gitlab_mcp.ci.run.target_branch import TargetBranch
+from gitlab_mcp.ci.run.watch import Followers, Watch
+from gitlab_mcp.claude_code.ending import Ending
+from gitlab_mcp.claude_code.events import Event
+from gitlab_mcp.config.environment import SettingsError, variable, working_directory
+from gitlab_mcp.config.job_context import LONGEST_VARIABLE, JobContext
+from gitlab_mcp.config.settings import Flags, Settings, read_settings
+from gitlab_mcp.doctor.handshake import HandshakeFailed, count_tools
+from gitlab_mcp.doctor.processes import NotStarted, output
+from gitlab_mcp.errors import Failure, NotFound
+from gitlab_mcp.render.progress import Progress
+from gitlab_mcp.safety.sanitize import one_line
+from gitlab_mcp.server.toolsets import check_names
+
+PREPARATION_SECONDS = 60.0  # for all requests to GitLab before Claude Code is started, transfers of git not counted
+HANDSHAKE_SECONDS = 30.0
+VERSION_SECONDS = 10.0
+REPORTING_SECONDS = 120.0  # of a job's timeout are kept for its end
+LINE_CHARACTERS = 1_000
+SUBJECT = re.compile(r"([#!]?)([0-9]{1,18})")
+ON_SUBJECT = "Work on {} {} of this project: read it first, with its comments, then do what it asks for."
+
+
+class CannotStart(Exception):
+    """Claude Code is not started, for the reason in the text; `ending` says what kind of reason that is."""
+
+    def __init__(self, text: str, ending: Ending = Ending.NOT_STARTED) -> None:
+        super().__init__(text)
+        self.ending = ending
+
+
+def run(options: RunOptions, flags: Flags, environ: Mapping[str, str]) -> int:
+    """Run Claude Code once and return the exit code.
+
+    Raises SettingsError when the configuration cannot be used, or it is not known what the run is asked.
+    """
+    environ = _with_flow_input(options.flow_input_file, environ)
+    settings = read_settings(flags, environ, working_directory())
+    check_names(settings)
+    if options.iid:
+        settings = replace(settings, job=_subject(options.iid))
+        options = replace(options, prompt=options.prompt or ON_SUBJECT.format(settings.job.noun, settings.job.sign))
+    call = Call(PREPARATION_SECONDS, lambda _message: None)
+    current_call.set(call)
+    with stop_signals(call.cancel) as signals:
+        return _Run(options, flags, environ, settings, signals).do()
+
+
+class _Run:
+    """One run and its reports: the log, the note where somebody waits for an answer, and the files of the job."""
+
+    def __init__(
+        self,
+        options: RunOptions,
+        flags: Flags,
+        environ: Mapping[str, str],
+        settings: Settings,
+        signals: StopSignals,
+    ) -> None:
+        self._options, self._flags, self._environ, self._settings = options, flags, environ, settings
+        self._signals = signals
+        self._began = time.time()
+        self._name = variable(environ, "CI_JOB_ID") or uuid.uuid4().hex
+        self._directory = settings.working_directory.path if settings.working_directory else working_directory()
+        self._gitlab = GitLab(settings)
+        self._branch = TargetBranch(settings, environ)
+        self._progress = Progress(job_url(settings, environ), secrets=settings.secret_values)
+        self._note: NoteUpdates | None = None
+        self._remarks: deque[str] = deque()  # lines for the log, also from the thread that writes the note
+        self._watch: Watch | None = None
+
+    def do(self) -> int:
+        """Do all of it, and return the exit code."""
+        try:
+            request = self._read_request()
+        except Failure as failure:
+            raise SettingsError(str(failure)) from failure
+        self._confidential = request.confidential
+        self._log = RunLog(
+            _write,
+            self._began,
+            sections=self._settings.in_ci,
+            colors=(self._settings.in_ci or sys.stdout.isatty()) and not self._environ.get("NO_COLOR"),
+            confidential=request.confidential,
+            secrets=self._settings.secret_values,
+        )
+        self._remarks.extend(request.remarks)
+        if self._is_answered(request):
+            self._tick()
+            return 0
+        record = left_open.record_path(self._environ)
+        if record:
+            left_open.write_record(record, left_open.OpenRun(self._name, self._began, request.place))
+        try:
+            ending, detail = self._run_claude(request)
+        except CannotStart as reason:
+            ending, detail = reason.ending, str(reason)
+        except (SettingsError, Failure, NotStartable) as reason:
+            ending, detail = Ending.NOT_STARTED, str(reason)
+        finally:
+            self._branch.close()
+        if self._signals.received and self._watch is None:
+            ending, detail = Ending.CANCELED, ""
+        self._report(ending, detail)
+        if record:
+            record.unlink(missing_ok=True)
+        return ending.exit_code
+
+    def _read_request(self) -> Request:
+        path, files = self._options.prompt_file, {}
+        if path:
+            files["prompt_file"] = lambda: self._prompt_file(path)
+        return read_request(self._gitlab, self._environ, note=self._options.note, prompt=self._options.prompt, **files)
+
+    def _prompt_file(self, path: str) -> str:
+        try:
+            content = Path(path).read_bytes() if path.startswith("/") else self._branch.read(path)
+        except OSError as error:
+            raise SettingsError(f"The prompt file {path} cannot be read: {error.strerror}.") from error
+        except NotFound as missing:
+            raise SettingsError(
+                f"The target branch has no file {path}, which the input prompt_file names."
+            ) from missing
+        return content.decode("utf-8", "replace")
+
+    def _is_answered(self, request: Request) -> bool:
+        """Begin the note where somebody waits for an answer; whether another run has answered already."""
+        if request.place is None or self._settings.read_only:
+            return False
+        note = None
+        if number := self._options.tracking_note:
+            given = handed_in(self._gitlab, request.place, number, self._name)
+            note = given.note
+            self._remarks.extend([given.reason] if given.reason else [])
+            if given.ended:
+                return True
+        tracking = TrackingNote(self._gitlab, request.place, self._name, note)
+        self._note = NoteUpdates(tracking, self._remarks.append)
+        self._note.show(self._progress.working())
+        return False
+
+    def _run_claude(self, request: Request) -> tuple[Ending, str]:
+        """Start Claude Code, watch it to its end, and return how it ended, with what is known of a failure."""
+        for line in preflight(self._settings, self._environ, {}):
+            self._say(line)
+        current_call.set(Call(PREPARATION_SECONDS, lambda _message: None))
+        with private_folder(self._directory) as folder:
+            command, environ = self._prepare(request, folder)
+            if self._signals.received:
+                return Ending.CANCELED, ""
+            # Claude Code would run a first line such as "/config key=value" of a comment as a command.
+            prompt = f"\n{request.prompt}" if request.by_people and request.prompt.startswith("/") else request.prompt
+            process = ClaudeProcess(command, environ, self._directory, prompt.encode("utf-8", "surrogateescape"))
+            try:
+                self._watch = Watch(
+                    process, self._signals, self._deadline(), Followers(self._take, self._tick, self._warn)
+                )
+                self._watch.follow(self._settings.secret_values)
+            finally:
+                process.kill()
+        return self._watch.ending, self._detail(self._watch, process, command[0])
+
+    def _prepare(self, request: Request, folder: Path) -> tuple[tuple[str, ...], Mapping[str, str]]:
+        """The command and its environment, whose files are in `folder`.
+
+        Raises CannotStart where the project's rules cannot be fetched, or our server would have no tools.
+        """
+        options, in_ci = self._options, self._settings.in_ci
+        program = start.program(options, self._environ)
+        environ = start.environment(options, self._environ, by_people=request.by_people, in_ci=in_ci)
+        text = instructions(self._rules(), confidential=request.confidential)
+        file = write_private(folder / "instructions.md", text) if text else None
+        entry = server_entry(folder, self._flags, self._environ, request.asked_at)
+        try:
+            count_tools(
+                [entry["command"], *entry["args"]], {**environ, **entry["env"]}, self._directory, HANDSHAKE_SECONDS
+            )
+        except HandshakeFailed as error:
+            detail = (
+                f"The GitLab server does not start: {error}{f' ({error.stderr_line})' if error.stderr_line else ''}."
+            )
+            raise CannotStart(detail, Ending.NO_TOOLS) from error
+        configuration = write_configuration(folder, entry)
+        return (program, *start.arguments(options, configuration, file, by_people=request.by_people)), environ
+
+    def _rules(self) -> bytes | None:
+        if not self._settings.in_ci:
+            return None  # Claude Code reads the CLAUDE.md of a person's own checkout
+        try:
+            return self._branch.rules()
+        except Failure as failure:
+            text = f"The target branch could not be fetched, so the project's CLAUDE.md is not known: {failure}"
+            if not self._options.allow_missing_rules:
+                more = "The job stops; with the input allow_missing_rules: true it would go on without it."
+                raise CannotStart(f"{text} {more}") from failure
+            self._say(text)
+            return None
+
+    def _deadline(self) -> float:
+        """When Claude Code is stopped, in seconds since the epoch: by --timeout, else before the job's own timeout."""
+        if self._options.timeout is not None:
+            return self._began + 60 * self._options.timeout
+        seconds, started = (variable(self._environ, name) for name in ("CI_JOB_TIMEOUT", "CI_JOB_STARTED_AT"))
+        if not re.fullmatch(r"[0-9]{1,9}", seconds):
+            return float("inf")
+        try:
+            began = datetime.fromisoformat(started).timestamp()
+        except ValueError:
+            began = self._began
+        return began + max(int(seconds) - REPORTING_SECONDS, int(seconds) / 2)
+
+    def _detail(self, watch: Watch, process: ClaudeProcess, program: str) -> str:
+        """What is known of an end for which Claude Code itself gave no reason."""
+        if watch.end or watch.ending not in (Ending.NOT_STARTED, Ending.KILLED):
+            return ""
+        status = process.status or 0
+        how = f"was ended by signal {-status}" if status < 0 else f"ended with exit code {status}"
+        text = f"claude {how}{f': {watch.last_warning}' if watch.last_warning and not self._confidential else ''}"
+        if watch.ending is Ending.NOT_STARTED:
+            with suppress(NotStarted):
+                version = output([program, "--version"], self._environ, self._directory, VERSION_SECONDS).strip()
+                text += f" (its version is {version})" if version else ""
+        return one_line(text, LINE_CHARACTERS)
+
+    def _take(self, event: Event) -> None:
+        self._log.show(event, time.time())
+        if self._progress.take(event) and self._note:
+            self._note.show(self._progress.working())
+
+    def _tick(self) -> None:
+        while self._remarks:
+            self._say(self._remarks.popleft())
+        self._log.tick(time.time())
+
+    def _warn(self, text: str) -> None:
+        if not self._confidential:
+            self._say(f"claude: {text}")
+
+    def _say(self, text: str) -> None:
+        self._log.say(one_line(text, LINE_CHARACTERS), time.time())
+
+    def _report(self, ending: Ending, detail: str) -> None:
+        seconds = time.time() - self._began
+        end = self._watch.end if self._watch else None
+        if self._note:
+            self._note.finish(self._progress.ended(ending, seconds, end, detail))
+        self._tick()
+        result = run_result(ending, seconds, end, self._progress, detail)
+        if self._settings.in_ci and (problem := write_reports(self._directory, result)):
+            self._say(problem)
+        _write("".join(f"{line}\n" for line in result.table()))
+
+
+def job_url(settings: Settings, environ: Mapping[str, str]) -> str:
+    """The web URL of this job, "" outside of CI. CI_JOB_URL itself may be anybody's."""
+    job, path = variable(environ, "CI_JOB_ID"), next(iter(settings.own_project), "")
+    plain = re.fullmatch(r"[0-9]+", job) and re.fullmatch(r"[A-Za-z0-9_./-]+/[A-Za-z0-9_./-]+", path)
+    return f"{settings.url}/{path}/-/jobs/{job}" if settings.in_ci and plain else ""
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _subject(text: str) -> JobContext:
+    """The issue or merge request that --iid names. Raises SettingsError where it names none."""
+    match = SUBJECT.fullmatch(text)
+    if not match or not int(match[2]):
+        raise SettingsError(f'--iid is "{text}": write 7 for issue #7, and !7 for merge request !7.')
+    return JobContext(noun="merge request" if match[1] == "!" else "issue", iid=int(match[2]))
+
+
+def _with_flow_input(file: Path | None, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment with the AI_FLOW_INPUT that was too long for it. Raises SettingsError where it cannot be read."""
+    if file is None:
+        return environ
+    try:
+        with file.open("rb") as content:
+            text = content.read(LONGEST_VARIABLE).decode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise SettingsError(f"The file of --flow-input-file cannot be read: {error.strerror}.") from error
+    return {**environ, "AI_FLOW_INPUT": text}

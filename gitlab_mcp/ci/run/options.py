@@ -14,17 +14,18 @@ class RunOptions:
     """What a run is to do and what it may do; an empty value means that the option is absent.
 
     `prompt` is a text, `prompt_file` a file of the target branch (with a leading slash: of the machine), `note` a
-    reference to a note (its web URL, or #7:n123), `iid` an issue ("7", "#7") or merge request ("!7").
-    `flow_input_file` holds AI_FLOW_INPUT where that is too long for the environment. `timeout` is in minutes;
-    `max_budget` in US dollars. `allowed_tools` is in the format of claude's --allowedTools. `base_url` and `proxy` are
-    where the model's API is, `pass_env` names further variables that Claude Code gets, `claude` is the path of the
-    program, `claude_arguments` are given to it as they are.
+    reference to a note, `iid` an issue ("7", "#7") or merge request ("!7"). `tracking_note` is the id of a note that a
+    listener made for this run. `flow_input_file` holds AI_FLOW_INPUT where that is too long for the environment.
+    `timeout` is in minutes, `max_budget` in US dollars. `allowed_tools` is in the format of claude's --allowedTools.
+    `base_url` and `proxy` are where the model's API is, `pass_env` names further variables that Claude Code gets,
+    `claude` is the path of the program, and `claude_arguments` are given to it as they are.
     """
 
     prompt: str = ""
     prompt_file: str = ""
     note: str = ""
     iid: str = ""
+    tracking_note: int = 0
     flow_input_file: Path | None = None
     model: str = ""
     max_turns: int | None = None

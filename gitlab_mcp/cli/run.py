@@ -1,0 +1,61 @@
+"""The command that runs Claude Code once, watches it and reports."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gitlab_mcp.cli.options import configuration, merged_flags
+from gitlab_mcp.config.settings import Flags
+
+
+@click.command(short_help="Run Claude Code once, watched.")
+@click.option(
+    "--prompt", default="", metavar="TEXT", help="What to do, where neither AI_FLOW_INPUT nor a note says it."
+)
+@click.option("--prompt-file", default="", metavar="PATH", help="A file of the target branch with the prompt.")
+@click.option("--note", default="", metavar="REFERENCE", help="The comment that asks, by its URL, or as #7 101.")
+@click.option("--iid", default="", metavar="IID", help="Locally: work on issue 7, or on merge request !7.")
+@click.option("--tracking-note", type=int, default=0, metavar="ID", help="The note that a listener made for this run.")
+@click.option("--flow-input-file", type=Path, metavar="PATH", help="A file with an AI_FLOW_INPUT of over 128 KiB.")
+@click.option("--model", default="", metavar="NAME", help="The model, by alias or full name.")
+@click.option("--max-turns", type=click.IntRange(1), metavar="N", help="The most turns of the model.")
+@click.option("--max-budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="The most that it may cost.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    metavar="MINUTES",
+    help="The time limit (default: two minutes less than the job's).",
+)
+@click.option("--allowed-tools", default="", metavar="TOOLS", help="The tools that need no permission.")
+@click.option("--allow-missing-rules", is_flag=True, help="Go on where CLAUDE.md of the target branch cannot be read.")
+@click.option("--base-url", default="", metavar="URL", help="The address of the model's API.")
+@click.option("--proxy", default="", metavar="URL", help="The proxy on the way to the model's API.")
+@click.option("--pass-env", multiple=True, metavar="NAME", help="A further variable for Claude Code; repeatable.")
+@click.option("--claude", default="", metavar="PATH", help="The program of Claude Code (default: claude on PATH).")
+@click.option("--finish", is_flag=True, help="In after_script: close what a killed run has left open.")
+@configuration
+@click.argument("claude_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- CLAUDE_ARGS...]")
+@click.pass_context
+def run(ctx: click.Context, /, finish: bool, **given: Any) -> None:
+    """Run Claude Code once on what AI_FLOW_INPUT, a comment or the prompt asks for.
+
+    What it does is shown while it works, in the log and in one comment in the thread that asked.
+
+    Ends with 0 when it is done, 1 when it failed, 2 when the configuration is wrong, 3 when the turns, the budget or
+    the time were used up, 143 when it was canceled.
+    """
+    group_flags = ctx.obj if isinstance(ctx.obj, Flags) else None
+    flags = merged_flags(group_flags, given)
+    if finish:
+        from gitlab_mcp.ci.run.finish import finish as finish_run
+
+        if line := finish_run(flags, os.environ):
+            click.echo(line)
+        return
+    from gitlab_mcp.ci.run.command import run as run_once
+    from gitlab_mcp.ci.run.options import RunOptions
+
+    options = {name: value for name, value in given.items() if name in RunOptions.__dataclass_fields__}
+    ctx.exit(run_once(RunOptions(**options), flags, os.environ))
