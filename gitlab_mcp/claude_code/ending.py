@@ -1,46 +1,96 @@
-"""How a run of Claude Code ended, with the exit code and the sentence for people of each ending."""
+"""How a run of Claude Code ended, with the exit code and the sentences for people of each ending."""
 
-from enum import StrEnum
+import re
+from enum import Enum
 
 from gitlab_mcp.claude_code.events import SessionEnd
 
+# What Claude Code says where no response of the model's API has a status: no key at all, or a sign-in that ended.
+SIGN_IN = re.compile(r"/login|API key|authentication|credential|unauthorized", re.IGNORECASE)
 
-class Ending(StrEnum):
-    """How a run ended; the value is the word for reports."""
 
-    DONE = "done"
-    FAILED = "failed"
-    OUT_OF_TURNS = "out_of_turns"
-    OUT_OF_BUDGET = "out_of_budget"
-    OUT_OF_TIME = "out_of_time"
-    CANCELED = "canceled"
-    SIGN_IN_FAILED = "sign_in_failed"
-    MODEL_UNREACHABLE = "model_unreachable"
-    KILLED = "killed"
-    NOT_STARTED = "not_started"
-    NO_TOOLS = "no_tools"
+class Ending(Enum):
+    """How a run ended. The names, in lower case, are the words for reports.
 
-    @property
-    def exit_code(self) -> int:
-        """0 done, 1 failed, 2 configuration, 3 out of turns, budget or time, 143 canceled."""
-        raise NotImplementedError
+    `exit_code` is 0 for done, 1 for failed, 2 for the configuration, 3 for out of turns, budget or time, and 143 as
+    after SIGTERM for canceled. `heading` stands before the duration. `reason` says why the run ended so, `remedy` how
+    to try again; both are "" where it is done.
+    """
 
-    @property
-    def heading(self) -> str:
-        """The words before the duration, such as "Done in" or "Failed after"."""
-        raise NotImplementedError
+    DONE = (0, "Done in", "", "")
+    FAILED = (1, "Failed after", "Claude Code ended with an error.", "To try again, retry the job.")
+    OUT_OF_TURNS = (
+        3,
+        "Stopped after",
+        "The run reached its maximum number of turns.",
+        "To try again, ask for a smaller step, or raise --max-turns (in the template: max_turns) and retry the job.",
+    )
+    OUT_OF_BUDGET = (
+        3,
+        "Stopped after",
+        "The run reached its maximum cost.",
+        "To try again, ask for a smaller step, or raise --max-budget (in the template: max_budget) and retry the job.",
+    )
+    OUT_OF_TIME = (
+        3,
+        "Stopped after",
+        "The run reached its time limit.",
+        "To try again, ask for a smaller step, or raise --timeout (in the template: timeout_minutes) and retry the job.",
+    )
+    CANCELED = (143, "Canceled after", "The job was canceled.", "To try again, retry the job.")
+    SIGN_IN_FAILED = (
+        2,
+        "Failed after",
+        "The model's API did not accept the credential of this job.",
+        "Correct it in Settings > CI/CD > Variables (ANTHROPIC_API_KEY, or the sign-in to the cloud), and retry the job.",
+    )
+    MODEL_UNREACHABLE = (
+        1,
+        "Failed after",
+        "The model's API could not be reached, or was overloaded.",
+        "To try again, retry the job in a few minutes.",
+    )
+    KILLED = (
+        1,
+        "Failed after",
+        "Claude Code ended without a result, as when it is killed.",
+        "To try again, retry the job; if it ends so again, its runner may have too little memory.",
+    )
+    NOT_STARTED = (
+        2,
+        "Failed after",
+        "Claude Code could not be started.",
+        "Correct the job in .gitlab-ci.yml, and start it again; gitlab-mcp-server doctor shows what is missing.",
+    )
+    NO_TOOLS = (
+        2,
+        "Failed after",
+        "The tools for GitLab could not be used, so the model was not asked.",
+        "Run gitlab-mcp-server doctor in the job: it shows what is wrong. Then retry the job.",
+    )
 
-    @property
-    def reason(self) -> str:
-        """A sentence that says why the run ended; "" for DONE."""
-        raise NotImplementedError
+    def __init__(self, exit_code: int, heading: str, reason: str, remedy: str) -> None:
+        self.exit_code = exit_code
+        self.heading = heading
+        self.reason = reason
+        self.remedy = remedy
 
-    @property
-    def remedy(self) -> str:
-        """A sentence that says how to try again; "" for DONE."""
-        raise NotImplementedError
+    def __str__(self) -> str:
+        return self.name.lower()
 
 
 def ending_of(end: SessionEnd | None) -> Ending:
     """The ending by the last event, for a run that nobody stopped; None: the process ended without one."""
-    raise NotImplementedError
+    if end is None:
+        return Ending.KILLED
+    if not end.is_error:
+        return Ending.DONE
+    kinds = f"{end.subtype} {end.reason}"
+    if "max_turns" in kinds:
+        return Ending.OUT_OF_TURNS
+    if "budget" in kinds:
+        return Ending.OUT_OF_BUDGET
+    if end.status in (401, 403) or (not end.status and SIGN_IN.search(end.text)):
+        return Ending.SIGN_IN_FAILED
+    is_transient = end.status in (0, 408, 429) or end.status >= 500
+    return Ending.MODEL_UNREACHABLE if "api_error" in kinds and is_transient else Ending.FAILED

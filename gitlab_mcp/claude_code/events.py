@@ -1,14 +1,11 @@
 """The events of a run of Claude Code, as `claude -p --output-format stream-json --verbose` writes them.
 
-All texts in them are clean: they have neither secrets nor terminal codes nor invisible characters, and at most
-`TEXT_CHARACTERS`. They are untrusted all the same: a model, a stranger or a program wrote them.
+All texts in them are clean: they have neither secrets nor terminal codes nor invisible characters, and are cut where
+they are long. They are untrusted all the same: a model, a stranger or a program wrote them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
-
-TEXT_CHARACTERS = 200_000
 
 
 @dataclass(frozen=True)
@@ -76,10 +73,9 @@ class ApiRetry:
 
 @dataclass(frozen=True)
 class SessionEnd:
-    """`result`: the last event of a run that Claude Code ended itself.
+    """`result`: Claude Code has answered. It is the last event of a run, which has no such event where it was killed.
 
-    A wrong key is `subtype` "success" with `is_error`. `text` is the final answer, or what went wrong where `is_error`.
-    `reason` is `terminal_reason`: completed, max_turns, api_error, budget_exhausted. `cost_usd` follows Claude Code's
+    A run whose subagents work in the background can have several; each has the numbers of all before it too. A wrong key is `subtype` "success" with `is_error`. `text` is the final answer, or what went wrong where `is_error`. `reason` is `terminal_reason`: completed, max_turns, api_error, budget_exhausted. `cost_usd` follows Claude Code's
     own price list. `denied` are the names of the tools that were refused.
     """
 
@@ -94,9 +90,7 @@ class SessionEnd:
     cost_usd: float = 0.0
     input_tokens: int = 0
     output_tokens: int = 0
-    denied: Sequence[str] = ()
+    denied: tuple[str, ...] = ()
 
 
 Event = SessionStart | ModelText | ToolCall | ToolResult | PermissionDenied | ApiRetry | SessionEnd
-
-TaskState = Literal["pending", "in_progress", "completed"]

@@ -1,24 +1,189 @@
-"""The reader of Claude Code's event stream: bytes in, typed events out, in bounded memory."""
+"""The reader of Claude Code's event stream: bytes in, typed events out, in bounded memory.
 
-from collections.abc import Iterator
+Its form was seen with Claude Code 2.1.330 and 2.1.332. Newer versions will have other events and fields: a field that
+is missing or has another type is an empty value, and an event that is not known is skipped.
+"""
 
-from gitlab_mcp.claude_code.events import Event
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from gitlab_mcp.claude_code.events import (
+    ApiRetry,
+    Event,
+    ModelText,
+    PermissionDenied,
+    SessionEnd,
+    SessionStart,
+    ToolCall,
+    ToolResult,
+)
+from gitlab_mcp.claude_code.json_lines import CUT, JsonLines
+from gitlab_mcp.safety.redact import redact
+from gitlab_mcp.safety.sanitize import plain
+
+CUT_CHARACTERS = 4_000  # before a cut, where the beginning of a secret could remain
+DEPTH = 8  # of the input of a tool
+LARGEST = 10.0**15
 
 
 class EventReader:
     """Reads the stream in pieces of any size. Lines that are not JSON or have no known event are skipped.
 
-    `secrets` are values that no event must contain. `skipped` counts the lines that were skipped.
+    `secrets` are values that no event must contain. `skipped` counts the lines that could not be read.
     """
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
         self._secrets = secrets
-        self.skipped = 0
+        self._lines = JsonLines()
+        self._broken = 0
+        self._session: str | None = None
+        self._end = SessionEnd()
+
+    @property
+    def skipped(self) -> int:
+        """The number of lines that are not JSON objects or are too long."""
+        return self._broken + self._lines.left_out
 
     def feed(self, data: bytes) -> Iterator[Event]:
         """The events of the lines that `data` completes. The iterator must be used up before the next call."""
-        raise NotImplementedError
+        for line in self._lines.feed(data):
+            yield from self._events(line)
 
     def close(self) -> Iterator[Event]:
         """The events of a last line without an end."""
-        raise NotImplementedError
+        for line in self._lines.close():
+            yield from self._events(line)
+
+    def _events(self, line: bytes) -> Iterator[Event]:
+        try:
+            event = json.loads(line.decode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            event = None
+        if not isinstance(event, dict):
+            self._broken += 1
+            return
+        match event.get("type"), event.get("subtype"):
+            case "assistant", _:
+                yield from self._of_model(event)
+            case "user", _:
+                yield from self._results(event)
+            case "result", _:
+                self._end = self._with_end(event)
+                yield self._end
+            case "system", "init":
+                # It is repeated where a subagent that worked in the background has ended.
+                if (start := self._start(event)).session_id != self._session:
+                    self._session = start.session_id
+                    yield start
+            case "system", "permission_denied":
+                names = ("tool_use_id", "tool_name", "message")
+                yield PermissionDenied(*(self._text(event.get(name)) for name in names))
+            case "system", "api_retry":
+                yield ApiRetry(
+                    attempt=int(_number(event.get("attempt"))),
+                    max_attempts=int(_number(event.get("max_retries"))),
+                    delay_seconds=_number(event.get("retry_delay_ms")) / 1000,
+                    status=int(_number(event.get("error_status"))),
+                    message=self._text(event.get("error")),
+                )
+
+    def _start(self, event: Mapping[str, object]) -> SessionStart:
+        servers = (_object(server) for server in _list(event.get("mcp_servers")))
+        return SessionStart(
+            session_id=self._text(event.get("session_id")),
+            model=self._text(event.get("model")),
+            version=self._text(event.get("claude_code_version")),
+            folder=self._text(event.get("cwd")),
+            tools=tuple(filter(None, map(self._text, _list(event.get("tools"))))),
+            servers={self._text(server.get("name")): self._text(server.get("status")) for server in servers},
+        )
+
+    def _of_model(self, event: Mapping[str, object]) -> Iterator[Event]:
+        in_subagent = bool(event.get("parent_tool_use_id"))
+        for block in map(_object, _list(_object(event.get("message")).get("content"))):
+            if block.get("type") == "text" and (text := self._text(block.get("text"))).strip():
+                yield ModelText(text, in_subagent)
+            elif block.get("type") == "tool_use":
+                given = self._clean_object(block.get("input"))
+                yield ToolCall(self._text(block.get("id")), self._text(block.get("name")), given, in_subagent)
+
+    def _results(self, event: Mapping[str, object]) -> Iterator[Event]:
+        blocks = map(_object, _list(_object(event.get("message")).get("content")))
+        results = [block for block in blocks if block.get("type") == "tool_result"]
+        for block in results:
+            details = self._clean_object(event.get("tool_use_result")) if len(results) == 1 else {}
+            text = self._content(block.get("content"))
+            text = text.removeprefix("<tool_use_error>").removesuffix("</tool_use_error>")
+            yield ToolResult(self._text(block.get("tool_use_id")), text, block.get("is_error") is True, details)
+
+    def _content(self, content: object) -> str:
+        """The text of a tool's result, which is a string or a list of blocks; other blocks are named."""
+        if isinstance(content, str):
+            return self._text(content)
+        parts = []
+        for block in map(_object, _list(content)):
+            kind = self._text(block.get("type"))
+            parts.append(self._text(block.get("text")) if kind == "text" else f"[{kind}]")
+        # A secret that stands in two blocks is found only here.
+        return self._text("\n".join(parts))
+
+    def _with_end(self, event: Mapping[str, object]) -> SessionEnd:
+        errors = filter(None, map(self._text, _list(event.get("errors"))))
+        usages = [_object(usage) for usage in _object(event.get("modelUsage")).values()]
+        denied = (_object(denial).get("tool_name") for denial in _list(event.get("permission_denials")))
+        return replace(
+            self._end,
+            subtype=self._text(event.get("subtype")),
+            is_error=bool(event.get("is_error")) or event.get("subtype") != "success",
+            text=self._text(event.get("result")) or "; ".join(errors),
+            reason=self._text(event.get("terminal_reason")),
+            status=int(_number(event.get("api_error_status"))),
+            session_id=self._text(event.get("session_id")),
+            turns=self._end.turns + int(_number(event.get("num_turns"))),
+            seconds=self._end.seconds + _number(event.get("duration_ms")) / 1000,
+            # These are totals already.
+            cost_usd=_number(event.get("total_cost_usd")),
+            input_tokens=int(sum(_number(usage.get(name)) for usage in usages for name in INPUT_TOKENS)),
+            output_tokens=int(sum(_number(usage.get("outputTokens")) for usage in usages)),
+            denied=tuple(dict.fromkeys([*self._end.denied, *filter(None, map(self._text, denied))])),
+        )
+
+    def _text(self, value: object) -> str:
+        """A string or number as clean text; "" for anything else."""
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            return ""
+        # Secrets are looked for before and after terminal codes are taken out, which may be in one or belong to one.
+        text = redact(plain(redact(str(value), self._secrets)), self._secrets)
+        return f"{text.removesuffix('cut')[:-CUT_CHARACTERS]}…" if str(value).endswith(CUT) else text
+
+    def _clean(self, value: object, depth: int) -> object:
+        """JSON with clean texts, as deep as `depth`."""
+        if isinstance(value, dict):
+            return {self._text(key): self._clean(item, depth - 1) for key, item in value.items()} if depth else {}
+        if isinstance(value, list):
+            return [self._clean(item, depth - 1) for item in value] if depth else []
+        return self._text(value) if isinstance(value, str) else value
+
+    def _clean_object(self, value: object) -> Mapping[str, object]:
+        return _object(self._clean(value, DEPTH))
+
+
+INPUT_TOKENS = ("inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
+
+
+def _object(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else []
+
+
+def _number(value: object) -> float:
+    """A number that is not negative; 0 for anything else, such as NaN or a number with a thousand digits."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    limited = min(max(value, 0), LARGEST)
+    return limited if math.isfinite(limited) else 0
