@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from gitlab_mcp.cli.options import configuration, merged_flags
+from gitlab_mcp.config.environment import split_list
 from gitlab_mcp.config.settings import Flags
 
 
@@ -18,10 +19,10 @@ from gitlab_mcp.config.settings import Flags
 @click.option("--note", default="", metavar="REFERENCE", help="The comment that asks, by its URL, or as #7 101.")
 @click.option("--iid", default="", metavar="IID", help="Locally: work on issue 7, or on merge request !7.")
 @click.option("--tracking-note", type=int, default=0, metavar="ID", help="The note that a listener made for this run.")
-@click.option("--flow-input-file", type=Path, metavar="PATH", help="A file with an AI_FLOW_INPUT of over 128 KiB.")
+@click.option("--flow-input-file", type=Path, metavar="PATH", help="A long AI_FLOW_INPUT; the file is deleted.")
 @click.option("--model", default="", metavar="NAME", help="The model, by alias or full name.")
 @click.option("--max-turns", type=click.IntRange(1), metavar="N", help="The most turns of the model.")
-@click.option("--max-budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="The most that it may cost.")
+@click.option("--max-budget", type=click.FloatRange(0), metavar="USD", help="The most that it may cost; 0: any.")
 @click.option(
     "--timeout",
     type=click.FloatRange(0, min_open=True),
@@ -32,7 +33,7 @@ from gitlab_mcp.config.settings import Flags
 @click.option("--allow-missing-rules", is_flag=True, help="Go on where CLAUDE.md of the target branch cannot be read.")
 @click.option("--base-url", default="", metavar="URL", help="The address of the model's API.")
 @click.option("--proxy", default="", metavar="URL", help="The proxy on the way to the model's API.")
-@click.option("--pass-env", multiple=True, metavar="NAME", help="A further variable for Claude Code; repeatable.")
+@click.option("--pass-env", multiple=True, metavar="NAMES", help="Further variables that Claude Code gets.")
 @click.option("--claude", default="", metavar="PATH", help="The program of Claude Code (default: claude on PATH).")
 @click.option("--finish", is_flag=True, help="In after_script: close what a killed run has left open.")
 @configuration
@@ -57,5 +58,6 @@ def run(ctx: click.Context, /, finish: bool, **given: Any) -> None:
     from gitlab_mcp.ci.run.command import run as run_once
     from gitlab_mcp.ci.run.options import RunOptions
 
+    given["pass_env"] = split_list(" ".join(given["pass_env"]))
     options = {name: value for name, value in given.items() if name in RunOptions.__dataclass_fields__}
     ctx.exit(run_once(RunOptions(**options), flags, os.environ))

@@ -299,12 +299,16 @@ def _subject(text: str) -> JobContext:
 
 
 def _with_flow_input(file: Path | None, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """The environment with the AI_FLOW_INPUT that was too long for it. Raises SettingsError where it cannot be read."""
+    """The environment with the AI_FLOW_INPUT that was too long for it; its file is deleted.
+
+    Raises SettingsError where it cannot be read.
+    """
     if file is None:
         return environ
     try:
         with file.open("rb") as content:
             text = content.read(LONGEST_VARIABLE).decode("utf-8", "surrogateescape")
+        file.unlink()
     except OSError as error:
         raise SettingsError(f"The file of --flow-input-file cannot be read: {error.strerror}.") from error
     return {**environ, "AI_FLOW_INPUT": text}

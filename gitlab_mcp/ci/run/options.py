@@ -15,10 +15,10 @@ class RunOptions:
 
     `prompt` is a text, `prompt_file` a file of the target branch (with a leading slash: of the machine), `note` a
     reference to a note, `iid` an issue ("7", "#7") or merge request ("!7"). `tracking_note` is the id of a note that a
-    listener made for this run. `flow_input_file` holds AI_FLOW_INPUT where that is too long for the environment.
-    `timeout` is in minutes, `max_budget` in US dollars. `allowed_tools` is in the format of claude's --allowedTools.
-    `base_url` and `proxy` are where the model's API is, `pass_env` names further variables that Claude Code gets,
-    `claude` is the path of the program, and `claude_arguments` are given to it as they are.
+    listener made for this run. `flow_input_file` holds AI_FLOW_INPUT where that is too long for the environment, and is
+    deleted. `timeout` is in minutes, `max_budget` in US dollars. `allowed_tools` is in the format of claude's
+    --allowedTools. `base_url` and `proxy` are where the model's API is, `pass_env` names further variables that Claude
+    Code gets, `claude` is the path of the program, and `claude_arguments` are given to it as they are.
     """
 
     prompt: str = ""

@@ -1,4 +1,4 @@
-"""Claude Code as a child process in a process group of its own: started, read while it runs, ended with its children."""
+"""Claude Code as a child process in a process group of its own: started, read, and ended with its children."""
 
 import os
 import selectors

@@ -16,7 +16,7 @@ STDERR_LINE_BYTES = 4096
 
 @dataclass(frozen=True)
 class Followers:
-    """Who follows a run: `event` gets each event, `tick` is called every second or so, `warning` gets lines of stderr."""
+    """Who follows a run: `event` gets events, `warning` gets lines of stderr, `tick` is called every second or so."""
 
     event: Callable[[Event], None]
     tick: Callable[[], None]
