@@ -22,27 +22,27 @@ class Ending(Enum):
     OUT_OF_TURNS = (
         3,
         "Stopped after",
-        "The run reached its maximum number of turns.",
-        "To try again, ask for a smaller step, or raise --max-turns (in the template: max_turns) and retry the job.",
+        "The job reached its maximum number of turns.",
+        "To try again, ask for a smaller step, or retry the job with a higher max_turns (--max-turns).",
     )
     OUT_OF_BUDGET = (
         3,
         "Stopped after",
-        "The run reached its maximum cost.",
-        "To try again, ask for a smaller step, or raise --max-budget (in the template: max_budget) and retry the job.",
+        "The job reached its maximum cost.",
+        "To try again, ask for a smaller step, or retry the job with a higher max_budget (--max-budget).",
     )
     OUT_OF_TIME = (
         3,
         "Stopped after",
-        "The run reached its time limit.",
-        "To try again, ask for a smaller step, or raise --timeout (in the template: timeout_minutes) and retry the job.",
+        "The job reached its time limit.",
+        "To try again, ask for a smaller step, or retry the job with a longer timeout (--timeout).",
     )
     CANCELED = (143, "Canceled after", "The job was canceled.", "To try again, retry the job.")
     SIGN_IN_FAILED = (
         2,
         "Failed after",
         "The model's API did not accept the credential of this job.",
-        "Correct it in Settings > CI/CD > Variables (ANTHROPIC_API_KEY, or the sign-in to the cloud), and retry the job.",
+        "Correct ANTHROPIC_API_KEY, or the sign-in to the cloud, in Settings > CI/CD > Variables, and retry the job.",
     )
     MODEL_UNREACHABLE = (
         1,

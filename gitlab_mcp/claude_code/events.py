@@ -40,7 +40,7 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class ToolResult:
-    """The result of a tool call. `details` is what Claude Code itself knows of it, as JSON; its form is not promised."""
+    """The result of a tool call. `details` is what Claude Code itself knows of it, as JSON whose form may change."""
 
     call_id: str
     text: str
@@ -73,9 +73,11 @@ class ApiRetry:
 
 @dataclass(frozen=True)
 class SessionEnd:
-    """`result`: Claude Code has answered. It is the last event of a run, which has no such event where it was killed.
+    """`result`: Claude Code has answered. It is the last event of a run, which has none where it was killed.
 
-    A run whose subagents work in the background can have several; each has the numbers of all before it too. A wrong key is `subtype` "success" with `is_error`. `text` is the final answer, or what went wrong where `is_error`. `reason` is `terminal_reason`: completed, max_turns, api_error, budget_exhausted. `cost_usd` follows Claude Code's
+    A run whose subagents work in the background can have several; each has the numbers of all before it too. A wrong
+    key is `subtype` "success" with `is_error`. `text` is the final answer, or what went wrong where `is_error`.
+    `reason` is `terminal_reason`: completed, max_turns, api_error, budget_exhausted. `cost_usd` follows Claude Code's
     own price list. `denied` are the names of the tools that were refused.
     """
 

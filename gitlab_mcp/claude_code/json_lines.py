@@ -1,6 +1,7 @@
-"""Lines of JSON out of a stream of bytes, in bounded memory: long strings are cut, lines that are long without them left out.
+"""Lines of JSON out of a stream of bytes, in bounded memory.
 
-So an image or the output of a program can have any size, and its event still arrives.
+Long strings are cut, and lines that are long without them are left out. So an image or the output of a program can
+have any size, and its event still arrives.
 """
 
 import re
@@ -26,7 +27,8 @@ class JsonLines:
 
     def _begin(self) -> None:
         self._line = bytearray()
-        self._string: int | None = None  # where in the line the open string begins
+        self._is_string = False  # whether a string is open
+        self._start = 0  # where in the line the open string begins
         self._is_escaped = False  # the next byte belongs to a backslash
         self._is_cut = False  # the rest of the open string is left out
         self._is_long = False
@@ -50,7 +52,7 @@ class JsonLines:
     def _add(self, data: bytes) -> None:
         position = 0
         while position < len(data) and not self._is_long:
-            position = self._add_string(data, position) if self._string is not None else self._add_other(data, position)
+            position = self._add_string(data, position) if self._is_string else self._add_other(data, position)
             # The open string has its own limit.
             self._is_long = len(self._line) > LINE_BYTES
         if self._is_long:
@@ -61,7 +63,7 @@ class JsonLines:
         end = data.find(b'"', position) + 1 or len(data)
         self._line += data[position:end]
         if data[end - 1 : end] == b'"':
-            self._string = len(self._line)
+            self._is_string, self._start = True, len(self._line)
         return end
 
     def _add_string(self, data: bytes, position: int) -> int:
@@ -76,14 +78,13 @@ class JsonLines:
             self._cut()
         if data[end : end + 1] == b'"':
             self._line += b'"'
-            self._string, self._is_cut = None, False
+            self._is_string = self._is_cut = False
             end += 1
         return end
 
     def _cut(self) -> None:
-        assert self._string is not None
-        limit = self._string + STRING_BYTES
-        if len(self._line) > limit and (whole := CHARACTERS.match(self._line, self._string, limit)):
+        limit = self._start + STRING_BYTES
+        if len(self._line) > limit and (whole := CHARACTERS.match(self._line, self._start, limit)):
             del self._line[whole.end() :]
             self._line += b"\\u0000cut"
             self._is_cut = True

@@ -24,7 +24,10 @@ from gitlab_mcp.safety.redact import redact
 from gitlab_mcp.safety.sanitize import plain
 
 CUT_CHARACTERS = 4_000  # before a cut, where the beginning of a secret could remain
-DEPTH = 8  # of the input of a tool
+# Of the input of a tool, and of what Claude Code knows of a result: how deep it is, and how much is kept in all.
+DEPTH = 8
+ITEMS = 2_000
+INPUT_CHARACTERS = 100_000
 LARGEST = 10.0**15
 
 
@@ -106,14 +109,14 @@ class EventReader:
             if block.get("type") == "text" and (text := self._text(block.get("text"))).strip():
                 yield ModelText(text, in_subagent)
             elif block.get("type") == "tool_use":
-                given = self._clean_object(block.get("input"))
+                given = self._input(block.get("input"))
                 yield ToolCall(self._text(block.get("id")), self._text(block.get("name")), given, in_subagent)
 
     def _results(self, event: Mapping[str, object]) -> Iterator[Event]:
         blocks = map(_object, _list(_object(event.get("message")).get("content")))
         results = [block for block in blocks if block.get("type") == "tool_result"]
         for block in results:
-            details = self._clean_object(event.get("tool_use_result")) if len(results) == 1 else {}
+            details = self._input(event.get("tool_use_result")) if len(results) == 1 else {}
             text = self._content(block.get("content"))
             text = text.removeprefix("<tool_use_error>").removesuffix("</tool_use_error>")
             yield ToolResult(self._text(block.get("tool_use_id")), text, block.get("is_error") is True, details)
@@ -158,16 +161,25 @@ class EventReader:
         text = redact(plain(redact(str(value), self._secrets)), self._secrets)
         return f"{text.removesuffix('cut')[:-CUT_CHARACTERS]}…" if str(value).endswith(CUT) else text
 
-    def _clean(self, value: object, depth: int) -> object:
-        """JSON with clean texts, as deep as `depth`."""
-        if isinstance(value, dict):
-            return {self._text(key): self._clean(item, depth - 1) for key, item in value.items()} if depth else {}
-        if isinstance(value, list):
-            return [self._clean(item, depth - 1) for item in value] if depth else []
-        return self._text(value) if isinstance(value, str) else value
+    def _input(self, value: object) -> Mapping[str, object]:
+        """A JSON object with clean texts, within limits; {} for anything else."""
+        items, characters = ITEMS, INPUT_CHARACTERS
 
-    def _clean_object(self, value: object) -> Mapping[str, object]:
-        return _object(self._clean(value, DEPTH))
+        def clean(value: object, depth: int) -> object:
+            nonlocal items, characters
+            items -= 1
+            if isinstance(value, str):
+                text = self._text(value)[:characters]
+                characters -= len(text)
+                return text
+            if isinstance(value, dict):
+                kept = value.items() if depth else ()
+                return {self._text(key)[:200]: clean(item, depth - 1) for key, item in kept if items > 0}
+            if isinstance(value, list):
+                return [clean(item, depth - 1) for item in value if items > 0] if depth else []
+            return value
+
+        return _object(clean(value, DEPTH)) if isinstance(value, dict) else {}
 
 
 INPUT_TOKENS = ("inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")

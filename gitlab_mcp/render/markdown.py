@@ -67,6 +67,16 @@ def fence(code: str) -> str:
     return f"{ticks}\n{code}\n{ticks}"
 
 
+def code_span(text: str, characters: int = 200) -> str:
+    """Sanitize plain text and put it on one line between backticks, more than it has in a row; "" for none."""
+    line = one_line(text, characters)
+    if not line:
+        return ""
+    ticks = "`" * next(length for length in range(1, len(line) + 2) if length not in map(len, re.findall("`+", line)))
+    space = " " if "`" in (line[0], line[-1]) else ""
+    return f"{ticks}{space}{line}{space}{ticks}"
+
+
 def facts(*parts: str) -> str:
     """Join the parts that are not empty to one line, with a dot between them."""
     return " · ".join(part for part in parts if part)
