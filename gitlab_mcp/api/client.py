@@ -29,6 +29,7 @@ from gitlab_mcp.api.site import Site
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import Failure, GitLabRefusal, InvalidArgument
 from gitlab_mcp.safety.escape import TEXT_FIELDS, neutralize
+from gitlab_mcp.safety.marker import MarkedText
 from gitlab_mcp.safety.policy import Policy
 
 if TYPE_CHECKING:
@@ -280,12 +281,14 @@ class GitLab:
     def _neutralized(self, body: Mapping[str, object]) -> dict[str, object]:
         """A request body whose texts execute no quick action and mention nobody, whichever tool wrote them."""
         return {
-            name: self.outgoing(value) if name in TEXT_FIELDS and isinstance(value, str) else value
+            name: self.outgoing(value) if name in TEXT_FIELDS and isinstance(value, str | MarkedText) else value
             for name, value in body.items()
         }
 
-    def outgoing(self, text: str) -> str:
+    def outgoing(self, text: str | MarkedText) -> str:
         """A text in the form in which it is sent, for a look-up to compare with."""
+        if isinstance(text, MarkedText):
+            return str(MarkedText(text.marker, self.outgoing(text.text)))
         return neutralize(text, ("all", self.settings.trigger))
 
     def _check_redirect(self, method: str, url: str) -> None:

@@ -113,3 +113,13 @@ class Call:
 
 
 current_call: ContextVar[Call] = ContextVar("current_call")
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """Give the requests of a block `seconds` in all, outside a tool call."""
+    token = current_call.set(Call(seconds, lambda _message: None))
+    try:
+        yield
+    finally:
+        current_call.reset(token)

@@ -8,6 +8,7 @@ from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import Deduplicator, WriteResult, is_made_since, is_same_text, look_with, write_once
 from gitlab_mcp.errors import InvalidArgument, Partial, Refused, naming
+from gitlab_mcp.safety.marker import MarkedText, marker_of
 
 
 class Notes:
@@ -67,21 +68,28 @@ def note_id(text: str) -> int:
 def change_note(gitlab: GitLab, path: str, edit: Callable[[str], str]) -> tuple[WriteResult[Entity], str]:
     """Change the text of a note at an API path to what `edit` makes of it; returns the note and the text that was sent.
 
-    Raises Refused for a note that another user, or GitLab, wrote.
+    Raises Refused for a note that another user, or GitLab, wrote, and for the tracking note of a run.
     """
     old, me = gitlab.start(gitlab.get, path), gitlab.user.number("id")
     if old.result().flag("system") or old.result().number("author", "id") != me:
         raise Refused("This comment is not by the user of this run, and only its author can edit it: write a new one.")
+    if marker_of(old.result().text("body")):
+        raise Refused("The run itself keeps this comment up to date, so that a change would be lost: write a new one.")
     body = edit(old.result().text("body"))
+    written = write_body(gitlab, path, body, look_with("list_discussions"))
+    check_no_quick_action(written.result)
+    return written, gitlab.outgoing(body)
+
+
+def write_body(gitlab: GitLab, path: str, body: str | MarkedText, check: str) -> WriteResult[Entity]:
+    """Give the note at an API path another text. Raises AnswerLost, which ends in `check`, as `write_once` does."""
     sent = gitlab.outgoing(body)
 
     def find() -> Entity | None:
         note = gitlab.get(path)
         return note if is_same_text(note.text("body"), sent) else None
 
-    written = write_once(partial(gitlab.put, path, {"body": body}), find, look_with("list_discussions"))
-    check_no_quick_action(written.result)
-    return written, sent
+    return write_once(partial(gitlab.put, path, {"body": body}), find, check)
 
 
 def check_no_quick_action(note: Entity) -> None:

@@ -1,10 +1,22 @@
 """The tracking note: one comment in which a run says what it does, and at its end what came of it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 
 from gitlab_mcp.api.client import GitLab
+from gitlab_mcp.api.deadline import limited
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.idempotency import is_same_text, write_once
+from gitlab_mcp.api.notes import write_body
+from gitlab_mcp.errors import Failure, NotFound, Refused
+from gitlab_mcp.safety.marker import MarkedText, Marker, marker_of, unmarked
+from gitlab_mcp.safety.redact import redact
+
+MARKER_PAGES = 5  # of 100 notes each, in which a marker is looked for, newest first
+SECONDS = 30.0  # for the requests of one write or look-up
+LOOK_UP = "The next update looks."
 
 
 @dataclass(frozen=True)
@@ -25,31 +37,86 @@ class NotePlace:
 class TrackingNote:
     """The tracking note of one run. There is never a second one, also where the response to the first is lost.
 
-    `run` names the run: the id of its CI job, or any text of letters and digits that is used only once.
+    `run` names the run: the id of its CI job, or any other text of letters and digits. Not thread-safe.
     """
 
     def __init__(self, gitlab: GitLab, place: NotePlace, run: str, note: Entity | None = None) -> None:
-        """Make the note of `run` at `place`; `note` is an existing one that the run goes on with."""
-        raise NotImplementedError
+        """Prepare the note of `run` at `place`, without a request; `note` is an existing one that the run goes on with.
+
+        A job may run twice: the marker also holds a random number, so that each run has a note of its own.
+        """
+        self._gitlab = gitlab
+        self._place = place
+        self._run = f"{run}.{secrets.token_hex(4)}"
+        self._note = note or Entity(None)
+        self._posts = 0
 
     @property
     def id(self) -> int:
         """The id of the note; 0 while it is not known to exist."""
-        raise NotImplementedError
+        return self._note.number("id")
 
-    def write(self, text: str, *, ended: bool = False, seconds: float = 30.0) -> None:
+    def write(self, text: str, *, ended: bool = False, seconds: float = SECONDS) -> None:
         """Post the note, or give it another text. Secrets in `text` are replaced; `seconds` is the limit.
 
-        `ended` records that the run has ended, so that nothing else closes the note.
+        `ended` records that the run has ended, so that nothing else closes the note. A note that somebody deleted is
+        posted again only with the text of the end.
 
-        Raises a Failure; whether the note exists is then looked up before the next write posts one.
+        Raises a Failure. Where it is not known whether the note was posted, the next write looks before it posts one.
         """
-        raise NotImplementedError
+        marker = Marker(self._run, self._place.mention, ended)
+        body = MarkedText(marker, redact(text, self._gitlab.settings.secret_values))
+        with limited(seconds):
+            if self.id:
+                try:
+                    self._edit(body)
+                except NotFound:
+                    if not ended:
+                        raise
+                    self._note = Entity(None)
+            if not self.id:
+                self._post(body)
+            if ended and self._posts > 1:
+                self._remove_others()
+
+    def _edit(self, body: MarkedText) -> None:
+        self._note = write_body(self._gitlab, f"{self._place.noteable}/notes/{self.id}", body, LOOK_UP).result
+
+    def _post(self, body: MarkedText) -> None:
+        found = self._find() if self._posts else None
+        self._note = found or write_once(partial(self._send, body), self._find, LOOK_UP).result
+        if self._place.internal and not (self._note.flag("internal") or self._note.flag("confidential")):
+            self._gitlab.send("delete", f"{self._place.noteable}/notes/{self.id}")
+            raise Refused("GitLab made the answer to an internal comment public, so that it was deleted.")
+        if not is_same_text(self._note.text("body"), self._gitlab.outgoing(body)):
+            self._edit(body)
+
+    def _send(self, body: MarkedText) -> Entity:
+        self._posts += 1
+        noteable, thread = self._place.noteable, self._place.thread
+        if thread:
+            try:
+                return self._gitlab.post(f"{noteable}/discussions/{thread}/notes", {"body": body})
+            except NotFound:  # the comment that asked was deleted
+                if self._place.internal:
+                    raise
+                self._place = replace(self._place, thread="")
+        return self._gitlab.post(f"{noteable}/notes", {"body": body})
+
+    def _find(self) -> Entity | None:
+        notes = _own_notes(self._gitlab, self._place.noteable)
+        return next((note for note, marker in notes if marker.run == self._run), None)
+
+    def _remove_others(self) -> None:
+        """Delete what a post that seemed lost made late."""
+        for note, marker in list(_own_notes(self._gitlab, self._place.noteable)):
+            if marker.run == self._run and note.number("id") != self.id:
+                self._gitlab.send("delete", f"{self._place.noteable}/notes/{note.number('id')}")
 
 
 @dataclass(frozen=True)
 class HandedIn:
-    """A note whose id was handed in: the `note` if it may be taken, else None and `reason` (a sentence for the log).
+    """A note whose id was handed in: the `note` if it may be taken, else None and `reason`, a sentence for the log.
 
     `ended` is whether the note says that a run has answered this mention already; such a note is not taken.
     """
@@ -62,15 +129,59 @@ class HandedIn:
 def handed_in(gitlab: GitLab, place: NotePlace, note_id: int, run: str) -> HandedIn:
     """Look at a note whose id a listener handed in, which is untrusted.
 
-    It is taken only if it is by the user of this run, stands in this thread, and carries the marker of this mention,
-    and no other run has taken it. No Failure is raised.
+    It is taken only if it is by the user of this run, stands in this thread and carries the marker of this mention, and
+    if no other run has taken it. Nothing is raised.
     """
-    raise NotImplementedError
+    with limited(SECONDS):
+        try:
+            note = gitlab.get(f"{place.noteable}/notes/{note_id}")
+            marker = marker_of(note.text("body"))
+            is_own = note.number("author", "id") == gitlab.user.number("id") and not note.flag("system")
+            if not is_own or not marker or not marker.mention or marker.mention != place.mention:
+                reason = "is not the tracking note of this mention"
+            elif not _stands_in(gitlab, place, note_id):
+                reason = "is in another thread"
+            elif marker.ended:
+                return HandedIn(None, f"Comment {note_id} says that this mention was answered.", ended=True)
+            elif marker.run and not _is_of(marker, run):
+                reason = "belongs to another run"
+            else:
+                return HandedIn(note)
+        except Failure as failure:
+            reason = f"cannot be used: {failure}"
+    return HandedIn(None, f"Comment {note_id}, which was handed in as the tracking note, {reason.rstrip('.')}.")
 
 
 def close_left_open(gitlab: GitLab, place: NotePlace, run: str, edit: Callable[[str], str]) -> bool:
-    """Close the note of a run that was killed: `edit` makes the last text of its present one.
+    """Close the note of a run that was killed: `edit` makes its last text of the present one.
 
-    Returns whether there was an open note. Raises a Failure when GitLab cannot be asked, or the note not be edited.
+    Returns whether there was an open note. Raises a Failure when GitLab cannot be asked or refuses the edit.
     """
-    raise NotImplementedError
+    with limited(SECONDS):
+        notes = _own_notes(gitlab, place.noteable)
+        open_notes = [note for note, marker in notes if _is_of(marker, run) and not marker.ended]
+    for note in open_notes:
+        TrackingNote(gitlab, place, run, note).write(edit(unmarked(note.text("body"))), ended=True)
+    return bool(open_notes)
+
+
+def _own_notes(gitlab: GitLab, noteable: str) -> Iterator[tuple[Entity, Marker]]:
+    """The notes with a marker that the user of this run wrote, newest first."""
+    me, number = gitlab.user.number("id"), 1
+    while number and number <= MARKER_PAGES:
+        page = gitlab.page(f"{noteable}/notes", number, 100, sort="desc", order_by="created_at")
+        for note in page.rows:
+            marker = marker_of(note.text("body"))
+            if marker and note.number("author", "id") == me and not note.flag("system"):
+                yield note, marker
+        number = page.next_number or 0
+
+
+def _stands_in(gitlab: GitLab, place: NotePlace, note_id: int) -> bool:
+    discussion = gitlab.get(f"{place.noteable}/discussions/{place.thread}") if place.thread else Entity(None)
+    return any(note.number("id") == note_id for note in discussion.entities("notes"))
+
+
+def _is_of(marker: Marker, run: str) -> bool:
+    """Whether a marker is of the job `run`."""
+    return bool(run) and marker.run.rpartition(".")[0] == run

@@ -7,6 +7,7 @@ from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.config.job_context import PLAIN_BRANCH_NAME
 from gitlab_mcp.render.markdown import cut, quote
+from gitlab_mcp.safety.marker import unmarked
 from gitlab_mcp.safety.sanitize import one_line, quoted_line
 from gitlab_mcp.safety.write_back import not_as_stored
 
@@ -43,7 +44,7 @@ def words(text: Entity, key: str, authors: Authors) -> str:
     author = text.entity("author")
     if authors.withholds(author) and not text.flag("system"):
         return _withheld("text", author)
-    return quote(text.text(key))
+    return quote(unmarked(text.text(key)))
 
 
 def description(text: Entity, authors: Authors) -> str:
@@ -55,7 +56,9 @@ def description(text: Entity, authors: Authors) -> str:
 
 def stored_otherwise(texts: Iterable[tuple[Entity, str]], authors: Authors) -> str:
     """Return a line that says what of the fields of these entities is not shown as it is stored; "" for nothing."""
-    return not_as_stored(text.text(key) for text, key in texts if not authors.withholds(text.entity("author")))
+    return not_as_stored(
+        unmarked(text.text(key)) for text, key in texts if not authors.withholds(text.entity("author"))
+    )
 
 
 def shown_description(description: str) -> str:

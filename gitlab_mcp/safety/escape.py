@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from gitlab_mcp.safety.marker import without_markers
+
 # GitLab deletes carriage returns, then executes quick actions only at column 0 (lib/gitlab/quick_actions/extractor.rb).
 QUICK_ACTION = re.compile(r"(?im)^([^\S\n]*)/(?=[a-z_]+(?:\s|$))")
 MAX_PASSES = 10
@@ -14,10 +16,12 @@ TEXT_FIELDS = ("body", "note", "description", "title", "commit_message")
 def neutralize(text: str, handles: tuple[str, ...]) -> str:
     """`text` whose quick actions are not executed, with mentions of `handles` (such as "all") in backticks.
 
+    The marker of a tracking note is removed.
+
     A space is put before the slash of a line that GitLab would execute, in code too: whether GitLab parses it as code
     cannot be predicted, and Markdown renders the same. The function is idempotent.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "")
+    text = without_markers(text.replace("\r\n", "\n").replace("\r", ""))
     text = QUICK_ACTION.sub(lambda match: match[0] if match[1][-1:] in (" ", "\t") else f"{match[1]} /", text)
     names = "|".join(map(re.escape, handles))
     # Beside a backtick of the text, or after a backslash, an added backtick would not begin or end a code span.
