@@ -272,10 +272,12 @@ class _Run:
         if self._note:
             self._note.finish(self._progress.ended(ending, seconds, end, detail))
         self._tick()
-        result = run_result(ending, seconds, end, self._progress, detail)
+        result = run_result(ending, seconds, end, self._progress, detail, secrets=self._settings.secret_values)
+        if self._confidential:  # more people may see an artifact than what the run is about
+            result = replace(result, denied=(), uncommitted=(), detail="")
         if self._settings.in_ci and (problem := write_reports(self._directory, result)):
             self._say(problem)
-        _write("".join(f"{line}\n" for line in result.table()))
+        self._log.finish(result, time.time())
 
 
 def job_url(settings: Settings, environ: Mapping[str, str]) -> str:

@@ -34,7 +34,7 @@ def finish(flags: Flags, environ: Mapping[str, str]) -> str:
     progress = Progress(job_url(settings, environ), secrets=settings.secret_values)
     seconds, ending = time.time() - opened.began, _ending(environ)
     folder = settings.working_directory.path if settings.working_directory else working_directory()
-    problem = write_reports(folder, run_result(ending, seconds, None, progress))
+    problem = write_reports(folder, run_result(ending, seconds, None, progress, secrets=settings.secret_values))
     current_call.set(Call(FINISH_SECONDS, lambda _message: None))
 
     def edit(text: str) -> str:

@@ -53,7 +53,7 @@ def environment(options: RunOptions, environ: Mapping[str, str], *, by_people: b
 def arguments(
     options: RunOptions, configuration: Path, instructions: Path | None, *, by_people: bool
 ) -> tuple[str, ...]:
-    """The arguments of claude; `configuration` has our server, `instructions` is for the system prompt (None: nothing)."""
+    """The arguments of claude: `configuration` has our server, `instructions` are for the system prompt."""
     given = ["-p", "--output-format", "stream-json", "--verbose", "--setting-sources", "user"]
     given += ["--strict-mcp-config", "--mcp-config", str(configuration), "--permission-mode", "acceptEdits"]
     given += ["--allowedTools", options.tools(anybody=by_people)]

@@ -4,11 +4,15 @@ import posixpath
 from collections.abc import Mapping
 from dataclasses import replace
 
+from gitlab_mcp.api.client import GitLab
+from gitlab_mcp.api.project import Project
 from gitlab_mcp.config.environment import variable
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import NotFound, Unreachable
 from gitlab_mcp.git.objects import LINK
-from gitlab_mcp.tools.context import App
+from gitlab_mcp.repository.git_backend.backend import GitBackend
+from gitlab_mcp.repository.interface import Repository
+from gitlab_mcp.repository.rest_backend import RestBackend
 
 LINKS = 5  # that are followed one after the other
 RULES = ("CLAUDE.md", ".claude/CLAUDE.md")
@@ -23,21 +27,23 @@ class TargetBranch:
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         self.project = variable(environ, "CI_MERGE_REQUEST_PROJECT_PATH") or settings.project
         # Only this reads the other project; the server of the run does not.
-        self._app = App(replace(settings, allow_projects=(*settings.allow_projects, self.project)))
+        self._settings = replace(settings, allow_projects=(*settings.allow_projects, self.project))
+        self._repository: Repository | None = None
         self._branch = variable(environ, "CI_MERGE_REQUEST_TARGET_BRANCH_NAME")
         self._branch = self._branch or variable(environ, "CI_DEFAULT_BRANCH")
         self._commit = ""
 
     def close(self) -> None:
         """Remove what was fetched from the disk."""
-        self._app.close()
+        if isinstance(self._repository, GitBackend):
+            self._repository.close()
 
     def read(self, path: str) -> bytes:
         """The content of a file; symbolic links are followed within the repository.
 
         Raises NotFound where the branch has no such file, Unreachable or another Failure where it cannot be fetched.
         """
-        repository = self._app.repository(self._app.project(self.project))
+        repository = self._opened()
         if not self._commit:
             branch = self._branch or repository.default_branch
             try:
@@ -55,6 +61,13 @@ class TargetBranch:
             target = content.decode("utf-8", "surrogateescape")
             path = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
         raise NotFound(f"{path} is behind too many symbolic links on the target branch.")
+
+    def _opened(self) -> Repository:
+        if self._repository is None:
+            gitlab = GitLab(self._settings)
+            project = Project(gitlab, self.project)
+            self._repository = GitBackend(project) if gitlab.identity.pushes() else RestBackend(project)
+        return self._repository
 
     def rules(self) -> bytes | None:
         """The project's CLAUDE.md; None where the branch has none. Raises a Failure where it cannot be fetched."""

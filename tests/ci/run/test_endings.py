@@ -111,7 +111,9 @@ def test_at_the_timeout_claude_and_its_children_are_ended(claude: ClaudeJob, stu
 def test_a_job_about_to_reach_its_timeout_stops_claude_before_it(claude: ClaudeJob) -> None:
     # The job of ten minutes began eight and a half minutes ago.
     began = time.time() - 510
-    claude.environment |= {"CI_JOB_TIMEOUT": "600", "CI_JOB_STARTED_AT": time.strftime("%FT%TZ", time.gmtime(began))}
+    claude.environment.update(
+        {"CI_JOB_TIMEOUT": "600", "CI_JOB_STARTED_AT": time.strftime("%FT%TZ", time.gmtime(began))}
+    )
     claude.plan(begun(), HANG)
     done = claude.run("--prompt", "Go.", timeout=BOUND)
     assert done.returncode == 3
