@@ -19,14 +19,14 @@ from gitlab_mcp.claude_code.events import (
     ToolCall,
     ToolResult,
 )
-from gitlab_mcp.claude_code.json_lines import CUT, JsonLines
+from gitlab_mcp.claude_code.json_lines import CUT_END, JsonLines
 from gitlab_mcp.safety.redact import redact
 from gitlab_mcp.safety.sanitize import plain
 
 CUT_CHARACTERS = 4_000  # before a cut, where the beginning of a secret could remain
 # Of the input of a tool, and of what Claude Code knows of a result: how deep it is, and how much is kept in all.
-DEPTH = 8
-ITEMS = 2_000
+INPUT_DEPTH = 8
+INPUT_ITEMS = 2_000
 INPUT_CHARACTERS = 100_000
 LARGEST = 10.0**15
 
@@ -159,11 +159,11 @@ class EventReader:
             return ""
         # Secrets are looked for before and after terminal codes are taken out, which may be in one or belong to one.
         text = redact(plain(redact(str(value), self._secrets)), self._secrets)
-        return f"{text.removesuffix('cut')[:-CUT_CHARACTERS]}…" if str(value).endswith(CUT) else text
+        return f"{text.removesuffix('cut')[:-CUT_CHARACTERS]}…" if str(value).endswith(CUT_END) else text
 
     def _input(self, value: object) -> Mapping[str, object]:
         """A JSON object with clean texts, within limits; {} for anything else."""
-        items, characters = ITEMS, INPUT_CHARACTERS
+        items, characters = INPUT_ITEMS, INPUT_CHARACTERS
 
         def clean(value: object, depth: int) -> object:
             nonlocal items, characters
@@ -179,7 +179,7 @@ class EventReader:
                 return [clean(item, depth - 1) for item in value if items > 0] if depth else []
             return value
 
-        return _object(clean(value, DEPTH)) if isinstance(value, dict) else {}
+        return _object(clean(value, INPUT_DEPTH)) if isinstance(value, dict) else {}
 
 
 INPUT_TOKENS = ("inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
