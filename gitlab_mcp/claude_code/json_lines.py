@@ -15,7 +15,7 @@ CHARACTERS = re.compile(rb'(?:[^"\\]+|\\u[0-9a-fA-F]{4}|\\[^u])*', re.DOTALL)
 TO_THE_END = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 
 # What a cut string ends in; no text that is shown contains it.
-CUT = "\x00cut"
+CUT_END = "\x00cut"
 
 
 class JsonLines:

@@ -19,14 +19,14 @@ from gitlab_mcp.claude_code.events import (
     ToolCall,
     ToolResult,
 )
-from gitlab_mcp.claude_code.json_lines import CUT, JsonLines
+from gitlab_mcp.claude_code.json_lines import CUT_END, JsonLines
 from gitlab_mcp.safety.redact import redact
 from gitlab_mcp.safety.sanitize import plain
 
 CUT_CHARACTERS = 4_000  # before a cut, where the beginning of a secret could remain
 # Of the input of a tool, and of what Claude Code knows of a result: how deep it is, and how much is kept in all.
-DEPTH = 8
-ITEMS = 2_000
+INPUT_DEPTH = 8
+INPUT_ITEMS = 2_000
 INPUT_CHARACTERS = 100_000
 LARGEST = 10.0**15
 
@@ -123,14 +123,12 @@ class EventReader:
 
     def _content(self, content: object) -> str:
         """The text of a tool's result, which is a string or a list of blocks; other blocks are named."""
-        if isinstance(content, str):
-            return self._text(content)
         parts = []
         for block in map(_object, _list(content)):
-            kind = self._text(block.get("type"))
-            parts.append(self._text(block.get("text")) if kind == "text" else f"[{kind}]")
-        # A secret that stands in two blocks is found only here.
-        return self._text("\n".join(parts))
+            kind = self._raw(block.get("type"))
+            parts.append(self._raw(block.get("text")) if kind == "text" else f"[{kind}]")
+        # A secret can begin in one block and end in the next.
+        return self._text("\n".join(parts) if parts else content)
 
     def _with_end(self, event: Mapping[str, object]) -> SessionEnd:
         errors = filter(None, map(self._text, _list(event.get("errors"))))
@@ -155,15 +153,19 @@ class EventReader:
 
     def _text(self, value: object) -> str:
         """A string or number as clean text; "" for anything else."""
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            return ""
         # Secrets are looked for before and after terminal codes are taken out, which may be in one or belong to one.
-        text = redact(plain(redact(str(value), self._secrets)), self._secrets)
-        return f"{text.removesuffix('cut')[:-CUT_CHARACTERS]}…" if str(value).endswith(CUT) else text
+        return redact(plain(redact(self._raw(value), self._secrets)), self._secrets)
+
+    def _raw(self, value: object) -> str:
+        """A string or number as text, without the end of a cut one, where the beginning of a secret could remain."""
+        text = str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+        if not text.endswith(CUT_END):
+            return text
+        return f"{redact(text, self._secrets)[: -CUT_CHARACTERS - len(CUT_END)]}…"
 
     def _input(self, value: object) -> Mapping[str, object]:
         """A JSON object with clean texts, within limits; {} for anything else."""
-        items, characters = ITEMS, INPUT_CHARACTERS
+        items, characters = INPUT_ITEMS, INPUT_CHARACTERS
 
         def clean(value: object, depth: int) -> object:
             nonlocal items, characters
@@ -179,7 +181,7 @@ class EventReader:
                 return [clean(item, depth - 1) for item in value if items > 0] if depth else []
             return value
 
-        return _object(clean(value, DEPTH)) if isinstance(value, dict) else {}
+        return _object(clean(value, INPUT_DEPTH)) if isinstance(value, dict) else {}
 
 
 INPUT_TOKENS = ("inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")

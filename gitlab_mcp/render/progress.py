@@ -15,7 +15,7 @@ from gitlab_mcp.safety.sanitize import sanitize
 OPEN_CALLS = 64  # calls without a result that are kept
 STEPS = 25
 FIRST_STEPS = 5  # that stay, where there are more than STEPS
-FILES = 1_000  # of which the names are kept
+KEPT_FILES = 1_000  # of which the names are kept
 NAMED_FILES = 10
 NOTE_ANSWER_BYTES = 60_000  # of the final answer
 DETAIL_CHARACTERS = 2_000
@@ -130,7 +130,7 @@ class Progress:
         self.merge_request = step.merge_request or self.merge_request
         for index in self._to_merge(step):
             old = self._steps[index]
-            files = tuple(dict.fromkeys((*old.files, *step.files)))[:FILES]
+            files = tuple(dict.fromkeys((*old.files, *step.files)))[:KEPT_FILES]
             self._steps[index] = Step(old.kind, old.text, files)
             return
         self._steps.append(step)
@@ -149,7 +149,7 @@ class Progress:
 
     def _note_files(self, call: ToolCall) -> None:
         """Keep in mind which files are edited and not committed."""
-        if call.tool in EDITING and len(self._uncommitted) < FILES:
+        if call.tool in EDITING and len(self._uncommitted) < KEPT_FILES:
             self._uncommitted[path(call, self._folder)] = None
         elif call.tool == "Bash" and GIT_COMMIT.search(text_of(call, "command")):
             self._uncommitted.clear()

@@ -48,11 +48,13 @@ class OwnTool:
 
 
 _reading = partial(OwnTool, writes=False)
-SIGN = r"(?P<sign>[#!]\d{1,18})"
+NUMBER = r"\d{1,18}"
+SIGN = rf"(?P<sign>[#!]{NUMBER})"
+ID = rf"(?P<id>{NUMBER})"
 BRANCH = r"(?P<branch>\S+?)"
-OPENED = (rf"Opened (?:draft )?!(?P<merge_request>\d{1, 18}) \({BRANCH} -> ", "opened !{merge_request}")
+OPENED = (rf"Opened (?:draft )?!(?P<merge_request>{NUMBER}) \({BRANCH} -> ", "opened !{merge_request}")
 FOUND = (
-    rf"Already open[^!\n]*: (?:draft )?!(?P<merge_request>\d{1, 18}) \({BRANCH} -> ",
+    rf"Already open[^!\n]*: (?:draft )?!(?P<merge_request>{NUMBER}) \({BRANCH} -> ",
     "found !{merge_request} open",
 )
 
@@ -61,12 +63,10 @@ OWN_TOOLS = {
     "get_merge_request": _reading("reading merge request", [(rf"# {SIGN} ", "read {sign}")], "iid"),
     "get_merge_request_diff": _reading("reading changes", [(rf"# {SIGN} at ", "read the changes of {sign}")], "iid"),
     "list_discussions": _reading("reading threads", [(rf"# {SIGN}:", "read the threads of {sign}")], "iid"),
-    "get_pipeline": _reading(
-        "reading pipeline", [(r"# Pipeline (?P<id>\d{1,18}) ", "read pipeline {id}")], "pipeline_id"
-    ),
-    "get_job_log": _reading("reading a job's log", [(r"# Log of job (?P<id>\d{1,18}) ", "read the log of job {id}")]),
+    "get_pipeline": _reading("reading pipeline", [(rf"# Pipeline {ID} ", "read pipeline {id}")], "pipeline_id"),
+    "get_job_log": _reading("reading a job's log", [(rf"# Log of job {ID} ", "read the log of job {id}")]),
     "get_test_report": _reading(
-        "reading a test report", [(r"# Tests of pipeline (?P<id>\d{1,18})", "read the tests of pipeline {id}")]
+        "reading a test report", [(rf"# Tests of pipeline {ID}", "read the tests of pipeline {id}")]
     ),
     "get_commit": _reading("reading a commit", [(r"# Commit (?P<id>[0-9a-f]+) ", "read commit {id}")]),
     "search_code": _reading("searching the code", [("# Code with ", "searched the code")]),
@@ -102,9 +102,9 @@ OWN_TOOLS = {
             (rf"Reopened the thread of n\d+ on {SIGN}", "reopened a thread on {sign}"),
         ],
     ),
-    "run_pipeline": OwnTool("starting a pipeline", [(r"Started pipeline (?P<id>\d{1,18}) ", "started pipeline {id}")]),
-    "cancel_pipeline": OwnTool("canceling pipeline", [(r"Pipeline (?P<id>\d{1,18}) is ", "canceled pipeline {id}")]),
-    "retry_job": OwnTool("retrying job", [(r"Retried job (?P<id>\d{1,18}) ", "retried job {id}")], "job_id"),
+    "run_pipeline": OwnTool("starting a pipeline", [(rf"Started pipeline {ID} ", "started pipeline {id}")]),
+    "cancel_pipeline": OwnTool("canceling pipeline", [(rf"Pipeline {ID} is ", "canceled pipeline {id}")]),
+    "retry_job": OwnTool("retrying job", [(rf"Retried job {ID} ", "retried job {id}")], "job_id"),
 }
 
 # The tools of Claude Code that name a file by `file_path` or `notebook_path`.
@@ -196,7 +196,7 @@ def _shown_argument(call: ToolCall, key: str) -> str:
     if "branch" in key:
         return code_span(text, SHOWN_CHARACTERS) if text else ""
     sign = "#" if call.tool.endswith("issue") else "!" if "merge_request" in call.tool else ""
-    return f"{sign if text.isdigit() else ''}{text}" if re.fullmatch(r"[#!]?\d{1,18}", text) else ""
+    return f"{sign if text.isdigit() else ''}{text}" if re.fullmatch(f"[#!]?{NUMBER}", text) else ""
 
 
 def _own_steps(call: ToolCall, own: OwnTool, result: ToolResult, folder: str) -> list[Step]:

@@ -21,9 +21,9 @@ from gitlab_mcp.render.progress import OPEN_CALLS, elapsed
 from gitlab_mcp.render.steps import SUBAGENTS
 
 QUIET_SECONDS = 60
-TITLE_CHARACTERS = 200
+CALL_CHARACTERS = 200
 TEXT_LINES = 200  # of a text of the model
-FIRST_LINES, LAST_LINES = 10, 20  # of a result or a diff
+START_LINES, END_LINES = 10, 20  # of a result or a diff
 # Runners keep 4 MB of a log by default (output_limit). From here on results are left out, so that its end is kept.
 LONGEST_LOG = 3_000_000
 
@@ -113,11 +113,12 @@ class RunLog:
         self._calls.clear()
         self._put("", now)
         for row in result.table(confidential=self._confidential):
-            self._line(row, now)
+            for line in log_text_lines(row, self._secrets):
+                self._put(line, now)
 
     def _show_text(self, event: ModelText, now: float) -> None:
         indent = "    " if event.in_subagent else ""
-        lines = shortened(log_text_lines(event.text, self._secrets, 2_000), TEXT_LINES - LAST_LINES, LAST_LINES)
+        lines = shortened(log_text_lines(event.text, self._secrets, 2_000), TEXT_LINES - END_LINES, END_LINES)
         for number, line in enumerate(lines if self._written < LONGEST_LOG else lines[:1]):
             self._put(f"{indent}{'  ' if number else '● '}{line}".rstrip(), now)
 
@@ -136,7 +137,7 @@ class RunLog:
         if self._confidential or self._written > LONGEST_LOG or not any(line.strip() for line in body):
             body = []
         shown = shortened(
-            [line for text in body for line in log_text_lines(text, self._secrets)], FIRST_LINES, LAST_LINES
+            [line for text in body for line in log_text_lines(text, self._secrets)], START_LINES, END_LINES
         )
         self._put_section(title, shown, open_call.since, now, is_open=result.is_error, is_diff=bool(changes))
         if self._tasks.take(call, result) and not self._confidential:
@@ -157,7 +158,7 @@ class RunLog:
 
     def _title(self, call: ToolCall) -> str:
         shown = "" if self._confidential else arguments(call, self._start.folder)
-        return log_text_line(f"{self._name(call.tool)} {shown}", self._secrets, TITLE_CHARACTERS)
+        return log_text_line(f"{self._name(call.tool)} {shown}", self._secrets, CALL_CHARACTERS)
 
     def _put_section(
         self, title: str, lines: Sequence[str], since: float, now: float, *, is_open: bool, is_diff: bool
