@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,11 +48,12 @@ class JobContext:
     """What a run is about.
 
     Numbers and usernames have a plain form, names of branches and tags one that git accepts; the texts from `input` on
-    are untrusted user content. `discussion` is the id of the discussion to reply in. `asked_by` is the username of the
-    person who started the run. `branch` is the merge request's source branch, else the branch that the pipeline runs
-    for; `tag` is the tag that it runs for. `foreign` is whether the merge request comes from another project, which
-    this job cannot push to; then a branch of this project that is called like `branch` is another one. `project_id` is
-    the id of the merge request's project, where that is not the job's own.
+    are untrusted user content. `discussion` is the id of the discussion to reply in, `note` that of the comment that
+    asked. `asked_by` is the username of the person who started the run, `asked_at` the time, in ISO 8601. `branch` is
+    the merge request's source branch, else the branch that the pipeline runs for; `tag` is the tag that it runs for.
+    `foreign` is whether the merge request comes from another project, which this job cannot push to; then a branch of
+    this project that is called like `branch` is another one. `project_id` is the id of the merge request's project,
+    where that is not the job's own.
     """
 
     event: str = ""
@@ -59,7 +61,9 @@ class JobContext:
     iid: int = 0
     project_id: str = ""
     discussion: str = ""
+    note: int = 0
     asked_by: str = ""
+    asked_at: str = ""
     pipeline: str = ""
     source: str = ""
     branch: str = ""
@@ -85,8 +89,9 @@ def read_job(environ: Mapping[str, str]) -> JobContext:
 
     A value that is not valid is left out; nothing is raised.
     """
+    asked_at = _time(variable(environ, "GITLAB_MCP_ASKED_AT"))
     if not is_ci(environ):
-        return JobContext()
+        return JobContext(asked_at=asked_at)
     pipeline = _pipeline_context(environ)
     guessed = pipeline.noun and not variable(environ, "CI_MERGE_REQUEST_IID")
     context = _with_payload(pipeline, _payload(environ), environ)
@@ -100,6 +105,7 @@ def read_job(environ: Mapping[str, str]) -> JobContext:
         event=event if event in EVENTS else context.event,
         discussion=discussion or context.discussion,
         asked_by=context.asked_by or _matching(USERNAME, variable(environ, "GITLAB_USER_LOGIN")),
+        asked_at=asked_at or context.asked_at,
         input=environ.get("AI_FLOW_INPUT", "")[:LONGEST_VARIABLE] or context.input,
     )
 
@@ -163,7 +169,9 @@ def _with_payload(job: JobContext, payload: object, environ: Mapping[str, str]) 
         context,
         event="mention",
         discussion=_matching(DISCUSSION, _text(note.get("discussion_id"))) if context.noun else "",
+        note=_number(note.get("id")) if context.noun else 0,
         asked_by=_matching(USERNAME, _text(_inside(payload, "user").get("username"))),
+        asked_at=_time(_text(note.get("created_at"))),
         input=_text(note.get("note")),
     )
 
@@ -270,6 +278,15 @@ def _number(value: object) -> int:
     if isinstance(value, str) and NUMBER.fullmatch(value) and value.isascii():
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**18 else 0
+
+
+def _time(text: str) -> str:
+    """A time with its zone in ISO 8601; "" for anything else. Webhooks write it as 2026-11-28 09:30:00 UTC."""
+    try:
+        time = datetime.fromisoformat(text.replace(" UTC", "+00:00"))
+    except ValueError:
+        return ""
+    return time.isoformat() if time.tzinfo else ""
 
 
 def _matching(pattern: re.Pattern[str], text: str) -> str:

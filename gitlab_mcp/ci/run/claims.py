@@ -1,0 +1,182 @@
+"""What GitLab confirms of the variables that say what a run is about: the comment, its author and thread, the pipeline.
+
+AI_FLOW_*, TRIGGER_PAYLOAD, CI_* and ids of notes are claims: anyone who may set a pipeline variable can write them.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from gitlab_mcp.api.client import GitLab
+from gitlab_mcp.api.discussions import thread_of
+from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.project import Noteable, Project
+from gitlab_mcp.config.environment import SettingsError, variable
+from gitlab_mcp.config.job_context import NUMBER, Noun
+from gitlab_mcp.errors import Failure, InvalidArgument
+from gitlab_mcp.tools.context import NOUNS
+from gitlab_mcp.tools.references import is_url, parsed
+
+PAYLOAD_CHARACTERS = 20_000  # an environment variable has at most 128 KiB, a character up to six in JSON
+REFERENCE = re.compile(r"(?P<subject>[#!][0-9]{1,18})?(?: *#note_| +n?|n)?(?P<note>[0-9]{1,18})")
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A comment that asked for a run, as GitLab has it; its id is 0 where only its thread is known.
+
+    `thread` is the id of its discussion, "" with a job token, which may not list discussions. `is_conversation` is
+    whether the text that asked contains several comments of the thread.
+    """
+
+    note: Entity
+    thread: str
+    is_conversation: bool = False
+
+    @property
+    def id(self) -> int:
+        """The id of the note."""
+        return self.note.number("id")
+
+    @property
+    def body(self) -> str:
+        """The text of the comment."""
+        return self.note.text("body")
+
+    @property
+    def author(self) -> str:
+        """The username of its author."""
+        return self.note.text("author", "username")
+
+    @property
+    def internal(self) -> bool:
+        """Whether the note, and so its thread, is internal."""
+        return self.note.flag("internal") or self.note.flag("confidential")
+
+    def says(self, text: str) -> bool:
+        """Whether the comment contains a text, apart from white space."""
+        return _words(text) in _words(self.body)
+
+
+def claimed_subject(gitlab: GitLab) -> Noteable | None:
+    """The issue or merge request that the job's variables name; None where they name none."""
+    job = gitlab.settings.job
+    name = job.project_id or gitlab.settings.project
+    return Noteable(job.noun, Project(gitlab, name), job.iid) if job.noun and name else None
+
+
+def referenced(gitlab: GitLab, reference: str) -> tuple[Noteable, int]:
+    """The issue or merge request, and the id of the comment, that a reference names.
+
+    It is the URL of a comment, or `#7 101`, `!12#note_101`, or `101` where the job names the issue or merge request.
+
+    Raises SettingsError for anything else.
+    """
+    if is_url(reference) and (page := parsed(reference)) and page.kind in NOUNS and page.note:
+        path = gitlab.site.project_of(page.project)
+        if not path:
+            raise SettingsError(f"--note is {reference}, which is not a comment on {gitlab.settings.url}.")
+        return Noteable(NOUNS[page.kind], Project(gitlab, path), int(page.value)), int(page.note)
+    match = REFERENCE.fullmatch(reference.strip())
+    subject = claimed_subject(gitlab)
+    if match and match["subject"] and gitlab.settings.project:
+        noun: Noun = "issue" if match["subject"][0] == "#" else "merge request"
+        iid = int(match["subject"][1:])
+        if subject is None or (subject.noun, subject.iid) != (noun, iid):
+            subject = Noteable(noun, Project(gitlab, gitlab.settings.project), iid)
+    if not match or subject is None:
+        raise SettingsError(f'--note is "{reference}": write the URL of a comment, or "#7 101" for comment 101 on #7.')
+    return subject, int(match["note"])
+
+
+def mention_by_id(gitlab: GitLab, subject: Noteable, note_id: int, thread: str = "") -> Mention:
+    """The comment with an id, and its thread, which is first looked for in the claimed `thread`.
+
+    Raises a Failure when GitLab does not show it, InvalidArgument when it is a system note.
+    """
+    note = gitlab.get(f"{subject.path}/notes/{note_id}")
+    if note.flag("system"):
+        raise InvalidArgument(f"Note {note_id} on {subject.sign} is a system note, not a comment.")
+    if gitlab.settings.credential.kind == "job token":
+        return Mention(note, "")
+    if thread:
+        with suppress(Failure):
+            if any(one.number("id") == note_id for one in _notes(gitlab, subject, thread)):
+                return Mention(note, thread)
+    return Mention(note, thread_of(gitlab, subject.path, str(note_id)))
+
+
+def mention_in_thread(gitlab: GitLab, subject: Noteable, thread: str, text: str) -> Mention:
+    """The newest comment of a thread that a text is, or is a part of. Where there is none, its id is 0.
+
+    GitLab Duo's flows send the whole conversation since 19.x (its form is expected, not yet confirmed): a text that
+    contains several comments of the thread is taken for one, and none of them for the request.
+
+    Raises a Failure when GitLab does not show the thread.
+    """
+    notes = [note for note in reversed(_notes(gitlab, subject, thread)) if not note.flag("system")]
+    bodies = [(_words(note.text("body")), note) for note in notes]
+    words = _words(text)
+    for is_it in (words.__eq__, lambda body: words in body):
+        if found := next((note for body, note in bodies if is_it(body)), None):
+            return Mention(found, thread)
+    unknown = Entity({"internal": any(note.flag("internal") for note in notes)})
+    return Mention(unknown, thread, is_conversation=sum(bool(body) and body in words for body, _ in bodies) > 1)
+
+
+def pipeline_of(gitlab: GitLab, environ: Mapping[str, str]) -> Entity:
+    """The pipeline of this job; an empty object outside of CI, and where GitLab does not show it."""
+    number = variable(environ, "CI_PIPELINE_ID")
+    own = next(filter(None, gitlab.settings.own_project), "")
+    if not gitlab.settings.in_ci or not NUMBER.fullmatch(number) or not own:
+        return Entity(None)
+    with suppress(Failure):
+        return gitlab.get(f"{Project(gitlab, own).path}/pipelines/{number}")
+    return Entity(None)
+
+
+def was_edited(note: Entity, pipeline: Entity) -> bool:
+    """Whether a comment was edited after the pipeline was created, so that it may have said something else before."""
+    times = note.text("updated_at"), note.text("created_at"), pipeline.text("created_at")
+    try:
+        edited, written, created = map(datetime.fromisoformat, times)
+    except ValueError:
+        return False
+    return edited > max(written, created)
+
+
+def confirmed_payload(entity: Entity, mention: Mention) -> str:
+    """What GitLab confirms, as TRIGGER_PAYLOAD: the body of a webhook for this comment.
+
+    Our server reads it in place of the claims. `entity` is the issue or merge request as GitLab describes it.
+    """
+    is_issue = not entity.text("source_branch")
+    names = ("iid", "project_id", "source_branch", "target_branch", "source_project_id", "target_project_id")
+    about = {name: entity.number(name) if name.endswith("id") else entity.text(name) for name in names}
+    note = {
+        "id": mention.id,
+        "note": mention.body[:PAYLOAD_CHARACTERS],
+        "noteable_type": "Issue" if is_issue else "MergeRequest",
+        "discussion_id": mention.thread,
+        "created_at": mention.note.text("created_at"),
+    }
+    return json.dumps(
+        {
+            "object_kind": "note",
+            "user": {"username": mention.author},
+            "project_id": entity.number("project_id"),
+            "object_attributes": note,
+            "issue" if is_issue else "merge_request": {name: value for name, value in about.items() if value},
+        }
+    )
+
+
+def _notes(gitlab: GitLab, subject: Noteable, thread: str) -> list[Entity]:
+    return gitlab.get(f"{subject.path}/discussions/{thread}").entities("notes")
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())
