@@ -40,7 +40,7 @@ def read_credential(environ: Mapping[str, str]) -> Credential:
     Raises MissingCredential when no variable holds one, or SettingsError when the first that is set holds something
     that cannot be a token. No text of an error contains the value.
     """
-    job_token = variable(environ, "CI_JOB_TOKEN")
+    job_token = secret(environ, "CI_JOB_TOKEN")
     # In CI the other two names belong to other tools, whose token may have more permissions than this job should.
     access_variables = ACCESS_TOKEN_VARIABLES[:1] if is_ci(environ) else ACCESS_TOKEN_VARIABLES
     kinds: list[tuple[CredentialKind, str]] = [("access token", name) for name in access_variables]

@@ -175,9 +175,8 @@ class _Run:
             command, environ = self._prepare(request, folder)
             if self._signals.received:
                 return Ending.CANCELED, ""
-            # Claude Code would run a first line such as "/config key=value" of a comment as a command.
-            prompt = f"\n{request.prompt}" if request.by_people and request.prompt.startswith("/") else request.prompt
-            process = ClaudeProcess(command, environ, self._directory, prompt.encode("utf-8", "surrogateescape"))
+            prompt = request.prompt.encode("utf-8", "surrogateescape")
+            process = ClaudeProcess(command, environ, self._directory, prompt)
             try:
                 self._watch = Watch(
                     process, self._signals, self._deadline(), Followers(self._take, self._tick, self._warn)
@@ -195,9 +194,11 @@ class _Run:
         options, in_ci = self._options, self._settings.in_ci
         program = start.program(options, self._environ)
         environ = start.environment(options, self._environ, by_people=request.by_people, in_ci=in_ci)
+        if request.variables:  # what GitLab confirms is in place of what the variables claim
+            environ = {name: value for name, value in environ.items() if not name.startswith("AI_FLOW_")}
         text = instructions(self._rules(), confidential=request.confidential)
         file = write_private(folder / "instructions.md", text) if text else None
-        entry = server_entry(folder, self._flags, self._environ, request.asked_at)
+        entry = server_entry(folder, self._flags, self._environ, request.asked_at, request.variables)
         try:
             count_tools(
                 [entry["command"], *entry["args"]], {**environ, **entry["env"]}, self._directory, HANDSHAKE_SECONDS

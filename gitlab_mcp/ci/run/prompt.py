@@ -78,8 +78,8 @@ class _Reading:
         self._is_unconfirmed = False
         self._pipeline = claims.pipeline_of(gitlab, environ)
         # Flows for an assigned reviewer send the iid of the merge request: that is no request in words.
-        flow_input = environ.get("AI_FLOW_INPUT", "").strip()
-        self._flow_input = "" if NUMBER.fullmatch(flow_input) else flow_input
+        flow_input = environ.get("AI_FLOW_INPUT", "")
+        self._flow_input = "" if NUMBER.fullmatch(flow_input.strip() or "0") else flow_input
 
     def request(self, reference: str, prompt_file: Callable[[], str] | None, prompt: str) -> Request:
         subject, mention = self._mention(reference)
@@ -90,7 +90,8 @@ class _Reading:
         entity = self._entity(subject)
         by_people = bool(self._flow_input or mention)
         return Request(
-            prompt=f"\n{text}" if text.startswith("/") else text,  # Claude Code runs a first line such as /config
+            # Claude Code runs a first line such as /config as a command.
+            prompt=f"\n{text}" if by_people and text.startswith("/") else text,
             source=source,
             by_people=by_people,
             place=self._place(subject, mention) if by_people or self._job.event else None,

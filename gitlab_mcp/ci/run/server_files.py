@@ -38,15 +38,20 @@ def write_private(path: Path, content: str | bytes) -> Path:
     return path
 
 
-def server_entry(folder: Path, flags: Flags, environ: Mapping[str, str], asked_at: str) -> dict[str, Any]:
-    """The entry of our server for Claude Code, whose tokens are in files of `folder`.
+def server_entry(
+    folder: Path, flags: Flags, environ: Mapping[str, str], asked_at: str, confirmed: Mapping[str, str]
+) -> dict[str, Any]:
+    """The entry of our server for Claude Code: tokens, and variables with text of people, are in files of `folder`.
 
-    Claude Code expands `${NAME}` in an entry, so that nothing which strangers wrote may be in it: `asked_at` is a time.
+    Claude Code expands `${NAME}` in an entry, so that nothing which people wrote may be in it. `asked_at` is a time;
+    the server reads a variable of `confirmed` (TRIGGER_PAYLOAD) from the file that it names.
     """
     entry = own_registration(flags, secrets_of(environ, flags.not_secret)).entry()
     for name in TOKENS_OF_JOBS if is_ci(environ) else GITLAB_TOKENS:
         if token := secret(environ, name):
             entry["env"][f"{name}_FILE"] = str(write_private(folder / name.lower(), token))
+    for name, text in confirmed.items():
+        entry["env"][name] = str(write_private(folder / name.lower(), text))
     if asked_at:
         entry["env"]["GITLAB_MCP_ASKED_AT"] = asked_at
     return entry
