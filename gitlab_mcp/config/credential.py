@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gitlab_mcp.config.environment import MissingCredential, SettingsError, is_ci, secret, variable
+from gitlab_mcp.config.environment import MissingCredential, SettingsError, is_ci, secret
 
 CredentialKind = Literal["access token", "flow token", "job token"]
 
