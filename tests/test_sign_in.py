@@ -18,6 +18,7 @@ VALUES = {
         "gcp_project_id": "$PROJECT",
         "gcp_region": "$REGION",
     },
+    "api-oidc": {"federation_rule_id": "$RULE", "organization_id": "$ORGANIZATION", "service_account_id": "$SERVICE"},
 }
 GIVEN = {
     "ROLE": "arn:aws:iam::123456789012:role/claude",
@@ -25,6 +26,9 @@ GIVEN = {
     "PROVIDER": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/gitlab/providers/app",
     "ACCOUNT": "claude@acme-ai.iam.gserviceaccount.com",
     "PROJECT": "acme-ai",
+    "RULE": "fdrl_01Of",
+    "ORGANIZATION": "6f1b2c3d-0000-4000-8000-000000000000",
+    "SERVICE": "svac_01Of",
 }
 # What a project has for its other jobs.
 OTHERS = dict.fromkeys(
@@ -33,7 +37,8 @@ OTHERS = dict.fromkeys(
         *("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE"),
         *("AWS_ROLE_ARN", "AWS_REGION", "CLOUD_ML_REGION", "CLAUDE_CODE_USE_FOUNDRY"),
         *("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "ANTHROPIC_VERTEX_PROJECT_ID"),
-        *("CLAUDE_CODE_SKIP_BEDROCK_AUTH", "CLAUDE_CODE_SKIP_VERTEX_AUTH"),
+        *("CLAUDE_CODE_SKIP_BEDROCK_AUTH", "CLAUDE_CODE_SKIP_VERTEX_AUTH", "CLAUDE_CODE_OAUTH_TOKEN"),
+        *("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_WORKSPACE_ID"),
     ),
     "of-other-jobs",
 )
@@ -52,8 +57,25 @@ LEFT = {
         "CLOUD_ML_REGION": "eu-central-1",
         "CLAUDE_CODE_USE_VERTEX": "1",
     },
+    "api-oidc": {
+        "ANTHROPIC_FEDERATION_RULE_ID": GIVEN["RULE"],
+        "ANTHROPIC_ORGANIZATION_ID": GIVEN["ORGANIZATION"],
+        "ANTHROPIC_SERVICE_ACCOUNT_ID": GIVEN["SERVICE"],
+    },
 }
-KEPT = {"bedrock": ("GOOGLE", "GCLOUD", "CLOUD_ML", "ANTHROPIC_VERTEX"), "vertex": ("AWS",)}
+# Variables of other providers, which have no effect on this one, and are not passed on by the run.
+API = ("ANTHROPIC_API", "ANTHROPIC_AUTH", "ANTHROPIC_WORKSPACE", "CLAUDE_CODE_OAUTH")
+GOOGLE = ("GOOGLE", "GCLOUD", "CLOUD_ML", "ANTHROPIC_VERTEX")
+KEPT = {
+    "bedrock": (*GOOGLE, *API, "CLAUDE_CODE_SKIP_VERTEX_AUTH"),
+    "vertex": ("AWS", *API, "CLAUDE_CODE_SKIP_BEDROCK_AUTH"),
+    "api-oidc": ("AWS", *GOOGLE, "CLAUDE_CODE_SKIP"),
+}
+FILE = {
+    "bedrock": "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "vertex": "GOOGLE_APPLICATION_CREDENTIALS",
+    "api-oidc": "ANTHROPIC_IDENTITY_TOKEN_FILE",
+}
 
 
 def run(provider: str, shell: str, folder: Path, after: str, **changes: str) -> subprocess.CompletedProcess[str]:
@@ -105,12 +127,9 @@ def test_the_token_is_in_a_file_for_the_jobs_user_until_the_end_and_nowhere_else
     left = dict(line.split("=", 1) for line in (tmp_path / "left").read_text().splitlines())
     assert TOKEN not in left.values()
     assert {name: left.get(name) for name in LEFT[provider]} == LEFT[provider]
-    named = left["AWS_WEB_IDENTITY_TOKEN_FILE" if provider == "bedrock" else "GOOGLE_APPLICATION_CREDENTIALS"]
-    assert Path(named).parent == tmp_path / "tmp" / made.name
+    assert Path(left[FILE[provider]]).parent == tmp_path / "tmp" / made.name
     others = {name for name, value in left.items() if value == "of-other-jobs"}
-    assert {name for name in others if not name.startswith(KEPT[provider])} <= {
-        "CLAUDE_CODE_SKIP_VERTEX_AUTH" if provider == "bedrock" else "CLAUDE_CODE_SKIP_BEDROCK_AUTH"
-    }
+    assert {name for name in others if not name.startswith(KEPT[provider])} == set()
     assert list((tmp_path / "tmp").iterdir()) == []
     assert list((tmp_path / "checkout").iterdir()) == []
 
@@ -135,6 +154,7 @@ WRONG = [
     *(("vertex", "ACCOUNT", value) for value in ("", "claude@example.com", '"@x.gserviceaccount.com', "../x")),
     *(("vertex", "PROJECT", value) for value in ("", "../other", "a b")),
     *(("vertex", "REGION", value) for value in ("", "x.example.com/", "us-east5/")),
+    *(("api-oidc", name, value) for name in ("RULE", "ORGANIZATION", "SERVICE") for value in ("", "a b", "../x", 'a"')),
     *((provider, "CLAUDE_ID_TOKEN", "") for provider in PROVIDERS),
 ]
 

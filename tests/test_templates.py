@@ -18,7 +18,6 @@ from tests.support.templates import (
     accepts,
     header,
     interpolated,
-    repository,
     scalar,
     script,
     strings,
@@ -30,6 +29,7 @@ STRINGS = [pytest.param(path, name, id=f"{path.stem}-{name}") for path in ALL.va
 REQUIRED = {
     "claude": set[str](),
     "claude-bedrock": {"aws_role_arn", "aws_region"},
+    "claude-api-oidc": {"federation_rule_id", "organization_id", "service_account_id"},
     "claude-vertex": {"gcp_workload_identity_provider", "gcp_service_account", "gcp_project_id", "gcp_region"},
 }
 
@@ -42,8 +42,13 @@ def test_every_input_is_described_and_has_a_default_and_every_text_a_pattern(tem
         "prompt_file",
         "model",
         "max_turns",
+        "max_budget",
         "timeout_minutes",
         "allowed_tools",
+        "pass_env",
+        "base_url",
+        "proxy",
+        "claude_args",
         "image",
         "rules",
         "cache",
@@ -107,7 +112,16 @@ CLOUD_VALUES = {
         "id_token_audience": ("https://gitlab.example.com", "https://iam.googleapis.com/projects/1/locations/global"),
     },
 }
+CLOUD_VALUES["api-oidc"] = {
+    "federation_rule_id": ("fdrl_01AbC",),
+    "organization_id": ("6f1b2c3d-0000-4000-8000-000000000000",),
+    "service_account_id": ("svac_01AbC",),
+    "workspace_id": ("wrkspc_01AbC", ""),
+    "id_token_audience": ("https://api.anthropic.com", "https://gateway.example.com"),
+}
 NOT_CLOUD_VALUES = {
+    "federation_rule_id": ("a b", "a/b", "", "$(id)"),
+    "organization_id": ("..", ""),
     "aws_role_arn": (
         "arn:aws:iam::123456789012:user/somebody",
         "arn:aws:iam::1:role/x",
@@ -180,7 +194,7 @@ def test_values_that_people_want_are_taken() -> None:
 )
 def test_shellcheck_finds_nothing_in_the_templates_script(given: dict[str, object], tmp_path: Path) -> None:
     text = script(interpolated(given))
-    assert 'claude "$@" <' in text
+    assert 'run "$@" --' in text
     assert shellcheck(text, tmp_path) == ""
 
 
@@ -194,62 +208,84 @@ def test_shellcheck_finds_nothing_in_how_a_job_signs_in(provider: str, tmp_path:
         assert shellcheck(text, tmp_path) == ""
 
 
-SERVER = ("gitlab-mcp-server", "#!/bin/sh\n")
 SHELLS = ["sh", "bash", "dash", "busybox sh"]
 # Writes down what it was given.
-CLAUDE = """#!/bin/sh
-cat >"$HOME/prompt"
+SERVER = """#!/bin/sh
 for one; do printf '%s\n' "$one"; done >"$HOME/arguments"
-while [ $# != 0 ]; do [ "$1" != --append-system-prompt-file ] || cat "$2" >"$HOME/rules"; shift; done
+printf '%s' "${AI_FLOW_INPUT-}" >"$HOME/input"
+for one; do
+  case $one in --flow-input-file=*) mv "${one#*=}" "$HOME/input" ;; esac
+done
+exit 3
+"""
+LONG = "x" * 200_000
+ON_ONE_LINE = "--version $(id) `id` 'a' \"b\" \\n"
+RUN = """\
+--read-only
+run
+--prompt=--version $(id) `id` 'a' "b" \\n
+--prompt-file=
+--model=opus
+--max-turns=60
+--max-budget=0
+--allowed-tools=Bash(npm test:*) mcp__gitlab
+--pass-env=DATABASE_URL
+--base-url=https://gateway.example.com
+--proxy=
+--
+--fallback-model
+sonnet
 """
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-@pytest.mark.parametrize("written", ["--version $(id) `id` 'a' \"b\"\n\nc \\n", "/config a=b", " ", ""])
+@pytest.mark.parametrize(
+    "written",
+    ["--version $(id) `id` 'a' \"b\"\n\nc \\n", "/config a=b", "", LONG],
+    ids=["option", "command", "none", "long"],
+)
 def test_the_templates_script_does_the_same_in_every_shell(shell: str, written: str, tmp_path: Path) -> None:
     program = shutil.which(shell.split()[0])
     if program is None:
         pytest.skip(f"{shell} is not on PATH")
     # The job would install curl where it is missing, and needs it only for a wheel.
     missing = "#!/bin/sh\nexit 1\n"
-    programs = (("claude", CLAUDE), ("npm", "#!/bin/sh\n"), ("apk", missing), ("curl", missing), SERVER)
+    programs = (("npm", "#!/bin/sh\n"), ("apk", missing), ("curl", missing), ("gitlab-mcp-server", SERVER))
     for name, content in programs:
         (tmp_path / name).write_text(content)
         (tmp_path / name).chmod(0o755)
     if shell.startswith("busybox"):
         # Alpine has no others.
-        for name in ("cat", "grep", "head", "mktemp", "rm", "sh", "sleep", "wc"):
+        for name in ("cat", "mktemp", "mv", "rm", "sh", "tr", "wc"):
             (tmp_path / name).symlink_to(program)
-    target = tmp_path / "app.git"
-    target.mkdir()
-    (target / "CLAUDE.md").write_text("Rules.\n")
-    repository(target, "release/1.0")
     environment = {
         "PATH": f"{tmp_path}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(tmp_path),
         "TMPDIR": str(tmp_path),
         "CI_PROJECT_DIR": str(tmp_path),
-        "CI_PROJECT_URL": f"file://{tmp_path}/app",
-        "CI_DEFAULT_BRANCH": "release/1.0",
-        "CLAUDE_PROMPT": "The job's own.",
+        "CLAUDE_PROMPT": ON_ONE_LINE,
         "CLAUDE_CACHE": "[]",
-        "AI_FLOW_INPUT": written,
+        "AI_FLOW_INPUT": "" if written == LONG else written,
     }
-    # As a runner does: whatever fails ends it, and the script is one text that is evaluated.
-    jobs = script(interpolated({"server_flags": "--read-only"})).replace("/bin/gitlab-mcp-server", "gitlab-mcp-server")
-    line = [program, *shell.split()[1:], "-c", 'set -e; eval "$1" </dev/null', "job", jobs]
+    values = {"server_flags": "--read-only", "model": "opus", "allowed_tools": "Bash(npm test:*) mcp__gitlab"}
+    values |= {"pass_env": "DATABASE_URL", "base_url": "https://gateway.example.com"}
+    values |= {"claude_args": "--fallback-model sonnet"}
+    jobs = script(interpolated(values)).replace("/bin/gitlab-mcp-server", "gitlab-mcp-server")
+    # As a runner does: whatever fails ends it, the script is one text that is evaluated, and it sets the variables.
+    begin = "export AI_FLOW_INPUT=$(printf '%200000s' '' | tr ' ' x); " if written == LONG else ""
+    line = [program, *shell.split()[1:], "-c", f'set -e; {begin}eval "$1" </dev/null', "job", jobs]
     done = subprocess.run(line, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
+    # The exit code of the run is the job's.
+    assert done.returncode == 3, done.stderr
 
-    expected = {"/config a=b": "\n/config a=b", " ": "The job's own.", "": "The job's own."}.get(written, written)
-    assert (tmp_path / "prompt").read_text() == expected
-    assert (tmp_path / "rules").read_text().endswith("\n\nRules.\n")
-    arguments = (tmp_path / "arguments").read_text().splitlines()
-    assert arguments[:7] == ["-p", "--setting-sources", "user", "--permission-mode", "acceptEdits", "--max-turns", "60"]
-    assert arguments[7:9] == ["--allowedTools", "Bash Read(./**) Edit(./**) mcp__gitlab"]
-    # What it wrote for claude is gone, and nothing was shown.
+    assert (tmp_path / "input").read_text() == written
+    arguments = (tmp_path / "arguments").read_text()
+    if written == LONG:
+        assert "--flow-input-file=" in arguments
+        assert "AI_FLOW_INPUT is too long" in done.stdout
+    else:
+        assert (arguments, done.stdout) == (RUN, "")
     assert [path.name for path in tmp_path.glob("tmp.*")] == []
-    assert done.stdout == ""
 
 
 PYTHON = """#!/bin/sh
@@ -292,7 +328,7 @@ def test_the_token_fetches_wheel_and_lock_without_redirects_and_others_are_refus
         **sums,
         **({other: hashlib.sha256(b"another").hexdigest()} if other else {}),
     }
-    lines = script(interpolated(given)).partition("/bin/gitlab-mcp-server  ||")[0]
+    lines = script(interpolated(given), "before_script")
     lines = lines.replace("/opt/", f"{tmp_path}/opt/").replace(" /bin/gitlab", f" {tmp_path}/gitlab")
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

@@ -78,10 +78,7 @@ def run(
     script: Script = (),
 ) -> Run:
     """Run the job in a checkout of the sandbox's project, with `files` in it, by its own .gitlab-ci.yml or `text`."""
-    include = {"include": [{"local": "/claude.yml", "inputs": {"rules": ALWAYS, **(inputs or {})}}]}
-    ours = {".gitlab-ci.yml": text or json.dumps(include), "claude.yml": TEMPLATE.read_text()}
     marked = {name: content.replace("MARK", str(place.folder / "mark")) for name, content in (files or {}).items()}
-    commit(place, gitlab, {**ours, **marked})
     given = {
         "CI_JOB_TOKEN": gitlab.tokens["job"],
         "CI_PROJECT_ID": str(gitlab.project_id),
@@ -93,6 +90,11 @@ def run(
         **{name: value.replace("MARK", str(place.folder / "mark")) for name, value in variables.items()},
     }
     with installed_server(place.user), Model(script) as model:
+        # Where the model is, in CI only an input says.
+        own = {"rules": ALWAYS, "base_url": model.url, **(inputs or {})}
+        include = json.dumps({"include": [{"local": "/claude.yml", "inputs": own}]})
+        ours = {".gitlab-ci.yml": (text or include).replace("MODEL", model.url), "claude.yml": TEMPLATE.read_text()}
+        commit(place, gitlab, {**ours, **marked})
         job = run_job(place, model, given, stand_ins={**STAND_INS, "npm": NPM})
     return Run(job, model.requests, sorted(path.name for path in place.folder.glob("mark*")))
 
@@ -122,7 +124,7 @@ def test_what_a_stranger_wrote_reaches_the_model_as_it_is_and_nothing_runs(
     assert written.replace("MARK", str(place.folder / "mark")) in ran.asked
     assert ran.marks == []
     assert len(ran.requests) == 1
-    assert "DONE" in ran.job.log.splitlines()
+    assert "\u25cf DONE" in ran.job.log.splitlines()
     assert gitlab.tokens["job"] not in ran.job.log
     if len(written) > 15:
         assert written.splitlines()[-1] not in ran.job.log
@@ -152,7 +154,8 @@ def test_a_text_that_no_environment_could_hold_reaches_the_model_whole(place: Pl
     text = "\n".join(
         (
             "include:",
-            f"  - {{local: /claude.yml, inputs: {{job_name: base, rules: {json.dumps([{'when': 'never'}])}}}}}",
+            "  - local: /claude.yml",
+            "    inputs: {job_name: base, base_url: MODEL, rules: [{when: never}]}",
             "claude:",
             "  extends: base",
             f"  rules: {json.dumps(ALWAYS)}",
@@ -183,7 +186,9 @@ def test_nothing_of_a_hostile_checkout_acts_and_the_rules_are_the_target_branchs
             "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
             "CI_PIPELINE_SOURCE": "merge_request_event",
         }
-        ran = run(place, gitlab, variables, files=HOSTILE, script=turns)
+        ran = run(
+            place, gitlab, variables, files=HOSTILE, script=turns, inputs={"allowed_tools": "Bash Read mcp__gitlab"}
+        )
     assert ran.job.returncode == 0, ran.job.done
     assert ran.marks == []
     assert "Begin." in ran.asked
@@ -220,7 +225,8 @@ def test_rules_of_every_kind_of_branch_reach_the_model_or_are_missed_in_the_log(
 def test_the_prompt_of_a_job_is_its_input_as_gitlab_puts_it_into_the_text(place: Place, gitlab: Sandbox) -> None:
     values = {"prompt": PROMPT, "model": "opus", "max_turns": 1, "allowed_tools": "Bash(echo:*) mcp__gitlab__get_issue"}
     calls = [[Call("Bash", {"command": "echo one"}), Call("Bash", {"command": "touch MARK"})]]
-    ran = run(place, gitlab, {}, text=interpolated({**values, "server_flags": "--read-only"}), script=calls)
+    text = interpolated({**values, "server_flags": "--read-only", "base_url": "MODEL"})
+    ran = run(place, gitlab, {}, text=text, script=calls)
     assert PROMPT in ran.asked
     assert RULES in ran.requests[0].system
     assert "opus" in ran.requests[0].body["model"]

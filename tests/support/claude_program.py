@@ -29,8 +29,9 @@ for name, path in json.loads(text(configuration))["mcpServers"]["gitlab"]["env"]
     if name.endswith("_FILE"):
         files[name] = [text(path), oct(os.stat(path).st_mode & 0o777), path]
 record = dict(arguments=arguments, environ=dict(os.environ), prompt=sys.stdin.read(), folder=os.getcwd(),
-              pid=os.getpid(), instructions=text(after("--append-system-prompt-file")), configuration=json.loads(text(configuration)),
-              files=files, configuration_file=[configuration, oct(os.stat(configuration).st_mode & 0o777)])
+              pid=os.getpid(), instructions=text(after("--append-system-prompt-file")), files=files,
+              configuration=json.loads(text(configuration)),
+              configuration_file=[configuration, oct(os.stat(configuration).st_mode & 0o777)])
 for step in json.loads((folder / "plan.json").read_text()):
     if "print" in step:
         sys.stdout.write(step["print"] + "\\n")

@@ -12,7 +12,7 @@ EXAMPLES = REPOSITORY / "examples"
 FOLDER = REPOSITORY / "templates"
 TEMPLATE = FOLDER / "claude.yml"
 # They are that job, extended by how it signs in.
-PROVIDERS = {name: FOLDER / f"claude-{name}.yml" for name in ("bedrock", "vertex")}
+PROVIDERS = {name: FOLDER / f"claude-{name}.yml" for name in ("bedrock", "vertex", "api-oidc")}
 ALL = {"claude-api": TEMPLATE, **PROVIDERS}
 
 
@@ -46,7 +46,7 @@ def interpolated(given: Mapping[str, object], template: Path = TEMPLATE) -> str:
     values: dict[str, object] = {
         name: scalar(one["default"]) for name, one in header(template).items() if "type" not in one and "default" in one
     }
-    values |= {"max_turns": 60, "timeout_minutes": 30, "interruptible": False, "cache": []}
+    values |= {"max_turns": 60, "max_budget": 0, "timeout_minutes": 30, "interruptible": False, "cache": []}
     values |= {"allow_missing_rules": False}
     values |= {"rules": [{"when": "always"}], **given}
 
