@@ -18,10 +18,16 @@ from tests.support.templates import interpolated, script
 CLAUDE = """#!/bin/sh
 cat >/dev/null
 printf '%s\n' "$CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS" "$PATH" >"$HOME/asked"
+echo '{"type": "system", "subtype": "init", "mcp_servers": [{"name": "gitlab", "status": "connected"}]}'
+echo '{"type": "result", "subtype": "success", "is_error": false, "result": "Done.", "terminal_reason": "completed"}'
 while [ $# != 0 ]; do [ "$1" != --append-system-prompt-file ] || cat "$2" >"$HOME/rules"; shift; done
 """
-SERVER = f"""#!/bin/sh
-PYTHONPATH={REPOSITORY} exec {sys.executable} -m gitlab_mcp "$@"
+SERVER = f"""#!{sys.executable}
+import sys
+sys.path.insert(0, {str(REPOSITORY)!r})
+BREAK
+from gitlab_mcp.cli.main import main
+main()
 """
 
 
@@ -69,8 +75,7 @@ def job(gitlab: Sandbox, tmp_path: Path) -> Job:
     gitlab.faults.clear()
     for name in ("bin", "home", "work"):
         (tmp_path / name).mkdir()
-    # A pause is not waited for.
-    programs = {"claude": CLAUDE, "gitlab-mcp-server": "#!/bin/sh\n", "npm": "#!/bin/sh\n", "sleep": "#!/bin/sh\n"}
+    programs = {"claude": CLAUDE, "gitlab-mcp-server": SERVER.replace("BREAK", ""), "npm": "#!/bin/sh\n"}
     # The job would install curl where it is missing, and needs it only for a wheel.
     programs["curl"] = "#!/bin/sh\nexit 1\n"
     for name, content in programs.items():
@@ -82,67 +87,55 @@ def job(gitlab: Sandbox, tmp_path: Path) -> Job:
     return Job(tmp_path, job_environment(gitlab, tmp_path / "work", **own))
 
 
-@pytest.fixture
-def real_job(job: Job) -> Job:
-    """The job with the real server, which other tests do without for speed."""
-    (job.folder / "bin" / "gitlab-mcp-server").write_text(SERVER)
-    return job
-
-
-def test_a_job_with_everything_asks_the_model_without_gits_instructions(real_job: Job) -> None:
-    done = real_job.run()
-    assert done.returncode == 0, done.stderr
-    told, path = real_job.asked
+def test_a_job_with_everything_asks_the_model_without_gits_instructions(job: Job) -> None:
+    done = job.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    told, path = job.asked
     assert told == "1"
     assert all(entry.startswith("/") for entry in path.split(":"))
-    assert "Rules." in real_job.rules
+    assert "Rules." in job.rules
 
 
 def no_server(job: Job) -> None:
     (job.folder / "bin" / "gitlab-mcp-server").unlink()
 
 
-def not_registered(job: Job) -> None:
-    (job.folder / "home" / ".claude.json").write_text("{ this is not JSON")
-
-
 def bad_configuration(job: Job) -> None:
     job.environment["GITLAB_URL"] = "https://other.example.com"
 
 
+def bad_variable(job: Job) -> None:
+    job.environment["GITLAB_MCP_READ_ONLY"] = "perhaps"
+
+
 def broken_server(job: Job) -> None:
-    (job.folder / "bin" / "gitlab-mcp-server").write_text("#!/bin/sh\nexit 1\n")
+    text = SERVER.replace("BREAK", "if 'serve' in sys.argv: sys.exit('broken')")
+    (job.folder / "bin" / "gitlab-mcp-server").write_text(text)
 
 
 REASONS = {
-    "no_server": "not found",
-    "not_registered": "not valid JSON",
-    "bad_configuration": "credentials go there only",
-    "broken_server": "",
+    no_server: (127, "not found"),
+    bad_configuration: (2, "credentials go there only"),
+    bad_variable: (2, "GITLAB_MCP_READ_ONLY"),
+    broken_server: (2, "so the model was not asked"),
 }
 
 
-@pytest.mark.parametrize("spoil", [no_server, not_registered, bad_configuration, broken_server])
-def test_a_job_whose_agent_has_no_gitlab_tools_stops_and_says_why(real_job: Job, spoil: Callable[[Job], None]) -> None:
-    spoil(real_job)
-    done = real_job.run()
-    assert done.returncode == 1
-    assert real_job.asked == []
-    assert "The agent would have no GitLab tools: the job stops before the model is asked." in done.stderr
-    assert REASONS[spoil.__name__] in done.stdout + done.stderr
+@pytest.mark.parametrize(("spoil", "ending"), REASONS.items(), ids=[each.__name__ for each in REASONS])
+def test_a_job_whose_agent_has_no_gitlab_tools_stops_and_says_why(
+    job: Job, spoil: Callable[[Job], None], ending: tuple[int, str]
+) -> None:
+    spoil(job)
+    done = job.run()
+    assert (done.returncode, job.asked) == (ending[0], [])
+    assert ending[1] in done.stdout + done.stderr
 
 
-def test_a_configuration_that_no_server_starts_with_stops_the_job(real_job: Job) -> None:
-    real_job.environment["GITLAB_MCP_READ_ONLY"] = "perhaps"
-    done = real_job.run()
-    assert (done.returncode, real_job.asked) == (1, [])
-    assert "GITLAB_MCP_READ_ONLY" in done.stdout + done.stderr
-
-
-def test_a_mistake_in_the_flags_leaves_a_server_that_only_reads(real_job: Job) -> None:
-    done = real_job.run(server_flags="--toolsets nope")
-    assert (done.returncode, real_job.asked != []) == (0, True)
-    assert "nope" in done.stdout + done.stderr
+@pytest.mark.parametrize("flags", ["--toolsets nope", "--toolsetz issues"])
+def test_a_mistake_in_the_flags_stops_the_job_and_is_named(job: Job, flags: str) -> None:
+    done = job.run(server_flags=flags)
+    assert (done.returncode, job.asked) == (2, [])
+    assert flags.split()[-1 if "nope" in flags else 0] in done.stdout + done.stderr
 
 
 STEPS = {"the first request": ("GET", "/info/refs"), "the pack": ("POST", "/git-upload-pack")}
@@ -155,7 +148,7 @@ def test_a_target_branch_that_gitlab_is_too_busy_for_is_fetched_again(
 ) -> None:
     gitlab.faults.fail(method, path, status, times=2)
     done = job.run()
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "Rules." in job.rules
 
 
@@ -166,9 +159,9 @@ def test_without_the_target_branch_the_job_stops_unless_an_input_lets_it_go_on(
 ) -> None:
     gitlab.faults.fail(method, path, status, times=100)
     done = job.run()
-    assert (done.returncode, job.asked) == (1, [])
-    assert "The target branch could not be fetched" in done.stderr
-    assert "allow_missing_rules: true" in done.stderr
+    assert (done.returncode, job.asked) == (2, [])
+    assert "The target branch could not be fetched" in done.stdout
+    assert "allow_missing_rules: true" in done.stdout
     assert job.environment["CI_JOB_TOKEN"] not in done.stdout + done.stderr
     assert job.run(allow_missing_rules=True).returncode == 0
     assert job.asked
@@ -182,13 +175,13 @@ def test_a_file_of_rules_that_cannot_be_fetched_is_not_taken_for_none(job: Job) 
     program.write_text(f'#!/bin/sh\ncase "$*" in *cat-file*) {busy} ;; esac\nexec {shutil.which("git")} "$@"\n')
     program.chmod(0o755)
     done = job.run()
-    assert (done.returncode, job.asked) == (1, [])
-    assert "The target branch could not be fetched" in done.stderr
+    assert (done.returncode, job.asked) == (2, [])
+    assert "The target branch could not be fetched" in done.stdout
 
 
 def test_a_branch_without_rules_needs_no_permission(job: Job) -> None:
     job.environment["CI_DEFAULT_BRANCH"] = "main"
     done = job.run()
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert job.asked
     assert job.rules == ""
