@@ -16,6 +16,7 @@ from gitlab_mcp.render.markdown import code_span
 
 OWN_PREFIX = "mcp__gitlab__"
 SHOWN_CHARACTERS = 80  # of a command or a path
+COMMAND_CHARACTERS = 2_000  # that are looked at
 
 Kind = Literal["read", "changed", "ran", "wrote", "refused"]
 
@@ -113,8 +114,8 @@ READING = ("Read", "NotebookRead")
 SEARCHING = ("Glob", "Grep", "LS")
 SUBAGENTS = ("Agent", "Task")
 # What a run does for itself.
-SILENT = ("Monitor", "ReportFindings", "SendMessage", "Skill", "TodoWrite", "ToolSearch")
-SILENT_KINDS = ("Task", "Bash", "List", "Cron", "Kill")  # the beginnings of names, such as TaskCreate and BashOutput
+SILENT = ("BashOutput", "Monitor", "ReportFindings", "SendMessage", "Skill", "TodoWrite", "ToolSearch")
+SILENT_KINDS = ("Cron", "Kill", "List", "Task")  # the beginnings of names, such as TaskCreate
 
 
 def doing(call: ToolCall, folder: str = "") -> str:
@@ -126,14 +127,14 @@ def doing(call: ToolCall, folder: str = "") -> str:
         argument = _shown_argument(call, own.argument)
         return f"{own.doing} {argument}" if argument else own.doing.removesuffix(" to").removesuffix(" from")
     if call.tool == "Bash":
-        return f"running {code_span(command(call), SHOWN_CHARACTERS)}"
+        return f"running {code_span(command(call), SHOWN_CHARACTERS) or 'a command'}"
     if call.tool in EDITING + READING:
         return f"{'editing' if call.tool in EDITING else 'reading'} {code_span(path(call, folder), SHOWN_CHARACTERS)}"
     if call.tool in SEARCHING:
         return "searching the files"
     if call.tool in SUBAGENTS:
         return "working with a subagent"
-    return "" if is_silent(call.tool) else f"using {code_span(call.tool, SHOWN_CHARACTERS)}"
+    return "" if _is_silent(call.tool) else f"using {code_span(call.tool, SHOWN_CHARACTERS)}"
 
 
 def steps(call: ToolCall, result: ToolResult, folder: str = "") -> list[Step]:
@@ -142,7 +143,7 @@ def steps(call: ToolCall, result: ToolResult, folder: str = "") -> list[Step]:
         return _own_steps(call, own, result, folder)
     if call.tool == "Bash":
         return [_ran(call, result)]
-    if call.tool.startswith(OWN_PREFIX) or is_silent(call.tool):
+    if call.tool.startswith(OWN_PREFIX) or _is_silent(call.tool):
         return []
     if result.is_error:
         return []
@@ -163,7 +164,7 @@ def refused(tool: str) -> Step:
 
 def command(call: ToolCall) -> str:
     """The first line of a shell command, with "…" where there are more."""
-    first, *more = text_of(call, "command").strip().split("\n")
+    first, _, more = text_of(call, "command")[:COMMAND_CHARACTERS].strip().partition("\n")
     return f"{first} …" if more else first
 
 
@@ -180,8 +181,7 @@ def text_of(call: ToolCall, key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def is_silent(tool: str) -> bool:
-    """Whether a tool is one that a run uses only for itself, such as that for the task list."""
+def _is_silent(tool: str) -> bool:
     return tool in SILENT or (tool.startswith(SILENT_KINDS) and tool not in SUBAGENTS)
 
 
@@ -218,7 +218,7 @@ def _own_steps(call: ToolCall, own: OwnTool, result: ToolResult, folder: str) ->
 
 
 def _ran(call: ToolCall, result: ToolResult) -> Step:
-    shown = code_span(command(call), SHOWN_CHARACTERS)
+    shown = code_span(command(call), SHOWN_CHARACTERS) or "a command"
     if call.input.get("run_in_background") is True:
         return Step("ran", f"started {shown} in the background")
     return Step("ran", f"ran {shown}{': failed' if result.is_error else ''}")
