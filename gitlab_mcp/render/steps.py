@@ -49,25 +49,25 @@ class OwnTool:
 
 
 _reading = partial(OwnTool, writes=False)
-NUMBER = r"\d{1,18}"
-SIGN = rf"(?P<sign>[#!]{NUMBER})"
-ID = rf"(?P<id>{NUMBER})"
+DIGITS = r"\d{1,18}"
+SUBJECT = rf"(?P<sign>[#!]{DIGITS})"
+IDENTITY = rf"(?P<id>{DIGITS})"
 BRANCH = r"(?P<branch>\S+?)"
-OPENED = (rf"Opened (?:draft )?!(?P<merge_request>{NUMBER}) \({BRANCH} -> ", "opened !{merge_request}")
+OPENED = (rf"Opened (?:draft )?!(?P<merge_request>{DIGITS}) \({BRANCH} -> ", "opened !{merge_request}")
 FOUND = (
-    rf"Already open[^!\n]*: (?:draft )?!(?P<merge_request>{NUMBER}) \({BRANCH} -> ",
+    rf"Already open[^!\n]*: (?:draft )?!(?P<merge_request>{DIGITS}) \({BRANCH} -> ",
     "found !{merge_request} open",
 )
 
 OWN_TOOLS = {
-    "get_issue": _reading("reading issue", [(rf"# {SIGN} ", "read {sign}")], "iid"),
-    "get_merge_request": _reading("reading merge request", [(rf"# {SIGN} ", "read {sign}")], "iid"),
-    "get_merge_request_diff": _reading("reading changes", [(rf"# {SIGN} at ", "read the changes of {sign}")], "iid"),
-    "list_discussions": _reading("reading threads", [(rf"# {SIGN}:", "read the threads of {sign}")], "iid"),
-    "get_pipeline": _reading("reading pipeline", [(rf"# Pipeline {ID} ", "read pipeline {id}")], "pipeline_id"),
-    "get_job_log": _reading("reading a job's log", [(rf"# Log of job {ID} ", "read the log of job {id}")]),
+    "get_issue": _reading("reading issue", [(rf"# {SUBJECT} ", "read {sign}")], "iid"),
+    "get_merge_request": _reading("reading merge request", [(rf"# {SUBJECT} ", "read {sign}")], "iid"),
+    "get_merge_request_diff": _reading("reading changes", [(rf"# {SUBJECT} at ", "read the changes of {sign}")], "iid"),
+    "list_discussions": _reading("reading threads", [(rf"# {SUBJECT}:", "read the threads of {sign}")], "iid"),
+    "get_pipeline": _reading("reading pipeline", [(rf"# Pipeline {IDENTITY} ", "read pipeline {id}")], "pipeline_id"),
+    "get_job_log": _reading("reading a job's log", [(rf"# Log of job {IDENTITY} ", "read the log of job {id}")]),
     "get_test_report": _reading(
-        "reading a test report", [(rf"# Tests of pipeline {ID}", "read the tests of pipeline {id}")]
+        "reading a test report", [(rf"# Tests of pipeline {IDENTITY}", "read the tests of pipeline {id}")]
     ),
     "get_commit": _reading("reading a commit", [(r"# Commit (?P<id>[0-9a-f]+) ", "read commit {id}")]),
     "search_code": _reading("searching the code", [("# Code with ", "searched the code")]),
@@ -79,33 +79,33 @@ OWN_TOOLS = {
         "branch",
     ),
     "create_merge_request": OwnTool("opening a merge request from", [OPENED, FOUND], "source_branch"),
-    "update_merge_request": OwnTool("updating", [(rf"Updated (?:draft )?{SIGN} ", "updated {sign}")], "iid"),
+    "update_merge_request": OwnTool("updating", [(rf"Updated (?:draft )?{SUBJECT} ", "updated {sign}")], "iid"),
     "review_merge_request": OwnTool(
-        "reviewing", [(rf"Reviewed {SIGN} at \S+: (?P<comments>[\w ,()]+)\.", "reviewed {sign}: {comments}")], "iid"
+        "reviewing", [(rf"Reviewed {SUBJECT} at \S+: (?P<comments>[\w ,()]+)\.", "reviewed {sign}: {comments}")], "iid"
     ),
     "merge_merge_request": OwnTool(
         "merging",
-        [(rf"Merged {SIGN} ", "merged {sign}"), (rf"{SIGN} is set to auto-merge", "set {sign} to auto-merge")],
+        [(rf"Merged {SUBJECT} ", "merged {sign}"), (rf"{SUBJECT} is set to auto-merge", "set {sign} to auto-merge")],
         "iid",
     ),
-    "rebase_merge_request": OwnTool("rebasing", [(rf"Rebased {SIGN} ", "rebased {sign}")], "iid"),
-    "create_issue": OwnTool("creating an issue", [(rf"Created {SIGN}:", "created {sign}")]),
-    "update_issue": OwnTool("updating", [(rf"Updated {SIGN}:", "updated {sign}")], "iid"),
+    "rebase_merge_request": OwnTool("rebasing", [(rf"Rebased {SUBJECT} ", "rebased {sign}")], "iid"),
+    "create_issue": OwnTool("creating an issue", [(rf"Created {SUBJECT}:", "created {sign}")]),
+    "update_issue": OwnTool("updating", [(rf"Updated {SUBJECT}:", "updated {sign}")], "iid"),
     "create_note": OwnTool(
         "writing a comment",
-        [(rf"Commented on {SIGN}\b", "commented on {sign}"), (rf"Replied on {SIGN}\b", "replied on {sign}")],
+        [(rf"Commented on {SUBJECT}\b", "commented on {sign}"), (rf"Replied on {SUBJECT}\b", "replied on {sign}")],
     ),
-    "update_note": OwnTool("editing a comment", [(rf"Updated n\d+ on {SIGN}", "edited a comment on {sign}")]),
+    "update_note": OwnTool("editing a comment", [(rf"Updated n\d+ on {SUBJECT}", "edited a comment on {sign}")]),
     "resolve_discussion": OwnTool(
         "resolving a thread",
         [
-            (rf"Resolved the thread of n\d+ on {SIGN}", "resolved a thread on {sign}"),
-            (rf"Reopened the thread of n\d+ on {SIGN}", "reopened a thread on {sign}"),
+            (rf"Resolved the thread of n\d+ on {SUBJECT}", "resolved a thread on {sign}"),
+            (rf"Reopened the thread of n\d+ on {SUBJECT}", "reopened a thread on {sign}"),
         ],
     ),
-    "run_pipeline": OwnTool("starting a pipeline", [(rf"Started pipeline {ID} ", "started pipeline {id}")]),
-    "cancel_pipeline": OwnTool("canceling pipeline", [(rf"Pipeline {ID} is ", "canceled pipeline {id}")]),
-    "retry_job": OwnTool("retrying job", [(rf"Retried job {ID} ", "retried job {id}")], "job_id"),
+    "run_pipeline": OwnTool("starting a pipeline", [(rf"Started pipeline {IDENTITY} ", "started pipeline {id}")]),
+    "cancel_pipeline": OwnTool("canceling pipeline", [(rf"Pipeline {IDENTITY} is ", "canceled pipeline {id}")]),
+    "retry_job": OwnTool("retrying job", [(rf"Retried job {IDENTITY} ", "retried job {id}")], "job_id"),
 }
 
 # The tools of Claude Code that name a file by `file_path` or `notebook_path`.
@@ -196,7 +196,7 @@ def _shown_argument(call: ToolCall, key: str) -> str:
     if "branch" in key:
         return code_span(text, SHOWN_CHARACTERS) if text else ""
     sign = "#" if call.tool.endswith("issue") else "!" if "merge_request" in call.tool else ""
-    return f"{sign if text.isdigit() else ''}{text}" if re.fullmatch(f"[#!]?{NUMBER}", text) else ""
+    return f"{sign if text.isdigit() else ''}{text}" if re.fullmatch(f"[#!]?{DIGITS}", text) else ""
 
 
 def _own_steps(call: ToolCall, own: OwnTool, result: ToolResult, folder: str) -> list[Step]:
