@@ -74,8 +74,8 @@ class Progress:
 
     def working(self) -> str:
         """The note while the run goes on: the link to the job, the steps as check boxes, and what is being done now."""
-        now = [text for call in self._calls.values() if (text := doing(call, self._folder))][-1:]
-        rows = [*self._rows(), *(f"- [ ] {text}" for text in now)]
+        now = next((text for call in reversed(self._calls.values()) if (text := doing(call, self._folder))), "")
+        rows = [*self._rows(), *([f"- [ ] {now}"] if now else [])]
         return self._finished("\n\n".join(filter(None, (facts("Working on it", self._job), "\n".join(rows)))))
 
     def ended(self, ending: Ending, seconds: float, end: SessionEnd | None, detail: str = "") -> str:

@@ -16,6 +16,7 @@ from gitlab_mcp.render.markdown import code_span
 
 OWN_PREFIX = "mcp__gitlab__"
 SHOWN_CHARACTERS = 80  # of a command or a path
+COMMAND_CHARACTERS = 2_000  # that are looked at
 
 Kind = Literal["read", "changed", "ran", "wrote", "refused"]
 
@@ -48,25 +49,25 @@ class OwnTool:
 
 
 _reading = partial(OwnTool, writes=False)
-NUMBER = r"\d{1,18}"
-SIGN = rf"(?P<sign>[#!]{NUMBER})"
-ID = rf"(?P<id>{NUMBER})"
+DIGITS = r"\d{1,18}"
+SUBJECT = rf"(?P<sign>[#!]{DIGITS})"
+IDENTITY = rf"(?P<id>{DIGITS})"
 BRANCH = r"(?P<branch>\S+?)"
-OPENED = (rf"Opened (?:draft )?!(?P<merge_request>{NUMBER}) \({BRANCH} -> ", "opened !{merge_request}")
+OPENED = (rf"Opened (?:draft )?!(?P<merge_request>{DIGITS}) \({BRANCH} -> ", "opened !{merge_request}")
 FOUND = (
-    rf"Already open[^!\n]*: (?:draft )?!(?P<merge_request>{NUMBER}) \({BRANCH} -> ",
+    rf"Already open[^!\n]*: (?:draft )?!(?P<merge_request>{DIGITS}) \({BRANCH} -> ",
     "found !{merge_request} open",
 )
 
 OWN_TOOLS = {
-    "get_issue": _reading("reading issue", [(rf"# {SIGN} ", "read {sign}")], "iid"),
-    "get_merge_request": _reading("reading merge request", [(rf"# {SIGN} ", "read {sign}")], "iid"),
-    "get_merge_request_diff": _reading("reading changes", [(rf"# {SIGN} at ", "read the changes of {sign}")], "iid"),
-    "list_discussions": _reading("reading threads", [(rf"# {SIGN}:", "read the threads of {sign}")], "iid"),
-    "get_pipeline": _reading("reading pipeline", [(rf"# Pipeline {ID} ", "read pipeline {id}")], "pipeline_id"),
-    "get_job_log": _reading("reading a job's log", [(rf"# Log of job {ID} ", "read the log of job {id}")]),
+    "get_issue": _reading("reading issue", [(rf"# {SUBJECT} ", "read {sign}")], "iid"),
+    "get_merge_request": _reading("reading merge request", [(rf"# {SUBJECT} ", "read {sign}")], "iid"),
+    "get_merge_request_diff": _reading("reading changes", [(rf"# {SUBJECT} at ", "read the changes of {sign}")], "iid"),
+    "list_discussions": _reading("reading threads", [(rf"# {SUBJECT}:", "read the threads of {sign}")], "iid"),
+    "get_pipeline": _reading("reading pipeline", [(rf"# Pipeline {IDENTITY} ", "read pipeline {id}")], "pipeline_id"),
+    "get_job_log": _reading("reading a job's log", [(rf"# Log of job {IDENTITY} ", "read the log of job {id}")]),
     "get_test_report": _reading(
-        "reading a test report", [(rf"# Tests of pipeline {ID}", "read the tests of pipeline {id}")]
+        "reading a test report", [(rf"# Tests of pipeline {IDENTITY}", "read the tests of pipeline {id}")]
     ),
     "get_commit": _reading("reading a commit", [(r"# Commit (?P<id>[0-9a-f]+) ", "read commit {id}")]),
     "search_code": _reading("searching the code", [("# Code with ", "searched the code")]),
@@ -78,33 +79,33 @@ OWN_TOOLS = {
         "branch",
     ),
     "create_merge_request": OwnTool("opening a merge request from", [OPENED, FOUND], "source_branch"),
-    "update_merge_request": OwnTool("updating", [(rf"Updated (?:draft )?{SIGN} ", "updated {sign}")], "iid"),
+    "update_merge_request": OwnTool("updating", [(rf"Updated (?:draft )?{SUBJECT} ", "updated {sign}")], "iid"),
     "review_merge_request": OwnTool(
-        "reviewing", [(rf"Reviewed {SIGN} at \S+: (?P<comments>[\w ,()]+)\.", "reviewed {sign}: {comments}")], "iid"
+        "reviewing", [(rf"Reviewed {SUBJECT} at \S+: (?P<comments>[\w ,()]+)\.", "reviewed {sign}: {comments}")], "iid"
     ),
     "merge_merge_request": OwnTool(
         "merging",
-        [(rf"Merged {SIGN} ", "merged {sign}"), (rf"{SIGN} is set to auto-merge", "set {sign} to auto-merge")],
+        [(rf"Merged {SUBJECT} ", "merged {sign}"), (rf"{SUBJECT} is set to auto-merge", "set {sign} to auto-merge")],
         "iid",
     ),
-    "rebase_merge_request": OwnTool("rebasing", [(rf"Rebased {SIGN} ", "rebased {sign}")], "iid"),
-    "create_issue": OwnTool("creating an issue", [(rf"Created {SIGN}:", "created {sign}")]),
-    "update_issue": OwnTool("updating", [(rf"Updated {SIGN}:", "updated {sign}")], "iid"),
+    "rebase_merge_request": OwnTool("rebasing", [(rf"Rebased {SUBJECT} ", "rebased {sign}")], "iid"),
+    "create_issue": OwnTool("creating an issue", [(rf"Created {SUBJECT}:", "created {sign}")]),
+    "update_issue": OwnTool("updating", [(rf"Updated {SUBJECT}:", "updated {sign}")], "iid"),
     "create_note": OwnTool(
         "writing a comment",
-        [(rf"Commented on {SIGN}\b", "commented on {sign}"), (rf"Replied on {SIGN}\b", "replied on {sign}")],
+        [(rf"Commented on {SUBJECT}\b", "commented on {sign}"), (rf"Replied on {SUBJECT}\b", "replied on {sign}")],
     ),
-    "update_note": OwnTool("editing a comment", [(rf"Updated n\d+ on {SIGN}", "edited a comment on {sign}")]),
+    "update_note": OwnTool("editing a comment", [(rf"Updated n\d+ on {SUBJECT}", "edited a comment on {sign}")]),
     "resolve_discussion": OwnTool(
         "resolving a thread",
         [
-            (rf"Resolved the thread of n\d+ on {SIGN}", "resolved a thread on {sign}"),
-            (rf"Reopened the thread of n\d+ on {SIGN}", "reopened a thread on {sign}"),
+            (rf"Resolved the thread of n\d+ on {SUBJECT}", "resolved a thread on {sign}"),
+            (rf"Reopened the thread of n\d+ on {SUBJECT}", "reopened a thread on {sign}"),
         ],
     ),
-    "run_pipeline": OwnTool("starting a pipeline", [(rf"Started pipeline {ID} ", "started pipeline {id}")]),
-    "cancel_pipeline": OwnTool("canceling pipeline", [(rf"Pipeline {ID} is ", "canceled pipeline {id}")]),
-    "retry_job": OwnTool("retrying job", [(rf"Retried job {ID} ", "retried job {id}")], "job_id"),
+    "run_pipeline": OwnTool("starting a pipeline", [(rf"Started pipeline {IDENTITY} ", "started pipeline {id}")]),
+    "cancel_pipeline": OwnTool("canceling pipeline", [(rf"Pipeline {IDENTITY} is ", "canceled pipeline {id}")]),
+    "retry_job": OwnTool("retrying job", [(rf"Retried job {IDENTITY} ", "retried job {id}")], "job_id"),
 }
 
 # The tools of Claude Code that name a file by `file_path` or `notebook_path`.
@@ -113,8 +114,8 @@ READING = ("Read", "NotebookRead")
 SEARCHING = ("Glob", "Grep", "LS")
 SUBAGENTS = ("Agent", "Task")
 # What a run does for itself.
-SILENT = ("Monitor", "ReportFindings", "SendMessage", "Skill", "TodoWrite", "ToolSearch")
-SILENT_KINDS = ("Task", "Bash", "List", "Cron", "Kill")  # the beginnings of names, such as TaskCreate and BashOutput
+SILENT = ("BashOutput", "Monitor", "ReportFindings", "SendMessage", "Skill", "TodoWrite", "ToolSearch")
+SILENT_KINDS = ("Cron", "Kill", "List", "Task")  # the beginnings of names, such as TaskCreate
 
 
 def doing(call: ToolCall, folder: str = "") -> str:
@@ -126,14 +127,14 @@ def doing(call: ToolCall, folder: str = "") -> str:
         argument = _shown_argument(call, own.argument)
         return f"{own.doing} {argument}" if argument else own.doing.removesuffix(" to").removesuffix(" from")
     if call.tool == "Bash":
-        return f"running {code_span(command(call), SHOWN_CHARACTERS)}"
+        return f"running {code_span(command(call), SHOWN_CHARACTERS) or 'a command'}"
     if call.tool in EDITING + READING:
         return f"{'editing' if call.tool in EDITING else 'reading'} {code_span(path(call, folder), SHOWN_CHARACTERS)}"
     if call.tool in SEARCHING:
         return "searching the files"
     if call.tool in SUBAGENTS:
         return "working with a subagent"
-    return "" if is_silent(call.tool) else f"using {code_span(call.tool, SHOWN_CHARACTERS)}"
+    return "" if _is_silent(call.tool) else f"using {code_span(call.tool, SHOWN_CHARACTERS)}"
 
 
 def steps(call: ToolCall, result: ToolResult, folder: str = "") -> list[Step]:
@@ -142,7 +143,7 @@ def steps(call: ToolCall, result: ToolResult, folder: str = "") -> list[Step]:
         return _own_steps(call, own, result, folder)
     if call.tool == "Bash":
         return [_ran(call, result)]
-    if call.tool.startswith(OWN_PREFIX) or is_silent(call.tool):
+    if call.tool.startswith(OWN_PREFIX) or _is_silent(call.tool):
         return []
     if result.is_error:
         return []
@@ -163,7 +164,7 @@ def refused(tool: str) -> Step:
 
 def command(call: ToolCall) -> str:
     """The first line of a shell command, with "…" where there are more."""
-    first, *more = text_of(call, "command").strip().split("\n")
+    first, _, more = text_of(call, "command")[:COMMAND_CHARACTERS].strip().partition("\n")
     return f"{first} …" if more else first
 
 
@@ -180,8 +181,7 @@ def text_of(call: ToolCall, key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def is_silent(tool: str) -> bool:
-    """Whether a tool is one that a run uses only for itself, such as that for the task list."""
+def _is_silent(tool: str) -> bool:
     return tool in SILENT or (tool.startswith(SILENT_KINDS) and tool not in SUBAGENTS)
 
 
@@ -196,7 +196,7 @@ def _shown_argument(call: ToolCall, key: str) -> str:
     if "branch" in key:
         return code_span(text, SHOWN_CHARACTERS) if text else ""
     sign = "#" if call.tool.endswith("issue") else "!" if "merge_request" in call.tool else ""
-    return f"{sign if text.isdigit() else ''}{text}" if re.fullmatch(f"[#!]?{NUMBER}", text) else ""
+    return f"{sign if text.isdigit() else ''}{text}" if re.fullmatch(f"[#!]?{DIGITS}", text) else ""
 
 
 def _own_steps(call: ToolCall, own: OwnTool, result: ToolResult, folder: str) -> list[Step]:
@@ -218,7 +218,7 @@ def _own_steps(call: ToolCall, own: OwnTool, result: ToolResult, folder: str) ->
 
 
 def _ran(call: ToolCall, result: ToolResult) -> Step:
-    shown = code_span(command(call), SHOWN_CHARACTERS)
+    shown = code_span(command(call), SHOWN_CHARACTERS) or "a command"
     if call.input.get("run_in_background") is True:
         return Step("ran", f"started {shown} in the background")
     return Step("ran", f"ran {shown}{': failed' if result.is_error else ''}")

@@ -102,7 +102,7 @@ class Watched:
 
 def watch(data: bytes, secrets: tuple[str, ...] = (), *, tick: float = 1.0, **options: Any) -> Watched:
     """Write the log and the note of a stream, with an event every `tick` seconds, or at its own time if `tick` is 0."""
-    now = BEGUN
+    now = begun = BEGUN if tick else min(filter(None, map(_time, data.splitlines())))
     written: list[str] = []
     log = RunLog(written.append, now, secrets=secrets, **{"colors": False, **options})
     progress = Progress(JOB_URL, secrets=secrets)
@@ -115,7 +115,7 @@ def watch(data: bytes, secrets: tuple[str, ...] = (), *, tick: float = 1.0, **op
             log.show(event, now)
             states += [progress.working()] if progress.take(event) else []
             end = event if isinstance(event, SessionEnd) else end
-    result = run_result(ending_of(end), now - BEGUN, end, progress, secrets=secrets)
+    result = run_result(ending_of(end), now - begun, end, progress, secrets=secrets)
     log.finish(result, now)
     return Watched("".join(written), states, progress.ended(result.ending, result.seconds, end), result)
 

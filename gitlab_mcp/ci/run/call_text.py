@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 
 from gitlab_mcp.claude_code.events import ToolCall, ToolResult
-from gitlab_mcp.render.steps import EDITING, READING, command, is_silent, path, text_of
+from gitlab_mcp.render.steps import EDITING, READING, command, path, text_of
 
 ARGUMENT_CHARACTERS = 60
 ARGUMENTS = 4
 CONTEXT_LINES = 2  # around a change
 COMPARED_LINES = 2_000
+# The tools whose results say nothing to people: the log shows the task list itself.
+SAYING_NOTHING = ("TaskCreate", "TaskUpdate", "TaskList", "TaskGet", "TodoWrite", "ToolSearch")
 
 
 def name(tool: str) -> str:
@@ -28,8 +30,8 @@ def arguments(call: ToolCall, folder: str) -> str:
 
 
 def returned(call: ToolCall, result: ToolResult) -> str:
-    """The text that a call returned; "" where it tells people nothing, as that of a tool for the task list does."""
-    return "" if not result.is_error and (is_silent(call.tool) or result.details.get("isAsync")) else result.text
+    """The text that a call returned; "" where it says nothing to people."""
+    return "" if not result.is_error and (call.tool in SAYING_NOTHING or result.details.get("isAsync")) else result.text
 
 
 def changed_lines(call: ToolCall, result: ToolResult) -> list[str]:

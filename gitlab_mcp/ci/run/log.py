@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gitlab_mcp.ci.run.call_text import arguments, changed_lines, counted, name, returned, task_mark
-from gitlab_mcp.ci.run.log_text import log_text_line, log_text_lines, shortened
+from gitlab_mcp.ci.run.log_text import log_line, shortened
 from gitlab_mcp.ci.run.result import RunResult
 from gitlab_mcp.claude_code.events import (
     ApiRetry,
@@ -22,7 +22,7 @@ from gitlab_mcp.render.steps import SUBAGENTS
 
 QUIET_SECONDS = 60
 CALL_CHARACTERS = 200
-TEXT_LINES = 200  # of a text of the model
+TEXT_LINES, TEXT_CHARACTERS = 200, 2_000  # of a text of the model, and of a line of it
 START_LINES, END_LINES = 10, 20  # of a result or a diff
 # Runners keep 4 MB of a log by default (output_limit). From here on results are left out, so that its end is kept.
 LONGEST_LOG = 3_000_000
@@ -86,9 +86,9 @@ class RunLog:
             case ToolResult() if open_call := self._calls.pop(event.call_id, None):
                 self._show_result(open_call, event, now)
             case PermissionDenied():
-                self._calls.pop(event.call_id, None)
+                refused = self._calls.pop(event.call_id, OpenCall(ToolCall(event.call_id, event.tool), now)).call
                 reason = "" if self._confidential else f": {event.message}"
-                self._line(f"{self._name(event.tool)} refused{reason}", now, "✗", RED)
+                self._line(f"{self._title(refused)} · refused{reason}", now, "✗", RED)
             case ApiRetry():
                 self._show_retry(event, now)
             case SessionEnd() if event.is_error and not self._confidential:
@@ -113,14 +113,14 @@ class RunLog:
         self._calls.clear()
         self._put("", now)
         for row in result.table(confidential=self._confidential):
-            for line in log_text_lines(row, self._secrets):
-                self._put(line, now)
+            self._line(row, now)
 
     def _show_text(self, event: ModelText, now: float) -> None:
         indent = "    " if event.in_subagent else ""
-        lines = shortened(log_text_lines(event.text, self._secrets, 2_000), TEXT_LINES - END_LINES, END_LINES)
+        lines = shortened(event.text.strip("\n").split("\n"), TEXT_LINES - END_LINES, END_LINES)
         for number, line in enumerate(lines if self._written < LONGEST_LOG else lines[:1]):
-            self._put(f"{indent}{'  ' if number else '● '}{line}".rstrip(), now)
+            shown = log_line(line, self._secrets, TEXT_CHARACTERS)
+            self._put(f"{indent}{'  ' if number else '● '}{shown}".rstrip(), now)
 
     def _show_result(self, open_call: OpenCall, result: ToolResult, now: float) -> None:
         call = open_call.call
@@ -133,13 +133,11 @@ class RunLog:
             _short_time(now - open_call.since),
         ]
         title = f"{'    ' if call.in_subagent else ''}{' · '.join(filter(None, parts))}"
-        body = changes or log_text_lines(returned(call, result), self._secrets)
-        if self._confidential or self._written > LONGEST_LOG or not any(line.strip() for line in body):
-            body = []
-        shown = shortened(
-            [line for text in body for line in log_text_lines(text, self._secrets)], START_LINES, END_LINES
-        )
-        self._put_section(title, shown, open_call.since, now, is_open=result.is_error, is_diff=bool(changes))
+        text = returned(call, result).strip("\n")
+        body = changes or (text.split("\n") if text.strip() else [])
+        shown = [] if self._confidential or self._written > LONGEST_LOG else shortened(body, START_LINES, END_LINES)
+        lines = [log_line(line, self._secrets) for line in shown]
+        self._put_section(title, lines, open_call.since, now, is_open=result.is_error, is_diff=bool(changes))
         if self._tasks.take(call, result) and not self._confidential:
             for task in self._tasks.tasks:
                 self._line(task.subject, now, f"  {task_mark(task.state)}")
@@ -158,7 +156,7 @@ class RunLog:
 
     def _title(self, call: ToolCall) -> str:
         shown = "" if self._confidential else arguments(call, self._start.folder)
-        return log_text_line(f"{self._name(call.tool)} {shown}", self._secrets, CALL_CHARACTERS)
+        return log_line(f"{self._name(call.tool)} {shown}", self._secrets, CALL_CHARACTERS)
 
     def _put_section(
         self, title: str, lines: Sequence[str], since: float, now: float, *, is_open: bool, is_diff: bool
@@ -177,7 +175,7 @@ class RunLog:
             self._put(f"{CLEAR}section_end:{now:.0f}:{section}\r{CLEAR}", now)
 
     def _line(self, text: str, now: float, mark: str = "", color: str = "") -> None:
-        shown = log_text_line(text, self._secrets)
+        shown = log_line(text, self._secrets)
         self._put(f"{self._paint(mark, color)} {shown}" if mark else shown, now)
 
     def _paint(self, text: str, color: str) -> str:
