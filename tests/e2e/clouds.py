@@ -1,4 +1,4 @@
-"""AWS and Google Cloud as far as their doors: a proxy that plays their hosts, over TLS, and gives nothing unasked.
+"""AWS, Google Cloud and the Claude API as far as their doors: a proxy plays their hosts, over TLS.
 
 Whoever has `Cloud.variables` in the environment reaches the hosts by their real names, so that what is run needs no
 other address than it would have in a job. Each door checks what it is given: the token of the job is exchanged once for
@@ -9,6 +9,7 @@ AWS: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebId
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModelWithResponseStream.html.
 Google: https://google.aip.dev/auth/4117,
 https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/generateAccessToken.
+Claude API: https://platform.claude.com/docs/en/manage-claude/wif-reference.
 """
 
 import base64
@@ -39,7 +40,9 @@ PROVIDER = "projects/123456789012/locations/global/workloadIdentityPools/gitlab/
 ACCOUNT = "claude@acme-ai.iam.gserviceaccount.com"
 PROJECT, LOCATION = "acme-ai", "europe-west1"
 FEDERATED, ACCESS = "federated-token-of-the-stand-in", "access-token-of-the-stand-in"
-SECRETS = (ID_TOKEN, SECRET_KEY, SESSION, FEDERATED, ACCESS)
+RULE, ORGANIZATION, SERVICE = "fdrl_01OfTheStandIn", "6f1b2c3d-0000-4000-8000-000000000000", "svac_01OfTheStandIn"
+CLAUDE_ACCESS = "sk-ant-oat01-access-token-of-the-stand-in"
+SECRETS = (ID_TOKEN, SECRET_KEY, SESSION, FEDERATED, ACCESS, CLAUDE_ACCESS)
 
 STS, RUNTIME, BEDROCK = (
     f"sts.{REGION}.amazonaws.com",
@@ -47,8 +50,10 @@ STS, RUNTIME, BEDROCK = (
     f"bedrock.{REGION}.amazonaws.com",
 )
 EXCHANGE, IAM, VERTEX = "sts.googleapis.com", "iamcredentials.googleapis.com", f"{LOCATION}-aiplatform.googleapis.com"
+CLAUDE = "api.anthropic.com"
 STS_SPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 URN = "urn:ietf:params:oauth"
+HOSTS = (STS, RUNTIME, BEDROCK, EXCHANGE, IAM, VERTEX, CLAUDE)
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,7 @@ class Cloud:
         with self.lock:
             self.asked.append(asked)
         door = {STS: self._role, BEDROCK: self._profiles, RUNTIME: self._bedrock}.get(asked.host)
+        door = self._claude if asked.host == CLAUDE else door
         door = door or {EXCHANGE: self._exchange, IAM: self._account, VERTEX: self._vertex}.get(asked.host)
         try:
             if door is None:
@@ -172,6 +178,24 @@ class Cloud:
         require("path", before, f"/v1/projects/{PROJECT}/locations/{LOCATION}/publishers/anthropic/models")
         model, _, action = last.partition(":")
         return 200, *self._said(asked, model, streamed=action == "streamRawPredict")
+
+    def _claude(self, asked: Asked) -> Answer:
+        if asked.path == "/v1/oauth/token":
+            given = json.loads(asked.body)
+            wanted = {
+                "grant_type": f"{URN}:grant-type:jwt-bearer",
+                "assertion": ID_TOKEN,
+                "federation_rule_id": RULE,
+                "organization_id": ORGANIZATION,
+                "service_account_id": SERVICE,
+            }
+            for name, value in wanted.items():
+                require(name, given.get(name), value)
+            issued = {"access_token": CLAUDE_ACCESS, "token_type": "Bearer", "expires_in": 3600}
+            return 200, "application/json", json.dumps(issued).encode()
+        require("Authorization", asked.headers.get("authorization"), f"Bearer {CLAUDE_ACCESS}")
+        kind, body = self.model.take(Request(asked.method, asked.path, asked.headers, json.loads(asked.body or b"{}")))
+        return 200, kind, body
 
     def _said(self, asked: Asked, model: str, *, streamed: bool) -> tuple[str, bytes]:
         """What the scripted model says, which is asked as the Claude API would be."""
@@ -250,7 +274,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def cloud(model: Model, hosts: Sequence[str] = (STS, RUNTIME, BEDROCK, EXCHANGE, IAM, VERTEX)) -> Iterator[Cloud]:
+def cloud(model: Model, hosts: Sequence[str] = HOSTS) -> Iterator[Cloud]:
     """The doors, for as long as it is entered."""
     with tempfile.TemporaryDirectory(prefix="gitlab-mcp-cloud-") as folder:
         Path(folder).chmod(0o755)

@@ -25,6 +25,13 @@ class Call:
     input: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Status(Exception):
+    """An HTTP error that the model's API answers with, such as 401 or 529."""
+
+    status: int
+
+
 Turn = str | Call | Sequence[str | Call]
 
 
@@ -218,6 +225,9 @@ class _Handler(BaseHTTPRequestHandler):
         status = 200
         try:
             kind, body = self.server.model.take(request)
+        except Status as error:
+            status = error.status
+            kind, body = _json({"type": "error", "error": {"type": "api_error", "message": f"Status {status}"}})
         except BaseException as error:  # noqa: BLE001  # it is raised in the test
             self.server.model.failed(error)
             status = 403  # the one that is not tried again; a 400 is, with fewer features each time

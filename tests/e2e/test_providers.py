@@ -15,7 +15,21 @@ from gitlab_mcp.sandbox import Sandbox
 from tests.e2e import clouds
 from tests.e2e.ci_local import STAND_INS, Job, installed_server, needs_ci_local, run_job
 from tests.e2e.claude import SYSTEM_PATH, USERS, Place, fresh_place
-from tests.e2e.clouds import ACCOUNT, ID_TOKEN, LOCATION, PROJECT, PROVIDER, REGION, ROLE, SECRETS, Cloud, cloud
+from tests.e2e.clouds import (
+    ACCOUNT,
+    ID_TOKEN,
+    LOCATION,
+    ORGANIZATION,
+    PROJECT,
+    PROVIDER,
+    REGION,
+    ROLE,
+    RULE,
+    SECRETS,
+    SERVICE,
+    Cloud,
+    cloud,
+)
 from tests.e2e.model import Call, Model, Request, Turn
 from tests.e2e.template_job import ALWAYS, NPM, commit
 from tests.support.seed import SEED
@@ -31,12 +45,15 @@ INPUTS: Mapping[str, Mapping[str, str]] = {
         "gcp_project_id": PROJECT,
         "gcp_region": LOCATION,
     },
+    "api-oidc": {"federation_rule_id": RULE, "organization_id": ORGANIZATION, "service_account_id": SERVICE},
 }
 # In the order in which they are asked.
 DOORS = {
     "bedrock": [clouds.STS, clouds.BEDROCK, clouds.RUNTIME],
     "vertex": [clouds.EXCHANGE, clouds.IAM, clouds.VERTEX],
+    "api-oidc": [clouds.CLAUDE],
 }
+TOOLS = "Bash Read(./**) Edit(./**) mcp__gitlab"
 ASKED = '--version it\'s "this" $HOME'
 TURNS: list[Turn] = [
     [
@@ -91,8 +108,9 @@ def run(
 
     What GitLab gives as the ID token comes as a variable, as gitlab-ci-local gives none.
     """
-    commit(place, gitlab, files)
     with installed_server(place.user), Model(TURNS) as model, cloud(model) as opened:
+        # In CI only an input says where the proxy is.
+        commit(place, gitlab, {name: text.replace("PROXY-OF-THE-TEST", opened.address) for name, text in files.items()})
         given = {
             "CI_JOB_TOKEN": gitlab.tokens["job"],
             "GITLAB_ACCESS_TOKEN": gitlab.tokens["developer"],
@@ -115,14 +133,13 @@ def run(
 
 def of_template(place: Place, gitlab: Sandbox, provider: str, variables: Mapping[str, str], **more: str) -> Run:
     """Run the job of a template."""
+    usual = {"rules": ALWAYS, "proxy": "PROXY-OF-THE-TEST", "allowed_tools": TOOLS}
     include = {
-        "include": [
-            {"local": f"/templates/claude-{provider}.yml", "inputs": {"rules": ALWAYS, **INPUTS[provider], **more}}
-        ]
+        "include": [{"local": f"/templates/claude-{provider}.yml", "inputs": {**usual, **INPUTS[provider], **more}}]
     }
     files = {f"templates/{path.name}": path.read_text() for path in ALL.values()}
     files[".gitlab-ci.yml"] = json.dumps(include)
-    given = {"CLAUDE_ID_TOKEN": ID_TOKEN, **variables}
+    given = {"CLAUDE_ID_TOKEN": ID_TOKEN, **({"ANTHROPIC_BASE_URL": ""} if provider == "api-oidc" else {}), **variables}
     return run(place, gitlab, f"claude-{provider}", given, files=files, stand_ins={**STAND_INS, "npm": NPM})
 
 
@@ -132,7 +149,7 @@ def test_a_job_on_a_cloud_signs_in_with_its_token_and_the_model_has_the_tools(
 ) -> None:
     ran = of_template(place, sandbox, provider, OTHER_KEYS)
     assert ran.job.returncode == 0, (ran.job.done, ran.cloud.refused)
-    assert "DONE" in ran.job.log.splitlines()
+    assert "\u25cf DONE" in ran.job.log.splitlines()
 
     # Nothing was refused on the way, and the cloud's doors are all that was asked.
     assert ran.cloud.refused == []
@@ -216,7 +233,7 @@ EXAMPLE_VARIABLES = {
 }
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("provider", EXAMPLE_VARIABLES)
 def test_the_corrected_job_of_the_page_runs_through_the_clouds_door(
     sandbox: Sandbox, place: Place, provider: str
 ) -> None:

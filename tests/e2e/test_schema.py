@@ -92,7 +92,8 @@ def test_the_projects_own_pipeline_is_valid_and_publishes_versions_only(
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_job_on_a_cloud_is_valid_and_has_all_of_the_job_that_it_extends(provider: str, tmp_path: Path) -> None:
-    values = {name: f"$OF_{name.upper()}" for name in header(PROVIDERS[provider]) if name.startswith(("aws_", "gcp_"))}
+    given = header(PROVIDERS[provider])
+    values = {name: f"$OF_{name.upper()}" for name, one in given.items() if "default" not in one}
     shared = {"job_name": "review", "stage": "deploy", "timeout_minutes": 5, "rules": ALWAYS, "interruptible": True}
     cache = [{"key": "claude-npm", "paths": [".npm/"]}]
     shared |= {"resource_group": "one", "cache": cache, "image": "node:24-slim"}
@@ -107,7 +108,7 @@ def test_a_job_on_a_cloud_is_valid_and_has_all_of_the_job_that_it_extends(provid
         "    - |\n      # An empty or relative entry of PATH"
     )[0]
     assert "CLAUDE_ID_TOKEN" in signing_in
-    tokens = "  id_tokens:\n    CLAUDE_ID_TOKEN:\n      aud: $CI_SERVER_URL\n"
+    tokens = "  id_tokens:\n    CLAUDE_ID_TOKEN:\n      aud: " + given["id_token_audience"]["default"] + "\n"
     assert tokens in ours
     assert ours.replace(signing_in, "").replace(tokens, "") == theirs
 
