@@ -227,6 +227,18 @@ def test_an_error_of_claude_code_is_a_reason_and_no_answer() -> None:
 
 
 @pytest.mark.parametrize(
+    ("branch", "merge_request"), [("fix-typo", 12), ("other", 0)], ids=["its branch", "another branch"]
+)
+def test_a_commit_to_the_branch_of_a_merge_request_that_was_read_belongs_to_it(branch: str, merge_request: int) -> None:
+    heading = "# !12 · a -> b · (open)\nby @a 2026-11-20 · fix-typo -> main · head: 1a2b · 1 file changed\n> x -> y"
+    made = progress(gitlab("get_merge_request", {}, heading))
+    assert (made.branch, made.merge_request) == ("", 0)
+    for event in read(stream(gitlab("commit_files", COMMIT, f"Committed 9f3c2ab to {branch}: 1 changed."))):
+        made.take(event)
+    assert (made.branch, made.merge_request) == (branch, merge_request)
+
+
+@pytest.mark.parametrize(
     ("lines", "left"),
     [
         pytest.param([edit("src/a.py"), gitlab("commit_files", COMMIT, COMMITTED)], [], id="committed by a glob"),
