@@ -5,7 +5,15 @@ from collections.abc import Mapping, Sequence
 
 from gitlab_mcp.api.entity import URL
 from gitlab_mcp.claude_code.ending import Ending
-from gitlab_mcp.claude_code.events import Event, PermissionDenied, SessionEnd, SessionStart, ToolCall, ToolResult
+from gitlab_mcp.claude_code.events import (
+    ApiRetry,
+    Event,
+    PermissionDenied,
+    SessionEnd,
+    SessionStart,
+    ToolCall,
+    ToolResult,
+)
 from gitlab_mcp.render.markdown import code_span, count, cut, facts, quote_plain
 from gitlab_mcp.render.steps import EDITING, OWN_PREFIX, Step, doing, path, refused, steps, text_of
 from gitlab_mcp.repository.paths import matcher
@@ -42,6 +50,7 @@ class Progress:
         self._folder = ""
         self._read: dict[str, int] = {}  # the merge requests that were read, by their source branches
         self._calls: dict[str, ToolCall] = {}
+        self._waiting = ""
         self._steps: list[Step] = []
         self._left_out = 0
         self._uncommitted: dict[str, None] = {}
@@ -54,6 +63,7 @@ class Progress:
 
     def take(self, event: Event) -> bool:
         """Take an event; whether it changes the text of the note."""
+        self._waiting = ""
         match event:
             case SessionStart():
                 self._folder = event.folder
@@ -69,14 +79,16 @@ class Progress:
             case PermissionDenied():
                 self._calls.pop(event.call_id, None)
                 self._add(refused(event.tool))
-            case SessionEnd():
-                self._calls.clear()
+            case ApiRetry():
+                status = f"status {event.status}" if event.status else "no response"
+                self._waiting = f"waiting for the model's API ({status}), attempt {event.attempt}"
         before, self._shown = self._shown, self.working()
         return before != self._shown
 
     def working(self) -> str:
         """The note while the run goes on: the link to the job, the steps as check boxes, and what is being done now."""
-        now = next((text for call in reversed(self._calls.values()) if (text := doing(call, self._folder))), "")
+        calls = reversed(self._calls.values())
+        now = self._waiting or next((text for call in calls if (text := doing(call, self._folder))), "")
         rows = [*self._rows(), *([f"- [ ] {now}"] if now else [])]
         return self._finished("\n\n".join(filter(None, (facts("Working on it", self._job), "\n".join(rows)))))
 
