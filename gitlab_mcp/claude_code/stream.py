@@ -28,6 +28,8 @@ CUT_CHARACTERS = 4_000  # before a cut, where the beginning of a secret could re
 INPUT_DEPTH = 8
 INPUT_ITEMS = 2_000
 INPUT_CHARACTERS = 100_000
+NAME_CHARACTERS = 200
+DENIED_TOOLS = 50
 LARGEST = 10.0**15
 
 
@@ -81,8 +83,8 @@ class EventReader:
                     self._session = start.session_id
                     yield start
             case "system", "permission_denied":
-                names = ("tool_use_id", "tool_name", "message")
-                yield PermissionDenied(*(self._text(event.get(name)) for name in names))
+                call_id, tool = (self._name(event.get(name)) for name in ("tool_use_id", "tool_name"))
+                yield PermissionDenied(call_id, tool, self._text(event.get("message")))
             case "system", "api_retry":
                 yield ApiRetry(
                     attempt=int(_number(event.get("attempt"))),
@@ -110,7 +112,7 @@ class EventReader:
                 yield ModelText(text, in_subagent)
             elif block.get("type") == "tool_use":
                 given = self._input(block.get("input"))
-                yield ToolCall(self._text(block.get("id")), self._text(block.get("name")), given, in_subagent)
+                yield ToolCall(self._name(block.get("id")), self._name(block.get("name")), given, in_subagent)
 
     def _results(self, event: Mapping[str, object]) -> Iterator[Event]:
         blocks = map(_object, _list(_object(event.get("message")).get("content")))
@@ -119,7 +121,7 @@ class EventReader:
             details = self._input(event.get("tool_use_result")) if len(results) == 1 else {}
             text = self._content(block.get("content"))
             text = text.removeprefix("<tool_use_error>").removesuffix("</tool_use_error>")
-            yield ToolResult(self._text(block.get("tool_use_id")), text, block.get("is_error") is True, details)
+            yield ToolResult(self._name(block.get("tool_use_id")), text, block.get("is_error") is True, details)
 
     def _content(self, content: object) -> str:
         """The text of a tool's result, which is a string or a list of blocks; other blocks are named."""
@@ -148,8 +150,11 @@ class EventReader:
             cost_usd=_number(event.get("total_cost_usd")),
             input_tokens=int(sum(_number(usage.get(name)) for usage in usages for name in INPUT_TOKENS)),
             output_tokens=int(sum(_number(usage.get("outputTokens")) for usage in usages)),
-            denied=tuple(dict.fromkeys([*self._end.denied, *filter(None, map(self._text, denied))])),
+            denied=tuple(dict.fromkeys([*self._end.denied, *filter(None, map(self._name, denied))]))[:DENIED_TOOLS],
         )
+
+    def _name(self, value: object) -> str:
+        return self._text(value)[:NAME_CHARACTERS]
 
     def _text(self, value: object) -> str:
         """A string or number as clean text; "" for anything else."""
@@ -176,7 +181,7 @@ class EventReader:
                 return text
             if isinstance(value, dict):
                 kept = value.items() if depth else ()
-                return {self._text(key)[:200]: clean(item, depth - 1) for key, item in kept if items > 0}
+                return {self._name(key): clean(item, depth - 1) for key, item in kept if items > 0}
             if isinstance(value, list):
                 return [clean(item, depth - 1) for item in value if items > 0] if depth else []
             return value

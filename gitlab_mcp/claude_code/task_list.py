@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from gitlab_mcp.claude_code.events import ToolCall, ToolResult
 
-TASKS = 100
+TASKS, SUBJECT_CHARACTERS = 100, 500
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class TaskList:
 
 
 def _text(value: object) -> str:
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return str(value)[:SUBJECT_CHARACTERS] if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 def _object(value: object) -> Mapping[str, object]:

@@ -5,9 +5,17 @@ from collections.abc import Mapping, Sequence
 
 from gitlab_mcp.api.entity import URL
 from gitlab_mcp.claude_code.ending import Ending
-from gitlab_mcp.claude_code.events import Event, PermissionDenied, SessionEnd, SessionStart, ToolCall, ToolResult
+from gitlab_mcp.claude_code.events import (
+    ApiRetry,
+    Event,
+    PermissionDenied,
+    SessionEnd,
+    SessionStart,
+    ToolCall,
+    ToolResult,
+)
 from gitlab_mcp.render.markdown import code_span, count, cut, facts, quote_plain
-from gitlab_mcp.render.steps import EDITING, Step, doing, path, refused, steps, text_of
+from gitlab_mcp.render.steps import EDITING, OWN_PREFIX, Step, doing, path, refused, steps, text_of
 from gitlab_mcp.repository.paths import matcher
 from gitlab_mcp.safety.redact import redact
 from gitlab_mcp.safety.sanitize import sanitize
@@ -26,8 +34,9 @@ GIT_COMMIT = re.compile(r"\bgit\b[^|;&\n]*\scommit\b")
 class Progress:
     """What a run has done so far, in people's words, and what it made on GitLab.
 
-    `branch` and `merge_request`, an iid, are the last ones that it made; "" and 0 for none. `job_url` is the link to
-    the job, "" outside CI. `secrets` are values that no text must contain.
+    `branch` is the last one that it committed to, and `merge_request`, an iid, the one that it opened, or that of the
+    branch; "" and 0 for none. `job_url` is the link to the job, "" outside CI. `secrets` are values that no text must
+    contain.
 
     All texts are Markdown, without the marker of the note, which the caller puts before them: the final answer is last,
     because it may end in an open code block. GitLab's client neutralizes quick actions and mentions in them.
@@ -39,7 +48,9 @@ class Progress:
         self._job = f"[job](<{job_url}>)" if URL.fullmatch(job_url) and not set("<>\\") & set(job_url) else ""
         self._secrets = secrets
         self._folder = ""
+        self._read: dict[str, int] = {}  # the merge requests that were read, by their source branches
         self._calls: dict[str, ToolCall] = {}
+        self._waiting = ""
         self._steps: list[Step] = []
         self._left_out = 0
         self._uncommitted: dict[str, None] = {}
@@ -52,6 +63,7 @@ class Progress:
 
     def take(self, event: Event) -> bool:
         """Take an event; whether it changes the text of the note."""
+        self._waiting = ""
         match event:
             case SessionStart():
                 self._folder = event.folder
@@ -67,14 +79,16 @@ class Progress:
             case PermissionDenied():
                 self._calls.pop(event.call_id, None)
                 self._add(refused(event.tool))
-            case SessionEnd():
-                self._calls.clear()
+            case ApiRetry():
+                status = f"status {event.status}" if event.status else "no response"
+                self._waiting = f"waiting for the model's API ({status}), attempt {event.attempt}"
         before, self._shown = self._shown, self.working()
         return before != self._shown
 
     def working(self) -> str:
         """The note while the run goes on: the link to the job, the steps as check boxes, and what is being done now."""
-        now = next((text for call in reversed(self._calls.values()) if (text := doing(call, self._folder))), "")
+        calls = reversed(self._calls.values())
+        now = self._waiting or next((text for call in calls if (text := doing(call, self._folder))), "")
         rows = [*self._rows(), *([f"- [ ] {now}"] if now else [])]
         return self._finished("\n\n".join(filter(None, (facts("Working on it", self._job), "\n".join(rows)))))
 
@@ -126,8 +140,11 @@ class Progress:
         return f"{count(len(names), 'file')} edited, not committed: {shown}{more}."
 
     def _add(self, step: Step) -> None:
-        self.branch = step.branch or self.branch
-        self.merge_request = step.merge_request or self.merge_request
+        if step.kind == "read" and step.branch:
+            self._read[step.branch] = step.merge_request
+        else:
+            self.branch = step.branch or self.branch
+            self.merge_request = step.merge_request or self._read.get(step.branch, self.merge_request)
         for index in self._to_merge(step):
             old = self._steps[index]
             files = tuple(dict.fromkeys((*old.files, *step.files)))[:KEPT_FILES]
@@ -153,7 +170,7 @@ class Progress:
             self._uncommitted[path(call, self._folder)] = None
         elif call.tool == "Bash" and GIT_COMMIT.search(text_of(call, "command")):
             self._uncommitted.clear()
-        elif call.tool == "mcp__gitlab__commit_files":
+        elif call.tool == f"{OWN_PREFIX}commit_files":
             globs = [glob for glob in _list(call.input.get("paths")) if isinstance(glob, str)]
             actions = (each for each in _list(call.input.get("actions")) if isinstance(each, Mapping))
             named = {each.get("path") for each in actions}

@@ -12,11 +12,12 @@ from functools import partial
 from typing import Literal
 
 from gitlab_mcp.claude_code.events import ToolCall, ToolResult
+from gitlab_mcp.claude_code.registration import SERVER_NAME
 from gitlab_mcp.render.markdown import code_span
 
-OWN_PREFIX = "mcp__gitlab__"
+OWN_PREFIX = f"mcp__{SERVER_NAME}__"
 SHOWN_CHARACTERS = 80  # of a command or a path
-COMMAND_CHARACTERS = 2_000  # that are looked at
+COMMAND_CHARACTERS, PATH_CHARACTERS = 2_000, 500  # that are looked at
 
 Kind = Literal["read", "changed", "ran", "wrote", "refused"]
 
@@ -25,7 +26,7 @@ Kind = Literal["read", "changed", "ran", "wrote", "refused"]
 class Step:
     """A thing that a run did, as Markdown on one line. `files` are those that it read or changed.
 
-    `branch` and `merge_request`, an iid, are what it made on GitLab; "" and 0 for nothing.
+    `branch` and `merge_request`, an iid, are what it made or read on GitLab; "" and 0 for nothing.
     """
 
     kind: Kind
@@ -50,7 +51,7 @@ class OwnTool:
 
 _reading = partial(OwnTool, writes=False)
 DIGITS = r"\d{1,18}"
-SUBJECT = rf"(?P<sign>[#!]{DIGITS})"
+SIGNED = rf"(?P<sign>[#!]{DIGITS})"
 IDENTITY = rf"(?P<id>{DIGITS})"
 BRANCH = r"(?P<branch>\S+?)"
 OPENED = (rf"Opened (?:draft )?!(?P<merge_request>{DIGITS}) \({BRANCH} -> ", "opened !{merge_request}")
@@ -60,10 +61,15 @@ FOUND = (
 )
 
 OWN_TOOLS = {
-    "get_issue": _reading("reading issue", [(rf"# {SUBJECT} ", "read {sign}")], "iid"),
-    "get_merge_request": _reading("reading merge request", [(rf"# {SUBJECT} ", "read {sign}")], "iid"),
-    "get_merge_request_diff": _reading("reading changes", [(rf"# {SUBJECT} at ", "read the changes of {sign}")], "iid"),
-    "list_discussions": _reading("reading threads", [(rf"# {SUBJECT}:", "read the threads of {sign}")], "iid"),
+    "get_issue": _reading("reading issue", [(rf"# {SIGNED} ", "read {sign}")], "iid"),
+    "get_merge_request": _reading(
+        "reading merge request",
+        # Its source branch is in the next line.
+        [(rf"# !(?P<merge_request>{DIGITS}) (?:[^\n]*\n[^\n]* · {BRANCH} -> \S)?", "read !{merge_request}")],
+        "iid",
+    ),
+    "get_merge_request_diff": _reading("reading changes", [(rf"# {SIGNED} at ", "read the changes of {sign}")], "iid"),
+    "list_discussions": _reading("reading threads", [(rf"# {SIGNED}:", "read the threads of {sign}")], "iid"),
     "get_pipeline": _reading("reading pipeline", [(rf"# Pipeline {IDENTITY} ", "read pipeline {id}")], "pipeline_id"),
     "get_job_log": _reading("reading a job's log", [(rf"# Log of job {IDENTITY} ", "read the log of job {id}")]),
     "get_test_report": _reading(
@@ -79,28 +85,28 @@ OWN_TOOLS = {
         "branch",
     ),
     "create_merge_request": OwnTool("opening a merge request from", [OPENED, FOUND], "source_branch"),
-    "update_merge_request": OwnTool("updating", [(rf"Updated (?:draft )?{SUBJECT} ", "updated {sign}")], "iid"),
+    "update_merge_request": OwnTool("updating", [(rf"Updated (?:draft )?{SIGNED} ", "updated {sign}")], "iid"),
     "review_merge_request": OwnTool(
-        "reviewing", [(rf"Reviewed {SUBJECT} at \S+: (?P<comments>[\w ,()]+)\.", "reviewed {sign}: {comments}")], "iid"
+        "reviewing", [(rf"Reviewed {SIGNED} at \S+: (?P<comments>[\w ,()]+)\.", "reviewed {sign}: {comments}")], "iid"
     ),
     "merge_merge_request": OwnTool(
         "merging",
-        [(rf"Merged {SUBJECT} ", "merged {sign}"), (rf"{SUBJECT} is set to auto-merge", "set {sign} to auto-merge")],
+        [(rf"Merged {SIGNED} ", "merged {sign}"), (rf"{SIGNED} is set to auto-merge", "set {sign} to auto-merge")],
         "iid",
     ),
-    "rebase_merge_request": OwnTool("rebasing", [(rf"Rebased {SUBJECT} ", "rebased {sign}")], "iid"),
-    "create_issue": OwnTool("creating an issue", [(rf"Created {SUBJECT}:", "created {sign}")]),
-    "update_issue": OwnTool("updating", [(rf"Updated {SUBJECT}:", "updated {sign}")], "iid"),
+    "rebase_merge_request": OwnTool("rebasing", [(rf"Rebased {SIGNED} ", "rebased {sign}")], "iid"),
+    "create_issue": OwnTool("creating an issue", [(rf"Created {SIGNED}:", "created {sign}")]),
+    "update_issue": OwnTool("updating", [(rf"Updated {SIGNED}:", "updated {sign}")], "iid"),
     "create_note": OwnTool(
         "writing a comment",
-        [(rf"Commented on {SUBJECT}\b", "commented on {sign}"), (rf"Replied on {SUBJECT}\b", "replied on {sign}")],
+        [(rf"Commented on {SIGNED}\b", "commented on {sign}"), (rf"Replied on {SIGNED}\b", "replied on {sign}")],
     ),
-    "update_note": OwnTool("editing a comment", [(rf"Updated n\d+ on {SUBJECT}", "edited a comment on {sign}")]),
+    "update_note": OwnTool("editing a comment", [(rf"Updated n\d+ on {SIGNED}", "edited a comment on {sign}")]),
     "resolve_discussion": OwnTool(
         "resolving a thread",
         [
-            (rf"Resolved the thread of n\d+ on {SUBJECT}", "resolved a thread on {sign}"),
-            (rf"Reopened the thread of n\d+ on {SUBJECT}", "reopened a thread on {sign}"),
+            (rf"Resolved the thread of n\d+ on {SIGNED}", "resolved a thread on {sign}"),
+            (rf"Reopened the thread of n\d+ on {SIGNED}", "reopened a thread on {sign}"),
         ],
     ),
     "run_pipeline": OwnTool("starting a pipeline", [(rf"Started pipeline {IDENTITY} ", "started pipeline {id}")]),
@@ -170,7 +176,7 @@ def command(call: ToolCall) -> str:
 
 def path(call: ToolCall, folder: str) -> str:
     """The file that a call names, relative to `folder` where it is in it."""
-    name = text_of(call, "file_path") or text_of(call, "notebook_path")
+    name = (text_of(call, "file_path") or text_of(call, "notebook_path"))[:PATH_CHARACTERS]
     whole = posixpath.normpath(posixpath.join(folder, name)) if name else ""
     return whole.removeprefix(f"{folder.rstrip('/')}/") if folder else whole
 
@@ -208,12 +214,12 @@ def _own_steps(call: ToolCall, own: OwnTool, result: ToolResult, folder: str) ->
     for pattern, template in own.done:
         start = "^" if own.writes else r"\A"
         if match := re.search(start + pattern, result.text, re.MULTILINE):
-            groups = match.groupdict()
+            groups = match.groupdict("")
             shown = {
                 name: code_span(text, 255) if name in ("branch", "name") else text for name, text in groups.items()
             }
             number = int(groups.get("merge_request") or 0)
-            found.append(Step(kind, template.format(**shown), (), groups.get("branch") or "", number))
+            found.append(Step(kind, template.format(**shown), (), groups.get("branch", ""), number))
     return found
 
 

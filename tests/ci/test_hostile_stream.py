@@ -182,10 +182,12 @@ LARGE: dict[str, Any] = {
     "many small objects": lambda: [called("Bash", {str(number): {} for number in range(500_000)})],
     "lists within the limit": lambda: [called("Bash", {"a": [[]] * 240_000}, str(number)) for number in range(10)],
     "many calls without results": lambda: [
-        called("Bash", {"command": "a" * 120_000, "b": "c" * 120_000}, str(number)) for number in range(100)
+        called("Bash", {"command": "a" * 120_000, "b": "c" * 120_000}, str(number)) for number in range(80)
     ],
-    "many texts": lambda: [said("a\n" * 30_000) for _ in range(50)],
-    "many steps": lambda: [line for number in range(1_500) for line in edit(f"{number}.py")],
+    "many texts": lambda: [said("a\n" * 30_000) for _ in range(30)],
+    "many steps": lambda: [line for number in range(1_000) for line in edit(f"{number}.py")],
+    "many long paths": lambda: [line for number in range(60) for line in edit("a" * 90_000 + str(number))],
+    "many refusals": lambda: [ended(permission_denials=[{"tool_name": f"{'a' * 100_000}{n}"}]) for n in range(60)],
     "many tools": lambda: [start(tools=["Bash"] * 900_000)],
 }
 

@@ -29,7 +29,7 @@ from tests.support.claude_stream import (
 )
 from tests.support.paths import REPOSITORY
 
-EXAMPLE = REPOSITORY / "tests" / "golden" / "run_log.txt"
+EXAMPLES = REPOSITORY / "tests" / "golden"
 HEAD = "Claude Code 2.1.330 · opus · MCP servers: gitlab connected\n"
 
 
@@ -40,9 +40,11 @@ def log_of(*lines: Any, **options: Any) -> str:
     return written.removeprefix(HEAD).partition("\nResult ")[0]
 
 
-def test_a_recorded_run_reads_as_the_example_in_the_documentation() -> None:
-    written = watch(RECORDED, tick=0, sections=False).log
-    assert written == EXAMPLE.read_text()
+def test_a_recorded_run_reads_as_its_examples() -> None:
+    watched = watch(RECORDED, tick=0, sections=False)
+    assert watched.log == (EXAMPLES / "run_log.txt").read_text()
+    busy = next(state for state in watched.states if "committing" in state)
+    assert f"{busy}\n\n---\n\n{watched.note}\n" == (EXAMPLES / "run_note.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,9 @@ from tests.support.claude_stream import (
     ended,
     gitlab,
     read,
+    retried,
     returned,
+    said,
     start,
     stream,
     watch,
@@ -146,10 +148,16 @@ def test_a_step_is_said_in_peoples_words(lines: list[Line], step: str) -> None:
         pytest.param(called("Edit", {"file_path": f"{FOLDER}/a.py"}), "editing `a.py`", id="edit"),
         pytest.param(called("NotebookEdit", {"notebook_path": "a.ipynb"}), "editing `a.ipynb`", id="notebook"),
         pytest.param(called("WebFetch", {}), "using `WebFetch`", id="other tool"),
+        pytest.param(retried(529, 3), "waiting for the model's API (status 529), attempt 3", id="busy model"),
+        pytest.param(retried(None), "waiting for the model's API (no response), attempt 1", id="silent model"),
     ],
 )
 def test_the_last_box_is_open_and_says_what_is_being_done(line: Line, text: str) -> None:
     assert rows(line) == [f"- [ ] {text}"]
+
+
+def test_the_note_says_no_longer_that_the_model_is_waited_for_once_it_answers() -> None:
+    assert rows(retried(529), said("Here I am.")) == []
 
 
 def test_what_is_done_again_is_no_new_step_and_a_commit_ends_a_group_of_changes() -> None:
@@ -224,6 +232,18 @@ def test_an_error_of_claude_code_is_a_reason_and_no_answer() -> None:
     head, reason, detail = Progress().ended(Ending.SIGN_IN_FAILED, 3, end).split("\n\n")
     assert (head, detail) == ("Failed after 3s", "> Invalid API key")
     assert reason.startswith("The model's API did not accept the credential")
+
+
+@pytest.mark.parametrize(
+    ("branch", "merge_request"), [("fix-typo", 12), ("other", 0)], ids=["its branch", "another branch"]
+)
+def test_a_commit_to_the_branch_of_a_merge_request_that_was_read_belongs_to_it(branch: str, merge_request: int) -> None:
+    heading = "# !12 · a -> b · (open)\nby @a 2026-11-20 · fix-typo -> main · head: 1a2b · 1 file changed\n> x -> y"
+    made = progress(gitlab("get_merge_request", {}, heading))
+    assert (made.branch, made.merge_request) == ("", 0)
+    for event in read(stream(gitlab("commit_files", COMMIT, f"Committed 9f3c2ab to {branch}: 1 changed."))):
+        made.take(event)
+    assert (made.branch, made.merge_request) == (branch, merge_request)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from gitlab_mcp.safety.sanitize import plain
 
 LOG_LINE = 400  # characters
 # https://docs.gitlab.com/ci/jobs/job_logs/#create-custom-collapsible-sections
-MARKER = re.compile(r"section_(start|end):(?=\d)")
+SECTION_MARKER = re.compile(r"section_(start|end):(?=\d)")
 # Commands to the runners of other systems, which programs that read logs know: ::error::, ##[error], ##vso[...].
 LINE_COMMAND = re.compile(r"^(\s*):(?=:)")
 COMMAND = re.compile(r"##(?=\w*\[)")
@@ -18,7 +18,7 @@ def log_line(text: str, secrets: tuple[str, ...] = (), characters: int = LOG_LIN
     """`text` on one line of at most `characters`, without secrets and control characters, and neutralized."""
     text = redact(text, secrets)[: 10 * characters]
     line = redact(plain(text), secrets).replace("\n", " ").rstrip()
-    line = COMMAND.sub("# #", LINE_COMMAND.sub(r"\1: ", MARKER.sub(r"section_\1 :", line)))
+    line = COMMAND.sub("# #", LINE_COMMAND.sub(r"\1: ", SECTION_MARKER.sub(r"section_\1 :", line)))
     return line if len(line) <= characters else f"{line[: characters - 1]}…"
 
 
