@@ -8,6 +8,7 @@ from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.api.tracking_note import NotePlace
+from gitlab_mcp.api.trigger import Trigger, seconds_of
 from gitlab_mcp.ci.run import claims
 from gitlab_mcp.ci.run.claims import Mention
 from gitlab_mcp.config.environment import SettingsError
@@ -77,7 +78,7 @@ class _Reading:
         self._remarks: list[str] = []
         self._is_unconfirmed = False
         self._pipeline = claims.pipeline_of(gitlab, environ)
-        # Flows for an assigned reviewer send the iid of the merge request: that is no request in words.
+        # Flows for an assigned reviewer send the iid of the merge request, which asks for nothing in words.
         flow_input = environ.get("AI_FLOW_INPUT", "").strip()
         self._flow_input = "" if NUMBER.fullmatch(flow_input) else flow_input
 
@@ -179,7 +180,8 @@ class _Reading:
             return Entity(None)
 
     def _check_edited(self, mention: Mention) -> None:
-        if not claims.was_edited(mention.note, self._pipeline):
+        created = seconds_of(self._pipeline.text("created_at"))
+        if not Trigger(self._gitlab).is_edited(mention.note, mention.reply, created):
             return
         text = f"Comment {mention.id} was edited after it started this run"
         if self._gitlab.settings.trusted_only:
