@@ -8,7 +8,7 @@ import pytest
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.deadline import limited
-from gitlab_mcp.api.tracking_note import NotePlace
+from gitlab_mcp.api.tracking_note import NotePlace, TrackingNote
 from gitlab_mcp.ci.run.prompt import Request, read_request
 from gitlab_mcp.config.environment import SettingsError
 from gitlab_mcp.config.job_context import read_job
@@ -18,7 +18,7 @@ from gitlab_mcp.sandbox import Sandbox
 from tests.support.ci_job import job_environment
 from tests.support.gitlab_requests import get, send
 from tests.support.seed import SEED, SeededItem
-from tests.support.tracking_notes import asked, top_level
+from tests.support.tracking_notes import asked, client, top_level
 
 ISSUE = SEED.crash_issue
 NO_FLAGS = Flags()
@@ -260,3 +260,12 @@ def test_a_comment_that_was_edited_after_the_trigger_is_marked_or_withheld(sandb
     )
     with pytest.raises(Failure, match="--trusted-only withholds it"):
         read(sandbox, tmp_path, claim, Flags(trusted_only=True))
+
+
+def test_a_second_run_does_not_take_the_first_answer_for_an_edit(sandbox: Sandbox, tmp_path: Path) -> None:
+    place = asked(sandbox, ISSUE, "@claude once more")
+    before = get(sandbox, f"{ISSUE.path}/notes/{place.mention}")["updated_at"]
+    TrackingNote(client(sandbox), place, "601").write("done", ended=True)
+    assert get(sandbox, f"{ISSUE.path}/notes/{place.mention}")["updated_at"] > before
+    request = read(sandbox, tmp_path, hook(place, "@claude once more"), Flags(trusted_only=True), prompt="x")
+    assert (request.place, request.remarks) == (place, ())
