@@ -7,6 +7,7 @@ from functools import partial
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.deadline import limited
+from gitlab_mcp.api.discussions import thread_of
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import is_same_text, write_once
 from gitlab_mcp.api.notes import write_body
@@ -27,13 +28,15 @@ class NotePlace:
 
     `noteable` is the API path of the issue or merge request, such as /projects/acme%2Fapp/issues/7, `thread` the id of
     the discussion ("" for a new comment), `mention` the id of the note that asked (0 for none), and `internal` whether
-    the thread is internal: then the note is written in this thread or not at all.
+    the thread is internal: then the note is written in this thread or not at all. `confirmed` is whether GitLab showed
+    the thread; else the first write looks at it, and writes nothing where GitLab shows none.
     """
 
     noteable: str
     thread: str = ""
     mention: int = 0
     internal: bool = False
+    confirmed: bool = True
 
 
 class TrackingNote:
@@ -66,9 +69,11 @@ class TrackingNote:
 
         Raises a Failure. Where it is not known whether the note was posted, the next write looks before it posts one.
         """
-        marker = Marker(self._run, self._place.mention, ended)
-        body = MarkedText(marker, redact(text, self._gitlab.settings.secret_values))
+        text = redact(text, self._gitlab.settings.secret_values)
         with limited(seconds):
+            if not self._place.confirmed:
+                self._place = _confirmed(self._gitlab, self._place)
+            body = MarkedText(Marker(self._run, self._place.mention, ended), text)
             if self.id:
                 try:
                     self._edit(body)
@@ -190,6 +195,15 @@ def _own_notes(gitlab: GitLab, noteable: str) -> Iterator[tuple[Entity, Marker]]
             if marker and note.number("author", "id") == me and not note.flag("system"):
                 yield note, marker
         number = page.next_number or 0
+
+
+def _confirmed(gitlab: GitLab, place: NotePlace) -> NotePlace:
+    """The same place as GitLab shows it."""
+    thread = place.thread or thread_of(gitlab, place.noteable, str(place.mention))
+    notes = gitlab.get(f"{place.noteable}/discussions/{thread}").entities("notes")
+    mention = place.mention if place.mention in [note.number("id") for note in notes] else 0
+    internal = any(note.flag("internal") or note.flag("confidential") for note in notes)
+    return NotePlace(place.noteable, thread, mention, internal)
 
 
 def _stands_in(gitlab: GitLab, place: NotePlace, note_id: int) -> bool:
