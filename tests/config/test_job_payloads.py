@@ -345,7 +345,7 @@ def test_the_comment_of_a_hook_has_an_id_and_a_time(written: str) -> None:
     assert (found.note, datetime.fromisoformat(found.asked_at)) == (5, datetime.fromisoformat(ASKED_AT))
 
 
-def test_the_time_of_the_run_goes_before_that_of_the_hook_and_holds_outside_of_a_job() -> None:
+def test_the_time_of_the_run_goes_before_that_of_the_hook_also_locally() -> None:
     attributes = {**NOTE_HOOK["object_attributes"], "created_at": "2026-11-28 08:00:00 UTC"}
     hook = json.dumps({**NOTE_HOOK, "object_attributes": attributes})
     assert job(TRIGGER_PAYLOAD=hook, GITLAB_MCP_ASKED_AT=ASKED_AT).asked_at == ASKED_AT

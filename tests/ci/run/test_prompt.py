@@ -273,9 +273,7 @@ def test_a_second_run_does_not_take_the_first_answer_for_an_edit(sandbox: Sandbo
     assert (request.place, request.remarks) == (place, ())
 
 
-def test_a_comment_on_a_merge_request_is_read_with_a_job_token_but_not_answered(
-    sandbox: Sandbox, tmp_path: Path
-) -> None:
+def test_with_a_job_token_a_comment_on_a_merge_request_is_not_answered(sandbox: Sandbox, tmp_path: Path) -> None:
     place = asked(sandbox, SEED.merge_request, "@claude review")
     request = read(sandbox, tmp_path, {"GITLAB_ACCESS_TOKEN": ""}, note=f"!1 {place.mention}")
     assert (request.prompt, request.asked_by, request.place) == ("@claude review", "maintainer", None)
@@ -287,7 +285,7 @@ def test_a_maintainers_prompt_may_be_a_command_of_claude(sandbox: Sandbox, tmp_p
 
 
 @pytest.mark.parametrize("claim", [flow, hook], ids=["thread", "comment"])
-def test_while_gitlab_is_away_the_thread_is_confirmed_when_the_note_is_written(
+def test_while_gitlab_is_away_the_thread_is_confirmed_by_the_first_note(
     sandbox: Sandbox, tmp_path: Path, claim: Callable[[NotePlace, str], dict[str, str]]
 ) -> None:
     place = asked(sandbox, ISSUE, "@claude between us", internal=True)
