@@ -5,7 +5,7 @@ GitLab calls a comment a note, and a thread a discussion.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from gitlab_mcp.api.client import GitLab, Page, segment
@@ -27,11 +27,15 @@ FileVersion = tuple[str, str]  # a path, and the SHA of a commit
 
 @dataclass(frozen=True)
 class Comment:
-    """A note, the id of its thread ("" where it is in none), and the id of the note that it replies to (0 for none)."""
+    """A note, the id of its thread ("" where it is in none), and the id of the note that it replies to (0 for none).
+
+    `first_reply` is the first reply to the note, an empty object where it has none.
+    """
 
     note: Entity
     thread: str = ""
     reply_to: int = 0
+    first_reply: Entity = field(default_factory=lambda: Entity(None))
 
     @property
     def id(self) -> int:
@@ -161,10 +165,16 @@ def _page(discussions: Iterable[Entity], page: int, *, system: bool) -> Comments
 def _comments(discussions: Iterable[Entity]) -> Iterator[Comment]:
     """The notes of discussions, each with its thread and the note that it replies to."""
     for discussion in discussions:
-        notes = discussion.entities("notes")
-        for note in notes:
-            root = notes[0].number("id")
-            yield Comment(note, discussion.text("id"), 0 if note.number("id") == root else root)
+        root = 0
+        for note, reply in with_replies(discussion):
+            yield Comment(note, discussion.text("id"), root, reply)
+            root = root or note.number("id")
+
+
+def with_replies(discussion: Entity) -> Iterator[tuple[Entity, Entity]]:
+    """The notes of a discussion, the first one with the first reply to it, the others with an empty object."""
+    notes = discussion.entities("notes")
+    yield from zip(notes, [*notes[1:2], *(Entity(None) for _ in notes)], strict=False)
 
 
 def _threaded(rows: list[Comment]) -> list[Comment]:

@@ -5,12 +5,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from gitlab_mcp.api.retry import RETRYABLE_STATUSES, backoff
+from gitlab_mcp.api.retry import seconds_to_retry
 from gitlab_mcp.api.tracking_note import SECONDS, TrackingNote
-from gitlab_mcp.errors import Failure, GitLabRefusal, Unreachable
+from gitlab_mcp.errors import Failure
 
 SECONDS_BETWEEN = 10.0
-MIN_WAIT = 0.25  # seconds, where GitLab asks for none
 
 
 class NoteUpdates:
@@ -80,12 +79,6 @@ class NoteUpdates:
             if type(failure) not in self._reported:
                 self._reported.add(type(failure))
                 self._report(f"The tracking note was not written: {failure}")
-            if isinstance(failure, GitLabRefusal) and failure.retry_after is not None:
-                return max(failure.retry_after, MIN_WAIT)
-            if isinstance(failure, Unreachable) or (
-                isinstance(failure, GitLabRefusal) and failure.status in RETRYABLE_STATUSES
-            ):
-                return backoff(min(self._attempts, 6))
-            return math.inf
+            return seconds_to_retry(failure, self._attempts)
         self._written, self._attempts = text, 0
         return 0.0

@@ -1,12 +1,16 @@
 """When a failed request is retried, and after how many seconds."""
 
+import math
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
+from typing import TypeVar
 
 from gitlab_mcp.api.deadline import Call
 from gitlab_mcp.errors import Failure, GitLabRefusal, Unreachable
+
+T = TypeVar("T")
 
 # HTTP statuses of transient errors, after which the same read may succeed a moment later.
 RETRYABLE_STATUSES = (429, 500, 502, 503, 504)
@@ -36,6 +40,32 @@ def pause(call: Call, attempt: int, seconds: float | None, failure: Failure) -> 
     if seconds is None and attempt >= ATTEMPTS:
         raise failure
     call.wait(backoff(attempt) if seconds is None else seconds, failure)
+
+
+def retried(work: Callable[[], T], seconds: float) -> T:
+    """The result of `work`, which is repeated for `seconds` while GitLab is away. Raises its last Failure."""
+    end, attempt = time.monotonic() + seconds, 0
+    while True:
+        try:
+            return work()
+        except Failure as failure:
+            attempt += 1
+            wait = seconds_to_retry(failure, attempt)
+            if time.monotonic() + wait >= end:
+                raise
+        time.sleep(wait)
+
+
+def seconds_to_retry(failure: Failure, attempt: int) -> float:
+    """Seconds after which work may succeed that ended in `failure` for the `attempt`th time; infinity for never.
+
+    It is for work outside a tool call, which may take minutes and is repeated only after a look at what took effect.
+    """
+    if isinstance(failure, GitLabRefusal):
+        if failure.retry_after is not None:
+            return max(failure.retry_after, FIRST_WAIT)
+        return backoff(min(attempt, 6)) if failure.status in RETRYABLE_STATUSES else math.inf
+    return backoff(min(attempt, 6)) if isinstance(failure, Unreachable) else math.inf
 
 
 def backoff(attempt: int) -> float:

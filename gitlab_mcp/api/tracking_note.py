@@ -7,15 +7,18 @@ from functools import partial
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.deadline import limited
+from gitlab_mcp.api.discussions import thread_of
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import is_same_text, write_once
 from gitlab_mcp.api.notes import write_body
+from gitlab_mcp.api.retry import retried
 from gitlab_mcp.errors import Failure, NotFound, Refused
 from gitlab_mcp.safety.marker import MarkedText, Marker, marker_of, unmarked
 from gitlab_mcp.safety.redact import redact
 
 MARKER_PAGES = 5  # of 100 notes each, in which a marker is looked for, newest first
 SECONDS = 30.0  # for the requests of one write or look-up
+AWAY_SECONDS = 60.0  # how long work that no later look repeats is tried while GitLab is away
 LOOK_UP = "The next update looks."
 
 
@@ -25,13 +28,15 @@ class NotePlace:
 
     `noteable` is the API path of the issue or merge request, such as /projects/acme%2Fapp/issues/7, `thread` the id of
     the discussion ("" for a new comment), `mention` the id of the note that asked (0 for none), and `internal` whether
-    the thread is internal: then the note is written in this thread or not at all.
+    the thread is internal: then the note is written in this thread or not at all. `confirmed` is whether GitLab showed
+    the thread; else the first write looks at it, and writes nothing where GitLab shows none.
     """
 
     noteable: str
     thread: str = ""
     mention: int = 0
     internal: bool = False
+    confirmed: bool = True
 
 
 class TrackingNote:
@@ -64,9 +69,11 @@ class TrackingNote:
 
         Raises a Failure. Where it is not known whether the note was posted, the next write looks before it posts one.
         """
-        marker = Marker(self._run, self._place.mention, ended)
-        body = MarkedText(marker, redact(text, self._gitlab.settings.secret_values))
+        text = redact(text, self._gitlab.settings.secret_values)
         with limited(seconds):
+            if not self._place.confirmed:
+                self._place = _confirmed(self._gitlab, self._place)
+            body = MarkedText(Marker(self._run, self._place.mention, ended), text)
             if self.id:
                 try:
                     self._edit(body)
@@ -130,33 +137,46 @@ def handed_in(gitlab: GitLab, place: NotePlace, note_id: int, run: str) -> Hande
     """Look at a note whose id a listener handed in, which is untrusted.
 
     It is taken only if it is by the user of this run, stands in this thread and carries the marker of this mention, and
-    if no other run has taken it. Nothing is raised.
+    if no other run has taken it. While GitLab is away, it is tried again for a minute. Nothing is raised.
     """
+    try:
+        return retried(partial(_looked_at, gitlab, place, note_id, run), AWAY_SECONDS)
+    except Failure as failure:
+        return _not_taken(note_id, f"cannot be used: {failure}")
+
+
+def _looked_at(gitlab: GitLab, place: NotePlace, note_id: int, run: str) -> HandedIn:
     with limited(SECONDS):
-        try:
-            note = gitlab.get(f"{place.noteable}/notes/{note_id}")
-            marker = marker_of(note.text("body"))
-            is_own = note.number("author", "id") == gitlab.user.number("id") and not note.flag("system")
-            if not is_own or not marker or not marker.mention or marker.mention != place.mention:
-                reason = "is not the tracking note of this mention"
-            elif not _stands_in(gitlab, place, note_id):
-                reason = "is in another thread"
-            elif marker.ended:
-                return HandedIn(None, f"Comment {note_id} says that this mention was answered.", ended=True)
-            elif marker.run and not _is_of(marker, run):
-                reason = "belongs to another run"
-            else:
-                return HandedIn(note)
-        except Failure as failure:
-            reason = f"cannot be used: {failure}"
+        note = gitlab.get(f"{place.noteable}/notes/{note_id}")
+        marker = marker_of(note.text("body"))
+        is_own = note.number("author", "id") == gitlab.user.number("id") and not note.flag("system")
+        if not is_own or not marker or not marker.mention or marker.mention != place.mention:
+            return _not_taken(note_id, "is not the tracking note of this mention")
+        if not _stands_in(gitlab, place, note_id):
+            return _not_taken(note_id, "is in another thread")
+    if marker.ended:
+        return HandedIn(None, f"Comment {note_id} says that this mention was answered.", ended=True)
+    if marker.run and not _is_of(marker, run):
+        return _not_taken(note_id, "belongs to another run")
+    return HandedIn(note)
+
+
+def _not_taken(note_id: int, reason: str) -> HandedIn:
     return HandedIn(None, f"Comment {note_id}, which was handed in as the tracking note, {reason.rstrip('.')}.")
 
 
-def close_left_open(gitlab: GitLab, place: NotePlace, run: str, edit: Callable[[str], str]) -> bool:
+def close_left_open(
+    gitlab: GitLab, place: NotePlace, run: str, edit: Callable[[str], str], *, seconds: float = AWAY_SECONDS
+) -> bool:
     """Close the note of a run that was killed: `edit` makes its last text of the present one.
 
-    Returns whether there was an open note. Raises a Failure when GitLab cannot be asked or refuses the edit.
+    Returns whether there was an open note. While GitLab is away, it is tried again for `seconds`; then, or when GitLab
+    refuses, a Failure is raised.
     """
+    return retried(partial(_close, gitlab, place, run, edit), seconds)
+
+
+def _close(gitlab: GitLab, place: NotePlace, run: str, edit: Callable[[str], str]) -> bool:
     with limited(SECONDS):
         notes = _own_notes(gitlab, place.noteable)
         open_notes = [note for note, marker in notes if _is_of(marker, run) and not marker.ended]
@@ -175,6 +195,15 @@ def _own_notes(gitlab: GitLab, noteable: str) -> Iterator[tuple[Entity, Marker]]
             if marker and note.number("author", "id") == me and not note.flag("system"):
                 yield note, marker
         number = page.next_number or 0
+
+
+def _confirmed(gitlab: GitLab, place: NotePlace) -> NotePlace:
+    """The same place as GitLab shows it."""
+    thread = place.thread or thread_of(gitlab, place.noteable, str(place.mention))
+    notes = gitlab.get(f"{place.noteable}/discussions/{thread}").entities("notes")
+    mention = place.mention if place.mention in [note.number("id") for note in notes] else 0
+    internal = any(note.flag("internal") or note.flag("confidential") for note in notes)
+    return NotePlace(place.noteable, thread, mention, internal)
 
 
 def _stands_in(gitlab: GitLab, place: NotePlace, note_id: int) -> bool:

@@ -1,11 +1,13 @@
 """Render what a run is about: facts, then the text that other people wrote, quoted."""
 
+from collections.abc import Sequence
+
 from gitlab_mcp.api.identity import Identity
 from gitlab_mcp.config.job_context import JobContext
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import naming
 from gitlab_mcp.render.markdown import cut, facts, quote
-from gitlab_mcp.render.user_text import mention, ref_name
+from gitlab_mcp.render.user_text import SINCE, mention, ref_name
 from gitlab_mcp.safety.sanitize import one_line
 
 # Together they stay below ANSWER_BYTES.
@@ -17,8 +19,11 @@ WITHHELD = (
 )
 
 
-def job_context(settings: Settings, identity: Identity) -> str:
-    """Render the answer of get_job_context: what the run is about, and its credential with its owner."""
+def job_context(settings: Settings, identity: Identity, edits: Sequence[str]) -> str:
+    """Render the answer of get_job_context: what the run is about, and its credential with its owner.
+
+    `edits` say what was edited after the run was asked for.
+    """
     job = settings.job
     head = [
         f"# {_heading(job)}",
@@ -33,6 +38,7 @@ def job_context(settings: Settings, identity: Identity) -> str:
             f"answers in discussion {job.discussion}" if job.discussion else "",
         ),
         _credential(settings, identity),
+        *([f"edited {SINCE}: {', '.join(edits)}"] if edits else []),
     ]
     return "\n".join([*head, *([_withheld()] if settings.trusted_only else _quoted(job))])
 

@@ -9,7 +9,7 @@ from gitlab_mcp.api.field_comparison import Asked, not_taken
 from gitlab_mcp.api.idempotency import WriteResult
 from gitlab_mcp.render.field_comparison import not_set
 from gitlab_mcp.render.markdown import confirmed, count, facts, share
-from gitlab_mcp.render.user_text import mention, words
+from gitlab_mcp.render.user_text import edited_remark, mention, words
 from gitlab_mcp.safety.sanitize import one_line
 
 CHANGES = 50  # events in an answer
@@ -71,6 +71,7 @@ def note_head(note: Entity, authors: Authors) -> str:
         f"{_standing(note, authors)}",
         "system" if note.flag("system") else "",
         "internal" if note.flag("internal") or note.flag("confidential") else "",
+        edited_remark(note),
     )
 
 

@@ -5,14 +5,17 @@ from collections.abc import Iterable
 
 from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.trigger import EDITED, EDITS_NOT_KNOWN
 from gitlab_mcp.config.job_context import PLAIN_BRANCH_NAME
-from gitlab_mcp.render.markdown import cut, quote
+from gitlab_mcp.render.markdown import cut, facts, quote
 from gitlab_mcp.safety.marker import unmarked
 from gitlab_mcp.safety.sanitize import one_line, quoted_line
 from gitlab_mcp.safety.write_back import not_as_stored
 
 DESCRIPTION_BYTES = 16_000
 WHERE_ALL_IS = "the URL above shows all of it"
+SINCE = "after this run was asked for"
+EDIT_WITHHELD = f"({{}} withheld: it may have been edited {SINCE})"
 
 
 def mention(username: str) -> str:
@@ -28,14 +31,29 @@ def ref_name(name: str) -> str:
 
 
 def byline(text: Entity, authors: Authors) -> str:
-    """Return `by @username 2026-11-20`, with the standing of the author, such as `(not a member)`."""
+    """Return `by @username 2026-11-20`, with the standing of the author, such as `(not a member)`.
+
+    It also says which fields were edited after this run was asked for.
+    """
     author = text.entity("author")
-    return f"by {mention(author.text('username'))} {text.day('created_at')}{authors.role_remark(author)}"
+    edited = edited_remark(text)
+    return facts(f"by {mention(author.text('username'))} {text.day('created_at')}{authors.role_remark(author)}", edited)
+
+
+def edited_remark(text: Entity) -> str:
+    """Return which fields of a text were edited after this run was asked for; "" for none."""
+    if text.flag(EDITS_NOT_KNOWN):
+        return f"not known whether edited {SINCE}"
+    fields = [name for name in text.texts(EDITED) if name != "body"]
+    names = f"{' and '.join(fields)} " if fields else ""
+    return f"{names}edited {SINCE}" if text.texts(EDITED) else ""
 
 
 def title(text: Entity, authors: Authors, characters: int = 200) -> str:
     """Return the title of an issue or merge request on one line, or that it is withheld."""
     author = text.entity("author")
+    if _is_withheld_edit(text, "title", authors):
+        return EDIT_WITHHELD.format("title")
     return _withheld("title", author) if authors.withholds(author) else one_line(text.text("title"), characters)
 
 
@@ -44,6 +62,8 @@ def words(text: Entity, key: str, authors: Authors) -> str:
     author = text.entity("author")
     if authors.withholds(author) and not text.flag("system"):
         return _withheld("text", author)
+    if _is_withheld_edit(text, key, authors):
+        return EDIT_WITHHELD.format("text")
     return quote(unmarked(text.text(key)))
 
 
@@ -57,7 +77,9 @@ def description(text: Entity, authors: Authors) -> str:
 def stored_otherwise(texts: Iterable[tuple[Entity, str]], authors: Authors) -> str:
     """Return a line that says what of the fields of these entities is not shown as it is stored; "" for nothing."""
     return not_as_stored(
-        unmarked(text.text(key)) for text, key in texts if not authors.withholds(text.entity("author"))
+        unmarked(text.text(key))
+        for text, key in texts
+        if not authors.withholds(text.entity("author")) and not _is_withheld_edit(text, key, authors)
     )
 
 
@@ -65,6 +87,10 @@ def shown_description(description: str) -> str:
     """Return the text of a description as `description` shows it, without the marks of the quote."""
     lines = cut(quote(description), DESCRIPTION_BYTES, WHERE_ALL_IS).split("\n")
     return "\n".join(line.removeprefix("> ") if line != ">" else "" for line in lines)
+
+
+def _is_withheld_edit(text: Entity, key: str, authors: Authors) -> bool:
+    return authors.trusted_only and (key in text.texts(EDITED) or text.flag(EDITS_NOT_KNOWN))
 
 
 def _withheld(what: str, author: Entity) -> str:

@@ -20,6 +20,7 @@ from gitlab_mcp.api.issues import Issues
 from gitlab_mcp.api.notes import Notes
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.api.reviews.submit import Reviews
+from gitlab_mcp.api.trigger import Trigger
 from gitlab_mcp.config.job_context import Noun
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import Failure, InvalidArgument
@@ -48,6 +49,7 @@ class App:
         self.reviews = Reviews(self.gitlab, self.notes)
         self.issues = Issues(self.gitlab)
         self.members = Members(self.gitlab)
+        self.trigger = Trigger(self.gitlab)
         self.executor = ThreadPoolExecutor(TOOL_THREADS, thread_name_prefix="tool")
         directory = settings.working_directory
         self.worktree = Worktree(directory.path, directory.commit) if directory else None

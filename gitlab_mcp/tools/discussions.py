@@ -26,7 +26,8 @@ def list_discussions(
     gitlab = ctx.gitlab
     ctx.begin_authors(target.project)
     merge_request = gitlab.start(gitlab.get, target.path) if target.noun == "merge request" else None
-    threads = discussions.newest_threads(target, page, unresolved=unresolved)
+    ctx.app.trigger.begin()
+    threads = ctx.app.trigger.threads(discussions.newest_threads(target, page, unresolved=unresolved))
     authors = ctx.authors(target.project, [note for thread in threads.rows for note in thread.notes])
     head = (merge_request.result() if merge_request else Entity(None)).sha("sha")
     arguments: dict[str, Any] = {"iid": iid, "on": on, "unresolved": unresolved or None, "project": project}

@@ -76,13 +76,15 @@ def get_merge_request(
     target = ctx.noteable("merge request", iid, project)
     gitlab = ctx.gitlab
     ctx.begin_authors(target.project)
+    trigger = ctx.app.trigger
+    trigger.begin()
     merge_request = gitlab.start(gitlab.get, target.path)
     comments = gitlab.start(discussions.newest, gitlab, target.path, page, system=detail == "full")
     events = discussions.begin_changes(gitlab, target.path) if detail == "full" and page == 1 else None
     around = overview(target)
-    texts = [merge_request.result(), *(comment.note for comment in comments.result().rows)]
-    authors = ctx.authors(target.project, texts)
-    whole = render.merge_request(merge_request.result(), around, comments.result(), authors)
+    entity, shown = trigger.subject(target.path, merge_request.result()), trigger.comments(comments.result())
+    authors = ctx.authors(target.project, [entity, *(comment.note for comment in shown.rows)])
+    whole = render.merge_request(entity, around, shown, authors)
     return whole + changes(events() if events else [])
 
 

@@ -79,7 +79,7 @@ def test_a_gitlab_that_is_away_and_comes_back_gets_the_newest_text(sandbox: Sand
     assert texts(sandbox, place) == ["done"]
 
 
-def test_a_run_that_ends_while_gitlab_is_away_writes_its_answer_when_it_is_back(sandbox: Sandbox) -> None:
+def test_a_run_that_ends_while_gitlab_is_away_answers_when_it_is_back(sandbox: Sandbox) -> None:
     place = asked(sandbox, ISSUE, "@claude at the end")
     updates = NoteUpdates(TrackingNote(client(sandbox), place, RUN), list[str]().append, seconds=NEVER)
     sandbox.faults.fail("*", "/notes", status=502, times=7)

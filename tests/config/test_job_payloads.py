@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -330,3 +331,33 @@ def test_an_issue_is_not_the_merge_request_of_the_same_number() -> None:
 @pytest.mark.parametrize(("source", "foreign"), [("1", False), ("9", True), ("", False)])
 def test_a_merge_request_from_another_project_is_foreign(source: str, foreign: bool) -> None:
     assert job(IN_MERGE_REQUEST, CI_MERGE_REQUEST_SOURCE_PROJECT_ID=source).foreign is foreign
+
+
+ASKED_AT = "2026-11-28T09:30:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "written", ["2026-11-28 09:30:00 UTC", "2026-11-28T09:30:00Z", "2026-11-28T10:30:00+01:00"], ids=str
+)
+def test_the_comment_of_a_hook_has_an_id_and_a_time(written: str) -> None:
+    attributes = {**NOTE_HOOK["object_attributes"], "id": 5, "created_at": written}
+    found = job(TRIGGER_PAYLOAD=json.dumps({**NOTE_HOOK, "object_attributes": attributes}))
+    assert (found.note, datetime.fromisoformat(found.asked_at)) == (5, datetime.fromisoformat(ASKED_AT))
+
+
+def test_the_time_of_the_run_goes_before_that_of_the_hook_also_locally() -> None:
+    attributes = {**NOTE_HOOK["object_attributes"], "created_at": "2026-11-28 08:00:00 UTC"}
+    hook = json.dumps({**NOTE_HOOK, "object_attributes": attributes})
+    assert job(TRIGGER_PAYLOAD=hook, GITLAB_MCP_ASKED_AT=ASKED_AT).asked_at == ASKED_AT
+    assert read_job({"GITLAB_MCP_ASKED_AT": ASKED_AT}).asked_at == ASKED_AT
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-11-28T09:30:00", "", "9", "2026-11-28 09:30:00 UTC\nx"])
+def test_what_is_not_a_time_with_a_zone_is_left_out(text: str) -> None:
+    assert job(GITLAB_MCP_ASKED_AT=text).asked_at == ""
+
+
+def test_the_id_of_a_comment_in_another_project_is_left_out() -> None:
+    attributes = {**NOTE_HOOK["object_attributes"], "id": 5}
+    other = {**NOTE_HOOK, "project": {**PROJECT, "id": 2, "path_with_namespace": "acme/other"}, "project_id": 2}
+    assert job(TRIGGER_PAYLOAD=json.dumps({**other, "object_attributes": attributes})).note == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.sandbox.conftest import Api, People
+from tests.support.seed import SEED
 
 RELEASES = "/projects/:p/releases"
 COMMITS = "/projects/:p/repository/commits"
@@ -82,3 +83,17 @@ def test_trailers_are_read_where_they_are_asked_for(developer: Api, asked: bool)
     extended = {"Reviewed-by": ["A <a@b.c>", "B <b@b.c>"], "Changelog": ["added"]}
     assert found["extended_trailers"] == (extended if asked else {})
     assert found["trailers"] == ({"Reviewed-by": "B <b@b.c>", "Changelog": "added"} if asked else {})
+
+
+def test_a_reply_makes_a_thread_of_a_single_comment_and_updates_it(people: People) -> None:
+    """spec/services/notes/create_service_spec.rb, "converts existing note to DiscussionNote"."""
+    notes = f"/projects/:p{SEED.crash_issue.path}/notes"
+    single = people["developer"].post(notes, body="Why?")
+    discussions = people["developer"].get(f"/projects/:p{SEED.crash_issue.path}/discussions", per_page=100)
+    thread = next(each["id"] for each in discussions if each["notes"][0]["id"] == single["id"])
+    path = f"/projects/:p{SEED.crash_issue.path}/discussions/{thread}/notes"
+    replies = [people["maintainer"].post(path, body=body) for body in ("Because.", "I see.")]
+    after = people["developer"].get(f"{notes}/{single['id']}")
+    assert (single["type"], after["type"]) == (None, "DiscussionNote")
+    assert single["updated_at"] < after["updated_at"]
+    assert replies[0]["created_at"] < after["updated_at"] < replies[1]["created_at"]

@@ -7,11 +7,10 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 
 from gitlab_mcp.api.client import GitLab
-from gitlab_mcp.api.discussions import thread_of
+from gitlab_mcp.api.discussions import thread_of, with_replies
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.config.environment import SettingsError, variable
@@ -29,12 +28,13 @@ class Mention:
     """A comment that asked for a run, as GitLab has it; its id is 0 where only its thread is known.
 
     `thread` is the id of its discussion, "" with a job token, which may not list discussions. `is_conversation` is
-    whether the text that asked contains several comments of the thread.
+    whether the text that asked contains several comments of the thread. `reply` is the first reply to the comment.
     """
 
     note: Entity
     thread: str
     is_conversation: bool = False
+    reply: Entity = field(default_factory=lambda: Entity(None))
 
     @property
     def id(self) -> int:
@@ -104,9 +104,10 @@ def mention_by_id(gitlab: GitLab, subject: Noteable, note_id: int, thread: str =
         return Mention(note, "")
     if thread:
         with suppress(Failure):
-            if any(one.number("id") == note_id for one in _notes(gitlab, subject, thread)):
-                return Mention(note, thread)
-    return Mention(note, thread_of(gitlab, subject.path, str(note_id)))
+            discussion = _discussion(gitlab, subject, thread)
+            if any(one.number("id") == note_id for one in discussion.entities("notes")):
+                return _mention(note, discussion)
+    return _mention(note, _discussion(gitlab, subject, thread_of(gitlab, subject.path, str(note_id))))
 
 
 def mention_in_thread(gitlab: GitLab, subject: Noteable, thread: str, text: str) -> Mention:
@@ -117,13 +118,14 @@ def mention_in_thread(gitlab: GitLab, subject: Noteable, thread: str, text: str)
 
     Raises a Failure when GitLab does not show the thread.
     """
-    notes = [note for note in reversed(_notes(gitlab, subject, thread)) if not note.flag("system")]
+    discussion = _discussion(gitlab, subject, thread)
+    notes = [note for note in reversed(discussion.entities("notes")) if not note.flag("system")]
     bodies = [(_words(note.text("body")), note) for note in notes]
     words = _words(text)
     for is_it in (words.__eq__, lambda body: words in body):
         if found := next((note for body, note in bodies if is_it(body)), None):
-            return Mention(found, thread)
-    unknown = Entity({"internal": any(note.flag("internal") for note in notes)})
+            return _mention(found, discussion)
+    unknown = Entity({"internal": any(note.flag("internal") or note.flag("confidential") for note in notes)})
     return Mention(unknown, thread, is_conversation=sum(bool(body) and body in words for body, _ in bodies) > 1)
 
 
@@ -136,16 +138,6 @@ def pipeline_of(gitlab: GitLab, environ: Mapping[str, str]) -> Entity:
     with suppress(Failure):
         return gitlab.get(f"{Project(gitlab, own).path}/pipelines/{number}")
     return Entity(None)
-
-
-def was_edited(note: Entity, pipeline: Entity) -> bool:
-    """Whether a comment was edited after the pipeline was created, so that it may have said something else before."""
-    times = note.text("updated_at"), note.text("created_at"), pipeline.text("created_at")
-    try:
-        edited, written, created = map(datetime.fromisoformat, times)
-    except ValueError:
-        return False
-    return edited > max(written, created)
 
 
 def confirmed_payload(entity: Entity, mention: Mention) -> str:
@@ -174,8 +166,13 @@ def confirmed_payload(entity: Entity, mention: Mention) -> str:
     )
 
 
-def _notes(gitlab: GitLab, subject: Noteable, thread: str) -> list[Entity]:
-    return gitlab.get(f"{subject.path}/discussions/{thread}").entities("notes")
+def _discussion(gitlab: GitLab, subject: Noteable, thread: str) -> Entity:
+    return gitlab.get(f"{subject.path}/discussions/{thread}")
+
+
+def _mention(note: Entity, discussion: Entity) -> Mention:
+    replies = {one.number("id"): reply for one, reply in with_replies(discussion)}
+    return Mention(note, discussion.text("id"), reply=replies.get(note.number("id"), Entity(None)))
 
 
 def _words(text: str) -> str:

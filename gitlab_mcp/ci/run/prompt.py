@@ -1,5 +1,6 @@
 """What a run is asked: its prompt, who asked, and where it answers, as far as GitLab confirms it."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -7,7 +8,9 @@ from typing import Literal
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import Noteable
+from gitlab_mcp.api.retry import seconds_to_retry
 from gitlab_mcp.api.tracking_note import NotePlace
+from gitlab_mcp.api.trigger import Trigger, seconds_of
 from gitlab_mcp.ci.run import claims
 from gitlab_mcp.ci.run.claims import Mention
 from gitlab_mcp.config.environment import SettingsError
@@ -75,9 +78,9 @@ class _Reading:
         self._gitlab = gitlab
         self._job = gitlab.settings.job
         self._remarks: list[str] = []
-        self._is_unconfirmed = False
+        self._is_unconfirmed = self._may_be_confirmed = False
         self._pipeline = claims.pipeline_of(gitlab, environ)
-        # Flows for an assigned reviewer send the iid of the merge request: that is no request in words.
+        # Flows for an assigned reviewer send the iid of the merge request, which asks for nothing in words.
         flow_input = environ.get("AI_FLOW_INPUT", "")
         self._flow_input = "" if NUMBER.fullmatch(flow_input.strip() or "0") else flow_input
 
@@ -124,16 +127,18 @@ class _Reading:
             if job.note:
                 text = f"Comment {job.note} on {claimed.sign}, which started this run, does not exist any more."
                 raise Refused(f"{text} Nobody waits for an answer.") from missing
-            self._unconfirmed(f"the thread that AI_FLOW_DISCUSSION_ID names cannot be seen on {claimed.sign}.")
+            self._unconfirmed(missing, f"The thread that AI_FLOW_DISCUSSION_ID names cannot be seen on {claimed.sign}.")
         except JobTokenNotAccepted:
             return claimed, None  # the remark about the tracking note says it
         except Failure as failure:
-            self._unconfirmed(str(failure))
+            self._unconfirmed(failure, str(failure))
         return claimed, None
 
-    def _unconfirmed(self, reason: str) -> None:
+    def _unconfirmed(self, failure: Failure, reason: str) -> None:
         self._is_unconfirmed = True
-        self._remarks.append(f"It is not confirmed who asked for this run, which writes no tracking note: {reason}")
+        self._may_be_confirmed = seconds_to_retry(failure, 1) < math.inf
+        without = "" if self._may_be_confirmed else ", which writes no tracking note"
+        self._remarks.append(f"It is not confirmed who asked for this run{without}: {reason}")
 
     def _text(
         self, mention: Mention | None, reference: str, prompt_file: Callable[[], str] | None, prompt: str
@@ -161,6 +166,8 @@ class _Reading:
                 " write no comments, for which GITLAB_ACCESS_TOKEN (scope api) is needed."
             )
             return None
+        if self._may_be_confirmed:
+            return NotePlace(subject.path, self._job.discussion, self._job.note, confirmed=False)
         if self._is_unconfirmed:
             return None  # a comment elsewhere could show to everybody what was asked in an internal thread
         if mention is None:
@@ -180,7 +187,8 @@ class _Reading:
             return Entity(None)
 
     def _check_edited(self, mention: Mention) -> None:
-        if not claims.was_edited(mention.note, self._pipeline):
+        created = seconds_of(self._pipeline.text("created_at"))
+        if not Trigger(self._gitlab).is_edited(mention.note, mention.reply, created):
             return
         text = f"Comment {mention.id} was edited after it started this run"
         if self._gitlab.settings.trusted_only:

@@ -69,11 +69,15 @@ def create_discussion(call: Call) -> Any:
 
 
 def reply(call: Call, issuable: Issuable, thread: list[Note], body: str) -> Note:
-    """Add a reply to a thread; GitLab docs: a reply to a single comment makes it a thread."""
+    """Add a reply to a thread; a reply to a single comment makes it a thread, which updates the comment.
+
+    spec/services/notes/create_service_spec.rb, "converts existing note to DiscussionNote".
+    """
     first = thread[0]
     if first.system:
         raise bad_request("Discussion can not be replied to.")
-    if first.type is None:
+    is_single = first.type is None
+    if is_single:
         first.type = "DiscussionNote"
     note = activity.comment(
         call.world,
@@ -85,6 +89,8 @@ def reply(call: Call, issuable: Issuable, thread: list[Note], body: str) -> Note
         internal=first.internal,
         position=first.position,
     )
+    if is_single:
+        first.updated_at = call.world.now()
     note.resolved, note.resolved_by, note.resolved_at = first.resolved, first.resolved_by, first.resolved_at
     return note
 

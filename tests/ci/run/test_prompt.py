@@ -1,6 +1,8 @@
 """What a run is asked: the sources of its prompt in their order, and what GitLab confirms of the claims."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import pytest
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.deadline import limited
-from gitlab_mcp.api.tracking_note import NotePlace
+from gitlab_mcp.api.tracking_note import NotePlace, TrackingNote
 from gitlab_mcp.ci.run.prompt import Request, read_request
 from gitlab_mcp.config.environment import SettingsError
 from gitlab_mcp.config.job_context import read_job
@@ -18,7 +20,7 @@ from gitlab_mcp.sandbox import Sandbox
 from tests.support.ci_job import job_environment
 from tests.support.gitlab_requests import get, send
 from tests.support.seed import SEED, SeededItem
-from tests.support.tracking_notes import asked, top_level
+from tests.support.tracking_notes import answers, asked, client, top_level
 
 ISSUE = SEED.crash_issue
 NO_FLAGS = Flags()
@@ -260,3 +262,49 @@ def test_a_comment_that_was_edited_after_the_trigger_is_marked_or_withheld(sandb
     )
     with pytest.raises(Failure, match="--trusted-only withholds it"):
         read(sandbox, tmp_path, claim, Flags(trusted_only=True))
+
+
+def test_a_second_run_does_not_take_the_first_answer_for_an_edit(sandbox: Sandbox, tmp_path: Path) -> None:
+    place = asked(sandbox, ISSUE, "@claude once more")
+    before = get(sandbox, f"{ISSUE.path}/notes/{place.mention}")["updated_at"]
+    TrackingNote(client(sandbox), place, "601").write("done", ended=True)
+    assert get(sandbox, f"{ISSUE.path}/notes/{place.mention}")["updated_at"] > before
+    request = read(sandbox, tmp_path, hook(place, "@claude once more"), Flags(trusted_only=True), prompt="x")
+    assert (request.place, request.remarks) == (place, ())
+
+
+def test_with_a_job_token_a_comment_on_a_merge_request_is_not_answered(sandbox: Sandbox, tmp_path: Path) -> None:
+    place = asked(sandbox, SEED.merge_request, "@claude review")
+    request = read(sandbox, tmp_path, {"GITLAB_ACCESS_TOKEN": ""}, note=f"!1 {place.mention}")
+    assert (request.prompt, request.asked_by, request.place) == ("@claude review", "maintainer", None)
+    assert len(request.remarks) == 1
+
+
+def test_a_maintainers_prompt_may_be_a_command_of_claude(sandbox: Sandbox, tmp_path: Path) -> None:
+    assert read(sandbox, tmp_path, {}, prompt="/review !1").prompt == "/review !1"
+
+
+@pytest.mark.parametrize("claim", [flow, hook], ids=["thread", "comment"])
+def test_while_gitlab_is_away_the_thread_is_confirmed_by_the_first_note(
+    sandbox: Sandbox, tmp_path: Path, claim: Callable[[NotePlace, str], dict[str, str]]
+) -> None:
+    place = asked(sandbox, ISSUE, "@claude between us", internal=True)
+    sandbox.faults.fail("GET", "/(discussions|notes)/", status=503, times=99)
+    request = read(sandbox, tmp_path, claim(place, "@claude between us"), prompt="x")
+    assert (request.asked_by, request.confidential) == ("", True)
+    assert request.remarks[0].startswith("It is not confirmed who asked for this run: ")
+    assert request.place
+    note = TrackingNote(client(sandbox), request.place, "602")
+    with pytest.raises(Failure):
+        note.write("working", seconds=0.1)
+    sandbox.faults.clear()
+    note.write("done", ended=True)
+    [answer] = answers(sandbox, place)
+    assert (answer["id"], answer["internal"]) == (note.id, True)
+
+
+def test_a_claimed_thread_that_gitlab_never_shows_is_not_answered(sandbox: Sandbox) -> None:
+    place = replace(top_level(sandbox), thread="0" * 40, confirmed=False)
+    with pytest.raises(Failure):
+        TrackingNote(client(sandbox), place, "602").write("done", ended=True)
+    assert "done" not in [note["body"] for note in get(sandbox, f"{ISSUE.path}/notes?per_page=100")]
