@@ -40,10 +40,10 @@ from gitlab_mcp.safety.sanitize import one_line
 from gitlab_mcp.server.toolsets import check_names
 
 PREPARATION_SECONDS = 60.0  # for all requests to GitLab before Claude Code is started, transfers of git not counted
-HANDSHAKE_SECONDS = 30.0
+SERVER_START_SECONDS = 30.0
 VERSION_SECONDS = 10.0
 REPORTING_SECONDS = 120.0  # of a job's timeout are kept for its end
-LINE_CHARACTERS = 1_000
+LOG_TEXT_CHARACTERS = 1_000
 SUBJECT = re.compile(r"([#!]?)([0-9]{1,18})")
 ON_SUBJECT = "Work on {} {} of this project: read it first, with its comments, then do what it asks for."
 
@@ -201,7 +201,7 @@ class _Run:
         entry = server_entry(folder, self._flags, self._environ, request.asked_at, request.variables)
         try:
             count_tools(
-                [entry["command"], *entry["args"]], {**environ, **entry["env"]}, self._directory, HANDSHAKE_SECONDS
+                [entry["command"], *entry["args"]], {**environ, **entry["env"]}, self._directory, SERVER_START_SECONDS
             )
         except HandshakeFailed as error:
             detail = (
@@ -248,7 +248,7 @@ class _Run:
             with suppress(NotStarted):
                 version = output([program, "--version"], self._environ, self._directory, VERSION_SECONDS).strip()
                 text += f" (its version is {version})" if version else ""
-        return one_line(text, LINE_CHARACTERS)
+        return one_line(text, LOG_TEXT_CHARACTERS)
 
     def _take(self, event: Event) -> None:
         self._log.show(event, time.time())
@@ -265,7 +265,7 @@ class _Run:
             self._say(f"claude: {text}")
 
     def _say(self, text: str) -> None:
-        self._log.say(one_line(text, LINE_CHARACTERS), time.time())
+        self._log.say(one_line(text, LOG_TEXT_CHARACTERS), time.time())
 
     def _report(self, ending: Ending, detail: str) -> None:
         seconds = time.time() - self._began

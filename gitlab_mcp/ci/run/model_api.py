@@ -23,7 +23,6 @@ class Provider:
     elsewhere: re.Pattern[str]
 
 
-NOWHERE = re.compile(r"(?!)")
 # https://code.claude.com/docs/en/env-vars
 CLAUDE_API = Provider(
     "",

@@ -12,12 +12,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal
 
-Source = Literal["stdout", "stderr", ""]
+from gitlab_mcp.git.process_io import PIECE_BYTES
+
+OutputSource = Literal["stdout", "stderr", ""]
 
 TICK_SECONDS = 1.0
 STOP_SECONDS = 10.0  # between SIGTERM and SIGKILL
 DRAIN_SECONDS = 2.0  # for what a process of another group holds open after the end of Claude Code
-PIECE_BYTES = 65_536
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -102,7 +103,7 @@ class ClaudeProcess:
         self._signal(signal.SIGKILL)
         self._process.wait()
 
-    def output(self, wakes: int) -> Iterator[tuple[Source, bytes]]:
+    def output(self, wakes: int) -> Iterator[tuple[OutputSource, bytes]]:
         """Yield pieces of stdout and stderr until the process has ended, and ("", b"") about every second.
 
         A byte to read from the descriptor `wakes` makes it yield at once.
