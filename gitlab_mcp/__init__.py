@@ -1,3 +1,3 @@
 """An MCP server that lets an agent work on a GitLab project."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

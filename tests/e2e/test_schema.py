@@ -73,7 +73,7 @@ def test_what_the_setup_page_has_to_be_copied_is_what_gitlabs_schema_wants(block
         ({"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main"}, {"commands", "everything", "server-image"}),
         ({"CI_COMMIT_TAG": "anything", "CI_COMMIT_BRANCH": ""}, {"commands", "everything"}),
         (
-            {"CI_COMMIT_TAG": "0.1.0", "CI_COMMIT_BRANCH": ""},
+            {"CI_COMMIT_TAG": "0.2.0", "CI_COMMIT_BRANCH": ""},
             {"commands", "everything", "wheel", "server-image", "claude-image", "release"},
         ),
     ],
