@@ -194,12 +194,10 @@ def close_left_open(
 def _close(gitlab: GitLab, place: NotePlace, run: str, edit: Callable[[str], str]) -> bool:
     with limited(SECONDS):
         place = place if place.confirmed else _confirmed(gitlab, place)
-        marked = [
-            (note, marker) for note, marker in _own_notes(gitlab, place.noteable) if marker.mention == place.mention
-        ]
+        marked = [pair for pair in _own_notes(gitlab, place.noteable) if pair[1].mention == place.mention]
     waiting = Marker(mention=place.mention)
-    notes = [(note, marker) for note, marker in marked if _is_of(marker, run)]
-    notes = notes or [(note, marker) for note, marker in marked if place.mention and marker == waiting]
+    notes = [pair for pair in marked if _is_of(pair[1], run)]
+    notes = notes or [pair for pair in marked if place.mention and pair[1] == waiting]
     still_open = [note for note, marker in notes or [(Entity(None), waiting)] if not marker.ended]
     for note in still_open:
         TrackingNote(gitlab, place, run, note).write(edit(unmarked(note.text("body"))), ended=True)
