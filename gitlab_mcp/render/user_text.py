@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.trigger import EDITED, EDITS_NOT_KNOWN
+from gitlab_mcp.api.trigger import EditedEntity
 from gitlab_mcp.config.job_context import PLAIN_BRANCH_NAME
 from gitlab_mcp.render.markdown import cut, facts, quote
 from gitlab_mcp.safety.marker import unmarked
@@ -42,11 +42,12 @@ def byline(text: Entity, authors: Authors) -> str:
 
 def edited_remark(text: Entity) -> str:
     """Return which fields of a text were edited after this run was asked for; "" for none."""
-    if text.flag(EDITS_NOT_KNOWN):
+    if not isinstance(text, EditedEntity):
+        return ""
+    if not text.fields:
         return f"not known whether edited {SINCE}"
-    fields = [name for name in text.texts(EDITED) if name != "body"]
-    names = f"{' and '.join(fields)} " if fields else ""
-    return f"{names}edited {SINCE}" if text.texts(EDITED) else ""
+    names = "" if text.fields == ("body",) else f"{' and '.join(text.fields)} "
+    return f"{names}edited {SINCE}"
 
 
 def title(text: Entity, authors: Authors, characters: int = 200) -> str:
@@ -90,7 +91,7 @@ def shown_description(description: str) -> str:
 
 
 def _is_withheld_edit(text: Entity, key: str, authors: Authors) -> bool:
-    return authors.trusted_only and (key in text.texts(EDITED) or text.flag(EDITS_NOT_KNOWN))
+    return authors.trusted_only and isinstance(text, EditedEntity) and (key in text.fields or not text.fields)
 
 
 def _withheld(what: str, author: Entity) -> str:
