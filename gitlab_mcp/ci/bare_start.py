@@ -104,7 +104,7 @@ def register(flags: Flags, environ: Mapping[str, str], *, trust_project: bool) -
     try:
         registration = claude_code.own_registration(flags, secrets_of(environ, flags.not_secret))
         other = claude_code.other_server("user", environ, working_directory())
-        path = claude_code.register(registration, "user", environ, working_directory())
+        path = claude_code.register(registration, "user", environ, working_directory(), replace=True)
         entry = registration.entry()
         lines = [f"registered for Claude Code: gitlab in {path}: {shlex.join([entry['command'], *entry['args']])}"]
         lines += [f"warning: it replaced another server of that name: {quoted_line(other, 300)}"] if other else []
