@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.discussions import Thread, Threads
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.field_comparison import not_taken
 from gitlab_mcp.api.idempotency import WriteResult
+from gitlab_mcp.render.field_comparison import not_set
 from gitlab_mcp.render.markdown import confirmed, count, cut, facts, fence, share
 from gitlab_mcp.render.notes import COMMENT_BYTES, note_head, resolution, where
 from gitlab_mcp.render.pagination import following
@@ -62,8 +64,9 @@ def _heading(thread: Thread, head: str) -> str:
     return f"## {facts(where(first) or noun, version, resolution(first, thread.is_open))}"
 
 
-def resolved(written: WriteResult[Entity], sign: str, url: str) -> str:
-    """Render the answer of resolve_discussion."""
+def resolved(written: WriteResult[Entity], asked: bool, sign: str, url: str) -> str:
+    """Render the answer of resolve_discussion; `asked` is whether the thread was to be resolved or reopened."""
     first_id = next((note.number("id") for note in written.result.entities("notes")), 0)
-    done = "Resolved" if written.result.flag("resolved") else "Reopened"
-    return f"{done} the thread of n{first_id} on {sign}.{confirmed(written)}\n{url}#note_{first_id}"
+    done = "Resolved" if asked else "Reopened"
+    differences = not_set(not_taken({"resolved": asked}, written.result), "Developer")
+    return f"{done} the thread of n{first_id} on {sign}.{confirmed(written)}\n{url}#note_{first_id}{differences}"
