@@ -33,21 +33,20 @@ def threads(found: Threads, sign: str, head: str, authors: Authors, arguments: M
     pages = f", newest first · page {found.page}" if found.page > 1 or found.next_page else ", newest first"
     notes = [_shown(thread) for thread in found.rows]
     bodies = iter(share([words(note, "body", authors) for shown in notes for note in shown], COMMENT_BYTES))
-    parts = [f"{title}{pages}"]
+    parts, code = [f"{title}{pages}"], list[tuple[str, str]]()
     for thread, shown in zip(found.rows, notes, strict=True):
         parts.append(f"\n{_heading(thread, head)}")
         if thread.code:
-            parts.append(
-                fence("\n".join(cut(escape_invisible(f"{number} {line}"), CODE_BYTES) for number, line in thread.code))
-            )
+            lines = "\n".join(cut(escape_invisible(f"{number} {line}"), CODE_BYTES) for number, line in thread.code)
+            code.append(("\n".join(line for _, line in thread.code), lines))
+            parts.append(fence(lines))
         for number, note in enumerate(shown):
             parts.append(f"{note_head(note, authors)}\n{next(bodies)}")
             if number == 0 and len(shown) < len(thread.notes):
                 parts.append(f"({len(thread.notes) - len(shown)} more here: the pages of comments have them)")
     texts = ((note, "body") for shown in notes for note in shown)
-    return (
-        "\n".join(parts) + stored_otherwise(texts, authors) + following("list_discussions", arguments, found.next_page)
-    )
+    remark = stored_otherwise(texts, authors, code)
+    return "\n".join(parts) + remark + following("list_discussions", arguments, found.next_page)
 
 
 def _shown(thread: Thread) -> list[Entity]:
