@@ -148,6 +148,8 @@ def report(flags: Flags, environ: Mapping[str, str]) -> Iterator[str]:
 
 def log_lines(lines: Iterable[str], environ: Mapping[str, str]) -> Iterator[str]:
     """The lines made safe for a job's log: each on one line, with secrets redacted."""
+    # Weak values stay hidden here: whether one is public (safety/public_values.py) only the target branch's files tell,
+    # and the log is written before GitLab has been asked for them, or where it does not answer.
     secrets = secrets_of(environ)
     return (one_line(redact(line, secrets), LOG_LINE_CHARACTERS) for line in lines)
 
