@@ -74,6 +74,7 @@ def one(sandbox: Sandbox, proxy: FaultProxy, gitlab: Callable[[], GitLab], seed:
             updates.show(step)
         updates.finish("Done", seconds=SECONDS)
     proxy.writes, proxy.reads = [], []
+    proxy.deliver()
     notes = answers(sandbox, place)
     body = notes[-1]["body"] if notes else ""
     marker = marker_of(body)
