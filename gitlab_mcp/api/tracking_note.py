@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -55,6 +56,7 @@ class TrackingNote:
         self._run = f"{run}.{secrets.token_hex(4)}"
         self._note = note or Entity(None)
         self._posts = 0
+        self._became_public = False
 
     @property
     def id(self) -> int:
@@ -71,6 +73,8 @@ class TrackingNote:
         """
         text = redact(text, self._gitlab.settings.secret_values)
         with limited(seconds):
+            if self._became_public:
+                self._withdraw()
             if not self._place.confirmed:
                 self._place = _confirmed(self._gitlab, self._place)
             body = MarkedText(Marker(self._run, self._place.mention, ended), text)
@@ -93,8 +97,8 @@ class TrackingNote:
         found = self._find() if self._posts else None
         self._note = found or write_once(partial(self._send, body), self._find, LOOK_UP).result
         if self._place.internal and not (self._note.flag("internal") or self._note.flag("confidential")):
-            self._gitlab.send("delete", f"{self._place.noteable}/notes/{self.id}")
-            raise Refused("GitLab made the answer to an internal comment public, so that it was deleted.")
+            self._became_public = True
+            self._withdraw()
         if not is_same_text(self._note.text("body"), self._gitlab.outgoing(body)):
             self._edit(body)
 
@@ -109,6 +113,14 @@ class TrackingNote:
                     raise
                 self._place = replace(self._place, thread="")
         return self._gitlab.post(f"{noteable}/notes", {"body": body})
+
+    def _withdraw(self) -> None:
+        """Delete the note that became public, and write no other. Raises Refused."""
+        if self.id:
+            with suppress(NotFound):
+                self._gitlab.send("delete", f"{self._place.noteable}/notes/{self.id}")
+            self._note = Entity(None)
+        raise Refused("GitLab made the answer to an internal comment public, so that it was deleted.")
 
     def _find(self) -> Entity | None:
         notes = _own_notes(self._gitlab, self._place.noteable)
@@ -168,21 +180,28 @@ def _not_taken(note_id: int, reason: str) -> HandedIn:
 def close_left_open(
     gitlab: GitLab, place: NotePlace, run: str, edit: Callable[[str], str], *, seconds: float = AWAY_SECONDS
 ) -> bool:
-    """Close the note of a run that was killed: `edit` makes its last text of the present one.
+    """Close the note of a run that was killed: `edit` makes its last text of the present one, "" where it has no note.
 
-    Returns whether there was an open note. While GitLab is away, it is tried again for `seconds`; then, or when GitLab
-    refuses, a Failure is raised.
+    A note that a listener posted for the mention, and the run has not taken yet, is closed too. A run without a note is
+    given one, so that whoever asked hears of it.
+
+    Returns whether anything was written: nothing is where the note says that the run has ended. While GitLab is away,
+    it is tried again for `seconds`; then, or when GitLab refuses, a Failure is raised.
     """
     return retried(partial(_close, gitlab, place, run, edit), seconds)
 
 
 def _close(gitlab: GitLab, place: NotePlace, run: str, edit: Callable[[str], str]) -> bool:
     with limited(SECONDS):
-        notes = _own_notes(gitlab, place.noteable)
-        open_notes = [note for note, marker in notes if _is_of(marker, run) and not marker.ended]
-    for note in open_notes:
+        place = place if place.confirmed else _confirmed(gitlab, place)
+        marked = [pair for pair in _own_notes(gitlab, place.noteable) if pair[1].mention == place.mention]
+    waiting = Marker(mention=place.mention)
+    notes = [pair for pair in marked if _is_of(pair[1], run)]
+    notes = notes or [pair for pair in marked if place.mention and pair[1] == waiting]
+    still_open = [note for note, marker in notes or [(Entity(None), waiting)] if not marker.ended]
+    for note in still_open:
         TrackingNote(gitlab, place, run, note).write(edit(unmarked(note.text("body"))), ended=True)
-    return bool(open_notes)
+    return bool(still_open)
 
 
 def _own_notes(gitlab: GitLab, noteable: str) -> Iterator[tuple[Entity, Marker]]:

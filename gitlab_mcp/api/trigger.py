@@ -13,9 +13,6 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.errors import Failure
 
-# The keys that `Trigger` adds to an entity: the fields that were edited since, and whether that could not be seen.
-EDITED, EDITS_NOT_KNOWN = "edited_since_trigger", "edits_since_trigger_not_known"
-
 SYSTEM_NOTE_PAGES = 3  # of 100 system notes each, newest first
 # How the system note about an edit begins. One that changes a checklist and the text has only the note about the
 # checklist: Issuable::CommonSystemNotesService#handle_description_change_note in GitLab's app/services.
@@ -28,6 +25,14 @@ SYSTEM_NOTES = {
 # A reply makes a thread of a single comment and so updates it, a moment after the reply was created
 # (spec/services/notes/create_service_spec.rb, "converts existing note to DiscussionNote").
 REPLY_SECONDS = 1.0
+
+
+class EditedEntity(Entity):
+    """An entity whose `fields` were edited after this run was asked for; () where it is not known which, if any."""
+
+    def __init__(self, entity: Entity, fields: Iterable[str]) -> None:
+        super().__init__(entity._data)
+        self.fields = tuple(sorted(fields))
 
 
 class Trigger:
@@ -75,8 +80,8 @@ class Trigger:
         edits = []
         with suppress(Failure):
             subject = self.subject(path, self._gitlab.get(path))
-            edits += [f"{job.sign} {field}" for field in subject.texts(EDITED)]
-            edits += [f"{job.sign} (not known)"] if subject.flag(EDITS_NOT_KNOWN) else []
+            if isinstance(subject, EditedEntity):
+                edits += [f"{job.sign} {field}" for field in subject.fields or ("(not known)",)]
         with suppress(Failure):
             if job.note:
                 discussion = self._gitlab.get(f"{path}/discussions/{job.discussion}")
@@ -104,9 +109,7 @@ class Trigger:
             edited = self._edited_fields(path, since)
         except Failure:
             edited = None
-        if edited is None:
-            return entity.changed(**{EDITS_NOT_KNOWN: True})
-        return entity.changed(**{EDITED: sorted(edited)}) if edited else entity
+        return entity if edited == set() else EditedEntity(entity, edited or ())
 
     def is_edited(self, note: Entity, reply: Entity, since: float) -> bool:
         """Whether a comment may have been edited after it was written and after `since`.
@@ -126,7 +129,7 @@ class Trigger:
         return note.number("author", "id") != me
 
     def _marked(self, note: Entity, reply: Entity, since: float) -> Entity:
-        return note.changed(**{EDITED: ["body"]}) if self.is_edited(note, reply, since) else note
+        return EditedEntity(note, ["body"]) if self.is_edited(note, reply, since) else note
 
     def _thread(self, thread: Thread, since: float) -> Thread:
         replies = {note.number("id"): reply for note, reply in with_replies(thread.discussion)}

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.api.trigger import EDITED, EDITS_NOT_KNOWN
+from gitlab_mcp.api.trigger import EditedEntity
 from gitlab_mcp.config.job_context import PLAIN_BRANCH_NAME
 from gitlab_mcp.render.markdown import cut, facts, quote
 from gitlab_mcp.safety.marker import unmarked
@@ -42,11 +42,12 @@ def byline(text: Entity, authors: Authors) -> str:
 
 def edited_remark(text: Entity) -> str:
     """Return which fields of a text were edited after this run was asked for; "" for none."""
-    if text.flag(EDITS_NOT_KNOWN):
+    if not isinstance(text, EditedEntity):
+        return ""
+    if not text.fields:
         return f"not known whether edited {SINCE}"
-    fields = [name for name in text.texts(EDITED) if name != "body"]
-    names = f"{' and '.join(fields)} " if fields else ""
-    return f"{names}edited {SINCE}" if text.texts(EDITED) else ""
+    names = "" if text.fields == ("body",) else f"{' and '.join(text.fields)} "
+    return f"{names}edited {SINCE}"
 
 
 def title(text: Entity, authors: Authors, characters: int = 200) -> str:
@@ -74,13 +75,21 @@ def description(text: Entity, authors: Authors) -> str:
     return cut(words(text, "description", authors), DESCRIPTION_BYTES, WHERE_ALL_IS)
 
 
-def stored_otherwise(texts: Iterable[tuple[Entity, str]], authors: Authors) -> str:
-    """Return a line that says what of the fields of these entities is not shown as it is stored; "" for nothing."""
-    return not_as_stored(
-        unmarked(text.text(key))
+def stored_otherwise(
+    texts: Iterable[tuple[Entity, str]], authors: Authors, code: Iterable[tuple[str, str]] = ()
+) -> str:
+    """Return a line, after an empty one, that says what of these fields is not shown as stored; "" for nothing.
+
+    `texts` are entities with the key of a field; `code` is stored text beside what is shown of it.
+    """
+    shown = [
+        (unmarked(text.text(key)), key)
         for text, key in texts
         if not authors.withholds(text.entity("author")) and not _is_withheld_edit(text, key, authors)
-    )
+    ]
+    markdown = (text for text, key in shown if key != "title")
+    line = not_as_stored(markdown, plain_texts=(text for text, key in shown if key == "title"), code=code)
+    return f"\n\n{line}" if line else ""
 
 
 def shown_description(description: str) -> str:
@@ -90,7 +99,7 @@ def shown_description(description: str) -> str:
 
 
 def _is_withheld_edit(text: Entity, key: str, authors: Authors) -> bool:
-    return authors.trusted_only and (key in text.texts(EDITED) or text.flag(EDITS_NOT_KNOWN))
+    return authors.trusted_only and isinstance(text, EditedEntity) and (key in text.fields or not text.fields)
 
 
 def _withheld(what: str, author: Entity) -> str:

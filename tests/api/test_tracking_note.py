@@ -129,11 +129,20 @@ def test_the_note_of_an_internal_thread_is_internal(sandbox: Sandbox) -> None:
     assert answer["internal"]
 
 
-def test_an_answer_to_an_internal_comment_that_became_public_is_deleted(sandbox: Sandbox) -> None:
-    place = replace(asked(sandbox, ISSUE, "@claude this is public"), internal=True)
-    with pytest.raises(Failure, match="made the answer to an internal comment public"):
-        TrackingNote(client(sandbox), place, RUN).write("secret plan")
+@pytest.mark.parametrize("is_lost", [False, True], ids=["deleted", "deletion is lost"])
+def test_an_answer_to_an_internal_comment_that_became_public_is_deleted(sandbox: Sandbox, is_lost: bool) -> None:
+    place = replace(asked(sandbox, ISSUE, f"@claude this is public {is_lost}"), internal=True)
+    note = TrackingNote(client(sandbox), place, RUN)
+    if is_lost:
+        sandbox.faults.drop("DELETE", "/notes/", when="before")
+        with pytest.raises(Failure):
+            note.write("working")
+        assert len(answers(sandbox, place)) == 1
+    for text in ("step", "the secret plan"):
+        with pytest.raises(Failure, match="made the answer to an internal comment public"):
+            note.write(text, ended=text != "step")
     assert answers(sandbox, place) == []
+    assert [request.split()[0] for request in writes(sandbox)].count("POST") == 2  # the request and one note
 
 
 def test_the_note_of_a_deleted_comment_stands_on_the_issue(fresh_sandbox: Sandbox) -> None:
@@ -263,7 +272,17 @@ def test_a_note_that_a_killed_run_left_open_is_closed_once(sandbox: Sandbox) -> 
     assert close_left_open(gitlab, place, RUN, edit)
     assert texts(sandbox, place) == ["The job was cancelled.\n\n- [x] read #7", "another run"]
     assert not close_left_open(gitlab, place, RUN, edit)
-    assert not close_left_open(gitlab, place, "", edit)
+
+
+@pytest.mark.parametrize("is_waiting", [False, True], ids=["no note", "the listener's note"])
+def test_a_run_that_was_killed_before_its_note_is_answered_too(sandbox: Sandbox, is_waiting: bool) -> None:
+    place, gitlab = asked(sandbox, ISSUE, f"@claude killed early {is_waiting}"), client(sandbox)
+    numbers = [waiting_note(sandbox, place.mention, place.thread)] if is_waiting else []
+    for _ in range(2):
+        close_left_open(gitlab, place, RUN, lambda text: f"The job was cancelled. {text}".strip())
+    assert len(texts(sandbox, place)) == 1
+    assert texts(sandbox, place)[0].startswith("The job was cancelled.")
+    assert numbers in ([], [answers(sandbox, place)[0]["id"]])
 
 
 def test_a_note_that_says_the_run_ended_is_left_as_it_is(sandbox: Sandbox) -> None:
