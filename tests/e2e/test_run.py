@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -168,7 +169,7 @@ def test_a_question_in_a_thread_is_answered_in_one_note_that_shows_each_step(pla
     opened = {"merge_request": {"title": "Say that the file is empty", "description": f"Closes {ISSUE.reference}"}}
     commit_files = Call(
         "mcp__gitlab__commit_files",
-        {"branch": "7-empty-config", "message": "Say that the file is empty", "paths": ["notes.txt"], "ref": "main"}
+        {"branch": "7-empty-config", "message": "Say that the file is empty", "paths": ["empty.txt"], "ref": "main"}
         | opened,
     )
     turns: list[Turn] = [
@@ -176,7 +177,7 @@ def test_a_question_in_a_thread_is_answered_in_one_note_that_shows_each_step(pla
             Call("mcp__gitlab__get_issue", {"iid": str(ISSUE.iid)}),
             Call("Read", {"file_path": str(place.work / "notes.txt")}),
         ],
-        Call("Edit", {"file_path": str(place.work / "notes.txt"), "old_string": "One", "new_string": "A first"}),
+        Call("Write", {"file_path": str(place.work / "empty.txt"), "content": "An empty file is read.\n"}),
         commit_files,
         "The crash is fixed. /close @all",
     ]
@@ -347,3 +348,30 @@ def settled(request: Request) -> dict[str, Any]:
     )
     body: dict[str, Any] = json.loads(re.sub(r"cc_version=[^;]*;|cch=[^;]*;", "", text))
     return body
+
+
+def test_what_a_killed_run_left_in_its_thread_is_closed_by_finish(place: Place, sandbox: Sandbox) -> None:
+    turns: list[Turn] = [
+        Call("mcp__gitlab__get_issue", {"iid": str(ISSUE.iid)}),
+        Call("Bash", {"command": "tail -f /dev/null"}),
+    ]
+    claudes: list[int] = []
+
+    def kill(process: "subprocess.Popen[str]", _model: Model) -> None:
+        until(lambda: any("- [x]" in state for state in states(sandbox)))
+        claudes.append(child_of(process.pid))
+        process.kill()
+        os.kill(claudes[0], signal.SIGTERM)
+
+    ran = run(place, sandbox, turns, "--allowed-tools", "Bash mcp__gitlab", during=kill)
+    assert ran.thread is not None
+    assert "Working on it" in texts(sandbox, ran.thread)[0]
+    with Model() as model:
+        environ = environment(place, sandbox, model, CI_JOB_STATUS="canceled")
+        command = [sys.executable, "-P", "-m", "gitlab_mcp", "run", "--finish"]
+        done = subprocess.run(command, env=environ, cwd=place.work, capture_output=True, text=True, timeout=BOUND)
+    assert done.returncode == 0, done.stderr
+    [text] = texts(sandbox, ran.thread)
+    assert text.startswith("Canceled after")
+    assert f"- [x] read {ISSUE.reference}" in text
+    assert ran.result(place)["ending"] == "canceled"

@@ -117,7 +117,9 @@ class _Run:
             return 0
         record = left_open.record_path(self._environ)
         if record:
-            left_open.write_record(record, left_open.OpenRun(self._name, self._began, request.place))
+            left_open.write_record(
+                record, left_open.OpenRun(self._name, self._began, request.place if self._note else None)
+            )
         try:
             ending, detail = self._run_claude(request)
         except CannotStart as reason:

@@ -11,14 +11,14 @@ LOG_LINE = 400  # characters
 SECTION_MARKER = re.compile(r"section_(start|end):(?=\d)")
 # Commands to the runners of other systems, which programs that read logs know: ::error::, ##[error], ##vso[...].
 LINE_COMMAND = re.compile(r"^(\s*):(?=:)")
-COMMAND = re.compile(r"##(?=\w*\[)")
+AZURE_COMMAND = re.compile(r"##(?=\w*\[)")
 
 
 def log_line(text: str, secrets: tuple[str, ...] = (), characters: int = LOG_LINE) -> str:
     """`text` on one line of at most `characters`, without secrets and control characters, and neutralized."""
     text = redact(text, secrets)[: 10 * characters]
     line = redact(plain(text), secrets).replace("\n", " ").rstrip()
-    line = COMMAND.sub("# #", LINE_COMMAND.sub(r"\1: ", SECTION_MARKER.sub(r"section_\1 :", line)))
+    line = AZURE_COMMAND.sub("# #", LINE_COMMAND.sub(r"\1: ", SECTION_MARKER.sub(r"section_\1 :", line)))
     return line if len(line) <= characters else f"{line[: characters - 1]}…"
 
 
