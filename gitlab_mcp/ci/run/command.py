@@ -36,6 +36,7 @@ from gitlab_mcp.doctor.handshake import HandshakeFailed, count_tools
 from gitlab_mcp.doctor.processes import NotStarted, output
 from gitlab_mcp.errors import Failure, NotFound
 from gitlab_mcp.render.progress import Progress
+from gitlab_mcp.safety.redact import redact
 from gitlab_mcp.safety.sanitize import one_line
 from gitlab_mcp.server.toolsets import check_names
 
@@ -101,7 +102,12 @@ class _Run:
         try:
             request = self._read_request()
         except Failure as failure:
-            raise SettingsError(str(failure)) from failure
+            if self._signals.received:
+                return Ending.CANCELED.exit_code
+            _write(
+                f"gitlab-mcp-server: {one_line(redact(str(failure), self._settings.secret_values), LOG_TEXT_CHARACTERS)}\n"
+            )
+            return Ending.FAILED.exit_code
         self._confidential = request.confidential
         self._log = RunLog(
             _write,
