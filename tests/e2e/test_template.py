@@ -234,7 +234,7 @@ def test_the_prompt_of_a_job_is_its_input_as_gitlab_puts_it_into_the_text(place:
     assert "mcp__gitlab__commit_files" not in ran.requests[0].tools
     # There was one turn to take.
     assert len(ran.requests) == 1
-    assert "The run reached its maximum number of turns." in ran.job.log
+    assert "Reached maximum number of turns (1)" in ran.job.log
     assert "FAIL 3" in ran.job.done.stdout
 
 

@@ -104,9 +104,8 @@ class _Run:
         except Failure as failure:
             if self._signals.received:
                 return Ending.CANCELED.exit_code
-            _write(
-                f"gitlab-mcp-server: {one_line(redact(str(failure), self._settings.secret_values), LOG_TEXT_CHARACTERS)}\n"
-            )
+            text = redact(str(failure), self._settings.secret_values)
+            _write(f"gitlab-mcp-server: {one_line(text, LOG_TEXT_CHARACTERS)}\n")
             return Ending.FAILED.exit_code
         self._confidential = request.confidential
         self._log = RunLog(
