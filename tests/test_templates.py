@@ -151,6 +151,10 @@ def test_a_cloud_is_named_by_values_of_its_own_form_or_by_a_variable(provider: s
         assert [value for value in refused if accepts(name, value, template)] == [], name
 
 
+def test_the_runner_keeps_the_job_token_out_of_the_checkout() -> None:
+    assert '\n    FF_GIT_URLS_WITHOUT_TOKENS: "true"' in interpolated({})
+
+
 def test_values_that_people_want_are_taken() -> None:
     wanted = {
         "image": ["node:24-slim", "$CI_REGISTRY_IMAGE/claude:1", "registry.example.com:5050/a/b@sha256:" + "0" * 64],
