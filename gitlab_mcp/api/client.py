@@ -19,7 +19,7 @@ from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity, entities
 from gitlab_mcp.api.error_context import explained
 from gitlab_mcp.api.error_mapping import refusal, unreachable
-from gitlab_mcp.api.http import CONNECTIONS, GitLabSession, header, tls_context
+from gitlab_mcp.api.http import CONNECTIONS, GitLabSession, header
 from gitlab_mcp.api.identity import Identity
 from gitlab_mcp.api.rate_limit import RateLimit
 from gitlab_mcp.api.redirects import api_path, check_address
@@ -298,12 +298,6 @@ class GitLab:
 
     def _default_branch(self, project: str) -> str:
         return self.get(f"/projects/{segment(project)}").text("default_branch")
-
-
-def warm_up(settings: Settings) -> None:
-    """Do once for the process what the first request would otherwise have to wait for; it may run on any thread."""
-    tls_context(settings.ca_files)
-    python_gitlab()
 
 
 def python_gitlab() -> Any:

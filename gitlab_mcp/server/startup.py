@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import NoReturn
 
 from gitlab_mcp.config.certificates import add_ca_files
@@ -47,7 +47,7 @@ def serve(flags: Flags) -> NoReturn:
     from gitlab_mcp.server.sdk_import import light_import
 
     with light_import() if answers else nullcontext():
-        from gitlab_mcp.api.client import warm_up
+        import gitlab_mcp.api.client  # noqa: F401  # what warm_up needs; two threads that import hold each other up
 
         threading.Thread(target=warm_up, args=(settings,), name="warm-up", daemon=True).start()
         from gitlab_mcp.safety.logging import log_to_stderr
@@ -61,6 +61,20 @@ def serve(flags: Flags) -> NoReturn:
         gc.enable()
     sys.setswitchinterval(interval)
     serve_stdio(server.lowlevel, server.close, pipes, opening)
+
+
+def warm_up(settings: Settings) -> None:
+    """Do what the first call would otherwise have to wait for, on a thread beside the import of the SDK."""
+    from gitlab_mcp.api.client import python_gitlab
+    from gitlab_mcp.api.http import tls_context
+    from gitlab_mcp.git.process import GitError, until
+    from gitlab_mcp.git.scratch_repository import require_version
+
+    tls_context(settings.ca_files)
+    python_gitlab()
+    if settings.push_token:
+        with suppress(GitError):  # the call that needs git says what is wrong with it
+            require_version(until(settings.deadline))
 
 
 def instant_answers(settings: Settings) -> InstantAnswers | None:
