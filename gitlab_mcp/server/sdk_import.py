@@ -40,7 +40,10 @@ class Placeholder(type):
 
 
 def _imported(placeholder: type) -> Any:
-    return getattr(importlib.import_module(placeholder.__module__), placeholder.__name__)
+    found = getattr(importlib.import_module(placeholder.__module__), placeholder.__name__)
+    if found is placeholder:
+        raise ImportError(f"{placeholder.__module__} is used while the SDK is imported: it must not be in UNUSED")
+    return found
 
 
 class PlaceholderModule(ModuleType):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from typing import Any
 
 import pytest
@@ -73,6 +74,13 @@ def test_a_placeholder_imports_its_module_at_its_first_use() -> None:
     assert isinstance(fraction(1), fraction)
     assert not isinstance(1, fraction)
     assert isinstance(fraction, Placeholder)
+
+
+def test_a_use_during_the_import_is_an_error_that_names_the_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = PlaceholderModule("used_too_early")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    with pytest.raises(ImportError, match="used_too_early is used while the SDK is imported"):
+        module.Something()
 
 
 async def test_what_a_server_on_stdio_never_uses_is_not_imported(sandbox: Sandbox) -> None:
