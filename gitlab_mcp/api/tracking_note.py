@@ -95,7 +95,7 @@ class TrackingNote:
 
     def _post(self, body: MarkedText) -> None:
         found = self._find() if self._posts else None
-        self._note = found or write_once(partial(self._send, body), self._find, LOOK_UP).result
+        self._note = found or write_once(partial(self._send, body), self._find, LOOK_UP, repeats=True).result
         if self._place.internal and not (self._note.flag("internal") or self._note.flag("confidential")):
             self._became_public = True
             self._withdraw()
