@@ -7,10 +7,13 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-import requests
+from urllib3 import exceptions
 
 from gitlab_mcp.api.error_mapping import unreachable
-from gitlab_mcp.api.http import CONNECTIONS, BodyTooLarge, GitLabSession
+from gitlab_mcp.api.http import BodyTooLarge, GitLabSession
+from gitlab_mcp.api.python_gitlab import SessionBackend
+from gitlab_mcp.api.response_body import pieces
+from gitlab_mcp.config.settings import DEFAULT_CONNECTIONS
 from gitlab_mcp.errors import AnswerLost
 from gitlab_mcp.sandbox import Sandbox
 from tests.network.certificates import private_ca
@@ -30,8 +33,8 @@ def session() -> GitLabSession:
 def test_only_a_streamed_success_may_be_larger(session: GitLabSession, status: int, stream: bool, read: bool) -> None:
     with answering(lambda handler: json_answer(handler, b"x" * (LARGEST + 1), status)) as gitlab:
         if read:
-            with session.get(gitlab.url, timeout=60, stream=stream) as answer:
-                assert sum(map(len, answer.iter_content(65536))) == LARGEST + 1
+            answer = session.get(gitlab.url, timeout=60, stream=stream)
+            assert sum(map(len, pieces(answer))) == LARGEST + 1
         else:
             with pytest.raises(BodyTooLarge):
                 session.get(gitlab.url, timeout=60, stream=stream)
@@ -46,8 +49,8 @@ def test_a_connection_is_free_again_after_a_request_however_it_ended(session: Gi
             json_answer(handler, status=500 if handler.path == "/error" else 200)
 
     with answering(broken) as gitlab:
-        for _ in range(CONNECTIONS + 1):
-            with pytest.raises(requests.ConnectionError):
+        for _ in range(DEFAULT_CONNECTIONS + 1):
+            with pytest.raises(exceptions.ProtocolError):
                 session.get(f"{gitlab.url}/broken", timeout=20)
             assert session.get(f"{gitlab.url}/error", timeout=20).status_code == 500
         assert session.get(gitlab.url, timeout=20).status_code == 200
@@ -72,7 +75,7 @@ def test_an_answer_that_stops_in_the_middle_is_lost(session: GitLabSession) -> N
 
     with answering(stalls) as gitlab:
         try:
-            with pytest.raises(requests.Timeout) as raised:
+            with pytest.raises(exceptions.TimeoutError) as raised:
                 session.post(gitlab.url, timeout=0.2)
         finally:
             stop.set()
@@ -99,7 +102,7 @@ def test_the_headers_of_the_last_answer_are_those_of_this_thread_and_request(ses
         with ThreadPoolExecutor(1) as other:
             assert other.submit(ask, "2").result(20) == "2"
         assert session.last_headers["retry-after"] == "1"
-        with pytest.raises(requests.ConnectionError):
+        with pytest.raises(exceptions.ProtocolError):
             ask("broken")
         assert dict(session.last_headers) == {}
 
@@ -109,7 +112,7 @@ def test_a_certificate_of_another_name_is_not_accepted(tmp_path: Path) -> None:
     session = GitLabSession([ca], lambda _method, _url: None)
     with Sandbox(ssl=(str(certificate), str(key))) as gitlab:
         assert session.get(f"{gitlab.url}/api/v4/version", timeout=20).status_code in (200, 401)
-        with pytest.raises(requests.exceptions.SSLError):
+        with pytest.raises(exceptions.SSLError):
             session.get(f"{gitlab.url.replace('127.0.0.1', 'localhost')}/api/v4/version", timeout=20)
 
 
@@ -121,9 +124,19 @@ def test_no_request_and_no_variable_turns_verification_off(
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.setenv(name, str(ca))
     session = GitLabSession([], lambda _method, _url: None)
-    session.verify = verify is True
-    with Sandbox(ssl=(str(certificate), str(key))) as gitlab, pytest.raises(requests.exceptions.SSLError):
-        session.get(gitlab.url, timeout=20, verify=verify)
+    backend = SessionBackend(session)
+    with Sandbox(ssl=(str(certificate), str(key))) as gitlab, pytest.raises(exceptions.SSLError):
+        backend.http_request(
+            method="get",
+            url=gitlab.url,
+            params={},
+            json=None,
+            headers={},
+            auth=lambda _request: None,
+            timeout=20,
+            stream=False,
+            verify=verify,
+        )
 
 
 def test_a_redirect_asks_anew_whether_the_proxy_is_for_its_host(

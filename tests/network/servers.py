@@ -87,7 +87,7 @@ def answering(
             except OSError:
                 self.close_connection = True
 
-        do_GET = do_POST = do_PUT = do_HEAD = _answer  # noqa: N815  # http.server's own names
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815  # http.server's own names
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Nothing."""
