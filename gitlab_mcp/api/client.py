@@ -1,6 +1,7 @@
 """The client of GitLab's REST API: one python-gitlab client, whose every error becomes a Failure."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
@@ -34,6 +35,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 THREAD_NAME_PREFIX = "gitlab-request"
+# How long a project is cached outside CI. In a job it is for the whole run: no write asks for the default branch again.
+CACHE_SECONDS = 300.0
+CACHED_PROJECTS = 1000
 PAGE = 100  # the most rows of a page: https://docs.gitlab.com/api/rest/#pagination
 
 
@@ -77,6 +81,7 @@ class GitLab:
         self._session = GitLabSession(settings.ca_files, self._check_redirect, settings.connections)
         self._executor = ThreadPoolExecutor(settings.connections, thread_name_prefix=THREAD_NAME_PREFIX)
         self._connecting = threading.Lock()
+        self._projects: dict[str, tuple[Entity, float]] = {}  # with the monotonic times at which they were read
         self.rate_limit = RateLimit()
         self.site = Site(settings.url)
 
@@ -87,6 +92,22 @@ class GitLab:
     def get(self, path: str, /, **query: object) -> Entity:
         """GET one object."""
         return self._object(Request("get", path, query))
+
+    def project(self, name: str) -> Entity:
+        """GET a project by its path or id, unless it is cached."""
+        if cached := self.cached_project(name):
+            return cached
+        entity = self.get(f"/projects/{segment(name)}")
+        if not entity.flag("empty_repo"):  # which may get its first commit at any moment
+            if len(self._projects) >= CACHED_PROJECTS:
+                self._projects.clear()
+            self._projects[name.lower()] = entity, time.monotonic()
+        return entity
+
+    def cached_project(self, name: str) -> Entity | None:
+        """The project that `project` returns without a request; None where it would send one."""
+        entity, read_at = self._projects.get(name.lower(), (None, 0.0))
+        return entity if self.settings.in_ci or time.monotonic() - read_at <= CACHE_SECONDS else None
 
     def post(self, path: str, body: Mapping[str, object]) -> Entity:
         """POST a JSON body."""
@@ -180,17 +201,17 @@ class GitLab:
         From inside such a thread, `call` runs at once instead: threads of one pool must not wait for each other.
         """
         if threading.current_thread().name.startswith(THREAD_NAME_PREFIX):
-            done: Future[T] = Future()
-            try:
-                done.set_result(call(*args, **kwargs))
-            except Failure as failure:
-                done.set_exception(failure)
-            return done
+            return run_here(call, *args, **kwargs)
         return self._executor.submit(copy_context().run, partial(call, *args, **kwargs))
 
     def together(self, calls: Iterable[Callable[[], T]]) -> list[T]:
-        """Run several calls in parallel, and return their results in order. Raises the first failure."""
-        futures = [self.start(call) for call in calls]
+        """Run several calls in parallel, and return their results in order. Raises the first failure.
+
+        The last one runs in this thread, which would only wait otherwise.
+        """
+        waiting = list(calls)
+        here = [waiting.pop()] if waiting else []
+        futures = [*map(self.start, waiting), *map(run_here, here)]
         try:
             return [future.result() for future in futures]
         except Failure:
@@ -276,7 +297,17 @@ class GitLab:
             self.policy.check(method, path[len(api) :], None, self._default_branch)
 
     def _default_branch(self, project: str) -> str:
-        return self.get(f"/projects/{segment(project)}").text("default_branch")
+        return self.project(project).text("default_branch")
+
+
+def run_here(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+    """The future of a call that was run in this thread."""
+    future: Future[T] = Future()
+    try:
+        future.set_result(call(*args, **kwargs))
+    except Failure as failure:
+        future.set_exception(failure)
+    return future
 
 
 def unless_refused(request: Callable[[], T], default: T) -> T:

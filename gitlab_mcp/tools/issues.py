@@ -70,14 +70,14 @@ def get_issue(ctx: Ctx, iid: Iid = "", page: PageNumber = 1, detail: Detail = "c
     target = ctx.noteable("issue", iid, project)
     gitlab = ctx.gitlab
     ctx.begin_authors(target.project)
-    issue = gitlab.start(gitlab.get, target.path)
     comments = gitlab.start(discussions.newest, gitlab, target.path, page, system=detail == "full")
     events = discussions.begin_changes(gitlab, target.path) if detail == "full" and page == 1 else None
     related = gitlab.start(gitlab.every_readable, f"{target.path}/related_merge_requests")
     closing = gitlab.start(gitlab.every_readable, f"{target.path}/closed_by")
-    texts = [issue.result(), *(comment.note for comment in comments.result().rows)]
+    issue = gitlab.get(target.path)  # in this thread, which would only wait otherwise
+    texts = [issue, *(comment.note for comment in comments.result().rows)]
     authors = ctx.authors(target.project, texts)
-    whole = render.issue(issue.result(), related.result(), closing.result(), comments.result(), authors)
+    whole = render.issue(issue, related.result(), closing.result(), comments.result(), authors)
     return whole + changes(events() if events else [])
 
 
