@@ -47,7 +47,6 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
     """Return the SDK's Tool that runs `definition` on a worker thread, for at most the deadline of `app.settings`."""
     function = definition.function
     secrets = app.settings.secret_values
-    signature = inspect.signature(function)
 
     def answer_of(arguments: dict[str, object]) -> str:
         # Redacted on the worker thread, because whether a weak password is a secret may have to be asked from GitLab.
@@ -56,7 +55,6 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
         except Failure as failure:
             raise ToolError(cut(redact(f"{definition.name} failed: {failure}", secrets), ERROR_BYTES)) from failure
 
-    @functools.wraps(function)
     async def run(mcp_context: Context[Any, Any], **arguments: object) -> str:
         loop = asyncio.get_running_loop()
 
@@ -95,12 +93,27 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
             raise ToolError(f"{definition.name} failed: {call.timeout_message()} {advice}") from error
         return text
 
+    return _described(definition).model_copy(update={"fn": run})
+
+
+@functools.cache
+def _described(definition: ToolDefinition) -> Tool:
+    """The SDK's Tool with name, description and schema of `definition`, whose function is set by `bind`.
+
+    It does not depend on the settings, and the SDK takes milliseconds for a schema: the servers of a process share it.
+    """
+    function = definition.function
+
+    async def declared(mcp_context: Context[Any, Any], **arguments: object) -> str:
+        raise NotImplementedError
+
+    signature = inspect.signature(function)
     parameters = list(signature.parameters.values())[1:]
-    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # inspect's own protocol
-    del run.__wrapped__  # which functools.wraps sets: through it the SDK would see the parameter of type Ctx
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": str}
+    declared.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # inspect's protocol
+    declared.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": str}
     bound = Tool.from_function(
-        run,
+        declared,
+        name=definition.name,
         description=inspect.getdoc(function),
         context_kwarg="mcp_context",
         structured_output=False,

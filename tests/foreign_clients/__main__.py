@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,11 @@ def _cache() -> Path:
 def _installed(name: str, folder: Path) -> Path:
     """Install a client's packages into a folder of its own, unless these versions are there; returns the folder."""
     client, folder = CLIENTS[name], folder / name
+    if client.index == "debian":
+        for program in client.packages:
+            if shutil.which(program) is None:
+                raise FileNotFoundError(f"{program} is not on PATH; Debian 13 and newer have it as a package")
+        return folder
     mark, wanted = folder / "installed", " ".join(CLIENTS[name].packages)
     if not mark.exists() or mark.read_text(encoding="utf-8") != wanted:
         click.echo(f"{name}: installing {wanted}", err=True)
