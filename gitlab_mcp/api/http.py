@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from json import dumps, loads
+from json import dumps
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
@@ -87,14 +87,8 @@ class HTTPResponse:
             return body.read()
 
     def json(self) -> Any:
-        """The body as JSON. Raises ValueError for another one."""
-        return loads(self.content)
-
-    def __enter__(self) -> "HTTPResponse":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.body.close()
+        """Raise ValueError: python-gitlab looks for GitLab's message in an error, which `error_mapping` does itself."""
+        raise ValueError("the body is parsed by response_body and error_mapping")
 
 
 class GitLabSession:

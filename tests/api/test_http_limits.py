@@ -1,6 +1,7 @@
 """The HTTP session under load and on odd answers: sizes, connections, headers, certificates and proxies."""
 
 import socket
+import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
@@ -54,6 +55,31 @@ def test_a_connection_is_free_again_after_a_request_however_it_ended(session: Gi
                 session.get(f"{gitlab.url}/broken", timeout=20)
             assert session.get(f"{gitlab.url}/error", timeout=20).status_code == 500
         assert session.get(gitlab.url, timeout=20).status_code == 200
+
+
+def test_a_connection_is_free_again_after_a_response_that_was_not_read() -> None:
+    stop = threading.Event()
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        if handler.path == "/large":
+            json_answer(handler, b"x" * (LARGEST + 1))
+        elif handler.path == "/slow":
+            json_answer(handler, headers={"Content-Length": "100"})
+            stop.wait(20)
+        else:
+            json_answer(handler)
+
+    only = GitLabSession([], lambda _method, _url: None, connections=1)
+    with answering(respond) as gitlab:
+        try:
+            for _ in range(2):
+                with pytest.raises(BodyTooLarge):
+                    only.get(f"{gitlab.url}/large", timeout=20)
+                with pytest.raises(exceptions.TimeoutError):
+                    only.get(f"{gitlab.url}/slow", timeout=0.2)
+            assert only.get(gitlab.url, timeout=20).status_code == 200
+        finally:
+            stop.set()
 
 
 def test_connections_are_kept_for_the_next_request(session: GitLabSession) -> None:
@@ -155,3 +181,22 @@ def test_a_redirect_asks_anew_whether_the_proxy_is_for_its_host(
         session.get(f"{gitlab.url}/", timeout=20)
     assert [asked.path for asked in gitlab.asked] == ["/", "/direct"]
     assert [asked.path for asked in between.asked] == [f"{gitlab.url}/"]
+
+
+@pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "tls"])
+def test_the_password_of_a_proxy_goes_to_the_proxy_and_the_token_through_it(
+    is_tls: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ca, certificate, key = private_ca(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    session = GitLabSession([ca], lambda _method, _url: None)
+    with answering(json_answer, tls=tls) as gitlab, proxy() as between:
+        monkeypatch.setenv("HTTPS_PROXY" if is_tls else "HTTP_PROXY", between.url.replace("//", "//me:p%40ss@"))
+        url = gitlab.url.replace("http:", "https:") if is_tls else gitlab.url
+        session.get(f"{url}/", headers={"Authorization": "Bearer token"}, timeout=20)
+    assert [asked.headers.get("proxy-authorization") for asked in between.asked] == ["Basic bWU6cEBzcw=="]
+    assert [asked.headers.get("authorization") for asked in gitlab.asked] == ["Bearer token"]
+    if is_tls:
+        assert between.asked[0].headers.get("authorization") is None
+        assert gitlab.asked[0].headers.get("proxy-authorization") is None

@@ -112,7 +112,9 @@ def proxy() -> Iterator[Recorder]:
                     return
                 head += piece
             method, target, _ = head.split(b"\r\n", 1)[0].decode().split(" ")
-            recorder.asked.append(Asked(method, target, {}))
+            lines = (line.partition(":") for line in head.decode("latin-1").split("\r\n")[1:] if line)
+            headers = {name.lower(): value.strip() for name, _, value in lines}
+            recorder.asked.append(Asked(method, target, headers))
             if method == "CONNECT":
                 host, port = target.rsplit(":", 1)
                 with socket.create_connection((host, int(port)), 10) as upstream:
