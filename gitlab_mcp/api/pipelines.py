@@ -11,7 +11,7 @@ from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult, look_with, write_once
 from gitlab_mcp.api.project import Noteable, Project
-from gitlab_mcp.errors import AnswerLost, Conflict, GitLabRefusal, NotFound, Unreachable, naming
+from gitlab_mcp.errors import AnswerLost, Conflict, Failure, GitLabRefusal, NotFound, Unreachable, naming
 
 # The statuses of a pipeline that was canceled, or is about to be.
 CANCELED = ("canceling", "canceled")
@@ -157,6 +157,21 @@ def run(project: Project, ref: str, variables: Mapping[str, str], inputs: Mappin
             )
             refused.text += f" {advice}"
         raise
+
+
+def lacking_variables(project: Project, pipeline: Entity, variables: Mapping[str, str]) -> list[str]:
+    """The names of those `variables` that a pipeline does not have with their values; [] where GitLab shows none.
+
+    Nothing shows a pipeline's inputs, but GitLab refuses the ones that its configuration does not declare.
+    """
+    if not variables:
+        return []
+    try:
+        rows = project.gitlab.every(f"{project.path}/pipelines/{pipeline.number('id')}/variables")
+    except Failure:  # the pipeline is started, so that nothing may fail now
+        return []
+    taken = {row.text("key"): row.text("value") for row in rows}
+    return [name for name, value in variables.items() if taken.get(name) != value]
 
 
 @contextmanager

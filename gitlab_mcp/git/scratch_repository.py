@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gitlab_mcp.git.process import (
+    NEEDED_GIT,
+    OLDEST_GIT,
     GitError,
     TimeLeft,
     checked,
@@ -28,7 +30,6 @@ from gitlab_mcp.git.process import (
 from gitlab_mcp.git.remote import Remote
 from gitlab_mcp.git.shallow import ShallowBoundary
 
-OLDEST_GIT = (2, 31)  # configuration by environment variables, fetch without FETCH_HEAD
 FETCHES = 4  # how many fetches of files may run at once
 
 
@@ -135,7 +136,7 @@ def require_version(time_left: TimeLeft) -> str:
     output = checked(run_git("--version", environment=environment(), time_left=time_left), "--version").decode()
     version = re.search(r"(\d+)\.(\d+)[\d.]*", output)
     if version is None or (int(version[1]), int(version[2])) < OLDEST_GIT:
-        raise GitError(f"git {OLDEST_GIT[0]}.{OLDEST_GIT[1]} or newer is needed, and this is {output.strip()}")
+        raise GitError(f"{NEEDED_GIT} is needed, and this is {output.strip()}")
     return version[0]
 
 

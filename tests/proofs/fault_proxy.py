@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-FAULTS = ("before", "after", "middle", "502 before", "502 after", "503 before", "504 after", "429")
+# "slow": the connection breaks, and the write takes effect only after the next request, the first look-up, is answered.
+FAULTS = ("before", "after", "middle", "502 before", "502 after", "503 before", "504 after", "429", "slow")
 
 
 @dataclass
@@ -26,6 +27,7 @@ class FaultProxy:
     reads: list[str] = field(default_factory=list)
     met: list[str] = field(default_factory=list)
     rewrite: Callable[[str, bytes], bytes] | None = None
+    deliver: Callable[[], None] = lambda: None  # lets the slow writes that are still on their way take effect
 
     def next_fault(self, method: str, path: str) -> str:
         """The fault for a request; "" for none. Git fetches by POST too."""
@@ -41,6 +43,12 @@ def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
     """A proxy on 127.0.0.1 before the GitLab at `upstream`."""
     target = urlsplit(upstream)
     lock = threading.Lock()
+    slow: list[bytes] = []
+
+    def deliver() -> None:
+        with lock:  # the next request waits for it
+            while slow:
+                _ask(target.hostname or "", target.port or 80, slow.pop(0))
 
     class Handler(socketserver.StreamRequestHandler):
         disable_nagle_algorithm = True
@@ -53,9 +61,23 @@ def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
             request = _message(self.rfile)
             if not request:
                 return False
+            try:
+                return self._met(request)
+            finally:
+                if not self.is_slow:
+                    deliver()
+
+        is_slow = False
+
+        def _met(self, request: bytes) -> bool:
             method, path = request.split(b" ", 2)[:2]
             with lock:
                 fault = proxy.next_fault(method.decode(), path.decode())
+            self.is_slow = fault == "slow"
+            if self.is_slow:
+                with lock:
+                    slow.append(request)
+                return self._break()
             if fault == "before":
                 return self._break()
             if fault == "429":
@@ -94,7 +116,7 @@ def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
         allow_reuse_address = True
 
     server = Server(("127.0.0.1", 0), Handler)
-    proxy = FaultProxy(f"http://127.0.0.1:{server.server_address[1]}")
+    proxy = FaultProxy(f"http://127.0.0.1:{server.server_address[1]}", deliver=deliver)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

@@ -40,6 +40,7 @@ async def one(scenario: Scenario, seed: int, agent: Agent, sandbox: Sandbox, pro
     proxy.writes, proxy.reads = plan(seed)
     result = await agent.client.call_tool(scenario.tool, scenario.arguments(name) | prepared)
     proxy.writes, proxy.reads = [], []
+    proxy.deliver()
     text = getattr(result.content[0], "text", "")
     said = "done" if not result.is_error else NOT_KNOWN if NOT_KNOWN in text else "failed"
     return Outcome(scenario.tool, seed, said, text, scenario.count(sandbox, name))
