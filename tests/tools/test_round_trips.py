@@ -105,7 +105,7 @@ async def test_a_commit_with_a_merge_request_begins_with_one_round_trip(sandbox:
     assert ends(way)[len(looked_up) :] == ["tree", "commits", "merge_requests"]
 
 
-async def test_a_new_branch_that_somebody_else_opens_meanwhile_gets_no_second_merge_request(sandbox: Sandbox) -> None:
+async def test_a_new_branch_whose_merge_request_others_open_gets_no_second_one(sandbox: Sandbox) -> None:
     def open_another(_number: int, path: str) -> bool:
         if path.endswith("/merge_requests"):
             send(sandbox, "POST", "/merge_requests", source_branch="raced", target_branch="main", title="Faster")
