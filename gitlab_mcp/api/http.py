@@ -44,6 +44,8 @@ MOST_REDIRECTS = 30
 CREDENTIAL_HEADERS = ("authorization", "private-token", "job-token", "cookie")
 DEFAULT_HEADERS = urllib3.make_headers(accept_encoding=True) | {"accept": "*/*"}
 
+_MAKING_TLS_CONTEXT = threading.Lock()
+
 
 class BodyTooLarge(HTTPError):
     """The body of a response is larger than `BODY_BYTES` (`STREAM_BYTES` for a stream), after decompression."""
@@ -261,12 +263,18 @@ def _copy(answer: urllib3.BaseHTTPResponse, body: IO[bytes], ends: float, limit:
         raise OutOfTime("the response stopped arriving") from error
 
 
-@lru_cache(maxsize=8)
 def tls_context(ca_files: tuple[Path, ...]) -> ssl.SSLContext:
     """A TLS context that verifies against the system's root certificates, certifi's and `ca_files` (PEM, or a folder).
 
-    Raises SettingsError when a file contains no certificate.
+    It is made once for all callers; one that comes meanwhile waits. Raises SettingsError when a file contains no
+    certificate.
     """
+    with _MAKING_TLS_CONTEXT:
+        return _tls_context(ca_files)
+
+
+@lru_cache(maxsize=8)
+def _tls_context(ca_files: tuple[Path, ...]) -> ssl.SSLContext:
     context = ssl.create_default_context()
     # Python 3.13 and newer require a key usage extension, which many private CAs lack. The chain and the host name are
     # verified all the same.

@@ -148,7 +148,8 @@ def run(project: Project, ref: str, variables: Mapping[str, str], inputs: Mappin
         with _start_lock(project, ref):
             newest = project.gitlab.page(f"{project.path}/pipelines", 1, 1).rows
             after = newest[0].number("id") if newest else 0
-            return write_once(send, partial(_find_started, project, ref, after, is_plain=len(body) == 1), check)
+            find = partial(_find_started, project, ref, after, is_plain=len(body) == 1)
+            return write_once(send, find, check, repeats=True)
     except GitLabRefusal as refused:
         if variables and "pipeline variables" in refused.reason:
             advice = (

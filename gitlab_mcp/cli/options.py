@@ -31,7 +31,7 @@ CONFIGURATION = (
     click.option(
         "--connections", type=int, default=None, metavar="NUMBER", help="Requests to GitLab at a time (default: 32)."
     ),
-    click.option("--no-instant-start", is_flag=True, help="Answer nothing before the MCP SDK is loaded."),
+    click.option("--no-instant-start", is_flag=True, help="Answer nothing before the MCP SDK is loaded as a whole."),
 )
 
 

@@ -5,6 +5,7 @@ import functools
 import inspect
 import json
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from contextvars import copy_context
 from difflib import get_close_matches
@@ -12,7 +13,7 @@ from typing import Any
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.tools import Tool, ToolManager
 from mcp_types import ToolAnnotations
 from pydantic import ValidationError
 
@@ -127,6 +128,28 @@ def _described(definition: ToolDefinition) -> Tool:
     )
     bound.parameters = slim(bound.parameters)
     return bound
+
+
+class BoundTools(ToolManager):
+    """The tools of a server, each bound at its first use: binding one takes 2 to 3 ms, and a call needs only one."""
+
+    def __init__(self, definitions: Iterable[ToolDefinition], app: App) -> None:
+        super().__init__()
+        self._definitions = {definition.name: definition for definition in definitions}
+        self._app = app
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the tools, in the order in which they are listed."""
+        return list(self._definitions)
+
+    def get_tool(self, name: str) -> Tool | None:
+        if name in self._definitions and name not in self._tools:
+            self._tools[name] = bind(self._definitions[name], self._app)
+        return super().get_tool(name)
+
+    def list_tools(self) -> list[Tool]:
+        return [tool for name in self._definitions if (tool := self.get_tool(name))]
 
 
 def slim(schema: dict[str, Any]) -> dict[str, Any]:

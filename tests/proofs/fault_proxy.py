@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-# "slow": the connection breaks, and the write takes effect only after the next request, the first look-up, is answered.
-FAULTS = ("before", "after", "middle", "502 before", "502 after", "503 before", "504 after", "429", "slow")
+# The connection breaks, and the write takes effect only after so many later requests are answered: a look-up or four,
+# which are a moment or seconds.
+SLOW = {"slow": 1, "late": 4}
+FAULTS = ("before", "after", "middle", "502 before", "502 after", "503 before", "504 after", "429", *SLOW)
 
 
 @dataclass
@@ -43,12 +45,15 @@ def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
     """A proxy on 127.0.0.1 before the GitLab at `upstream`."""
     target = urlsplit(upstream)
     lock = threading.Lock()
-    slow: list[bytes] = []
+    slow: list[tuple[int, bytes]] = []  # the later requests that each write still waits for
 
-    def deliver() -> None:
+    def deliver(answered: int = max(SLOW.values())) -> None:
         with lock:  # the next request waits for it
-            while slow:
-                _ask(target.hostname or "", target.port or 80, slow.pop(0))
+            waiting = [(left - answered, request) for left, request in slow]
+            slow[:] = [one for one in waiting if one[0] > 0]
+            for left, request in waiting:
+                if left <= 0:
+                    _ask(target.hostname or "", target.port or 80, request)
 
     class Handler(socketserver.StreamRequestHandler):
         disable_nagle_algorithm = True
@@ -65,7 +70,7 @@ def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
                 return self._met(request)
             finally:
                 if not self.is_slow:
-                    deliver()
+                    deliver(1)
 
         is_slow = False
 
@@ -73,10 +78,10 @@ def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
             method, path = request.split(b" ", 2)[:2]
             with lock:
                 fault = proxy.next_fault(method.decode(), path.decode())
-            self.is_slow = fault == "slow"
+            self.is_slow = fault in SLOW
             if self.is_slow:
                 with lock:
-                    slow.append(request)
+                    slow.append((SLOW[fault], request))
                 return self._break()
             if fault == "before":
                 return self._break()
