@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from benchmarks.machine import about
 from benchmarks.memory import measure_memory
 from benchmarks.parallel import measure_rate, measure_slow
 from benchmarks.peers import peers, versions
+from benchmarks.process import ServerError
 from benchmarks.run import Run
 from benchmarks.start import measure_definitions, measure_start
 from benchmarks.stub import Stub
@@ -52,6 +54,8 @@ def _candidates(stub: Stub, tools: Path, with_peers: bool) -> list[Candidate]:
 @click.option("--docs", is_flag=True, help="Write the tables into docs/performance.md.")
 def main(with_peers: bool, runs: int, parts: tuple[str, ...], file: Path | None, docs: bool) -> None:
     """Measure this server beside others, all against one GitLab with known answers, on loopback."""
+    if docs and parts:
+        raise click.UsageError("--docs writes the whole page: leave --part out.")
     environment = about()
     if with_peers:
         environment["peers"] = ", ".join(versions())
@@ -61,20 +65,35 @@ def main(with_peers: bool, runs: int, parts: tuple[str, ...], file: Path | None,
         answers.record(known)
         with Stub(known) as stub:
             run = Run(stub, _candidates(stub, Path(folder) / "tools.json", with_peers), runs, Tables())
+            failed = False
             for part in parts or _PARTS:
-                _PARTS[part](run)
+                failed = not _measured(part, run) or failed
+                if file:  # after each part, so that a run that is ended early has told something
+                    file.write_text(_as_json(environment, run), encoding="utf-8")
     held, tables = targets(run), run.tables.filled()
-    if file:
-        content = {
-            "about": environment,
-            "runs": runs,
-            "targets": [{**asdict(target), "met": target.met} for target in held],
-            "tables": {table.title: table.rows for table in tables},
-        }
-        file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     if docs:
         page.write(environment, runs, held, tables)
     click.echo("\n\n".join([*(table.markdown() for table in tables), page.targets_table(held)]))
+    sys.exit(1 if failed else 0)
+
+
+def _as_json(environment: Mapping[str, str], run: Run) -> str:
+    content = {
+        "about": environment,
+        "runs": run.runs,
+        "targets": [{**asdict(target), "met": target.met} for target in targets(run)],
+        "tables": {table.title: table.rows for table in run.tables.filled()},
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _measured(part: str, run: Run) -> bool:
+    try:
+        _PARTS[part](run)
+    except ServerError as error:
+        click.echo(f"The part {part} is not complete. {error}", err=True)
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ _CHUNK = 1 << 20
 
 
 class ServerError(Exception):
-    """A server did not answer, or a tool failed."""
+    """A server did not answer, or a tool failed; the message begins with the server's command."""
 
 
 class ServerProcess:
@@ -33,6 +33,7 @@ class ServerProcess:
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="gitlab-mcp-bench-")
         base = {"PATH": os.environ["PATH"], "HOME": self._folder.name}
+        self._name = " ".join(Path(word).name for word in command[:2])
         self._process = subprocess.Popen(
             command,
             env={**base, **environment},
@@ -104,7 +105,7 @@ class ServerProcess:
         return self._result(message)
 
     def memory(self) -> int:
-        """The resident memory of the process and its descendants in bytes; 0 where there is no /proc."""
+        """The resident memory of the process and its descendants in bytes, as /proc tells it."""
         children: dict[int, list[int]] = {}
         sizes: dict[int, int] = {}
         for folder in Path("/proc").glob("[0-9]*"):
@@ -133,10 +134,10 @@ class ServerProcess:
         deadline = time.monotonic() + SECONDS
         while not self._lines:
             if not self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-                raise ServerError(f"There was no answer within {SECONDS} seconds.")
+                raise ServerError(f"{self._name}: there was no answer within {SECONDS} seconds.")
             data = os.read(self._out, _CHUNK)
             if not data:
-                raise ServerError("The server ended.")
+                raise ServerError(f"{self._name}: the server ended.")
             *lines, self._rest = (self._rest + data).split(b"\n")
             self._lines.extend(line for line in lines if line.strip())
         line = self._lines.popleft()
@@ -150,12 +151,12 @@ class ServerProcess:
 
     def _result(self, message: Mapping[str, Any]) -> dict[str, Any]:
         if "error" in message:
-            raise ServerError(f"The server answered with an error: {message['error']}")
+            raise ServerError(f"{self._name}: the server answered with an error: {message['error']}")
         result: dict[str, Any] = message["result"]
         return result
 
     def _text(self, tool: str, result: Mapping[str, Any]) -> str:
         text = "".join(part.get("text", "") for part in result["content"])
         if result.get("isError"):
-            raise ServerError(f"{tool} failed: {text[:500]}")
+            raise ServerError(f"{self._name}: {tool} failed: {text[:500]}")
         return text

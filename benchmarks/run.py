@@ -20,7 +20,7 @@ from benchmarks.tables import Tables
 
 T = TypeVar("T")
 # It ends with the process that started it.
-_SPIN = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
+_SPIN = "import os, sys\nparent = int(sys.argv[1])\nwhile os.getppid() == parent: pass"
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def cores() -> int:
 @contextlib.contextmanager
 def every_core_busy() -> Iterator[None]:
     """Keep one process per core busy."""
-    spinning = [subprocess.Popen([sys.executable, "-c", _SPIN]) for _ in range(cores())]
+    command = [sys.executable, "-c", _SPIN, str(os.getpid())]
+    spinning = [subprocess.Popen(command) for _ in range(cores())]
     try:
         yield
     finally:

@@ -46,8 +46,12 @@ class Tables:
         self._tables: dict[str, Table] = {}
 
     def __getitem__(self, title: str) -> Table:
-        """The table of a title, which is empty until something is added to it."""
+        """The table of a title to add to."""
         return self._tables.setdefault(title, Table(title))
+
+    def find(self, title: str) -> Table:
+        """The table of a title to read from; an empty one where the run has not measured it."""
+        return self._tables.get(title, Table(title))
 
     def filled(self) -> list[Table]:
         """The tables that have figures."""

@@ -19,7 +19,7 @@ from benchmarks.start import BUSY, BYTES, DEFINITIONS, TOOLS
 from benchmarks.stub import Request, Stub
 from benchmarks.tables import Tables
 from benchmarks.targets import Target
-from benchmarks.tasks import REQUESTS, SIZE, TIME
+from benchmarks.tasks import ABOVE_BARE, ABOVE_PYTHON_GITLAB, REQUESTS, SIZE, TIME
 from tests.support.paths import REPOSITORY
 
 COMMAND = (sys.executable, "-m", "benchmarks", "--runs", "1")
@@ -53,12 +53,13 @@ def test_a_short_run_says_what_each_task_costs(tmp_path: Path) -> None:
     assert set(content["about"]) >= {"date", "commit", "machine", "Python", "mcp", "python-gitlab"}
     assert content["runs"] == 1
     tables = content["tables"]
-    assert list(tables) == [DEFINITIONS, SIZE, REQUESTS, TIME]
+    assert list(tables) == [DEFINITIONS, SIZE, REQUESTS, TIME, ABOVE_BARE, ABOVE_PYTHON_GITLAB]
     assert set(tables[DEFINITIONS]) == {OURS}
     assert tables[DEFINITIONS][OURS][TOOLS] == 25
     assert 15_000 < tables[DEFINITIONS][OURS][BYTES] < 20_000
     assert set(tables[TIME]) == {OURS, BARE, PYTHON_GITLAB}
     assert all(set(cells) == set(TASKS) and all(cells.values()) for cells in tables[TIME].values())
+    assert set(tables[ABOVE_BARE]) == set(tables[ABOVE_PYTHON_GITLAB]) == {OURS}
     sent = tables[REQUESTS][OURS]
     assert tables[REQUESTS][BARE] == sent
     assert {task: sent[task] for task in (ISSUE_TASK, FILE_TASK, NOTE_TASK, DIFF_TASK)} == {
@@ -130,7 +131,7 @@ def test_a_server_that_refuses_or_ends_is_an_error() -> None:
     with ServerProcess([sys.executable, "-c", REFUSING], {}) as server:
         with pytest.raises(ServerError, match=r"Not today\."):
             server.initialize()
-        with pytest.raises(ServerError, match="The server ended"):
+        with pytest.raises(ServerError, match="the server ended"):
             server.tools()
 
 
