@@ -10,6 +10,7 @@ import pytest
 
 from gitlab_mcp.api import job_token
 from gitlab_mcp.cli.options import CONFIGURATION
+from gitlab_mcp.git.process import NEEDED_GIT
 from gitlab_mcp.tools import TOOLS
 from tests.check_gitlab.facts import FACTS
 from tests.support.paths import REPOSITORY
@@ -28,6 +29,12 @@ def test_every_test_that_the_security_page_names_exists() -> None:
     }
     assert len(named) > 25
     assert named - defined == set()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/job-token.md"])
+def test_the_oldest_git_of_the_pages_is_the_one_that_the_server_needs(page: str) -> None:
+    named = re.findall(r"needs\s(git [\d.]+ or newer)", (REPOSITORY / page).read_text())
+    assert set(named) == {NEEDED_GIT}
 
 
 def rows(page: Path, heading: str) -> list[list[str]]:

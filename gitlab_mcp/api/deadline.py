@@ -21,7 +21,8 @@ class Call:
 
     def __init__(self, deadline: float, progress: Callable[[str], None]) -> None:
         self.began = time.monotonic()
-        self._seconds = deadline
+        self.seconds = deadline
+        self._transferred = 0.0
         self._cancelled = threading.Event()
         self._progress = progress
         self._transfers = 0
@@ -52,7 +53,7 @@ class Call:
         """Seconds until the deadline; 0 or less when it has passed."""
         with self._lock:
             now = self._transferring_since if self._transfers else time.monotonic()
-            return self.began + self._seconds - now
+            return self.began + self.seconds + self._transferred - now
 
     @contextmanager
     def transfer(self, what: str) -> Iterator[Callable[[], float]]:
@@ -86,7 +87,7 @@ class Call:
             with self._lock:
                 self._transfers -= 1
                 if not self._transfers:
-                    self._seconds += time.monotonic() - self._transferring_since
+                    self._transferred += time.monotonic() - self._transferring_since
 
     def _check_cancelled(self) -> None:
         if self._cancelled.is_set():
@@ -94,7 +95,7 @@ class Call:
 
     def timeout_message(self) -> str:
         """The text of the error when the deadline has passed."""
-        return f"GitLab did not answer within the {self._seconds:.0f} s that one call has."
+        return f"GitLab did not answer within the {self.seconds:.0f} s that one call has."
 
     def wait(self, seconds: float, failure: Failure) -> None:
         """Wait for `seconds` before a request that ended in `failure` is sent again, and report that to the client.

@@ -33,6 +33,8 @@ CHUNK_BYTES = 64 * 1024
 HEADER_DIGITS = 13
 CREDENTIAL_HEADERS = ("Authorization", "PRIVATE-TOKEN", "JOB-TOKEN")  # requests itself takes no Cookie along
 
+_MAKING_TLS_CONTEXT = threading.Lock()
+
 
 class BodyTooLarge(requests.RequestException):
     """The body of a response is larger than `BODY_BYTES` (`STREAM_BYTES` for a stream), after decompression."""
@@ -197,12 +199,18 @@ def drop(headers: Any, names: Iterable[str]) -> None:
         headers.pop(name, None)
 
 
-@lru_cache(maxsize=8)
 def tls_context(ca_files: tuple[Path, ...]) -> ssl.SSLContext:
     """A TLS context that verifies against the system's root certificates, certifi's and `ca_files` (PEM, or a folder).
 
-    Raises SettingsError when a file contains no certificate.
+    It is made once for all callers; one that comes meanwhile waits. Raises SettingsError when a file contains no
+    certificate.
     """
+    with _MAKING_TLS_CONTEXT:
+        return _tls_context(ca_files)
+
+
+@lru_cache(maxsize=8)
+def _tls_context(ca_files: tuple[Path, ...]) -> ssl.SSLContext:
     context = ssl.create_default_context()
     # Python 3.13 and newer require a key usage extension, which many private CAs lack. The chain and the host name are
     # verified all the same.

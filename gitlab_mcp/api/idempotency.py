@@ -15,12 +15,16 @@ from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.rate_limit import TOO_MANY_REQUESTS
-from gitlab_mcp.api.retry import pause
+from gitlab_mcp.api.retry import ATTEMPTS, pause
 from gitlab_mcp.errors import NOT_KNOWN, AnswerLost, Failure, GitLabRefusal, Unreachable, naming
 
 T = TypeVar("T")
 
 GATEWAY_STATUSES = (502, 503, 504)  # sent by a proxy in front of GitLab; GitLab itself may have done the write
+
+# The part of a call's time for which a lost write is looked up before it is sent again, where a second one would double
+# it: under load GitLab takes seconds for a write whose connection broke long ago.
+SETTLING = 0.1
 
 # An agent in a loop repeats a create; after so many seconds a repetition counts as intended.
 SAME_SECONDS = 600.0
@@ -73,7 +77,7 @@ class Deduplicator:
                 creation.result = existing
                 return WriteResult(existing, confirmed=True), True
             try:
-                written = write_once(send, lambda: find(began), check)
+                written = write_once(send, lambda: find(began), check, repeats=True)
             except AnswerLost:
                 creation.at = began
                 raise
@@ -86,15 +90,20 @@ class Deduplicator:
             del self._creations[key]
 
 
-def write_once(send: Callable[[], T], find: Callable[[], T | None], check: str) -> WriteResult[T]:
+def write_once(
+    send: Callable[[], T], find: Callable[[], T | None], check: str, *, repeats: bool = False
+) -> WriteResult[T]:
     """Send a write. When its response is lost, look up with `find` whether it took effect before it is sent again.
 
     `find` returns what the write made, or None where it did not take effect. `check` tells a person how to look it up.
+    `repeats` says that GitLab would do the same write a second time. Such a write is looked up for SETTLING of the
+    call's time before it is sent again, because it may take effect seconds after its response was lost.
 
     Raises AnswerLost, whose text ends in `check`, when the response was lost and the look-up failed too or time ran
     out; otherwise the failure of the write, which then did not take effect.
     """
     attempt, lost = 0, False
+    settling = SETTLING * current_call.get().seconds if repeats else 0.0
     while True:
         attempt += 1
         try:
@@ -106,10 +115,15 @@ def write_once(send: Callable[[], T], find: Callable[[], T | None], check: str) 
                 return WriteResult(existing, confirmed=True)
             if not (_may_have_taken_effect(failure) or _may_be_sent_again(failure)):
                 raise
-            _wait(failure, attempt, lost, check)
+            waited, looks = _wait(failure, attempt, lost, check), 0
             # A slow write may have taken effect during the wait.
-            if lost and (existing := _look_up(find, failure, check)) is not None:
-                return WriteResult(existing, confirmed=True)
+            while lost:
+                if (existing := _look_up(find, failure, check)) is not None:
+                    return WriteResult(existing, confirmed=True)
+                if waited >= settling:
+                    break
+                looks += 1
+                waited += _wait(failure, min(looks, ATTEMPTS - 1), lost, check)
 
 
 def _may_have_taken_effect(failure: Failure) -> bool:
@@ -133,10 +147,10 @@ def _look_up(find: Callable[[], T | None], failure: Failure, check: str) -> T | 
         raise _outcome_unknown(failure, check) from look_up_failure
 
 
-def _wait(failure: Failure, attempt: int, lost: bool, check: str) -> None:
+def _wait(failure: Failure, attempt: int, lost: bool, check: str) -> float:
     seconds = failure.retry_after if isinstance(failure, GitLabRefusal) else None
     try:
-        pause(current_call.get(), attempt, seconds, failure)
+        return pause(current_call.get(), attempt, seconds, failure)
     except Failure as last_failure:
         if lost:
             raise _outcome_unknown(failure, check) from last_failure

@@ -5,14 +5,15 @@ https://docs.gitlab.com/api/merge_requests/#merge-a-merge-request and, for the s
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
-from gitlab_mcp.api.client import GitLab
+from gitlab_mcp.api.client import GitLab, segment
 from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult, look_with, write_once
 from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.api.reviews.diff import lists_all
-from gitlab_mcp.errors import Conflict, GitLabRefusal, Refused, Unreachable, naming
+from gitlab_mcp.errors import Conflict, Failure, GitLabRefusal, NotFound, Refused, Unreachable, naming
 from gitlab_mcp.safety.sanitize import one_line
 
 # Values of detailed_merge_status while GitLab still checks whether it can be merged.
@@ -24,6 +25,8 @@ PENDING_STATUSES = (
     "cannot_be_merged_recheck",
     "cannot_be_merged_rechecking",
 )
+SourceBranch = Literal["removed", "protected", "there", "unknown"]
+
 STATUS_LOOK_UPS = 8
 PAUSE = 0.25  # seconds before the second look-up; longer before each further one
 
@@ -85,6 +88,24 @@ def merge(target: Noteable, options: Merge) -> WriteResult[Entity]:
             # lib/api/merge_requests.rb: auto-merge is refused where there is no pipeline left to wait for.
             return merge(target, replace(options, auto=False))
         raise Refused(f"GitLab does not merge {target.sign}: {_reason(after)}") from refused
+
+
+def source_branch(target: Noteable, merged: Entity) -> SourceBranch:
+    """Whether GitLab still has the source branch of a merge request that was merged.
+
+    GitLab keeps a protected branch in silence (MergeRequest#can_remove_source_branch?). It removes one in the
+    background, after its answer, so that a branch that is still there may yet be removed.
+    """
+    if merged.number("source_project_id") != merged.number("target_project_id"):
+        return "unknown"
+    path = f"{target.project.path}/repository/branches/{segment(merged.text('source_branch'))}"
+    try:
+        branch = target.project.gitlab.get(path)
+    except NotFound:
+        return "removed"
+    except Failure:  # the merge is done, so that nothing may fail now
+        return "unknown"
+    return "protected" if branch.flag("protected") or branch.flag("default") else "there"
 
 
 def _changed_paths(target: Noteable, now: Entity) -> list[str]:

@@ -6,6 +6,7 @@ from functools import partial
 
 from gitlab_mcp.api.client import GitLab, Page, segment
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.config.checkout import other_origin
 from gitlab_mcp.errors import Failure, GitLabRefusal, naming
 from gitlab_mcp.safety.sanitize import one_line
 
@@ -92,10 +93,12 @@ def no_project_message(gitlab: GitLab) -> str:
     except Failure:  # in a CI job, or when GitLab does not answer, no project is named
         recent = []
     names = [one_line(project.text("path_with_namespace"), 100) for project in recent]
+    settings = gitlab.settings
+    origin = other_origin(settings.other_checkout, settings.url)
     if not names:
-        return f'{text} "group/app".'
+        return f'{text} "group/app". {origin}'.rstrip()
     others = naming(" {} finds others.", "list_projects")
-    return f'{text} "{names[0]}". Yours, the latest first: {", ".join(names)}.{others}'
+    return f'{text} "{names[0]}". Yours, the latest first: {", ".join(names)}.{others} {origin}'.rstrip()
 
 
 def projects(gitlab: GitLab, search: str, page: int, per_page: int, *, mine: bool) -> Page:

@@ -11,7 +11,7 @@ from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import WriteResult, look_with, write_once
 from gitlab_mcp.api.project import Noteable, Project
-from gitlab_mcp.errors import AnswerLost, Conflict, GitLabRefusal, NotFound, Unreachable, naming
+from gitlab_mcp.errors import AnswerLost, Conflict, Failure, GitLabRefusal, NotFound, Unreachable, naming
 
 # The statuses of a pipeline that was canceled, or is about to be.
 CANCELED = ("canceling", "canceled")
@@ -148,7 +148,8 @@ def run(project: Project, ref: str, variables: Mapping[str, str], inputs: Mappin
         with _start_lock(project, ref):
             newest = project.gitlab.page(f"{project.path}/pipelines", 1, 1).rows
             after = newest[0].number("id") if newest else 0
-            return write_once(send, partial(_find_started, project, ref, after, is_plain=len(body) == 1), check)
+            find = partial(_find_started, project, ref, after, is_plain=len(body) == 1)
+            return write_once(send, find, check, repeats=True)
     except GitLabRefusal as refused:
         if variables and "pipeline variables" in refused.reason:
             advice = (
@@ -157,6 +158,21 @@ def run(project: Project, ref: str, variables: Mapping[str, str], inputs: Mappin
             )
             refused.text += f" {advice}"
         raise
+
+
+def lacking_variables(project: Project, pipeline: Entity, variables: Mapping[str, str]) -> list[str]:
+    """The names of those `variables` that a pipeline does not have with their values; [] where GitLab shows none.
+
+    Nothing shows a pipeline's inputs, but GitLab refuses the ones that its configuration does not declare.
+    """
+    if not variables:
+        return []
+    try:
+        rows = project.gitlab.every(f"{project.path}/pipelines/{pipeline.number('id')}/variables")
+    except Failure:  # the pipeline is started, so that nothing may fail now
+        return []
+    taken = {row.text("key"): row.text("value") for row in rows}
+    return [name for name, value in variables.items() if taken.get(name) != value]
 
 
 @contextmanager

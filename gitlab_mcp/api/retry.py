@@ -28,14 +28,18 @@ def wait_to_retry(call: Call, attempt: int, failure: Failure) -> None:
     pause(call, attempt, seconds, failure)
 
 
-def pause(call: Call, attempt: int, seconds: float | None, failure: Failure) -> None:
+def pause(call: Call, attempt: int, seconds: float | None, failure: Failure) -> float:
     """Wait for the `seconds` that GitLab asked for, or with exponential backoff where it did not ask (None).
+
+    Returns the seconds waited.
 
     Raises `failure` after the last attempt, unless GitLab asked to wait, and when the deadline of the call is too near.
     """
     if seconds is None and attempt >= ATTEMPTS:
         raise failure
-    call.wait(backoff(attempt) if seconds is None else seconds, failure)
+    wait = backoff(attempt) if seconds is None else seconds
+    call.wait(wait, failure)
+    return wait
 
 
 def backoff(attempt: int) -> float:

@@ -1,13 +1,14 @@
-"""The two names that a GitLab may have: the configured URL, and the one that GitLab gives its pages (external_url).
+"""The names that a GitLab may have: the configured URL, the one that GitLab gives its pages (external_url), SSH's host.
 
 Requests and the token go to the configured URL only. Links are understood under both names, and answers have the one
 that GitLab gives, as its own `web_url` fields do.
 """
 
 import re
+from collections.abc import Iterable
 
 from gitlab_mcp.api.entity import Entity
-from gitlab_mcp.config.checkout import project_of_remote
+from gitlab_mcp.config.checkout import host_of, project_of_remote
 
 
 class Site:
@@ -16,6 +17,7 @@ class Site:
     def __init__(self, configured: str) -> None:
         self._configured = configured
         self._own = ""
+        self._ssh = ""
 
     @property
     def url(self) -> str:
@@ -30,6 +32,8 @@ class Site:
     def learn(self, entity: Entity) -> None:
         """Take the name from a project, issue or merge request, whose URL ends in a path that the object shows too."""
         shown = entity.names()
+        if "ssh_url_to_repo" in shown:
+            self._ssh = host_of(entity.text("ssh_url_to_repo"))
         if self._own or "web_url" not in shown:
             return
         path = entity.text("path_with_namespace") if "path_with_namespace" in shown else ""
@@ -41,5 +45,11 @@ class Site:
 
     def project_of(self, url: str) -> str:
         """The path of the project in a URL of this GitLab, under either name; "" for another GitLab."""
-        page = url.split("/-/")[0]
-        return project_of_remote(page, self._configured) or (project_of_remote(page, self._own) if self._own else "")
+        return self._project(url.split("/-/")[0], [self._configured, self._own])
+
+    def project_of_origin(self, remote: str) -> str:
+        """The path of the project that a git remote's URL names, under any name of this GitLab; "" for another one."""
+        return self._project(remote, [self._configured, self._own, self._ssh and f"ssh://{self._ssh}"])
+
+    def _project(self, remote: str, names: Iterable[str]) -> str:
+        return next(filter(None, (project_of_remote(remote, name) for name in names if name)), "")

@@ -19,6 +19,7 @@ from gitlab_mcp import __version__, claude_code
 from gitlab_mcp.ci import stdin_probe
 from gitlab_mcp.ci.job_line import reduced_flags
 from gitlab_mcp.ci.stdin_probe import Input
+from gitlab_mcp.config.checkout import other_origin
 from gitlab_mcp.config.environment import is_any_ci, working_directory
 from gitlab_mcp.config.job_context import JobContext, read_job
 from gitlab_mcp.config.settings import Flags, SettingsError, read_settings, secrets_of
@@ -31,6 +32,7 @@ from gitlab_mcp.server.toolsets import check_names
 # The wait for the first message of a slow client, and so the longest time that a line of a job can hang.
 CLIENT_WAIT_SECONDS = 30.0
 LOG_LINE_CHARACTERS = 1_000
+NO_CHECKOUT = "none: files are committed by their content"
 REDUCED = "left out, so the server only reads, and no flag grants permissions: correct the line"
 
 
@@ -85,7 +87,8 @@ def introduce(flags: Flags, environ: Mapping[str, str]) -> None:
         click.echo(f"credential   {credential.kind} from {credential.variable}")
         click.echo(f"project      {settings.project or 'none: tools need their argument project'}")
         directory = settings.working_directory
-        click.echo(f"checkout     {directory.path if directory else 'none: files are committed by their content'}")
+        other = other_origin(settings.other_checkout, settings.url)
+        click.echo(f"checkout     {directory.path if directory else other or NO_CHECKOUT}")
         click.echo(f"tools        {'read-only' if settings.read_only else 'reading and writing'}")
         click.echo("GitLab was not contacted yet: the first tool call shows whether the credential is valid.\n")
     click.echo("Register it in Claude Code:  gitlab-mcp-server register")
@@ -104,7 +107,7 @@ def register(flags: Flags, environ: Mapping[str, str], *, trust_project: bool) -
     try:
         registration = claude_code.own_registration(flags, secrets_of(environ, flags.not_secret))
         other = claude_code.other_server("user", environ, working_directory())
-        path = claude_code.register(registration, "user", environ, working_directory())
+        path = claude_code.register(registration, "user", environ, working_directory(), replace=True)
         entry = registration.entry()
         lines = [f"registered for Claude Code: gitlab in {path}: {shlex.join([entry['command'], *entry['args']])}"]
         lines += [f"warning: it replaced another server of that name: {quoted_line(other, 300)}"] if other else []
@@ -145,6 +148,8 @@ def report(flags: Flags, environ: Mapping[str, str]) -> Iterator[str]:
 
 def log_lines(lines: Iterable[str], environ: Mapping[str, str]) -> Iterator[str]:
     """The lines made safe for a job's log: each on one line, with secrets redacted."""
+    # Weak values stay hidden here: whether one is public (safety/public_values.py) only the target branch's files tell,
+    # and the log is written before GitLab has been asked for them, or where it does not answer.
     secrets = secrets_of(environ)
     return (one_line(redact(line, secrets), LOG_LINE_CHARACTERS) for line in lines)
 

@@ -5,10 +5,11 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
-from pathlib import Path
+from itertools import pairwise
+from pathlib import Path, PurePath
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -21,9 +22,14 @@ from gitlab_mcp.safety.redact import redact
 Scope = Literal["user", "project", "local"]
 
 SERVER_NAME = "gitlab"
+COMMAND = "gitlab-mcp-server"
 SHARED = 0o644  # a project's file is committed, so it contains no secret
 # Claude Code runs the server in the checkout: without -P Python would import modules from there.
 MODULE = ("-P", "-m", "gitlab_mcp")
+
+
+class OtherServer(RegistrationError):
+    """Another server has the name of this one; the text names its command, which is untrusted."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ def lasting_registration(registration: Registration, environ: Mapping[str, str])
     source = _source()
     if not uvx or not source:
         return None
-    return Registration(str(Path(uvx).absolute()), registration.arguments, ("--from", source, "gitlab-mcp-server"))
+    return Registration(str(Path(uvx).absolute()), registration.arguments, ("--from", source, COMMAND))
 
 
 def _source() -> str:
@@ -98,7 +104,7 @@ def _source() -> str:
     https://packaging.python.org/en/latest/specifications/direct-url/
     """
     try:
-        text = distribution("gitlab-mcp-server").read_text("direct_url.json") or "{}"
+        text = distribution(COMMAND).read_text("direct_url.json") or "{}"
     except PackageNotFoundError:
         return ""
     record = json.loads(text)
@@ -134,30 +140,40 @@ def flag_arguments(flags: Flags, secret_values: Iterable[str]) -> tuple[str, ...
     return tuple(arguments)
 
 
-def register(registration: Registration, scope: Scope, environ: Mapping[str, str], directory: Path) -> Path:
+def register(
+    registration: Registration, scope: Scope, environ: Mapping[str, str], directory: Path, *, replace: bool = False
+) -> Path:
     """Write the entry of this server and return the path of the file; a file that has it already is not written.
 
-    Raises RegistrationError when the file does not contain a JSON object, or cannot be read or written.
+    Raises OtherServer where another server has the name, unless `replace`; RegistrationError when the file does not
+    contain a JSON object, or cannot be read or written.
     """
     path, keys = _place(scope, environ, directory)
     entry = registration.entry()
 
     def add(document: Document) -> bool:
         servers = object_at(path, document, *keys)
-        changed = servers.get(SERVER_NAME) != entry
+        if servers.get(SERVER_NAME) == entry:
+            return False
+        _check_own(servers, path, scope, replace)
         servers[SERVER_NAME] = entry
-        return changed
+        return True
 
     change(path, add, SHARED if scope == "project" else PRIVATE)
     return path
 
 
-def unregister(scope: Scope, environ: Mapping[str, str], directory: Path) -> bool:
-    """Remove the entry of this server; returns whether it existed. Raises RegistrationError as `register` does."""
+def unregister(scope: Scope, environ: Mapping[str, str], directory: Path, *, replace: bool = False) -> bool:
+    """Remove the entry of this server; returns whether it existed. Raises as `register` does.
+
+    With `replace`, another server of the name is removed too.
+    """
     path, keys = _place(scope, environ, directory)
 
     def remove(document: Document) -> bool:
-        return object_at(path, document, *keys).pop(SERVER_NAME, None) is not None
+        servers = object_at(path, document, *keys)
+        _check_own(servers, path, scope, replace)
+        return servers.pop(SERVER_NAME, None) is not None
 
     return change(path, remove)
 
@@ -168,20 +184,55 @@ def other_server(scope: Scope, environ: Mapping[str, str], directory: Path) -> s
     Raises RegistrationError as `register` does. The text is untrusted, and may contain secrets.
     """
     path, keys = _place(scope, environ, directory)
-    entries: list[object] = []
+    others: list[str] = []
 
     def read(document: Document) -> bool:
-        entries.append(object_at(path, document, *keys).get(SERVER_NAME))
+        others.append(_other(object_at(path, document, *keys)))
         return False
 
     change(path, read)
-    entry = next(iter(entries), None)
+    return next(iter(others), "")
+
+
+def _check_own(servers: Mapping[str, Any], path: Path, scope: Scope, replace: bool) -> None:
+    # It is checked under the lock of the file: Claude Code may add a server at any moment.
+    if not replace and (other := _other(servers)):
+        raise OtherServer(
+            f"{path} ({scope} scope) has another server named {SERVER_NAME}, and was not changed;"
+            f" --force replaces or removes it: {other}"
+        )
+
+
+def _other(servers: Mapping[str, Any]) -> str:
+    """The command or URL of the server of this name where it is not this one; "" where it is, or there is none."""
+    entry = servers.get(SERVER_NAME)
     if not isinstance(entry, Mapping):
-        return ""
+        return "" if entry is None else json.dumps(entry)
     arguments = entry.get("args")
-    words = [entry.get("command") or entry.get("url") or "", *(arguments if isinstance(arguments, list) else [])]
-    text = shlex.join(str(word) for word in words)
-    return "" if "gitlab-mcp-server" in text or "gitlab_mcp" in text else text
+    words = [
+        str(word)
+        for word in (entry.get("command") or entry.get("url"), *(arguments if isinstance(arguments, list) else []))
+        if word
+    ]
+    own = _starts_this_server(words) and bool(entry.get("command"))
+    return "" if own else shlex.join(words) or json.dumps(entry)
+
+
+def _starts_this_server(words: Sequence[str]) -> bool:
+    """Whether a command line, without or with a program before it such as uvx or docker, starts this server.
+
+    Packages and images of others have its name too: behind another program it counts only with `serve` after it.
+    """
+    own = Registration(own_command()).entry()  # the command may have been given another name
+    if words and (
+        PurePath(words[0]).name == COMMAND or words[: len(own["args"]) + 1] == [own["command"], *own["args"]]
+    ):
+        return True
+    pairs = list(pairwise(words))
+    return ("-m", "gitlab_mcp") in pairs or any(
+        after == "serve" and not word.startswith("@") and PurePath(word).name.partition(":")[0] == COMMAND
+        for word, after in pairs
+    )
 
 
 def _place(scope: Scope, environ: Mapping[str, str], directory: Path) -> tuple[Path, tuple[str, ...]]:

@@ -28,7 +28,7 @@ CONFIGURATION = (
     click.option(
         "--deadline", type=float, default=None, metavar="SECONDS", help="The limit of one tool call (default: 60)."
     ),
-    click.option("--no-instant-start", is_flag=True, help="Answer nothing before the MCP SDK is loaded."),
+    click.option("--no-instant-start", is_flag=True, help="Answer nothing before the MCP SDK is loaded as a whole."),
 )
 
 

@@ -38,8 +38,14 @@ def scope_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def force_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a command with the option that lets it replace or remove a server of somebody else's."""
+    return click.option("--force", is_flag=True, help="Replace or remove another server named gitlab too.")(command)
+
+
 @click.command(short_help="Register this server in Claude Code.")
 @scope_option
+@force_option
 @click.option(
     "--print",
     "client",
@@ -52,7 +58,7 @@ def scope_option(command: Callable[..., Any]) -> Callable[..., Any]:
 @configuration
 @click.pass_obj
 def register(
-    group_flags: Flags | None, /, scope: Any, client: str | None, trust_project_mcp: bool, **flags: Any
+    group_flags: Flags | None, /, scope: Any, force: bool, client: str | None, trust_project_mcp: bool, **flags: Any
 ) -> None:
     """Register this server in Claude Code under the name gitlab, with the given flags.
 
@@ -75,7 +81,7 @@ def register(
                 click.echo(note, err=True)
             return
         other = claude_code.other_server(scope, os.environ, directory)
-        path = claude_code.register(registration, scope, os.environ, directory)
+        path = claude_code.register(registration, scope, os.environ, directory, replace=force)
         click.echo(f"Registered gitlab in {_shown(str(path))} ({scope} scope): `claude mcp list` shows it.")
         if other:
             click.echo(f"It replaced another server of that name: {_redacted(other)}", err=True)
@@ -93,13 +99,14 @@ def register(
 
 @click.command(short_help="Remove this server from Claude Code.")
 @scope_option
-def unregister(scope: Any) -> None:
+@force_option
+def unregister(scope: Any, force: bool) -> None:
     """Remove the entry of this server from the configuration of Claude Code."""
     with _errors_on_one_line():
         from gitlab_mcp import claude_code
 
         other = claude_code.other_server(scope, os.environ, working_directory())
-        removed = claude_code.unregister(scope, os.environ, working_directory())
+        removed = claude_code.unregister(scope, os.environ, working_directory(), replace=force)
         if scope == "user":
             claude_code.enable_project_servers(os.environ)
         click.echo(
@@ -116,7 +123,7 @@ def _errors_on_one_line() -> Iterator[None]:
     try:
         yield
     except SettingsError as error:
-        click.echo(f"gitlab-mcp-server: {_shown(str(error))}", err=True)
+        click.echo(f"gitlab-mcp-server: {_redacted(str(error), 1000)}", err=True)
         sys.exit(2)
 
 
@@ -146,10 +153,10 @@ def _lasting(registration: "Registration") -> "Registration":
     return registration
 
 
-def _redacted(text: str) -> str:
+def _redacted(text: str, characters: int = 300) -> str:
     from gitlab_mcp.safety.redact import redact
 
-    return _shown(redact(text, secrets_of(os.environ)), 300)
+    return _shown(redact(text, secrets_of(os.environ)), characters)
 
 
 def _quoted(names: list[str]) -> str:

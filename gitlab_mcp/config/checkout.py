@@ -1,27 +1,56 @@
 """Which project a checkout on disk belongs to."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+SCP = re.compile(r"(?:[\w.-]+@)?([\w.-]{2,}):(?!//)(.+)")  # git@host:group/app.git
 
 
 @dataclass(frozen=True)
 class WorkingDirectory:
-    """A checkout on disk, the GitLab project that it is a checkout of, and the commit that a job checked out."""
+    """A checkout on disk, the GitLab project that it is a checkout of, and the commit that a job checked out.
+
+    `project` is "" where its `origin` is `remote`, on a host that is not that of the configured URL: only GitLab can
+    say whether that is another name of it.
+    """
 
     path: Path
     project: str
     commit: str = ""
+    remote: str = field(default="", repr=False)  # it may hold a password
 
 
 def find_checkout(directory: Path, url: str) -> WorkingDirectory | None:
-    """The checkout that `directory` is in, if its `origin` is a project of the GitLab at `url`."""
+    """The checkout that `directory` is in, if it has an `origin` on a host: with its project on the GitLab at `url`."""
     for candidate in (directory, *directory.parents):
         if (candidate / ".git").exists():
-            project = project_of_remote(_origin_remote(candidate), url)
-            return WorkingDirectory(candidate.resolve(), project) if project else None
+            remote = _origin_remote(candidate)
+            project = project_of_remote(remote, url)
+            return WorkingDirectory(candidate.resolve(), project, remote=remote) if host_of(remote) else None
     return None
+
+
+def host_of(remote: str) -> str:
+    """The host that a git remote's URL names; "" for a folder and for an invalid URL."""
+    if scp := SCP.fullmatch(remote):
+        return scp[1]
+    try:
+        return urlsplit(remote).hostname or ""
+    except ValueError:
+        return ""
+
+
+def other_origin(checkout: WorkingDirectory | None, url: str) -> str:
+    """A sentence on a checkout whose origin is not on the GitLab at `url`, with what to set; "" without such a one."""
+    if checkout is None:
+        return ""
+    host = re.sub(r"[^A-Za-z0-9._-]", " ", host_of(checkout.remote))[:100]
+    return (
+        f"The working directory is a git checkout, but its origin is on {host}, which is not known as a name of {url}:"
+        " if it is a project of your GitLab, set GITLAB_URL to that, or set the origin to the project's URL there."
+    )
 
 
 def origin(url: str) -> tuple[str, str, int]:
@@ -40,7 +69,7 @@ def project_of_remote(remote: str, url: str) -> str:
         urlsplit(remote).port  # noqa: B018  # raises ValueError for an invalid URL
     except ValueError:
         return ""
-    if scp := re.fullmatch(r"(?:[\w.-]+@)?([\w.-]+):(?!//)(.+)", remote):
+    if scp := SCP.fullmatch(remote):
         host, path = scp[1], scp[2]
     else:
         parts = urlsplit(remote)

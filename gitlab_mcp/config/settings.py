@@ -56,6 +56,7 @@ class Settings:
     in_ci: bool = False
     ca_files: tuple[Path, ...] = ()
     working_directory: WorkingDirectory | None = None
+    other_checkout: WorkingDirectory | None = None  # whose origin is not on the host of `url`
     read_only: bool = False
     toolsets: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
@@ -165,7 +166,8 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
         merge_request=_merge_request(environ),
         in_ci=in_ci,
         ca_files=_ca_files(environ),
-        working_directory=checkout,
+        working_directory=checkout if checkout and checkout.project else None,
+        other_checkout=checkout if checkout and not checkout.project else None,
         read_only=flags.read_only or flag(environ, "GITLAB_MCP_READ_ONLY"),
         toolsets=_toolsets(flags.toolsets or variable(environ, "GITLAB_MCP_TOOLSETS")),
         tools=split_list(flags.tools or variable(environ, "GITLAB_MCP_TOOLS")),
@@ -323,7 +325,7 @@ def _ca_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
 
 
 def _working_directory(environ: Mapping[str, str], directory: Path, url: str) -> WorkingDirectory | None:
-    """The job's checkout, or the checkout around `directory` whose `origin` is a project of this GitLab."""
+    """The job's checkout, or the checkout around `directory` with an `origin`."""
     job_directory = variable(environ, "CI_PROJECT_DIR")
     if is_ci(environ) and job_directory and is_folder(Path(job_directory)):
         project = variable(environ, "CI_PROJECT_PATH") or variable(environ, "CI_PROJECT_ID")

@@ -10,7 +10,7 @@ from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.context import DoctorContext
 from gitlab_mcp.doctor.processes import NotStarted, output
 from gitlab_mcp.doctor.result import CheckResult, Skipped, failed, in_brackets, passed, warned
-from gitlab_mcp.git.process import GitError, until
+from gitlab_mcp.git.process import NEEDED_GIT, GitError, until
 from gitlab_mcp.git.scratch_repository import require_version
 from gitlab_mcp.git.search_path import search_path
 
@@ -25,7 +25,7 @@ def git_installed(context: DoctorContext) -> CheckResult:
         version = require_version(until(PROGRAM_SECONDS))
     except GitError as error:
         where = " in the job's image" if context.in_ci else ""
-        remedy = f"Install git 2.31 or newer{where} (apk add --no-cache git, apt-get install -y git)."
+        remedy = f"Install {NEEDED_GIT}{where} (apk add --no-cache git, apt-get install -y git)."
         what = f"git cannot be used{in_brackets(str(error))}"
         if context.credential and context.credential.kind == "job token":
             return failed(f"{what}, and writing with CI_JOB_TOKEN needs it", remedy)

@@ -21,7 +21,9 @@ USERS_OWN = ("HOME", "XDG_CONFIG_HOME")
 # A checkout's own configuration may name programs that git would run even for reading commands.
 SAFE_CONFIGURATION = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "credential.helper=", "protocol.allow=never")
 
-NOT_INSTALLED = "git is not installed: install git 2.31 or newer (apk add git, apt-get install git)"
+OLDEST_GIT = (2, 31)  # configuration by environment variables, fetch without FETCH_HEAD
+NEEDED_GIT = f"git {OLDEST_GIT[0]}.{OLDEST_GIT[1]} or newer"  # the sandbox, and so the demo and the tests, need 2.38
+NOT_INSTALLED = f"git is not installed: install {NEEDED_GIT} (apk add git, apt-get install git)"
 PRINTED_BYTES = 512 * 1024 * 1024
 
 TimeLeft = Callable[[], float]

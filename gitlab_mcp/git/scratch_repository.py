@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gitlab_mcp.git.process import (
+    NEEDED_GIT,
+    OLDEST_GIT,
     GitError,
     TimeLeft,
     checked,
@@ -28,8 +30,9 @@ from gitlab_mcp.git.process import (
 from gitlab_mcp.git.remote import Remote
 from gitlab_mcp.git.shallow import ShallowBoundary
 
-OLDEST_GIT = (2, 31)  # configuration by environment variables, fetch without FETCH_HEAD
 FETCHES = 4  # how many fetches of files may run at once
+
+_versions: dict[str, str] = {}  # of git, by PATH
 
 
 @dataclass(frozen=True)
@@ -131,12 +134,15 @@ class ScratchRepository:
 
 
 def require_version(time_left: TimeLeft) -> str:
-    """The version of git. Raises GitError when git is missing or older than OLDEST_GIT."""
+    """The version of git, which is asked once for a PATH. Raises GitError where git is missing or before OLDEST_GIT."""
+    path = environment()["PATH"]
+    if path in _versions:
+        return _versions[path]
     output = checked(run_git("--version", environment=environment(), time_left=time_left), "--version").decode()
     version = re.search(r"(\d+)\.(\d+)[\d.]*", output)
     if version is None or (int(version[1]), int(version[2])) < OLDEST_GIT:
-        raise GitError(f"git {OLDEST_GIT[0]}.{OLDEST_GIT[1]} or newer is needed, and this is {output.strip()}")
-    return version[0]
+        raise GitError(f"{NEEDED_GIT} is needed, and this is {output.strip()}")
+    return _versions.setdefault(path, version[0])
 
 
 def _certificates(roots: Iterable[Path]) -> Iterator[bytes]:

@@ -75,6 +75,13 @@ class WorktreeIndex:
         deleted = [path for status, path in pairs if status.endswith("D") and not status.startswith(":160000")]
         return deleted, [path for status, path in pairs if not status.endswith("D")]
 
+    def submodules(self, specs: Sequence[str]) -> list[str]:
+        """The submodules of the index that match the pathspecs and are at another commit on disk."""
+        output = self._git("diff-files", "--raw", "-z", "--no-renames", "--ignore-submodules=dirty", "--", *specs)
+        fields = output.decode("utf-8", "surrogateescape").split("\0")
+        pairs = zip(fields[0::2], fields[1::2], strict=False)
+        return [path for status, path in pairs if status.startswith(":160000") and not status.endswith("D")]
+
     def untracked(self, specs: Sequence[str]) -> list[str]:
         """The files on disk that match the pathspecs, are not in the index and are not ignored by git."""
         return _paths(self._git("ls-files", "-o", "--exclude-standard", "-z", "--", *specs))

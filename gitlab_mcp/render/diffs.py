@@ -11,6 +11,7 @@ from gitlab_mcp.render.markdown import ANSWER_BYTES, count, cut, facts, labelled
 from gitlab_mcp.render.pagination import fenced_rows, fitting, page_of
 from gitlab_mcp.repository.interface import Comparison
 from gitlab_mcp.safety.sanitize import escape_invisible, escape_invisible_in_lines, one_line
+from gitlab_mcp.safety.write_back import EDIT_CODE, not_as_stored
 
 COMMITS_SHOWN = 30
 COMMITS_BYTES = 6_000
@@ -39,8 +40,11 @@ def comparison(found: Comparison, page: int, arguments: Mapping[str, str | Seque
             *([f"({left:,} older ones{naming(': {} lists them', 'list_commits')})"] if left else []),
             *about,
         ]
+    hunks = (diff.text("diff") for diff in found.diffs)
+    code = ((hunk, "\n".join(_rows(hunk))) for hunk in hunks if hunk.startswith("@@"))
+    about.append(not_as_stored(code=code, advice=EDIT_CODE))
     pieces = (piece for diff in found.diffs for piece in _pieces(diff, base, head))
-    return page_of(title, "\n".join(about), pieces, page, "compare_refs", arguments)
+    return page_of(title, "\n".join(filter(None, about)), pieces, page, "compare_refs", arguments)
 
 
 def cut_line(row: str) -> str:
@@ -63,6 +67,7 @@ def files_counted(number: int, *, is_whole: bool) -> str:
 def whole_commit(commit: Entity, diffs: Sequence[Entity]) -> str:
     """Render a commit with its message and the files that differ from its first parent."""
     parents = [parent for parent in commit.texts("parent_ids") if SHA.fullmatch(parent)]
+    remark = not_as_stored(plain_texts=[commit.text("message")], advice="")
     head = facts(
         f"by {one_line(commit.text('author_name'), 60)} {commit.day('authored_date')}",
         labelled("parents", (parent[:12] for parent in parents)),
@@ -77,7 +82,8 @@ def whole_commit(commit: Entity, diffs: Sequence[Entity]) -> str:
     left = f"\n({len(rows) - len(kept)} more files)" if len(kept) < len(rows) else ""
     arguments = {"base": parents[0][:12], "head": identity[:12]} if parents and diffs else {}
     diff = naming(f"\nits diff: {{}} {json.dumps(arguments)}", "compare_refs") if arguments else ""
-    return "\n".join([title, head, commit.url("web_url") + message, "", *kept]) + left + diff
+    remarks = [remark] if remark else []
+    return "\n".join([title, head, commit.url("web_url") + message, *remarks, "", *kept]) + left + diff
 
 
 def _pieces(diff: Entity, base: str, head: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ from gitlab_mcp.repository.git_attributes import is_lfs_pointer
 from gitlab_mcp.repository.interface import BlamedLines, File
 from gitlab_mcp.safety.redact import redacted
 from gitlab_mcp.safety.sanitize import escape_invisible, one_line
-from gitlab_mcp.safety.write_back import REPLACED, file_marks
+from gitlab_mcp.safety.write_back import EDIT_CODE, REPLACED, file_marks
 
 # A larger file is shown only if the call says which lines.
 WHOLE_FILE_BYTES = 1_000_000
@@ -72,7 +72,7 @@ def file(found: File, ref: str, span: Span, blame: Sequence[BlamedLines], *, num
     if (invalid := text.count("\ufffd")) and b"\xef\xbf\xbd" not in found.content:
         remark = f"\nNot valid UTF-8: {count(invalid, 'sequence')} shown as \ufffd. Do not write it back from here."
     if marks := [mark for mark in file_marks(found.content) if mark != REPLACED]:
-        remark += f"\nNot shown as stored: {', '.join(marks[:5])}. Edit such a part on disk, or with old_text."
+        remark += f"\nNot shown as stored: {', '.join(marks[:5])}. {EDIT_CODE}"
     if found.size > WHOLE_FILE_BYTES and span.is_whole:
         return f"{head}{remark}\n{count(len(lines), 'line')}, too large to show whole: give start_line and end_line."
     if not lines:

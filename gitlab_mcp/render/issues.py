@@ -46,7 +46,7 @@ def issue(entity: Entity, related: list[Entity], closing: list[Entity], shown: C
             labelled("merge requests", (_linked(each, closers) for each in list(linked.values())[:10])),
         ),
     ]
-    texts = [(entity, "description"), *((comment.note, "body") for comment in shown.rows)]
+    texts = [(entity, "title"), (entity, "description"), *((comment.note, "body") for comment in shown.rows)]
     rest = f"\n\n{description(entity, authors)}\n\n{comments(shown, COMMENT_BYTES, authors)}"
     return "\n".join(head) + rest + stored_otherwise(texts, authors)
 

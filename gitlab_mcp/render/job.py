@@ -7,6 +7,7 @@ from gitlab_mcp.errors import naming
 from gitlab_mcp.render.markdown import cut, facts, quote
 from gitlab_mcp.render.user_text import mention, ref_name
 from gitlab_mcp.safety.sanitize import one_line
+from gitlab_mcp.safety.write_back import not_as_stored
 
 # Together they stay below ANSWER_BYTES.
 QUOTED_BYTES = {"input": 10_000, "description": 8_000, "comments": 12_000, "unread": 6_000}
@@ -34,7 +35,11 @@ def job_context(settings: Settings, identity: Identity) -> str:
         ),
         _credential(settings, identity),
     ]
-    return "\n".join([*head, *([_withheld()] if settings.trusted_only else _quoted(job))])
+    if settings.trusted_only:
+        return "\n".join([*head, _withheld()])
+    texts = (job.input, job.description, job.comments, job.unread)
+    remark = not_as_stored(texts, plain_texts=[job.title], advice="")
+    return "\n".join([*head, *_quoted(job), *([f"\n{remark}"] if remark else [])])
 
 
 def _withheld() -> str:

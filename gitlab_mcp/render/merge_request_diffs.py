@@ -10,6 +10,7 @@ from gitlab_mcp.render.diffs import DIFF_LINE_BYTES, cut_line, files_counted, no
 from gitlab_mcp.render.markdown import count, cut
 from gitlab_mcp.render.pagination import fenced_rows, page_of
 from gitlab_mcp.safety.sanitize import escape_invisible, escape_invisible_in_lines, one_line
+from gitlab_mcp.safety.write_back import EDIT_CODE, not_as_stored
 
 NO_NEWLINE = "\\ No newline at end of file"  # as git writes it
 NAMED_BYTES = 3_000
@@ -60,8 +61,13 @@ def diff(
     if not is_whole:
         about.append(not_listed())
     title = _title(merge_request, files, is_whole=is_whole)
-    pieces = (piece for file in shown for piece in fenced_rows(file_row(file), one_line(file.path, 300), _rows(file)))
-    return page_of(title, "\n".join(about), pieces, page, CALL, arguments)
+    rows = [(file, list(_rows(file))) for file in shown]
+    code = (("\n".join(line.text for line in file.lines), "\n".join(of_file)) for file, of_file in rows)
+    about.append(not_as_stored(code=code, advice=EDIT_CODE))
+    pieces = (
+        piece for file, of_file in rows for piece in fenced_rows(file_row(file), one_line(file.path, 300), of_file)
+    )
+    return page_of(title, "\n".join(filter(None, about)), pieces, page, CALL, arguments)
 
 
 def _title(merge_request: Entity, files: Sequence[ChangedFile], *, is_whole: bool) -> str:

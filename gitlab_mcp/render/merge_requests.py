@@ -53,7 +53,7 @@ def merge_request(entity: Entity, overview: Overview, shown: Comments, authors: 
         ),
         entity.url("web_url"),
     ]
-    texts = [(entity, "description"), *((comment.note, "body") for comment in shown.rows)]
+    texts = [(entity, "title"), (entity, "description"), *((comment.note, "body") for comment in shown.rows)]
     return (
         "\n".join(head)
         + f"\n\n{description(entity, authors)}\n\n{_files(overview, changes)}{comments(shown, COMMENT_BYTES, authors)}"

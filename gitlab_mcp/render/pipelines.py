@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.field_comparison import Asked, Difference, not_taken
 from gitlab_mcp.api.idempotency import WriteResult
 from gitlab_mcp.errors import naming
+from gitlab_mcp.render.field_comparison import not_set
 from gitlab_mcp.render.markdown import confirmed, count, facts
 from gitlab_mcp.render.user_text import mention
 from gitlab_mcp.safety.sanitize import one_line
@@ -131,11 +133,13 @@ def _next(entity: Entity, failed: Sequence[Entity], view: View) -> list[str]:
     return lines
 
 
-def started(written: WriteResult[Entity]) -> str:
-    """Render the answer of run_pipeline."""
+def started(written: WriteResult[Entity], asked: Asked, lacking: Sequence[str]) -> str:
+    """Render the answer of run_pipeline; `lacking` are the names of variables that the pipeline does not have."""
     run = written.result
     answer = f"Started pipeline {run.number('id')} of {one_line(run.text('ref'), 255)} ({word(run.text('status'))})"
-    return f"{answer}: {run.url('web_url')}{confirmed(written)}"
+    differences = not_taken(asked, run)
+    differences += [Difference("variables", ", ".join(lacking))] if lacking else []
+    return f"{answer}: {run.url('web_url')}{confirmed(written)}{not_set(differences, 'Developer')}"
 
 
 def canceled(written: WriteResult[Entity]) -> str:

@@ -10,6 +10,7 @@ from gitlab_mcp.render.markdown import count, cut, facts, labelled, quote, share
 from gitlab_mcp.render.pagination import following, page_of
 from gitlab_mcp.render.user_text import mention, words
 from gitlab_mcp.safety.sanitize import LONGEST_TEXT, markdown_line, one_line
+from gitlab_mcp.safety.write_back import not_as_stored
 
 RELEASE_NOTES_BYTES = 8_000
 NOTES_BYTES = 30_000
@@ -42,7 +43,11 @@ def project(entity: Entity) -> str:
         ),
         entity.url("web_url"),
     ]
-    return "\n".join(lines) + (f"\n\n{description}" if entity.text("description").strip() else "")
+    if entity.text("description").strip():
+        lines += ["", description]
+    if remark := not_as_stored([entity.text("description")], advice=""):
+        lines += ["", remark]
+    return "\n".join(lines)
 
 
 def label_row(label: Entity) -> str:
@@ -79,7 +84,12 @@ def releases(found: Page, authors: Authors, arguments: Mapping[str, object]) -> 
     notes = share([words(row, "description", authors) for row in found.rows], NOTES_BYTES)
     parts = [f"{_release(row)}\n{text}" for row, text in zip(found.rows, notes, strict=True)]
     title = f"# Releases: {count(len(found.rows), 'release')}"
-    return "\n\n".join([title, *parts]) + following("list_releases", arguments, found.next_number)
+    shown = [row for row in found.rows if not authors.withholds(row.entity("author"))]
+    remark = not_as_stored(
+        (row.text("description") for row in shown), plain_texts=(row.text("name") for row in found.rows), advice=""
+    )
+    answer = "\n\n".join([title, *parts, *([remark] if remark else [])])
+    return answer + following("list_releases", arguments, found.next_number)
 
 
 def _release(row: Entity) -> str:
@@ -106,12 +116,10 @@ def wiki_page(page: Entity, number: int, arguments: Mapping[str, object]) -> str
     title = f"# Wiki: {one_line(page.text('title'), 200)} ({one_line(page.text('format'), 20)})"
     content = page.text("content")
     pieces = (piece for line in quote(content).split("\n") for piece in _pieces(line))
-    about = (
-        f"Only its first {LONGEST_TEXT:,} characters are shown: read the rest on GitLab."
-        if len(content) > LONGEST_TEXT
-        else ""
-    )
-    return page_of(title, about, pieces, number, "get_wiki_page", arguments)
+    about = [not_as_stored([content], plain_texts=[page.text("title")], advice="")]
+    if len(content) > LONGEST_TEXT:
+        about.append(f"Only its first {LONGEST_TEXT:,} characters are shown: read the rest on GitLab.")
+    return page_of(title, "\n".join(filter(None, about)), pieces, number, "get_wiki_page", arguments)
 
 
 def _pieces(line: str) -> Iterator[str]:

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.discussions import Thread, Threads
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.field_comparison import not_taken
 from gitlab_mcp.api.idempotency import WriteResult
+from gitlab_mcp.render.field_comparison import not_set
 from gitlab_mcp.render.markdown import confirmed, count, cut, facts, fence, share
 from gitlab_mcp.render.notes import COMMENT_BYTES, note_head, resolution, where
 from gitlab_mcp.render.pagination import following
@@ -31,21 +33,20 @@ def threads(found: Threads, sign: str, head: str, authors: Authors, arguments: M
     pages = f", newest first · page {found.page}" if found.page > 1 or found.next_page else ", newest first"
     notes = [_shown(thread) for thread in found.rows]
     bodies = iter(share([words(note, "body", authors) for shown in notes for note in shown], COMMENT_BYTES))
-    parts = [f"{title}{pages}"]
+    parts, code = [f"{title}{pages}"], list[tuple[str, str]]()
     for thread, shown in zip(found.rows, notes, strict=True):
         parts.append(f"\n{_heading(thread, head)}")
         if thread.code:
-            parts.append(
-                fence("\n".join(cut(escape_invisible(f"{number} {line}"), CODE_BYTES) for number, line in thread.code))
-            )
+            lines = "\n".join(cut(escape_invisible(f"{number} {line}"), CODE_BYTES) for number, line in thread.code)
+            code.append(("\n".join(line for _, line in thread.code), lines))
+            parts.append(fence(lines))
         for number, note in enumerate(shown):
             parts.append(f"{note_head(note, authors)}\n{next(bodies)}")
             if number == 0 and len(shown) < len(thread.notes):
                 parts.append(f"({len(thread.notes) - len(shown)} more here: the pages of comments have them)")
     texts = ((note, "body") for shown in notes for note in shown)
-    return (
-        "\n".join(parts) + stored_otherwise(texts, authors) + following("list_discussions", arguments, found.next_page)
-    )
+    remark = stored_otherwise(texts, authors, code)
+    return "\n".join(parts) + remark + following("list_discussions", arguments, found.next_page)
 
 
 def _shown(thread: Thread) -> list[Entity]:
@@ -62,8 +63,9 @@ def _heading(thread: Thread, head: str) -> str:
     return f"## {facts(where(first) or noun, version, resolution(first, thread.is_open))}"
 
 
-def resolved(written: WriteResult[Entity], sign: str, url: str) -> str:
-    """Render the answer of resolve_discussion."""
+def resolved(written: WriteResult[Entity], asked: bool, sign: str, url: str) -> str:
+    """Render the answer of resolve_discussion; `asked` is whether the thread was to be resolved or reopened."""
     first_id = next((note.number("id") for note in written.result.entities("notes")), 0)
-    done = "Resolved" if written.result.flag("resolved") else "Reopened"
-    return f"{done} the thread of n{first_id} on {sign}.{confirmed(written)}\n{url}#note_{first_id}"
+    done = "Resolved" if asked else "Reopened"
+    differences = not_set(not_taken({"resolved": asked}, written.result), "Developer")
+    return f"{done} the thread of n{first_id} on {sign}.{confirmed(written)}\n{url}#note_{first_id}{differences}"

@@ -53,9 +53,17 @@ def description(text: Entity, authors: Authors) -> str:
     return cut(words(text, "description", authors), DESCRIPTION_BYTES, WHERE_ALL_IS)
 
 
-def stored_otherwise(texts: Iterable[tuple[Entity, str]], authors: Authors) -> str:
-    """Return a line that says what of the fields of these entities is not shown as it is stored; "" for nothing."""
-    return not_as_stored(text.text(key) for text, key in texts if not authors.withholds(text.entity("author")))
+def stored_otherwise(
+    texts: Iterable[tuple[Entity, str]], authors: Authors, code: Iterable[tuple[str, str]] = ()
+) -> str:
+    """Return a line, after an empty one, that says what of these fields is not shown as stored; "" for nothing.
+
+    `texts` are entities with the key of a field; `code` is stored text beside what is shown of it.
+    """
+    shown = [(text.text(key), key) for text, key in texts if not authors.withholds(text.entity("author"))]
+    markdown = (text for text, key in shown if key != "title")
+    line = not_as_stored(markdown, plain_texts=(text for text, key in shown if key == "title"), code=code)
+    return f"\n\n{line}" if line else ""
 
 
 def shown_description(description: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.merge_requests import NewMergeRequest
 from gitlab_mcp.api.project import Project
+from gitlab_mcp.config.checkout import other_origin
 from gitlab_mcp.errors import Conflict, InvalidArgument, NotFound, Refused
 from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.objects import EXECUTABLE, FOLDER, TreeEntry, blob_id
@@ -176,8 +177,10 @@ def _branch_exists(branch: str, existing: Entity) -> Conflict:
 
 def _checkout(worktree: Worktree | None, project: Project) -> Worktree:
     if worktree is None:
+        settings = project.gitlab.settings
         raise InvalidArgument(
             f"There is no working directory of project {project.name} to take files from: give content in actions."
+            f" {other_origin(settings.other_checkout, settings.url)}".rstrip()
         )
     return worktree
 

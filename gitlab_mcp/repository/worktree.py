@@ -102,6 +102,7 @@ class Worktree:
             if not index.reads_modes and (staged := _staged_modes(state, base, tree)):
                 changed += sorted(staged & set(index.listed(specs)) - {*deleted, *changed})
             deleted = [path for path in deleted if state.modes and path not in state.untouched]
+            left_out |= dict.fromkeys(index.submodules(specs), "a submodule at another commit: commit it with git")
             left_out |= {path: "a folder above it is a link" for path in deleted if self._is_behind_link(path)}
             candidates = [*(path for path in changed if not self._same_link(path, tree[path])), *untracked]
             filtered = index.filtered(candidates)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from gitlab_mcp.errors import InvalidArgument, Refused
 from gitlab_mcp.safety.hidden_html import HIDDEN_HTML_REMOVED
 from gitlab_mcp.safety.redact import REPLACEMENT
-from gitlab_mcp.safety.sanitize import ANSI, INVISIBLE, escape_invisible_in_lines, sanitize
+from gitlab_mcp.safety.sanitize import ANSI, INVISIBLE, escape_invisible_in_lines, plain, sanitize
 from gitlab_mcp.safety.spelling import spelling_characters
 
 REPLACED = "\ufffd"  # a byte that is not valid UTF-8 is shown as this character
@@ -20,6 +20,7 @@ MARK = re.compile(
     r"|… \(cut: [\d,]+ of [\d,]+ bytes shown"
 )
 LEFT_OUT = re.compile(f"{ANSI.pattern}|{INVISIBLE.pattern}")
+EDIT_CODE = "Edit such a part on disk, or with old_text."
 AROUND = 12  # characters on both sides of a place
 PLACES = 100
 
@@ -37,17 +38,30 @@ def _left_out(stored: str) -> list[re.Match[str]]:
     return [match for match in LEFT_OUT.finditer(stored) if match.start() not in kept]
 
 
-def not_as_stored(texts: Iterable[str]) -> str:
-    """A line, after an empty one, that says what of these Markdown texts is not shown as stored; "" for nothing."""
+def not_as_stored(
+    texts: Iterable[str] = (),
+    *,
+    plain_texts: Iterable[str] = (),
+    code: Iterable[tuple[str, str]] = (),
+    advice: str = "Edit such a text with old_text.",
+) -> str:
+    """A line that says what of these texts is not shown as stored; "" for nothing.
+
+    `texts` are Markdown, `plain_texts` are titles and the like, `code` is stored text beside what is shown of it.
+    `advice` says how to edit it.
+    """
     marks: dict[str, None] = {}
     characters = 0
-    for text in texts:
-        marks |= dict.fromkeys(_marks(text, sanitize(text)))
-        characters += sum(len(match[0]) for match in _left_out(text))
+    for kind, show in ((texts, sanitize), (plain_texts, plain)):
+        for text in kind:
+            marks |= dict.fromkeys(_marks(text, show(text)))
+            characters += sum(len(match[0]) for match in _left_out(text))
+    for stored, shown in code:
+        marks |= dict.fromkeys(_marks(stored, shown))
     parts = list(marks)[:5]
     if characters:
         parts.append(f"{characters:,} invisible character{'s' if characters > 1 else ''} left out")
-    return f"\n\nNot shown as stored: {', '.join(parts)}. Edit such a text with old_text." if parts else ""
+    return f"Not shown as stored: {', '.join(parts)}. {advice}".rstrip() if parts else ""
 
 
 def check_write_back(name: str, stored: str, new: str, shown: str) -> None:

@@ -5,6 +5,7 @@ import functools
 import inspect
 import json
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from contextvars import copy_context
 from difflib import get_close_matches
@@ -12,7 +13,7 @@ from typing import Any
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.tools import Tool, ToolManager
 from mcp_types import ToolAnnotations
 from pydantic import ValidationError
 
@@ -47,7 +48,6 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
     """Return the SDK's Tool that runs `definition` on a worker thread, for at most the deadline of `app.settings`."""
     function = definition.function
     secrets = app.settings.secret_values
-    signature = inspect.signature(function)
 
     def answer_of(arguments: dict[str, object]) -> str:
         # Redacted on the worker thread, because whether a weak password is a secret may have to be asked from GitLab.
@@ -56,7 +56,6 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
         except Failure as failure:
             raise ToolError(cut(redact(f"{definition.name} failed: {failure}", secrets), ERROR_BYTES)) from failure
 
-    @functools.wraps(function)
     async def run(mcp_context: Context[Any, Any], **arguments: object) -> str:
         loop = asyncio.get_running_loop()
 
@@ -95,12 +94,27 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
             raise ToolError(f"{definition.name} failed: {call.timeout_message()} {advice}") from error
         return text
 
+    return _described(definition).model_copy(update={"fn": run})
+
+
+@functools.cache
+def _described(definition: ToolDefinition) -> Tool:
+    """The SDK's Tool with name, description and schema of `definition`, whose function is set by `bind`.
+
+    It does not depend on the settings, and the SDK takes milliseconds for a schema: the servers of a process share it.
+    """
+    function = definition.function
+
+    async def declared(mcp_context: Context[Any, Any], **arguments: object) -> str:
+        raise NotImplementedError
+
+    signature = inspect.signature(function)
     parameters = list(signature.parameters.values())[1:]
-    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # inspect's own protocol
-    del run.__wrapped__  # which functools.wraps sets: through it the SDK would see the parameter of type Ctx
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": str}
+    declared.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # inspect's protocol
+    declared.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": str}
     bound = Tool.from_function(
-        run,
+        declared,
+        name=definition.name,
         description=inspect.getdoc(function),
         context_kwarg="mcp_context",
         structured_output=False,
@@ -114,6 +128,28 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
     )
     bound.parameters = slim(bound.parameters)
     return bound
+
+
+class BoundTools(ToolManager):
+    """The tools of a server, each bound at its first use: binding one takes 2 to 3 ms, and a call needs only one."""
+
+    def __init__(self, definitions: Iterable[ToolDefinition], app: App) -> None:
+        super().__init__()
+        self._definitions = {definition.name: definition for definition in definitions}
+        self._app = app
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the tools, in the order in which they are listed."""
+        return list(self._definitions)
+
+    def get_tool(self, name: str) -> Tool | None:
+        if name in self._definitions and name not in self._tools:
+            self._tools[name] = bind(self._definitions[name], self._app)
+        return super().get_tool(name)
+
+    def list_tools(self) -> list[Tool]:
+        return [tool for name in self._definitions if (tool := self.get_tool(name))]
 
 
 def slim(schema: dict[str, Any]) -> dict[str, Any]:

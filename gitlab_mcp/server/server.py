@@ -17,7 +17,7 @@ from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import NOT_KNOWN, listed_tools
 from gitlab_mcp.render.markdown import ERROR_BYTES, cut
 from gitlab_mcp.safety.redact import redact
-from gitlab_mcp.server.binding import bind, unknown_arguments, wrong_arguments
+from gitlab_mcp.server.binding import BoundTools, unknown_arguments, wrong_arguments
 from gitlab_mcp.server.empty_arguments import without_empties
 from gitlab_mcp.server.instructions import instructions
 from gitlab_mcp.server.links import from_links
@@ -41,17 +41,14 @@ class GitLabServer(MCPServer[Any]):
     def __init__(self, settings: Settings) -> None:
         self._app = App(settings)
         self._secrets = settings.secret_values
-        self._bound = {definition.name: bind(definition, self._app) for definition in selected(settings, TOOLS)}
+        tools = BoundTools(selected(settings, TOOLS), self._app)
         needing = needing_access_token(settings, TOOLS)
         self._needing_access_token = {definition.name for definition in needing}
         super().__init__(
             "gitlab",
             title="GitLab",
             version=__version__,
-            instructions=instructions(
-                settings, list(self._bound), sorted(tool.name for tool in needing if not tool.opt_in)
-            ),
-            tools=list(self._bound.values()),
+            instructions=instructions(settings, tools.names, sorted(tool.name for tool in needing if not tool.opt_in)),
             log_level="WARNING",
             # None of the lists changes while a process runs, and two users' lists may differ.
             cache_hints=dict.fromkeys(("server/discover", "tools/list", "prompts/list"), LISTS_CACHE),
@@ -59,7 +56,8 @@ class GitLabServer(MCPServer[Any]):
         )
         for method in RESOURCE_METHODS:  # the SDK would declare the capability though there are no resources
             self._lowlevel_server._request_handlers.pop(method)  # it has no other way
-        for prompt in prompts(self._bound):
+        self._tool_manager = self._tools = tools  # the SDK takes only tools that are bound already
+        for prompt in prompts(tools.names):
             self.add_prompt(prompt)
         # Nothing exports OpenTelemetry spans here, and recording them takes a tenth of the time of a call.
         self.middleware[:] = [layer for layer in self.middleware if type(layer).__name__ != "OpenTelemetryMiddleware"]
@@ -76,14 +74,14 @@ class GitLabServer(MCPServer[Any]):
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
-        bound = self._bound.get(name)
+        bound = self._tools.get_tool(name)
         if bound is None:
             raise ToolError(self._safe(self._unknown_tool(name)))
         arguments = without_nulls(arguments)
         if message := unknown_arguments(bound, arguments):
             raise ToolError(self._safe(message))
         arguments = without_empties(arguments, bound.fn_metadata.arg_model)
-        listed_tools.set(frozenset(self._bound))
+        listed_tools.set(frozenset(self._tools.names))
         try:
             arguments = from_links(arguments, bound.parameters["properties"])
         except ValueError as error:
@@ -119,9 +117,9 @@ class GitLabServer(MCPServer[Any]):
         settings = self._app.settings
         definition = next((tool for tool in TOOLS if tool.name == name), None)
         if definition is None:
-            near = difflib.get_close_matches(name, self._bound, n=1)
+            near = difflib.get_close_matches(name, self._tools.names, n=1)
             suggestion = f" Did you mean {near[0]}?" if near else ""
-            return f"There is no tool {name[:60]!r}.{suggestion} The tools: {', '.join(self._bound)}."
+            return f"There is no tool {name[:60]!r}.{suggestion} The tools: {', '.join(self._tools.names)}."
         if definition.toolset == MY_WORK and settings.in_ci:
             return f"{name} looks across projects, and a job has only its own."
         if definition.toolset == MY_WORK and settings.allow_projects:

@@ -4,6 +4,8 @@ import gc
 import os
 import signal
 import sys
+import threading
+from contextlib import nullcontext, suppress
 from typing import NoReturn
 
 from gitlab_mcp.config.certificates import add_ca_files
@@ -28,6 +30,11 @@ def serve(flags: Flags) -> NoReturn:
     settings = read_settings(flags, os.environ, working_directory())
     if sys.stdin is None or sys.stdout is None:
         raise SettingsError("An MCP client communicates over stdin and stdout, and one of them is closed.")
+    if settings.ca_files:
+        import ssl  # takes time to import, and few runs need it before the first request
+
+        # Before anything is answered, so that a wrong file ends the start.
+        add_ca_files(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), settings.ca_files)
     answers = None if flags.no_instant_start else instant_answers(settings)
     if sys.stdin.isatty():
         print("Waiting for an MCP client on stdin; Ctrl-C ends it.", file=sys.stderr)  # noqa: T201  # for a person
@@ -37,9 +44,15 @@ def serve(flags: Flags) -> NoReturn:
     pipes, opening = open_connection(answers)
 
     # Imported here because importing the SDK takes most of the time until the server is complete.
-    from gitlab_mcp.safety.logging import log_to_stderr
-    from gitlab_mcp.server.server import build_server
-    from gitlab_mcp.server.stdio import serve_stdio
+    from gitlab_mcp.server.sdk_import import light_import
+
+    with light_import() if answers else nullcontext():
+        import gitlab_mcp.api.client  # noqa: F401  # what warm_up needs; two threads that import hold each other up
+
+        threading.Thread(target=warm_up, args=(settings,), name="warm-up", daemon=True).start()
+        from gitlab_mcp.safety.logging import log_to_stderr
+        from gitlab_mcp.server.server import build_server
+        from gitlab_mcp.server.stdio import serve_stdio
 
     log_to_stderr(settings.secret_values)
     server = build_server(settings)
@@ -50,16 +63,25 @@ def serve(flags: Flags) -> NoReturn:
     serve_stdio(server.lowlevel, server.close, pipes, opening)
 
 
+def warm_up(settings: Settings) -> None:
+    """Do what the first call would otherwise have to wait for, on a thread beside the import of the SDK."""
+    from gitlab_mcp.api.client import python_gitlab
+    from gitlab_mcp.api.http import tls_context
+    from gitlab_mcp.git.process import GitError, until
+    from gitlab_mcp.git.scratch_repository import require_version
+
+    tls_context(settings.ca_files)
+    python_gitlab()
+    if settings.push_token:
+        with suppress(GitError):  # the call that needs git says what is wrong with it
+            require_version(until(settings.deadline))
+
+
 def instant_answers(settings: Settings) -> InstantAnswers | None:
     """The answers from the manifest; None where the configuration or the installed SDK does not allow them.
 
-    Raises SettingsError for an unknown toolset or tool, or a CA file without a certificate.
+    Raises SettingsError for an unknown toolset or tool.
     """
-    if settings.ca_files:
-        import ssl  # takes time to import, and few runs need it before the first request
-
-        # Before anything is answered, so that a wrong file ends the start.
-        add_ca_files(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), settings.ca_files)
     manifest = read_manifest(settings)
     if manifest is None:
         print(  # noqa: T201  # for whoever installed it; logging is not imported yet

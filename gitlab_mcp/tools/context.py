@@ -20,6 +20,7 @@ from gitlab_mcp.api.issues import Issues
 from gitlab_mcp.api.notes import Notes
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.api.reviews.submit import Reviews
+from gitlab_mcp.config.checkout import WorkingDirectory
 from gitlab_mcp.config.job_context import Noun
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import Failure, InvalidArgument
@@ -49,8 +50,9 @@ class App:
         self.issues = Issues(self.gitlab)
         self.members = Members(self.gitlab)
         self.executor = ThreadPoolExecutor(TOOL_THREADS, thread_name_prefix="tool")
-        directory = settings.working_directory
+        directory = settings.working_directory or settings.other_checkout
         self.worktree = Worktree(directory.path, directory.commit) if directory else None
+        self._asked_for_names = False
         self._projects: dict[str, Project] = {}
         self._repositories: dict[str, GitBackend] = {}
         self._lock = threading.Lock()
@@ -70,6 +72,22 @@ class App:
             if len(self._projects) > 1000:
                 self._projects.clear()
             return self._projects.setdefault(name, Project(self.gitlab, name))
+
+    def checkout(self) -> WorkingDirectory | None:
+        """Return the working directory of the run, if it is a checkout of a project of this GitLab.
+
+        Only GitLab can say whether an origin on another host than the configured one has a name of it.
+        """
+        other = self.settings.other_checkout
+        if other is None:
+            return self.settings.working_directory
+        project = self.gitlab.site.project_of_origin(other.remote)
+        if not project and not self._asked_for_names:
+            with suppress(Failure):
+                my_work.projects(self.gitlab, "", 1, 1, mine=True)
+                self._asked_for_names = True
+            project = self.gitlab.site.project_of_origin(other.remote)
+        return WorkingDirectory(other.path, project) if project else None
 
     def repository(self, project: Project) -> Repository:
         """Return the repository of a project, with the backend of this run.
@@ -132,10 +150,13 @@ class Ctx:
         name = argument.strip().strip("/")
         if name.lower().startswith(("http://", "https://")):
             name = self._project_of_url(name)
-        name = name or self.settings.project
-        if not name:
+        if not (name := name or self.settings.project or self._project_of_checkout()):
             raise InvalidArgument(my_work.no_project_message(self.gitlab))
         return self.app.project(name)
+
+    def _project_of_checkout(self) -> str:
+        checkout = self.app.checkout()
+        return checkout.project if checkout else ""
 
     def repository(self, project: Project) -> Repository:
         """Return the repository of a project."""
@@ -143,7 +164,7 @@ class Ctx:
 
     def worktree(self, project: Project) -> Worktree | None:
         """Return the working directory if it is a checkout of `project`, else None."""
-        directory = self.settings.working_directory
+        directory = self.app.checkout()
         return self.app.worktree if directory and project.is_called(directory.project) else None
 
     def begin_authors(self, project: Project) -> None:

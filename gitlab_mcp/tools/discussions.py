@@ -44,7 +44,7 @@ def resolve_discussion(
     if not discussion:
         raise InvalidArgument("thread is empty: give the id of a comment in it, such as 101.")
     written = discussions.set_resolved(ctx.gitlab, target.path, discussion, resolved=resolved)
-    return render.resolved(written, target.sign, url)
+    return render.resolved(written, resolved, target.sign, url)
 
 
 @tool(toolset="discussions", writes=True, destructive=True, idempotent=True, job_token=False, opt_in=True)

@@ -26,8 +26,10 @@ def merge_merge_request(
         )
     target = ctx.noteable("merge request", iid, project)
     written = merging.merge(target, merging.Merge(sha, auto_merge, squash, remove_source_branch))
-    asked = given({"squash": squash})
-    return render.merged(written, asked, target.sign)
+    asked = given({"squash": squash, "remove_source_branch": remove_source_branch})
+    is_merged = written.result.text("state") == "merged"
+    branch = merging.source_branch(target, written.result) if is_merged and "remove_source_branch" in asked else None
+    return render.merged(written, asked, target.sign, branch)
 
 
 @tool(toolset="merge", writes=True, destructive=True, idempotent=True, job_token=False, opt_in=True)

@@ -109,7 +109,9 @@ def run_pipeline(
     """Run a pipeline for a branch or tag (default: the default branch)."""
     target = ctx.project(project)
     ref = ref or ctx.repository(target).default_branch
-    return render.started(api.run(target, ref, variables, inputs))
+    written = api.run(target, ref, variables, inputs)
+    lacking = api.lacking_variables(target, written.result, variables)
+    return render.started(written, {"ref": ref}, lacking)
 
 
 @tool(toolset="pipelines", writes=True, destructive=True, idempotent=True, job_token=False, opt_in=True)

@@ -70,9 +70,9 @@ class Script:
             raise self.find_failure()
         return "found" if outcome == EXISTS else None
 
-    def run(self, left: float = PLENTY) -> tuple[str, bool]:
+    def run(self, left: float = PLENTY, *, repeats: bool = False) -> tuple[str, bool]:
         with brief_call(left):
-            written = write_once(self.send, self.find, CHECK)
+            written = write_once(self.send, self.find, CHECK, repeats=repeats)
         return written.result, written.confirmed
 
     def failure(self, left: float = PLENTY) -> Failure:
@@ -116,6 +116,22 @@ def test_a_slow_write_that_is_found_after_the_wait_is_not_sent_twice(loss: Calla
     script = Script([loss()], [MISSING, EXISTS])
     assert script.run() == ("found", True)
     assert script.log == ["send", "find", "find"]
+
+
+@every_loss
+@pytest.mark.parametrize("looks", [3, 5])
+def test_a_write_that_would_be_doubled_is_looked_up_for_seconds(loss: Callable[[], Failure], looks: int) -> None:
+    script = Script([loss()], [*[MISSING] * looks, EXISTS])
+    assert script.run(repeats=True) == ("found", True)
+    assert script.log == ["send", *["find"] * (looks + 1)]
+
+
+def test_a_write_that_would_be_doubled_is_sent_again_after_a_tenth_of_the_time() -> None:
+    script = Script([LOST["no answer"](), None], [MISSING])
+    with brief_call() as call:
+        write_once(script.send, script.find, CHECK, repeats=True)
+    assert script.log == ["send", *["find"] * (len(call.waits) + 1), "send"]
+    assert PLENTY / 10 <= sum(call.waits) < PLENTY / 10 + 3
 
 
 @every_loss

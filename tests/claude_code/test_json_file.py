@@ -22,7 +22,8 @@ KEPT = """{
 \t"größe": "日本 \\ud83d\\ude00 \\udc00",
 \t"z": {"b": [1, 2.5, null, true, {}], "a": 123456789012345678901234567890},
 \t"mcpServers": {
-\t\t"other": {"command": "/bin/true"}, "gitlab": {"command": "/an/old/one"}, "last": {"type": "http", "url": "x"}
+\t\t"other": {"command": "/bin/true"}, "gitlab": {"command": "/old/gitlab-mcp-server"},
+\t\t"last": {"type": "http", "url": "x"}
 \t},
 \t"projects": {"/elsewhere": {"mcpServers": {"gitlab": {"command": "theirs"}}}},
 \t"a": ""
@@ -50,7 +51,7 @@ def test_everything_else_in_the_file_is_kept_in_its_order(local: LocalMachine) -
     local.file.chmod(0o640)
     register_at(Registration("/opt/gitlab-mcp-server"), "user", local.environ, local.work)
     written = local.file.read_text()
-    expected = KEPT.replace('{"command": "/an/old/one"}', json.dumps(SERVE))
+    expected = KEPT.replace('{"command": "/old/gitlab-mcp-server"}', json.dumps(SERVE))
     assert pairs(written) == pairs(expected)
     assert "größe" in written
     assert "日本" in written
@@ -94,7 +95,7 @@ def test_unregister_removes_the_entry_and_nothing_else(local: LocalMachine) -> N
     assert local.everything() == set()
     local.file.write_text(KEPT)
     assert local.run("unregister") == "Removed gitlab (user scope).\n"
-    assert pairs(local.file.read_text()) == pairs(KEPT.replace('"gitlab": {"command": "/an/old/one"}, ', ""))
+    assert pairs(local.file.read_text()) == pairs(KEPT.replace('"gitlab": {"command": "/old/gitlab-mcp-server"},', ""))
     before = local.file.stat().st_mtime_ns
     assert "Nothing to remove" in local.run("unregister")
     assert local.file.stat().st_mtime_ns == before

@@ -52,7 +52,7 @@ def test_in_ci_each_name_in_the_checkouts_file_is_disabled_and_printed_visibly(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "is_job"), [(["--trust-project-mcp"], True), (["--scope", "project"], True), ([], False)]
+    ("arguments", "is_job"), [(["--trust-project-mcp"], True), (["--scope", "project", "--force"], True), ([], False)]
 )
 def test_nothing_is_disabled_where_it_is_trusted_or_outside_ci(
     local: LocalMachine, arguments: list[str], is_job: bool

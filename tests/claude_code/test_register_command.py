@@ -8,9 +8,6 @@ import pytest
 from gitlab_mcp.claude_code import Registration, is_in_cache, lasting_registration
 from tests.support.local_machine import TOKEN, LocalMachine, read
 
-SERVERS = {"gitlab": {"command": "npx", "args": ["-y", "other-server", f"--token={TOKEN}"]}}
-THEIRS = json.dumps({"mcpServers": SERVERS})
-
 
 def said(local: LocalMachine, command: str, *arguments: str, **environ: str) -> tuple[str, str]:
     """What a command that succeeds prints to stdout and stderr."""
@@ -31,18 +28,66 @@ def test_variables_of_the_shell_that_the_entry_lacks_are_named_with_the_command(
     assert read(local.file)["mcpServers"]["gitlab"]["args"][-4:] == command.split()[1:]
 
 
-def test_another_server_of_that_name_is_replaced_and_removed_with_a_word(local: LocalMachine) -> None:
-    local.file.write_text(THEIRS)
-    assert "It replaced another server of that name: npx -y other-server" in said(local, "register")[1]
-    local.file.write_text(THEIRS)
-    told = said(local, "unregister")[1]
-    assert "It was another server of that name: npx -y other-server" in told
-    assert TOKEN not in told
+def entry(*words: str, **more: object) -> dict[str, object]:
+    return {"command": words[0], "args": list(words[1:]), **more}
 
 
-def test_its_own_entry_is_replaced_and_removed_without_a_word(local: LocalMachine) -> None:
-    local.run("register")
+OTHERS = {
+    "a package": (
+        entry("npx", "-y", "other-server", f"--token={TOKEN}"),
+        "npx -y other-server --token=[token removed]",
+    ),
+    "a package of this name": (entry("npx", "-y", "gitlab-mcp-server"), "npx -y gitlab-mcp-server"),
+    "a scoped package": (entry("npx", "@some/gitlab-mcp-server", "serve"), "npx @some/gitlab-mcp-server serve"),
+    "an image of this name": (entry("docker", "run", "mcp/gitlab-mcp-server"), "docker run mcp/gitlab-mcp-server"),
+    "an address": (
+        {"type": "http", "url": "https://x.example/gitlab-mcp-server"},
+        "https://x.example/gitlab-mcp-server",
+    ),
+    "an entry without a command": ({"type": "sse"}, '{"type": "sse"}'),
+    "no object": ("npx", '"npx"'),
+}
+OWN = {
+    "a path": entry("/old/place/gitlab-mcp-server", "serve"),
+    "added by claude": entry("gitlab-mcp-server", "--read-only"),
+    "a module": entry("/usr/bin/python3", "-P", "-m", "gitlab_mcp", "serve"),
+    "uvx": entry("uvx", "--from", "/checkout", "gitlab-mcp-server", "serve"),
+    "an image": entry("docker", "run", "-i", "registry.example/acme/gitlab-mcp-server:1", "serve"),
+    "no value": None,
+}
+
+
+WHERE = [(command, scope) for command in ("register", "unregister") for scope in ("user", "project", "local")]
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "scope"),
+    [*((name, "register", "user") for name in OTHERS), *(("a package", *where) for where in WHERE[1:])],
+)
+def test_another_server_of_that_name_is_named_and_kept_unless_forced(
+    local: LocalMachine, name: str, command: str, scope: str
+) -> None:
+    theirs, shown = OTHERS[name]
+    file = local.work / ".mcp.json" if scope == "project" else local.file
+    servers = {"mcpServers": {"gitlab": theirs, "jira": {"command": "j"}}}
+    text = json.dumps({"projects": {str(local.work): servers}} if scope == "local" else servers)
+    file.write_text(text)
+    told = local.fail(command, "--scope", scope)
+    assert told.endswith(f" another server named gitlab, and was not changed; --force replaces or removes it: {shown}")
+    assert str(file) in told
+    assert file.read_text() == text
+    stderr = said(local, command, "--scope", scope, "--force")[1]
+    assert stderr == f"It {'replaced' if command == 'register' else 'was'} another server of that name: {shown}\n"
+    assert shown not in file.read_text()
+    assert '"jira"' in file.read_text()
+
+
+@pytest.mark.parametrize("ours", OWN.values(), ids=OWN)
+def test_its_own_entry_is_replaced_and_removed_without_a_word(local: LocalMachine, ours: object) -> None:
+    local.file.write_text(json.dumps({"mcpServers": {"gitlab": ours}}))
     assert said(local, "register", "--read-only")[1] == ""
+    assert said(local, "unregister")[1] == ""
+    local.file.write_text(json.dumps({"mcpServers": {"gitlab": ours}}))
     assert said(local, "unregister")[1] == ""
 
 

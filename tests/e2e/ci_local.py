@@ -155,7 +155,7 @@ def installed_server(user: int | None = None) -> Iterator[Path]:
     lines = [f"#!{python.executable}", MARK, "import sys"]
     if python.packages:
         lines += [f"sys.path[:0] = {json.dumps(python.packages)}"]
-    lines += ["from gitlab_mcp.cli.main import main", "sys.exit(main())"]
+    lines += ["from gitlab_mcp.__main__ import run", "sys.exit(run())"]
     with locked_bin():
         # A run that was killed leaves its file behind.
         if INSTALLED.is_symlink() or (INSTALLED.exists() and MARK not in INSTALLED.read_text(errors="replace")):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from tests.foreign_clients.clients import CLIENTS, problems
@@ -16,6 +18,11 @@ def test_a_foreign_client_finds_nothing_wrong(name: str) -> None:
     if not (FOLDER / "node_modules" / package).exists():
         pytest.skip(f"{package} is not installed; .ci/run installs it")
     assert problems(name, FOLDER) == []
+
+
+@pytest.mark.skipif(shutil.which("glab") is None, reason="glab is not on PATH")
+def test_gitlabs_own_command_line_finds_nothing_wrong() -> None:
+    assert problems("glab", FOLDER) == []
 
 
 def test_ci_installs_the_versions_that_the_script_installs() -> None:

@@ -2,24 +2,21 @@
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.e2e.ci_local import QUICK_SETUP, Job, installed_server, needs_ci_local, run_job
-from tests.e2e.claude import ORDINARY, USERS, Place, fresh_place, needs_root
+from tests.e2e.claude import USERS, Place, fresh_place, needs_root
+from tests.e2e.first_request import JOBS, runs_with_tools
 from tests.e2e.model import Call, Model
 from tests.e2e.page_job import ASKED, CHANGED, TOOLS, clone, script, variables
 from tests.support.ci_job import allow_job_pushes
 from tests.support.gitlab_requests import get
 from tests.support.seed import SEED
 
-RUNS_UNDER_LOAD = 20
+RUNS_UNDER_LOAD = 2  # scripts/tools-in-first-request does more
 
 
 def play(place: Place, sandbox: Sandbox, model: Model, *, access_token: bool) -> Job:
@@ -114,27 +111,9 @@ def test_a_file_of_claude_code_that_is_there_is_kept(sandbox: Sandbox, place: Pl
     assert after["mcpServers"]["gitlab"]["command"] == "/bin/gitlab-mcp-server"
 
 
-@contextmanager
-def spinning(number: int) -> Iterator[None]:
-    """Processes that do nothing, as fast as they can."""
-    spinners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)]
-    try:
-        yield
-    finally:
-        for each in spinners:
-            each.kill()
-            each.wait()
-
-
 @needs_ci_local
 @needs_root
-def test_on_a_machine_that_is_busy_the_first_request_has_the_tools_20_times_of_20(sandbox: Sandbox) -> None:
-    had: list[bool] = []
-
-    with spinning(2 * (os.cpu_count() or 1)):
-        for _ in range(RUNS_UNDER_LOAD):
-            with fresh_place(ORDINARY) as place, Model() as model:
-                job = play(place, sandbox, model, access_token=True)
-                assert job.returncode == 0, job.done
-                had.append(model.requests[0].tools_in_full >= TOOLS)
-    assert had == [True] * RUNS_UNDER_LOAD
+@pytest.mark.parametrize("job", JOBS)
+def test_on_a_busy_machine_the_first_request_has_the_tools(sandbox: Sandbox, job: str) -> None:
+    lines: list[str] = []
+    assert runs_with_tools(sandbox, job, RUNS_UNDER_LOAD, lines.append) == RUNS_UNDER_LOAD, lines

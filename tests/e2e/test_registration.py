@@ -50,7 +50,7 @@ from gitlab_mcp import claude_code
 what, *given = sys.argv[1:]
 if what == "register":
     wanted = claude_code.Registration(given[0], tuple(given[1:]))
-    print(claude_code.register(wanted, "user", os.environ, Path.cwd()))
+    print(claude_code.register(wanted, "user", os.environ, Path.cwd(), replace=True))
 else:
     here = Path.cwd()
     print(json.dumps(claude_code.disable_project_servers(claude_code.project_servers(here), os.environ, here)))

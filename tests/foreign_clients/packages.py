@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,11 @@ def installed(name: str, cache: Path) -> Path:
     Raises OSError or subprocess.SubprocessError where that fails.
     """
     client, folder = CLIENTS[name], cache / name
+    if client.index == "debian":
+        for program in client.packages:
+            if shutil.which(program) is None:
+                raise FileNotFoundError(f"{program} is not on PATH; Debian 13 and newer have it as a package")
+        return folder
     mark, wanted = folder / "installed", " ".join(client.packages)
     if not mark.exists() or mark.read_text(encoding="utf-8") != wanted:
         click.echo(f"{name}: installing {wanted}", err=True)

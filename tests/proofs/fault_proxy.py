@@ -11,7 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-FAULTS = ("before", "after", "middle", "502 before", "502 after", "503 before", "504 after", "429")
+# The connection breaks, and the write takes effect only after so many later requests are answered: a look-up or four,
+# which are a moment or seconds.
+SLOW = {"slow": 1, "late": 4}
+FAULTS = ("before", "after", "middle", "502 before", "502 after", "503 before", "504 after", "429", *SLOW)
 
 
 @dataclass
@@ -26,6 +29,7 @@ class FaultProxy:
     reads: list[str] = field(default_factory=list)
     met: list[str] = field(default_factory=list)
     rewrite: Callable[[str, bytes], bytes] | None = None
+    deliver: Callable[[], None] = lambda: None  # lets the slow writes that are still on their way take effect
 
     def next_fault(self, method: str, path: str) -> str:
         """The fault for a request; "" for none. Git fetches by POST too."""
@@ -41,6 +45,15 @@ def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
     """A proxy on 127.0.0.1 before the GitLab at `upstream`."""
     target = urlsplit(upstream)
     lock = threading.Lock()
+    slow: list[tuple[int, bytes]] = []  # the later requests that each write still waits for
+
+    def deliver(answered: int = max(SLOW.values())) -> None:
+        with lock:  # the next request waits for it
+            waiting = [(left - answered, request) for left, request in slow]
+            slow[:] = [one for one in waiting if one[0] > 0]
+            for left, request in waiting:
+                if left <= 0:
+                    _ask(target.hostname or "", target.port or 80, request)
 
     class Handler(socketserver.StreamRequestHandler):
         disable_nagle_algorithm = True
@@ -53,9 +66,23 @@ def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
             request = _message(self.rfile)
             if not request:
                 return False
+            try:
+                return self._met(request)
+            finally:
+                if not self.is_slow:
+                    deliver(1)
+
+        is_slow = False
+
+        def _met(self, request: bytes) -> bool:
             method, path = request.split(b" ", 2)[:2]
             with lock:
                 fault = proxy.next_fault(method.decode(), path.decode())
+            self.is_slow = fault in SLOW
+            if self.is_slow:
+                with lock:
+                    slow.append((SLOW[fault], request))
+                return self._break()
             if fault == "before":
                 return self._break()
             if fault == "429":
@@ -94,7 +121,7 @@ def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
         allow_reuse_address = True
 
     server = Server(("127.0.0.1", 0), Handler)
-    proxy = FaultProxy(f"http://127.0.0.1:{server.server_address[1]}")
+    proxy = FaultProxy(f"http://127.0.0.1:{server.server_address[1]}", deliver=deliver)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

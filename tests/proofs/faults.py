@@ -20,6 +20,8 @@ from tests.support.ci_job import allow_job_pushes
 from tests.support.settings import EVERY_TOOLSET, job_settings, settings_for
 
 NOT_KNOWN = "not known"
+# Half of the usual one, so that a write that would be doubled is looked up for three seconds.
+DEADLINE = 30.0
 
 
 @dataclass
@@ -40,6 +42,7 @@ async def one(scenario: Scenario, seed: int, agent: Agent, sandbox: Sandbox, pro
     proxy.writes, proxy.reads = plan(seed)
     result = await agent.client.call_tool(scenario.tool, scenario.arguments(name) | prepared)
     proxy.writes, proxy.reads = [], []
+    proxy.deliver()
     text = getattr(result.content[0], "text", "")
     said = "done" if not result.is_error else NOT_KNOWN if NOT_KNOWN in text else "failed"
     return Outcome(scenario.tool, seed, said, text, scenario.count(sandbox, name))
@@ -70,7 +73,7 @@ async def prove(
         with Sandbox() as sandbox, fault_proxy(sandbox.url) as proxy:
             allow_job_pushes(sandbox)
             of_backend = settings_for(sandbox) if backend == "rest" else job_settings(sandbox)
-            settings = replace(of_backend, url=proxy.url, toolsets=EVERY_TOOLSET)
+            settings = replace(of_backend, url=proxy.url, toolsets=EVERY_TOOLSET, deadline=DEADLINE)
             async with connect(settings) as agent:
                 for _ in range(min(50, runs - done)):
                     scenario = scenarios[done % len(scenarios)]

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -93,11 +93,13 @@ class ServerProcess:
 
 
 @asynccontextmanager
-async def server(env: Mapping[str, str], cwd: Path | None = None, **streams: Any) -> AsyncIterator[ServerProcess]:
-    """A server with this environment; killed at the end if it is still there."""
+async def server(
+    env: Mapping[str, str], cwd: Path | None = None, flags: Sequence[str] = (), **streams: Any
+) -> AsyncIterator[ServerProcess]:
+    """A server with this environment and these flags; killed at the end if it is still there."""
     pipes = {"stdin": PIPE, "stdout": PIPE, "stderr": PIPE, **streams}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gitlab_mcp", "serve", env=dict(env), cwd=cwd, limit=1 << 24, **pipes
+        sys.executable, "-m", "gitlab_mcp", "serve", *flags, env=dict(env), cwd=cwd, limit=1 << 24, **pipes
     )
     try:
         yield ServerProcess(process)

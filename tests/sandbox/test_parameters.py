@@ -13,7 +13,8 @@ from gitlab_mcp.sandbox.http.undone import UNDONE
 from tests.sandbox.conftest import Api
 
 CONTRACT = Path(__file__).parents[1] / "contract" / "gitlab-rest-contract.json"
-# Without effect in a project of a user's own, or without groups, merge trains and forks; or read elsewhere.
+# Without effect in a project of a user's own, or without groups, merge trains, forks and administrators, who alone see
+# custom attributes (with_custom_attributes of lib/api/helpers/custom_attributes.rb); or read elsewhere.
 WITHOUT_EFFECT = {
     "page",
     "per_page",
@@ -24,6 +25,7 @@ WITHOUT_EFFECT = {
     "include_parent_milestones",
     "file",
     "not",
+    "with_custom_attributes",
 }
 
 

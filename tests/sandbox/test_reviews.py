@@ -43,6 +43,14 @@ def test_a_draft_has_the_line_code_of_an_added_removed_or_unchanged_line(sandbox
         assert line_code(**wrong) is None
 
 
+def test_a_range_without_line_codes_is_accepted(sandbox: Sandbox, maintainer: Api) -> None:
+    number = open_for_review(sandbox, "range-without-codes")
+    line_range = {"start": {"type": "new", "new_line": 4}, "end": {"type": "new", "new_line": 5}}
+    position = at(maintainer, number, new_line=5, line_range=line_range)
+    thread = maintainer.post(f"/projects/:p/merge_requests/{number}/discussions", body="Both", position=position)
+    assert thread["notes"][0]["position"]["line_range"]["start"]["new_line"] == 4
+
+
 def test_published_drafts_become_threads_and_those_without_a_line_are_lost(sandbox: Sandbox, maintainer: Api) -> None:
     number = open_for_review(sandbox, "published")
     drafts = f"/projects/:p/merge_requests/{number}/draft_notes"

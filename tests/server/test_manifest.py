@@ -84,6 +84,14 @@ async def test_each_configuration_gets_what_the_sdk_would_answer(changes: dict[s
     assert [greeting, composed.tools(revision), composed.prompts(revision)] == await results_of(settings, revision)
 
 
+@pytest.mark.parametrize("revision", KNOWN_PROTOCOL_VERSIONS)
+async def test_clients_may_keep_each_list_because_none_changes(revision: str) -> None:
+    results = await results_of(offline_settings(), revision)
+    assert results[0]["capabilities"] == {"prompts": {"listChanged": False}, "tools": {"listChanged": False}}
+    hints = [None] * 3 if revision in HANDSHAKE_PROTOCOL_VERSIONS else [(3_600_000, "private")] * 3
+    assert [(each["ttlMs"], each["cacheScope"]) if "ttlMs" in each else None for each in results] == hints
+
+
 def test_a_manifest_of_another_version_of_the_sdk_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     content = json.loads(manifest.PATH.read_text())
     changed = tmp_path / "manifest.json"

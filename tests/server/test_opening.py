@@ -1,8 +1,10 @@
 """The opening of a connection: a client gets the same responses with and without instant start."""
 
 import asyncio
+import itertools
 import json
 import os
+import threading
 from collections import Counter
 from typing import Any
 
@@ -141,28 +143,38 @@ def test_a_line_that_is_not_plain_json_is_left_to_the_sdk(line: bytes) -> None:
         answers.answer(line)
 
 
-async def responses(server: GitLabServer, lines: list[bytes], early: int, *, instantly: bool) -> list[dict[str, Any]]:
-    """What the client of a connection reads when `early` of its lines came before the SDK was loaded."""
+async def responses(server: GitLabServer, early: list[bytes], late: list[bytes], *, instantly: bool) -> list[Any]:
+    """What the client of a connection reads that writes `early` before the SDK is loaded, `late` after, and ends."""
     stdin, client = os.pipe()
     reading, stdout = os.pipe()
     pipes = Pipes(stdin, stdout, on_broken=lambda: None)
-    ended: list[bool] = []
-    opening = Opening(instant_answers() if instantly else None, pipes.send, lambda: ended.append(True))
-    pipes.start(lambda _line: None)
-    for line in lines[:early]:
+    received, ended = threading.Semaphore(0), threading.Event()
+    opening = Opening(instant_answers() if instantly else None, pipes.send, ended.set)
+
+    def receive(line: bytes | None) -> None:
         opening.receive(line)
-    wire = Wire(pipes, opening)
-    for line in lines[early:]:
-        opening.receive(line)
-    opening.receive(None)
-    async with asyncio.timeout(WAIT):
-        await server.lowlevel.run(wire, wire, server.lowlevel.create_initialization_options())
+        received.release()
+
+    pipes.start(receive)
+    for piece in early:
+        os.write(client, piece)
+    if not late:
+        os.close(client)
+    ends = b"".join(early).count(b"\n") + (0 if late else 2)  # the rest after the last line, and the end itself
+    assert all(received.acquire(timeout=WAIT) for _ in range(ends))
+    if not ended.is_set():
+        wire = Wire(pipes, opening)
+        for piece in late:
+            os.write(client, piece)
+        if late:
+            os.close(client)
+        async with asyncio.timeout(WAIT):
+            await server.lowlevel.run(wire, wire, server.lowlevel.create_initialization_options())
     pipes.flush(WAIT)
     os.close(stdout)
     with os.fdopen(reading, "rb") as output:
         written = output.read()
-    os.close(client)
-    assert not ended
+    os.close(stdin)
     return [json.loads(line) for line in written.splitlines()]
 
 
@@ -190,25 +202,29 @@ CONVERSATIONS = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(messages=CONVERSATIONS, data=st.data())
 def test_conversations_are_the_same_with_and_without_instant_start(
     messages: list[dict[str, Any]], data: st.DataObject
 ) -> None:
-    early = data.draw(st.integers(0, len(messages)), "messages before the SDK is loaded")
     ids = [message.get("id") for message in messages if "id" in message]
     if len(set(map(repr, ids))) < len(ids):
         messages = [
             {**message, "id": number} if "id" in message else message for number, message in enumerate(messages)
         ]
-    lines = [encoded(message) for message in messages]
+    written = b"".join(encoded(message) + b"\n" for message in messages)
+    if data.draw(st.booleans(), "the input ends anywhere"):
+        written = written[: data.draw(st.integers(0, len(written)), "bytes before the end of input")]
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(written)), max_size=8), "ends of writes"))
+    pieces = [written[start:end] for start, end in itertools.pairwise([0, *cuts, len(written)])]
+    early = data.draw(st.integers(0, len(pieces)), "writes before the SDK is loaded")
 
-    async def both() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    async def both() -> tuple[list[Any], list[Any]]:
         server = build_server(offline_settings())
         try:
             return (
-                await responses(server, lines, early, instantly=True),
-                await responses(server, lines, 0, instantly=False),
+                await responses(server, pieces[:early], pieces[early:], instantly=True),
+                await responses(server, [], pieces, instantly=False),
             )
         finally:
             server.close()

@@ -212,3 +212,22 @@ async def test_what_is_left_out_is_named_with_the_reason_in_answer_and_refusal(
         assert f"nothing to commit: {branch} already has the rest of what these paths match. Left out: " in refusal
         assert told in refusal
         assert "all of this" not in refusal
+
+
+@pytest.mark.parametrize("edited", [True, False], ids=["beside a file", "alone"])
+async def test_a_submodule_at_another_commit_is_left_out_by_name(sandbox: Sandbox, work: Path, edited: bool) -> None:
+    who = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com")
+    git(work / "vendor/lib", "init", "-q")
+    git(work / "vendor/lib", *who, "commit", "-q", "--allow-empty", "--message", "Moved on")
+    told = "Left out: vendor/lib (a submodule at another commit: commit it with git)."
+    arguments = {"branch": f"submodule-{edited}", "ref": "main", "message": "m", "paths": ["vendor/**", "new.txt"]}
+    if not edited:
+        arguments["paths"] = ["vendor/**"]
+    async with connect(settings(sandbox, work)) as agent:
+        if edited:
+            write(work, "new.txt")
+            answer = await agent.call("commit_files", **arguments)
+            assert "1 added" in answer
+        else:
+            answer = await agent.refused("commit_files", **arguments)
+    assert told in answer

@@ -80,7 +80,7 @@ class DraftNotes:
     def _create(self, note: NewNote) -> Entity | GitLabRefusal:
         send = partial(self._gitlab.post, self._path, note.body)
         try:
-            draft = write_once(send, partial(self._find, note), HOW_TO_CHECK_REVIEW).result
+            draft = write_once(send, partial(self._find, note), HOW_TO_CHECK_REVIEW, repeats=True).result
         except GitLabRefusal as refused:
             plain = NewNote(note.text, without_numbers(note.position))
             if refused.status != BAD_REQUEST or plain == note:

@@ -80,7 +80,7 @@ def _basic(
         "merge_commit_sha": merge_request.merge_commit_sha,
         "squash_commit_sha": merge_request.squash_commit_sha,
         "discussion_locked": merge_request.discussion_locked,
-        "should_remove_source_branch": None,
+        "should_remove_source_branch": merge_request.should_remove_source_branch,
         "force_remove_source_branch": merge_request.remove_source_branch,
         "prepared_at": stamp(merge_request.created_at),
         "reference": merge_request.reference,

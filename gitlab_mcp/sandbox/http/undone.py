@@ -21,9 +21,9 @@ UNDONE: dict[tuple[str, str], str] = {
         "active custom_attributes imported include_hidden include_pending_delete "
         "last_activity_after last_activity_before marked_for_deletion_on repository_checksum_failed "
         "repository_storage starred statistics topic topic_id updated_after updated_before wiki_checksum_failed "
-        "with_custom_attributes with_issues_enabled with_merge_requests_enabled with_programming_language"
+        "with_issues_enabled with_merge_requests_enabled with_programming_language"
     ),
-    ("GET", _PROJECT): "custom_attributes with_custom_attributes",
+    ("GET", _PROJECT): "custom_attributes",
     ("GET", f"{_PROJECT}/issues"): (
         "cursor epic_id health_status iteration_id iteration_title not[iteration_id] not[iteration_title] not[weight] "
         "weight"

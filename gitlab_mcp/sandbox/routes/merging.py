@@ -69,6 +69,8 @@ def _merge_or_wait(call: Call, merge_request: MergeRequest) -> None:
             body = f"enabled an automatic merge when all merge checks for {merge_request.version.head} pass"
             activity.system_note(call.world, merge_request, call.me, body)
         merge_request.auto_merge, merge_request.auto_merge_user = True, call.me
+        # AutoMerge::BaseService keeps the parameters of the merge, and clears them when it is canceled.
+        merge_request.should_remove_source_branch = call.get("should_remove_source_branch")
         return
     _merge(call, merge_request)
     if call.get("should_remove_source_branch", merge_request.remove_source_branch):
@@ -83,7 +85,7 @@ def cancel_auto_merge(call: Call) -> Any:
         raise unauthorized()
     if not one.auto_merge:
         return {"message": "Can't cancel the automatic merge", "status": "error", "http_status": 406}
-    one.auto_merge, one.auto_merge_user = False, None
+    one.auto_merge, one.auto_merge_user, one.should_remove_source_branch = False, None, None
     activity.system_note(call.world, one, call.me, "canceled the automatic merge")
     return {"status": "success"}
 

@@ -203,7 +203,7 @@ def close(world: World, issuable: Issuable, user: User, **cause: Any) -> None:
     record_event(world, issuable, user, "state", "closed", **cause)
     todos.resolve(world, issuable, user)
     if isinstance(issuable, MergeRequest):
-        issuable.auto_merge = False
+        issuable.auto_merge, issuable.should_remove_source_branch = False, None
 
 
 def reopen(world: World, issuable: Issuable, user: User) -> None:
@@ -333,7 +333,7 @@ def branch_moved(
     for one in list(project.merge_requests.values()):
         if one.state == "opened" and one.source_branch == branch:
             if one.auto_merge and one.version.head != new:
-                one.auto_merge = False
+                one.auto_merge, one.should_remove_source_branch = False, None
                 system_note(world, one, user, "aborted the automatic merge because the source branch was updated")
             add_version(world, one, user)
         waits = one.state == "opened" and one.target_branch == branch and one.version.head != one.version.base

@@ -68,14 +68,14 @@ def line_code(merge_request: MergeRequest, position: dict[str, Any]) -> str | No
     if file_diff is None or (position["old_line"] is None and position["new_line"] is None):
         return None
     for end in (position["line_range"] or {}).values():
-        if isinstance(end, dict) and not _is_code_of(file_diff, end):
+        if isinstance(end, dict) and end.get("line_code") is not None and not _is_code_of(file_diff, end):
             return None
     return file_diff.line_code(position["old_line"], position["new_line"])
 
 
 def _is_code_of(file_diff: FileDiff, end: dict[str, Any]) -> bool:
     """Whether an end of a range has the line code of its line; before GitLab 18.6 it had no numbers beside the code."""
-    code, numbers = str(end.get("line_code")), (end.get("old_line"), end.get("new_line"))
+    code, numbers = str(end["line_code"]), (end.get("old_line"), end.get("new_line"))
     if numbers == (None, None) and (match := re.fullmatch(r"[0-9a-f]{40}_(\d+)_(\d+)", code)):
         old, new = int(match[1]), int(match[2])
         return code in (file_diff.line_code(*pair) for pair in ((old, new), (old, None), (None, new)))

@@ -197,6 +197,7 @@ class MergeRequest(Issuable):
     squash_commit_sha: str | None = None
     merge_error: str | None = None
     auto_merge: bool = False
+    should_remove_source_branch: bool | None = None  # of its auto-merge
     auto_merge_user: User | None = None  # who set it
     rebasing_until: datetime | None = None
 
