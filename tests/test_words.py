@@ -52,7 +52,8 @@ DOCUMENTS = [
     *(path for path in sorted((REPOSITORY / "examples").rglob("*")) if path.is_file() and path.parent.name != "page"),
     *sorted((REPOSITORY / "scripts").iterdir()),
 ]
-FILES = [*sorted((REPOSITORY / "gitlab_mcp").rglob("*.py")), *DOCUMENTS]
+FILES = [*(path for folder in ("gitlab_mcp", "benchmarks") for path in sorted((REPOSITORY / folder).rglob("*.py")))]
+FILES += DOCUMENTS
 
 
 def texts(path: Path) -> Iterator[tuple[int, str]]:

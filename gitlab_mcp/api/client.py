@@ -1,26 +1,26 @@
 """The client of GitLab's REST API: one python-gitlab client, whose every error becomes a Failure."""
 
-import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote, urlsplit
 
-import requests
+from urllib3 import make_headers
+from urllib3.exceptions import HTTPError
 
-from gitlab_mcp import __version__
 from gitlab_mcp.api import job_token
-from gitlab_mcp.api.deadline import current_call
+from gitlab_mcp.api.deadline import Call, current_call
 from gitlab_mcp.api.entity import Entity, entities
 from gitlab_mcp.api.error_context import explained
 from gitlab_mcp.api.error_mapping import refusal, unreachable
-from gitlab_mcp.api.http import CONNECTIONS, GitLabSession, header
+from gitlab_mcp.api.http import GitLabSession, HTTPResponse, header
 from gitlab_mcp.api.identity import Identity
+from gitlab_mcp.api.python_gitlab import connected, python_gitlab
 from gitlab_mcp.api.rate_limit import RateLimit
 from gitlab_mcp.api.redirects import api_path, check_address
 from gitlab_mcp.api.response_body import parsed, pieces
@@ -32,14 +32,25 @@ from gitlab_mcp.safety.escape import TEXT_FIELDS, neutralize
 from gitlab_mcp.safety.marker import MarkedText
 from gitlab_mcp.safety.policy import Policy
 
-if TYPE_CHECKING:
-    import gitlab
-
 P = ParamSpec("P")
 T = TypeVar("T")
 
 THREAD_NAME_PREFIX = "gitlab-request"
+# How long a project is cached outside CI. In a job it is for the whole run: no write asks for the default branch again.
+CACHE_SECONDS = 300.0
+CACHED_PROJECTS = 1000
 PAGE = 100  # the most rows of a page: https://docs.gitlab.com/api/rest/#pagination
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request to a path below /api/v4; without `body` it has none. `streamed`: its response may be large."""
+
+    method: str
+    path: str
+    query: Mapping[str, object] = field(default_factory=dict)
+    body: Mapping[str, object] | None = None
+    streamed: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,42 +79,52 @@ class GitLab:
         self.settings = settings
         self.policy = Policy(settings)
         self.identity = Identity(self)
-        self._session = GitLabSession(settings.ca_files, self._check_redirect)
-        self._executor = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix=THREAD_NAME_PREFIX)
+        self._session = GitLabSession(settings.ca_files, self._check_redirect, settings.connections)
+        self._executor = ThreadPoolExecutor(settings.connections, thread_name_prefix=THREAD_NAME_PREFIX)
         self._connecting = threading.Lock()
+        self._projects: dict[str, tuple[Entity, float]] = {}  # with the monotonic times at which they were read
         self.rate_limit = RateLimit()
         self.site = Site(settings.url)
 
     @cached_property
-    def _gitlab(self) -> "gitlab.Gitlab":
-        client: gitlab.Gitlab = python_gitlab().Gitlab(
-            self.settings.url,
-            oauth_token=self.settings.credential.token,  # GitLab accepts every kind of token as Bearer
-            session=self._session,
-            keep_base_url=True,
-            user_agent=f"gitlab-mcp-server/{__version__}",
-        )
-        return client
+    def _gitlab(self) -> Any:
+        return connected(self.settings, self._session)
 
     def get(self, path: str, /, **query: object) -> Entity:
         """GET one object."""
-        return self._object("get", path, query=query)
+        return self._object(Request("get", path, query))
+
+    def project(self, name: str) -> Entity:
+        """GET a project by its path or id, unless it is cached."""
+        if cached := self.cached_project(name):
+            return cached
+        entity = self.get(f"/projects/{segment(name)}")
+        if not entity.flag("empty_repo"):  # which may get its first commit at any moment
+            if len(self._projects) >= CACHED_PROJECTS:
+                self._projects.clear()
+            self._projects[name.lower()] = entity, time.monotonic()
+        return entity
+
+    def cached_project(self, name: str) -> Entity | None:
+        """The project that `project` returns without a request; None where it would send one."""
+        entity, read_at = self._projects.get(name.lower(), (None, 0.0))
+        return entity if self.settings.in_ci or time.monotonic() - read_at <= CACHE_SECONDS else None
 
     def post(self, path: str, body: Mapping[str, object]) -> Entity:
         """POST a JSON body."""
-        return self._object("post", path, body=body)
+        return self._object(Request("post", path, body=body))
 
     def put(self, path: str, body: Mapping[str, object]) -> Entity:
         """PUT a JSON body."""
-        return self._object("put", path, body=body)
+        return self._object(Request("put", path, body=body))
 
     def send(self, method: str, path: str, body: Mapping[str, object] | None = None) -> None:
         """Send a write whose response has no body."""
-        self._request(method, path, body=body)
+        self._request(Request(method, path, body=body))
 
     def page(self, path: str, number: int = 1, per_page: int = PAGE, /, **query: object) -> Page:
         """GET one page of a list."""
-        response = self._request("get", path, query={**query, "page": number, "per_page": per_page})
+        response = self._request(Request("get", path, {**query, "page": number, "per_page": per_page}))
         data = parsed(response, "get", path)
         if not isinstance(data, list):
             raise unreachable("get", ValueError(), path, f"{type(data).__name__} instead of a list")
@@ -120,11 +141,11 @@ class GitLab:
 
     def raw(self, path: str, /, **query: object) -> bytes:
         """GET a body that is not JSON, such as the content of a file."""
-        return self._request("get", path, query=query).content
+        return self._request(Request("get", path, query)).content
 
     def stream(self, path: str) -> Iterator[bytes]:
         """GET a body that may be too large for memory, such as the log of a job, in chunks."""
-        return pieces(self._request("get", path, streamed=True))
+        return pieces(self._request(Request("get", path, streamed=True)))
 
     def may_push(self, project: str) -> bool:
         """Whether GitLab lets the job token push to the project: asked with the request that begins a git push."""
@@ -136,11 +157,11 @@ class GitLab:
             response = self._session.get(
                 address,
                 params={"service": "git-receive-pack"},
-                auth=("gitlab-ci-token", token.token if token else ""),
+                headers=make_headers(basic_auth=f"gitlab-ci-token:{token.token if token else ''}"),
                 timeout=seconds,
                 allow_redirects=False,
             )
-        except (requests.RequestException, ValueError) as error:
+        except (HTTPError, ValueError) as error:
             raise unreachable("get", error, self.settings.url) from error
         if location := response.headers.get("location"):
             check_address(location.replace(f"/{quote(project)}.git/info/refs", "/api/v4/"), self.settings.url)
@@ -181,17 +202,17 @@ class GitLab:
         From inside such a thread, `call` runs at once instead: threads of one pool must not wait for each other.
         """
         if threading.current_thread().name.startswith(THREAD_NAME_PREFIX):
-            done: Future[T] = Future()
-            try:
-                done.set_result(call(*args, **kwargs))
-            except Failure as failure:
-                done.set_exception(failure)
-            return done
+            return run_here(call, *args, **kwargs)
         return self._executor.submit(copy_context().run, partial(call, *args, **kwargs))
 
     def together(self, calls: Iterable[Callable[[], T]]) -> list[T]:
-        """Run several calls in parallel, and return their results in order. Raises the first failure."""
-        futures = [self.start(call) for call in calls]
+        """Run several calls in parallel, and return their results in order. Raises the first failure.
+
+        The last one runs in this thread, which would only wait otherwise.
+        """
+        waiting = list(calls)
+        here = [waiting.pop()] if waiting else []
+        futures = [*map(self.start, waiting), *map(run_here, here)]
         try:
             return [future.result() for future in futures]
         except Failure:
@@ -199,84 +220,63 @@ class GitLab:
                 future.cancel()  # the calls that have not begun would most likely fail too
             raise
 
-    def _object(self, method: str, path: str, **data: Any) -> Entity:
+    def _object(self, request: Request) -> Entity:
         """The JSON object of a response, which must not be empty: it would be taken for an empty file or issue."""
-        value = parsed(self._request(method, path, **data), method, path)
+        value = parsed(self._request(request), request.method, request.path)
         if not isinstance(value, dict) or not value:
             unexpected = "nothing" if not value else f"{type(value).__name__} instead of an object"
-            raise unreachable(method, ValueError(), path, unexpected)
+            raise unreachable(request.method, ValueError(), request.path, unexpected)
         entity = Entity(value)
         self.site.learn(entity)
         return entity
 
-    def _request(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, object] | None = None,
-        body: Mapping[str, object] | None = None,
-        streamed: bool = False,
-    ) -> requests.Response:
+    def _request(self, request: Request) -> HTTPResponse:
         call, attempt = current_call.get(), 0
         while True:
             attempt += 1
             try:
-                return self._send(method, path, query or {}, body, call.remaining(), streamed)
+                return self._send(request, call)
             except Failure as failure:
-                if method != "get":
+                if request.method != "get":
                     raise
                 wait_to_retry(call, attempt, failure)
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, object],
-        body: Mapping[str, object] | None,
-        seconds: float,
-        streamed: bool,
-    ) -> requests.Response:
-        self.policy.check(method, path, body, self._default_branch)
-        if self.settings.credential.kind == "job token" and not job_token.accepts(method, path):
-            raise job_token.not_accepted(method, path)
+    def _send(self, request: Request, call: Call) -> HTTPResponse:
+        seconds = call.remaining()
+        self.policy.check(request.method, request.path, request.body, self._default_branch)
+        if self.settings.credential.kind == "job token" and not job_token.accepts(request.method, request.path):
+            raise job_token.not_accepted(request.method, request.path)
         try:
-            with self.rate_limit.turn(current_call.get()):
-                return self._answer(method, path, query, body, seconds, streamed)
+            with self.rate_limit.turn(call):
+                return self._answer(request, seconds)
         except GitLabRefusal as refused:
-            raise explained(self, self.identity, refused, method, path) from refused
+            raise explained(self, self.identity, refused, request.method, request.path) from refused
 
-    def _answer(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, object],
-        body: Mapping[str, object] | None,
-        seconds: float,
-        streamed: bool,
-    ) -> requests.Response:
+    def _answer(self, request: Request, seconds: float) -> HTTPResponse:
         exceptions = python_gitlab().exceptions
         with self._connecting:
             client = self._gitlab
         try:
-            return client.http_request(
-                method,
-                path,
-                query_data={name: value for name, value in query.items() if value not in (None, "")},
-                post_data=self._neutralized(body) if body is not None else None,
+            response: HTTPResponse = client.http_request(
+                request.method,
+                request.path,
+                query_data={name: value for name, value in request.query.items() if value not in (None, "")},
+                post_data=self._neutralized(request.body) if request.body is not None else None,
                 timeout=seconds,
-                streamed=streamed,
+                streamed=request.streamed,
                 # python-gitlab's own retries are blind: it repeats a POST after 429, and would after any lost response.
                 obey_rate_limit=False,
                 retry_transient_errors=False,
                 max_retries=0,
             )
         except (exceptions.GitlabHttpError, exceptions.GitlabAuthenticationError) as error:
-            headers = self._session.last_headers
-            if 300 <= (error.response_code or 0) < 400 and (location := headers.get("location")):
+            status, headers = error.response_code or 0, self._session.last_headers
+            if 300 <= status < 400 and (location := headers.get("location")):
                 check_address(location, self.settings.url)
-            raise refusal(method, error.response_code or 0, error.response_body, headers, self.settings) from error
-        except (requests.RequestException, ValueError) as error:  # a redirect to an invalid URL is a ValueError
-            raise unreachable(method, error, self.settings.url) from error
+            raise refusal(request.method, status, error.response_body, headers, self.settings) from error
+        except (HTTPError, ValueError) as error:  # a redirect to an invalid URL is a ValueError
+            raise unreachable(request.method, error, self.settings.url) from error
+        return response
 
     def _neutralized(self, body: Mapping[str, object]) -> dict[str, object]:
         """A request body whose texts execute no quick action and mention nobody, whichever tool wrote them."""
@@ -300,19 +300,17 @@ class GitLab:
             self.policy.check(method, path[len(api) :], None, self._default_branch)
 
     def _default_branch(self, project: str) -> str:
-        return self.get(f"/projects/{segment(project)}").text("default_branch")
+        return self.project(project).text("default_branch")
 
 
-def python_gitlab() -> Any:
-    """The module gitlab. Its import takes 0.25 s, so that it waits until the client has its list of tools."""
-    if "HOME" not in os.environ:
-        try:
-            Path.home()
-        except RuntimeError:  # the user of a container has no line in passwd, on which the import would fail
-            os.environ["HOME"] = os.devnull
-    import gitlab.exceptions
-
-    return gitlab
+def run_here(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+    """The future of a call that was run in this thread."""
+    future: Future[T] = Future()
+    try:
+        future.set_result(call(*args, **kwargs))
+    except Failure as failure:
+        future.set_exception(failure)
+    return future
 
 
 def unless_refused(request: Callable[[], T], default: T) -> T:

@@ -9,10 +9,9 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
-import requests
-import urllib3
+from urllib3 import exceptions
 
-from gitlab_mcp.api.http import BodyTooLarge, NoConnectionFree
+from gitlab_mcp.api.http import BodyTooLarge, NoConnectionFree, TooManyRedirects
 from gitlab_mcp.api.rate_limit import TOO_MANY
 from gitlab_mcp.api.retry import retry_after
 from gitlab_mcp.config.settings import Settings
@@ -23,7 +22,7 @@ REASON_CHARACTERS = 600
 
 # What urllib3 raises before a request is sent.
 NOT_CONNECTED = (
-    urllib3.exceptions.ConnectTimeoutError,  # and its subclasses: a connection refused, a name that is not known
+    exceptions.ConnectTimeoutError,  # and its subclasses: a connection refused, a name that is not known
     ssl.SSLCertVerificationError,
 )
 
@@ -119,22 +118,22 @@ def unreachable(method: str, error: Exception, url: str, unexpected: str = "") -
         return lost(f"GitLab's response was not read: {error}. Ask for less.")
     if isinstance(error, NoConnectionFree):
         return Unreachable(f"All connections to {url} are in use by other calls: try again.", transient=True)
-    if isinstance(error, requests.exceptions.ContentDecodingError):
+    if isinstance(error, exceptions.DecodeError):
         return lost("GitLab's response cannot be decompressed.")
-    if isinstance(error, requests.exceptions.SSLError) and not _was_sent(error):
+    if isinstance(error, exceptions.SSLError) and not _was_sent(error):
         return Unreachable(
             f"The TLS certificate of {url} was not accepted ({_tls_cause(error)}):"
             " for a private CA set GITLAB_CA_FILE to its PEM file."
         )
-    if isinstance(error, requests.exceptions.ProxyError):
+    if isinstance(error, exceptions.ProxyError):
         text = f"The proxy on the way to {url} refused or did not answer: check HTTPS_PROXY and NO_PROXY."
         return Unreachable(text, transient=True)
-    if isinstance(error, requests.TooManyRedirects):
+    if isinstance(error, TooManyRedirects):
         return Unreachable(f"{url} redirects in a circle: check GITLAB_URL.")
     if not _was_sent(error):
         text = f"{url} cannot be reached ({_cause(error)}): is it up, and are the address and the network right?"
         return Unreachable(text, transient=True)
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, exceptions.TimeoutError):
         return lost(f"{url} did not answer in time.{again}", transient=True)
     return lost(f"The connection to {url} broke ({_cause(error)}).{again}", transient=True)
 

@@ -1,27 +1,34 @@
-"""The HTTP session that python-gitlab uses: TLS, proxies, limits on time and size, and where a credential is sent."""
+"""The HTTP session below python-gitlab: TLS, proxies, limits on time and size, and where a credential is sent.
+
+It is urllib3 without requests: of the time of a request two thirds were spent in requests itself.
+"""
 
 import io
+import os
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from json import dumps
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
-from urllib.parse import urljoin
+from urllib.parse import unquote, urlencode
 
-import requests
+import certifi
 import urllib3
-from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from gitlab_mcp.api.deadline import current_call
+from gitlab_mcp.api.proxies import PROXY_SETTINGS, proxy_for
+from gitlab_mcp.api.redirects import redirect_target
 from gitlab_mcp.config.certificates import add_ca_files
 from gitlab_mcp.config.checkout import origin
-from gitlab_mcp.config.settings import READS
+from gitlab_mcp.config.settings import DEFAULT_CONNECTIONS, READS
 
-CONNECTIONS = 16
 CONNECT_SECONDS = 10.0
 READ_TIMEOUT_SECONDS = 30.0
 BODY_BYTES = 12 * 1024 * 1024  # a file of 9 MB, as GitLab sends it in base64
@@ -31,87 +38,203 @@ STREAM_BYTES = 128 * 1024 * 1024
 MEMORY_BYTES = 4 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 HEADER_DIGITS = 13
-CREDENTIAL_HEADERS = ("Authorization", "PRIVATE-TOKEN", "JOB-TOKEN")  # requests itself takes no Cookie along
+HOSTS = 4  # to which connections are kept: GitLab's, and those to which it redirects
+REDIRECT_STATUSES = (301, 302, 303, 307, 308)
+MOST_REDIRECTS = 30
+CREDENTIAL_HEADERS = ("authorization", "private-token", "job-token", "cookie")
+DEFAULT_HEADERS = urllib3.make_headers(accept_encoding=True) | {"accept": "*/*"}
 
 _MAKING_TLS_CONTEXT = threading.Lock()
 
 
-class BodyTooLarge(requests.RequestException):
+class BodyTooLarge(HTTPError):
     """The body of a response is larger than `BODY_BYTES` (`STREAM_BYTES` for a stream), after decompression."""
 
 
-class OutOfTime(requests.Timeout):
+class OutOfTime(urllib3.exceptions.TimeoutError):
     """The whole response did not arrive within the time limit of the request."""
 
 
-class NoConnectionFree(requests.ConnectTimeout):
+class NoConnectionFree(urllib3.exceptions.ConnectTimeoutError):
     """All connections were in use for as long as the request could wait: it was not sent."""
 
 
-class LimitedAdapter(HTTPAdapter):
-    """Sends over at most `CONNECTIONS` connections, and limits the size and the total time of a response.
+class TooManyRedirects(HTTPError):
+    """A read was redirected more than `MOST_REDIRECTS` times."""
 
-    requests' own timeout counts from byte to byte, so that a server which sends a byte now and then never times out.
+
+@dataclass
+class HTTPResponse:
+    """A response whose body was read and decompressed, with the names that python-gitlab expects of it.
+
+    `headers` ignores letter case; `url` is the one that answered, after redirects; `body` is at its beginning.
     """
 
-    def __init__(self, tls: ssl.SSLContext, slots: threading.BoundedSemaphore) -> None:
-        self._tls = tls
-        self._slots = slots
-        super().__init__(pool_connections=4, pool_maxsize=CONNECTIONS, max_retries=0, pool_block=True)
+    status_code: int
+    reason: str
+    headers: Mapping[str, str]
+    url: str
+    body: IO[bytes]
+    history: Sequence[object] = ()  # of a redirected write, for python-gitlab: no write follows a redirect
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._tls, **kwargs)
+    @property
+    def response(self) -> "HTTPResponse":
+        """This response: python-gitlab takes it out of the response of its backend."""
+        return self
 
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(proxy, ssl_context=self._tls, **kwargs)
+    @cached_property
+    def content(self) -> bytes:
+        """The whole body."""
+        with self.body as body:
+            return body.read()
 
-    def build_connection_pool_key_attributes(
-        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
-    ) -> Any:
-        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
-        return host, {"ssl_context": self._tls, "cert_reqs": "CERT_REQUIRED"}
+    def json(self) -> Any:
+        """Raise ValueError: python-gitlab looks for GitLab's message in an error, which `error_mapping` does itself."""
+        raise ValueError("the body is parsed by response_body and error_mapping")
 
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Do nothing: the TLS context verifies, with all root certificates loaded once."""
 
-    def send(  # type: ignore[override]  # the stubs list the parameters one by one
-        self, request: requests.PreparedRequest, *, timeout: float = READ_TIMEOUT_SECONDS, **kwargs: Any
-    ) -> requests.Response:
+class GitLabSession:
+    """Sends requests over at most `connections` connections. Thread-safe.
+
+    It sends credentials only to their own origin, follows redirects of reads only, and knows neither cookies nor
+    .netrc. Every method raises urllib3's HTTPError when no usable response arrives, ValueError for an invalid URL.
+    """
+
+    def __init__(
+        self,
+        ca_files: Iterable[Path],
+        check_redirect: Callable[[str, str], None],
+        connections: int = DEFAULT_CONNECTIONS,
+    ) -> None:
+        self._check_redirect = check_redirect
+        self._connections = connections
+        self._slots = threading.BoundedSemaphore(connections)
+        self._tls = tls_context(tuple(ca_files))
+        self._pools: dict[str, urllib3.PoolManager] = {}
+        self._routes: dict[tuple[object, ...], urllib3.PoolManager] = {}
+        self._last_response = threading.local()
+
+    @property
+    def last_headers(self) -> Mapping[str, str]:
+        """The headers of the last response in this thread; python-gitlab's exceptions do not contain them."""
+        headers: Mapping[str, str] = getattr(self._last_response, "headers", {})
+        return headers
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        timeout: float,
+        params: Mapping[str, object] | None = None,
+        json: object = None,
+        headers: Mapping[str, str] | None = None,
+        stream: bool = False,
+        allow_redirects: bool = True,
+    ) -> HTTPResponse:
+        """Send a request, and follow the redirects of a read. `timeout` is in seconds, for each of its responses.
+
+        With `stream` the body of a success may have STREAM_BYTES, else BODY_BYTES.
+        """
+        self._last_response.headers = {}
+        method = method.lower()
+        sent = DEFAULT_HEADERS | {name.lower(): value for name, value in (headers or {}).items()}
+        body = None if json is None else dumps(json, allow_nan=False).encode()
+        if query := urlencode(params or {}, doseq=True):
+            url = f"{url}?{query}"
+        for _ in range(MOST_REDIRECTS + 1):
+            response = self._exchange(method, url, body, sent, timeout, stream=stream)
+            if not (allow_redirects and (target := _redirect_target(method, response))):
+                self._last_response.headers = response.headers
+                return response
+            self._check_redirect(method, target)
+            if origin(target) != origin(url):
+                sent = {name: value for name, value in sent.items() if name not in CREDENTIAL_HEADERS}
+            url = target
+        raise TooManyRedirects(f"more than {MOST_REDIRECTS} redirects")
+
+    def get(self, url: str, **options: Any) -> HTTPResponse:
+        """GET, with the options of `request`."""
+        return self.request("get", url, **options)
+
+    def post(self, url: str, **options: Any) -> HTTPResponse:
+        """POST, with the options of `request`."""
+        return self.request("post", url, **options)
+
+    def _exchange(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], timeout: float, *, stream: bool
+    ) -> HTTPResponse:
+        """Send one request and read its response."""
         call = current_call.get(None)
+
+        def left() -> float:
+            return min(timeout, call.remaining()) if call else timeout
+
         # The pool itself would wait without a limit, and then send a request whose caller has given up.
-        if not self._slots.acquire(timeout=min(timeout, call.remaining()) if call else timeout):
+        if not self._slots.acquire(timeout=left()):
             raise NoConnectionFree("all connections are in use")
         try:
-            # requests follows a redirect with the full timeout again.
-            return self._send(request, min(timeout, call.remaining()) if call else timeout, **kwargs)
+            seconds = left()
+            ends = time.monotonic() + seconds
+            # urllib3's timeout counts from byte to byte: a server that sends one now and then would never time out.
+            silence = urllib3.Timeout(connect=min(seconds, CONNECT_SECONDS), read=min(seconds, READ_TIMEOUT_SECONDS))
+            with self._sent(method, url, body=body, headers=headers, timeout=silence) as answer:
+                limit = STREAM_BYTES if stream and answer.status == 200 else BODY_BYTES
+                content = _read(answer, ends, limit)
+            return HTTPResponse(answer.status, answer.reason or "", answer.headers, url, content)
         finally:
             self._slots.release()
 
-    def _send(self, request: requests.PreparedRequest, timeout: float, **kwargs: Any) -> requests.Response:
-        ends = time.monotonic() + timeout
-        limit = STREAM_BYTES if kwargs.get("stream") else BODY_BYTES
-        kwargs["stream"] = True  # requests must not read the body, which _read does
-        silence = min(timeout, READ_TIMEOUT_SECONDS)
-        response = super().send(request, timeout=(min(timeout, CONNECT_SECONDS), silence), **kwargs)
+    @contextmanager
+    def _sent(self, method: str, url: str, **request: Any) -> Iterator[urllib3.BaseHTTPResponse]:
+        """A response whose body is still to be read; afterwards its connection is free again, or closed on an error."""
+        answer = self._pool(url).urlopen(
+            method.upper(), url, redirect=False, retries=False, preload_content=False, decode_content=False, **request
+        )
         try:
-            body = _read(response, ends, limit if response.status_code == 200 else BODY_BYTES)
+            yield answer
         except BaseException:
-            response.raw.close()
+            answer.close()
             raise
-        response.raw.release_conn()
-        # The body that was read, already decoded, under the same headers, for both .content and iter_content().
-        # requests reads cookies from the original response, which this one lacks: so none are kept.
-        response.raw = urllib3.HTTPResponse(body, status=response.status_code, preload_content=False)
-        return response
+        answer.release_conn()
+
+    def _pool(self, url: str) -> urllib3.PoolManager:
+        """The connections for a URL: direct ones, or those through the proxy that the environment names for its host.
+
+        Which proxy it is, is found out again whenever a variable has changed: reading all of them takes longer than
+        the rest of a request.
+        """
+        route = (*origin(url), *map(os.environ.get, PROXY_SETTINGS))
+        if (pool := self._routes.get(route)) is None:
+            proxy = proxy_for(url)
+            pool = self._routes[route] = self._pools.setdefault(proxy, self._new_pool(proxy))
+        return pool
+
+    def _new_pool(self, proxy: str) -> urllib3.PoolManager:
+        options: dict[str, Any] = {"num_pools": HOSTS, "maxsize": self._connections, "block": True}
+        options |= {"ssl_context": self._tls, "cert_reqs": "CERT_REQUIRED"}
+        if not proxy:
+            return urllib3.PoolManager(**options)
+        user = urllib3.util.parse_url(proxy).auth
+        credentials = urllib3.make_headers(proxy_basic_auth=unquote(user)) if user else {}
+        return urllib3.ProxyManager(proxy, proxy_headers=credentials, proxy_ssl_context=self._tls, **options)
 
 
-def _read(response: requests.Response, ends: float, limit: int) -> IO[bytes]:
+def _redirect_target(method: str, response: HTTPResponse) -> str:
+    """The URL to which a read is redirected; "" for any other response."""
+    location = response.headers.get("location", "")
+    if method not in READS or response.status_code not in REDIRECT_STATUSES or not location:
+        return ""
+    return redirect_target(location, response.url)
+
+
+def _read(answer: urllib3.BaseHTTPResponse, ends: float, limit: int) -> IO[bytes]:
     """The body of a response. Raises BodyTooLarge over `limit` bytes, OutOfTime after the monotonic time `ends`."""
     body: IO[bytes] = io.BytesIO()
     if limit > BODY_BYTES:
         body = SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115  # closed by the reader of the response
     try:
-        size = _copy(response, body, ends, limit)
+        size = _copy(answer, body, ends, limit)
     except BaseException:
         body.close()
         raise
@@ -122,81 +245,22 @@ def _read(response: requests.Response, ends: float, limit: int) -> IO[bytes]:
     return body
 
 
-def _copy(response: requests.Response, body: IO[bytes], ends: float, limit: int) -> int:
+def _copy(answer: urllib3.BaseHTTPResponse, body: IO[bytes], ends: float, limit: int) -> int:
     """Write the body of a response to `body`, and return its size in bytes."""
     size = 0
     try:
         while True:
             if time.monotonic() > ends:
                 raise OutOfTime("the response did not end in time")
-            chunk = response.raw.read1(CHUNK_BYTES, decode_content=True)
+            chunk = answer.read1(CHUNK_BYTES, decode_content=True)
             if not chunk:
                 return size
             body.write(chunk)
             size += len(chunk)
             if size > limit:
                 raise BodyTooLarge(f"the response is larger than {limit // (1024 * 1024)} MB")
-    except urllib3.exceptions.ReadTimeoutError as error:
+    except ReadTimeoutError as error:
         raise OutOfTime("the response stopped arriving") from error
-    except urllib3.exceptions.DecodeError as error:
-        raise requests.exceptions.ContentDecodingError(
-            "the response does not have the encoding of its headers"
-        ) from error
-    except urllib3.exceptions.HTTPError as error:
-        raise requests.ConnectionError("the connection broke in the middle of the response") from error
-
-
-class GitLabSession(requests.Session):
-    """A session that sends credentials only to their own origin and follows redirects of reads only.
-
-    requests itself keeps PRIVATE-TOKEN and JOB-TOKEN across origins, and turns a redirected POST into a GET.
-    """
-
-    def __init__(self, ca_files: Iterable[Path], check_redirect: Callable[[str, str], None]) -> None:
-        super().__init__()
-        self._check_redirect = check_redirect
-        self.trust_env = False  # no netrc; the proxy variables are read in merge_environment_settings
-        self._last_response = threading.local()
-        slots = threading.BoundedSemaphore(CONNECTIONS)
-        tls = tls_context(tuple(ca_files))
-        self.mount("https://", LimitedAdapter(tls, slots))
-        self.mount("http://", LimitedAdapter(tls, slots))
-
-    @property
-    def last_headers(self) -> Mapping[str, str]:
-        """The headers of the last response in this thread; python-gitlab's exceptions do not contain them."""
-        headers: Mapping[str, str] = getattr(self._last_response, "headers", {})
-        return headers
-
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        self._last_response.headers = {}
-        response = super().send(request, **kwargs)
-        self._last_response.headers = response.headers
-        return response
-
-    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
-        merged = super().merge_environment_settings(url, proxies, stream, verify, cert)
-        return {**merged, "proxies": get_environ_proxies(str(url))}
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        method = str(resp.request.method).lower()
-        target = super().get_redirect_target(resp) if method in READS else None
-        if target:
-            self._check_redirect(method, urljoin(resp.url, target))
-        return target
-
-    def rebuild_proxies(self, prepared_request: requests.PreparedRequest, proxies: Any) -> Any:  # noqa: ARG002
-        return get_environ_proxies(str(prepared_request.url))
-
-    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
-        if origin(str(response.request.url)) != origin(str(prepared_request.url)):
-            drop(prepared_request.headers, CREDENTIAL_HEADERS)
-
-
-def drop(headers: Any, names: Iterable[str]) -> None:
-    """Remove the headers `names` from `headers`, whatever their case."""
-    for name in names:
-        headers.pop(name, None)
 
 
 def tls_context(ca_files: tuple[Path, ...]) -> ssl.SSLContext:
@@ -215,7 +279,7 @@ def _tls_context(ca_files: tuple[Path, ...]) -> ssl.SSLContext:
     # Python 3.13 and newer require a key usage extension, which many private CAs lack. The chain and the host name are
     # verified all the same.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    context.load_verify_locations(cafile=DEFAULT_CA_BUNDLE_PATH)
+    context.load_verify_locations(cafile=certifi.where())
     add_ca_files(context, ca_files)
     return context
 
@@ -223,7 +287,7 @@ def _tls_context(ca_files: tuple[Path, ...]) -> ssl.SSLContext:
 def roots(ca_files: Iterable[Path]) -> list[Path]:
     """The files and folders whose certificates `tls_context` trusts, for programs other than Python."""
     system = ssl.get_default_verify_paths()
-    paths = [system.cafile, DEFAULT_CA_BUNDLE_PATH] if system.cafile else [system.capath, DEFAULT_CA_BUNDLE_PATH]
+    paths = [system.cafile, certifi.where()] if system.cafile else [system.capath, certifi.where()]
     return [*(Path(path) for path in paths if path), *ca_files]
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Literal
 
 from gitlab_mcp.api.client import GitLab, unless_refused
 from gitlab_mcp.api.entity import Entity
@@ -18,6 +19,8 @@ DRAFT = re.compile(r"^\s*(?:(?:\[draft\]|\(draft\)|draft:)\s*)+", re.IGNORECASE)
 
 TITLE_CHARACTERS = 255
 OVERVIEW_FILES = 30
+
+CommittedTo = Literal["", "old", "new"]
 
 
 @dataclass(frozen=True)
@@ -65,23 +68,26 @@ class Overview:
 
 
 def open_merge_request(
-    project: Project, source: str, target: str, wanted: NewMergeRequest
+    project: Project, source: str, target: str, wanted: NewMergeRequest, committed_to: CommittedTo = ""
 ) -> tuple[WriteResult[Entity], bool]:
     """Open a merge request from `source` to `target`, and return it and whether it is new.
 
     One that is already open is returned as it is. Raises Refused when the source has no commits of its own,
     InvalidArgument for a user who is not a member of the project.
+
+    `committed_to` says that a commit to the source was just made, on an old or a new branch: the commits are not looked
+    up then, nor is an open merge request of a new branch. Should it have one after all, GitLab answers with a conflict.
     """
     if source == target:
         raise InvalidArgument(f"source_branch and target_branch are both {source}: commit to another branch first.")
     gitlab = project.gitlab
-    already_open = gitlab.start(_find_open, project, source, target)
-    has_commits = gitlab.start(_has_commits, project, target, source)
+    already_open = None if committed_to == "new" else gitlab.start(_find_open, project, source, target)
+    has_commits = None if committed_to else gitlab.start(_has_commits, project, target, source)
     assignees = gitlab.start(user_ids, project, wanted.assignees)
     reviewers = gitlab.start(user_ids, project, wanted.reviewers)
-    if existing := already_open.result():
+    if already_open and (existing := already_open.result()):
         return WriteResult(existing, confirmed=False), False
-    if not has_commits.result():
+    if has_commits and not has_commits.result():
         raise Refused(f"{source} has no commits that {target} lacks.")
     body: dict[str, object] = {
         "source_branch": source,
@@ -258,6 +264,6 @@ def overview(target: Noteable) -> Overview:
     closes = gitlab.start(gitlab.every_readable, f"{target.path}/closes_issues")
     reviewers = gitlab.start(gitlab.every_readable, f"{target.path}/reviewers")
     approvals = gitlab.start(unless_refused, partial(gitlab.get, f"{target.path}/approvals"), Entity(None))
-    diffs = gitlab.start(unless_refused, lambda: gitlab.page(f"{target.path}/diffs", 1, OVERVIEW_FILES).rows, [])
-    files = [ChangedFile(diff) for diff in diffs.result()]
+    diffs = unless_refused(lambda: gitlab.page(f"{target.path}/diffs", 1, OVERVIEW_FILES).rows, list[Entity]())
+    files = [ChangedFile(diff) for diff in diffs]
     return Overview(closes.result(), approvals.result(), reviewers.result(), files)

@@ -1,7 +1,6 @@
 """A project, and an issue or merge request in it, as the arguments of a tool name them."""
 
 import re
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -11,7 +10,6 @@ from gitlab_mcp.config.job_context import Noun
 from gitlab_mcp.errors import Failure, InvalidArgument, JobTokenNotAccepted
 
 BRANCH_NAME = re.compile(r"[^\x00-\x20\x7f-\x9f~^:?*\[\\]{1,255}")  # roughly the rules of git check-ref-format
-CACHE_SECONDS = 300.0
 
 PATH_OF: dict[Noun, str] = {"issue": "issues", "merge request": "merge_requests"}
 
@@ -23,19 +21,11 @@ class Project:
         self.gitlab = gitlab
         self.name = name
         self.path = f"/projects/{segment(name)}"
-        self._entity = Entity(None)
-        self._read_at = 0.0
 
     @property
     def entity(self) -> Entity:
-        """The project as GitLab describes it, cached for five minutes."""
-        if not self._entity or time.monotonic() - self._read_at > CACHE_SECONDS:
-            entity = self.gitlab.get(self.path)
-            # An empty repository may get its first commit at any moment, so that it is not cached.
-            self._entity = Entity(None) if entity.flag("empty_repo") else entity
-            self._read_at = time.monotonic()
-            return entity
-        return self._entity
+        """The project as GitLab describes it; cached, see GitLab.project."""
+        return self.gitlab.project(self.name)
 
     @property
     def full_path(self) -> str:

@@ -7,7 +7,6 @@ Followed without its token, a read of the first kind would be answered as for an
 import re
 from urllib.parse import urljoin, urlsplit
 
-from requests.utils import requote_uri
 from urllib3.util import parse_url
 
 from gitlab_mcp.config.checkout import origin
@@ -18,9 +17,21 @@ API = "/api/v4/"
 URL_CHARACTERS = 300
 
 
+def redirect_target(location: str, url: str) -> str:
+    """The URL to which the header `location` of a response from `url` leads, without needless encoding."""
+    # http.client decodes headers as Latin-1, and servers send UTF-8.
+    return urljoin(url, _requoted(location.encode("latin-1").decode()))
+
+
 def api_path(target: str) -> str:
     """The path of a URL as GitLab reads it: without dots, needless encoding and empty segments."""
-    return re.sub("/+", "/", parse_url(requote_uri(target)).path or "")
+    return re.sub("/+", "/", parse_url(_requoted(target)).path or "")
+
+
+def _requoted(url: str) -> str:
+    from requests.utils import requote_uri  # only here, because its import takes time at each start
+
+    return requote_uri(url)
 
 
 def check_address(target: str, url: str) -> None:

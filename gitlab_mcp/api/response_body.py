@@ -3,12 +3,9 @@
 import json
 import re
 from collections.abc import Iterator
-from contextlib import closing
-
-import requests
 
 from gitlab_mcp.api.error_mapping import unreachable
-from gitlab_mcp.api.http import CHUNK_BYTES, BodyTooLarge
+from gitlab_mcp.api.http import CHUNK_BYTES, BodyTooLarge, HTTPResponse
 
 # Commas and brackets outside the strings of a response: each can become a Python object of a hundred bytes.
 MAX_JSON_VALUES = 300_000
@@ -17,7 +14,7 @@ JSON_DELIMITERS = (b",", b"[", b"{")
 JSON_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
-def parsed(response: requests.Response, method: str, path: str) -> object:
+def parsed(response: HTTPResponse, method: str, path: str) -> object:
     """The JSON body of a response to `method` at `path`; None for an empty body. Raises AnswerLost for invalid JSON."""
     if response.status_code == 204 or not response.content:
         return None
@@ -36,14 +33,15 @@ def _delimiters(body: bytes) -> int:
     return sum(map(body.count, JSON_DELIMITERS))
 
 
-def pieces(response: requests.Response) -> Iterator[bytes]:
+def pieces(response: HTTPResponse) -> Iterator[bytes]:
     """The body of a streamed response in chunks; it is closed at its end, and when the iterator is deleted."""
     chunks = _pieces(response)
     next(chunks)  # a generator that has started closes the response, even if no further chunk is read
     return chunks
 
 
-def _pieces(response: requests.Response) -> Iterator[bytes]:
-    with closing(response):
+def _pieces(response: HTTPResponse) -> Iterator[bytes]:
+    with response.body as body:
         yield b""
-        yield from response.iter_content(CHUNK_BYTES)
+        while chunk := body.read(CHUNK_BYTES):
+            yield chunk

@@ -14,6 +14,7 @@ from gitlab_mcp.config.settings import Flags, SettingsError
 from gitlab_mcp.git.search_path import search_path
 
 OPTIONS = {f"--{field.name.replace('_', '-')}": field for field in fields(Flags)}
+NUMBERS = {"deadline": float, "connections": int}
 
 
 def run() -> None:
@@ -74,7 +75,7 @@ def plain_arguments(arguments: Sequence[str]) -> tuple[str, Flags] | None:
                 return None
             value = rest.pop(0)
         try:
-            values[field.name] = float(value) if field.name == "deadline" else value
+            values[field.name] = NUMBERS.get(field.name, str)(value)
         except ValueError:
             return None
     return command, Flags(**values)  # type: ignore[arg-type]  # each value has the type of its field's default

@@ -28,6 +28,9 @@ CONFIGURATION = (
     click.option(
         "--deadline", type=float, default=None, metavar="SECONDS", help="The limit of one tool call (default: 60)."
     ),
+    click.option(
+        "--connections", type=int, default=None, metavar="NUMBER", help="Requests to GitLab at a time (default: 32)."
+    ),
     click.option("--no-instant-start", is_flag=True, help="Answer nothing before the MCP SDK is loaded as a whole."),
 )
 

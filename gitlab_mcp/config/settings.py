@@ -22,6 +22,7 @@ from gitlab_mcp.git.change import Author
 READS = ("get", "head")  # the HTTP methods that change nothing
 DEFAULT_URL = "https://gitlab.com"
 DEFAULT_DEADLINE, LONGEST_DEADLINE = 60.0, 3600  # seconds
+DEFAULT_CONNECTIONS, MOST_CONNECTIONS = 32, 100
 DEFAULT_TRIGGER = "claude"
 
 
@@ -39,10 +40,11 @@ class Settings:
 
     `url` has no slash at its end; `job_token` is the token that git pushes with where the credential may not write;
     `author` is the author of commits, if not the credential's user; `deadline` is the limit of one tool call in
-    seconds; `own_project` is the path and the id of the run's own project, as far as they are known; `trigger` is the
-    handle that starts a run, without its @; `allow_opt_in_tools` is whether `toolsets` and `tools` may also name opt-in
-    tools; `job` is what the run is about; `secrets` are values of the environment that must never be sent or shown,
-    `secret_variables` the names of their variables.
+    seconds, `connections` how many requests are sent to GitLab at a time; `own_project` is the path and the id of the
+    run's own project, as far as they are known; `trigger` is the handle that starts a run, without its @;
+    `allow_opt_in_tools` is whether `toolsets` and `tools` may also name opt-in tools; `job` is what the run is about;
+    `secrets` are values of the environment that must never be sent or shown, `secret_variables` the names of their
+    variables.
     """
 
     url: str
@@ -69,6 +71,7 @@ class Settings:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     secret_variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     deadline: float = DEFAULT_DEADLINE
+    connections: int = DEFAULT_CONNECTIONS
 
     @property
     def push_token(self) -> Credential | None:
@@ -89,7 +92,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Flags:
-    """The flags of the command line; an empty value (None for `deadline`) means that the flag is absent."""
+    """The flags of the command line; an empty value (None for a number) means that the flag is absent."""
 
     url: str = ""
     project: str = ""
@@ -104,6 +107,7 @@ class Flags:
     author: str = ""
     not_secret: str = ""
     deadline: float | None = None
+    connections: int | None = None
     no_instant_start: bool = False
 
     def given(self) -> dict[str, Any]:
@@ -180,6 +184,7 @@ def read_settings(flags: Flags, environ: Mapping[str, str], directory: Path) -> 
         secrets=tuple(secrets),
         secret_variables=secrets,
         deadline=_deadline(flags),
+        connections=_connections(flags),
     )
 
 
@@ -207,6 +212,14 @@ def _deadline(flags: Flags) -> float:
             f"--deadline is {flags.deadline:g}: set it to seconds, more than 0 and {LONGEST_DEADLINE} at most."
         )
     return flags.deadline
+
+
+def _connections(flags: Flags) -> int:
+    if flags.connections is None:
+        return DEFAULT_CONNECTIONS
+    if not 0 < flags.connections <= MOST_CONNECTIONS:
+        raise SettingsError(f"--connections is {flags.connections}: set it to a number from 1 to {MOST_CONNECTIONS}.")
+    return flags.connections
 
 
 def _project(flags: Flags, environ: Mapping[str, str]) -> str:

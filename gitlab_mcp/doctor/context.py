@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import requests
+from urllib3.exceptions import HTTPError
 
 from gitlab_mcp.api.client import GitLab, segment
 from gitlab_mcp.api.deadline import Call, current_call
@@ -195,9 +195,9 @@ def _request_version(settings: Settings) -> Response | NotReached:
     """Request /version without a credential, which every GitLab answers with 401."""
     current_call.set(Call(GITLAB_SECONDS, lambda _: None))
     try:
-        with GitLabSession(settings.ca_files, lambda _method, _url: None) as session:
-            response = session.get(f"{settings.url}/api/v4/version", timeout=GITLAB_SECONDS)
-    except (requests.RequestException, ValueError) as error:
+        session = GitLabSession(settings.ca_files, lambda _method, _url: None)
+        response = session.get(f"{settings.url}/api/v4/version", timeout=GITLAB_SECONDS)
+    except (HTTPError, ValueError) as error:
         text = str(unreachable("get", error, settings.url))
         problem, colon, advice = text.rpartition(": ")
         if not colon or advice.endswith("?"):

@@ -49,6 +49,8 @@ def comparison(found: Comparison, page: int, arguments: Mapping[str, str | Seque
 
 def cut_line(row: str) -> str:
     """Return a row of a diff in at most DIFF_LINE_BYTES, naming the tool that reads the whole line."""
+    if len(row) * 4 <= DIFF_LINE_BYTES:  # a character has at most four bytes, and most rows are short
+        return row
     return cut(row, DIFF_LINE_BYTES, naming("{} reads the line", "get_file"))
 
 

@@ -12,7 +12,7 @@ from gitlab_mcp.render.pagination import listing
 from gitlab_mcp.repository.git_attributes import is_lfs_pointer
 from gitlab_mcp.repository.interface import BlamedLines, File
 from gitlab_mcp.safety.redact import redacted
-from gitlab_mcp.safety.sanitize import escape_invisible, one_line
+from gitlab_mcp.safety.sanitize import escape_invisible, needs_no_escape, one_line
 from gitlab_mcp.safety.write_back import EDIT_CODE, REPLACED, file_marks
 
 # A larger file is shown only if the call says which lines.
@@ -65,7 +65,9 @@ def file(found: File, ref: str, span: Span, blame: Sequence[BlamedLines], *, num
     if is_binary(found.content):
         return f"{head}\nA binary file: its content is not shown."
     text = found.content.decode("utf-8", "replace")
-    lines = redacted(text).split("\n")  # before lines are cut: redaction does not recognize a part of a secret
+    whole = redacted(text)  # before lines are cut: redaction does not recognize a part of a secret
+    as_it_is = needs_no_escape(whole)
+    lines = whole.split("\n")
     if lines[-1] == "":
         lines.pop()
     remark = ""
@@ -87,11 +89,11 @@ def file(found: File, ref: str, span: Span, blame: Sequence[BlamedLines], *, num
     shown: list[str] = []
     used = goes_on = 0
     for number, line in enumerate(wanted, start):
-        before = f"{origins[number]}\t" if number in origins else ""
-        before = escape_invisible(f"{before}{number}\t" if numbers else before)
+        before = escape_invisible(f"{origins[number]}\t") if number in origins else ""
+        before += f"{number}\t" if numbers else ""
         begin = column - 1 if number == start else 0
         rest = line[begin : begin + CONTENT_BYTES + 1]
-        row = before + escape_invisible(rest)
+        row = before + (rest if as_it_is and rest == line else escape_invisible(rest))
         if not shown and size(row) > CONTENT_BYTES:
             fitting = _fitting(rest, CONTENT_BYTES - size(before))
             row, goes_on = before + escape_invisible(rest[:fitting]), column + fitting

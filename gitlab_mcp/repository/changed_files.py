@@ -17,9 +17,8 @@ def changed_files(target: Noteable, repository: Repository) -> tuple[Entity, lis
     Waits while GitLab prepares a new merge request, and raises NotFound if it has no diff after that.
     """
     gitlab = target.project.gitlab
-    pending = gitlab.start(gitlab.get, target.path)
     pending_diffs = gitlab.start(gitlab.every, f"{target.path}/diffs")
-    merge_request = pending.result()
+    merge_request = gitlab.get(target.path)
     if not _has_diff(merge_request):
         merge_request = _with_diff(target)
         pending_diffs = gitlab.start(gitlab.every, f"{target.path}/diffs")

@@ -1,6 +1,7 @@
 """Committing files: the requested changes are checked against the branch, and the rest is sent as one commit."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from gitlab_mcp.api.entity import Entity
@@ -28,7 +29,8 @@ FILES_NAMED = 5
 class CommitRequest:
     """A commit to create: of `actions`, or of the files in the working directory that the globs `paths` match.
 
-    With `ref` the branch is created there. With `merge_request` a merge request into `target` is opened too.
+    With `ref` the branch is created there. With `merge_request` a merge request into `target`, by default the default
+    branch, is opened too.
     """
 
     branch: str
@@ -69,7 +71,7 @@ def commit(
     """
     _check_message(request.message)
     Policy(project.gitlab.settings).check_branch(project.name, request.branch)
-    tip, start = _tip(project, repository, request)
+    tip, start, default_branch = _looked_up(project, repository, request)
     left_out: dict[str, str] = {}
     if request.paths:
         tree = repository.all_files(tip) if tip else {}
@@ -89,7 +91,7 @@ def commit(
         raise Refused(f"There is nothing to commit: {holder} already has {same}. {left_out_text(left_out)}{hint}")
     check_not_lost(repository, tip, changes)
     touched = [path for change in changes for path in change.paths]
-    remarks = Policy(project.gitlab.settings).remarks(request.branch, touched, repository.default_branch)
+    remarks = Policy(project.gitlab.settings).remarks(request.branch, touched, default_branch)
     if tip and not start:
         changes = repository.pinned(changes, tip, tree)
     new = NewCommit(
@@ -99,7 +101,7 @@ def commit(
         tip,
         tree,
         is_new=bool(start),
-        target=request.target,
+        target=request.target or default_branch,
         merge_request=request.merge_request,
     )
     if new.is_new:
@@ -148,10 +150,31 @@ def _in_order(changes: Iterable[Change], tree: Mapping[str, TreeEntry]) -> list[
     return sorted(changes, key=rank)
 
 
-def _tip(project: Project, repository: Repository, request: CommitRequest) -> tuple[str, str]:
+def _looked_up(project: Project, repository: Repository, request: CommitRequest) -> tuple[str, str, str]:
+    """The parent commit, the ref at which a new branch is created, and the default branch, looked up in parallel.
+
+    The commit is "" in an empty repository, the ref "" where no branch is created. Raises InvalidArgument for a target
+    that is the branch itself, NotFound for one that does not exist.
+    """
+    gitlab = project.gitlab
+    branch = gitlab.start(repository.branch, request.branch)
+    start = gitlab.start(repository.commit, request.ref) if request.ref else None
+    target = gitlab.start(repository.branch, request.target) if request.target else None
+    default_branch = repository.default_branch
+    if request.merge_request and request.branch == (request.target or default_branch):
+        raise InvalidArgument(f"{request.branch} cannot be merged into itself: commit to another branch.")
+    if target:
+        try:
+            target.result()
+        except NotFound as missing:
+            raise NotFound(f"There is no branch {request.target} to merge into. {missing}") from missing
+    return *_tip(repository, request, branch, start), default_branch
+
+
+def _tip(
+    repository: Repository, request: CommitRequest, branch: Future[Entity], start: Future[Entity] | None
+) -> tuple[str, str]:
     """The parent commit ("" in an empty repository), and the ref at which a new branch is created ("" for none)."""
-    branch = project.gitlab.start(repository.branch, request.branch)
-    start = project.gitlab.start(repository.commit, request.ref) if request.ref else None
     try:
         existing = branch.result()
     except NotFound as missing:

@@ -3,9 +3,9 @@
 `rest_backend` works over GitLab's REST API, with an access token; `git_backend` over git, with a job token.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
@@ -15,6 +15,8 @@ from gitlab_mcp.api.merge_requests import NewMergeRequest, Update
 from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.git.change import Change
 from gitlab_mcp.git.objects import TreeEntry
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,9 @@ class Repository(Protocol):
     @property
     def default_branch(self) -> str:
         """The default branch, also of an empty repository; "main" where GitLab does not report it."""
+
+    def at_default_branch(self, read: Callable[[str], T]) -> tuple[str, T]:
+        """The default branch, and what `read` returns for it, or for another ref that names the same commit."""
 
     def is_empty(self) -> bool:
         """Whether the repository has no commits yet."""

@@ -1,16 +1,17 @@
 """The REST backend: a project's repository over GitLab's REST API, with an access token."""
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 from gitlab_mcp.api import merge_requests
-from gitlab_mcp.api.client import Page, segment
+from gitlab_mcp.api.client import Page, run_here, segment
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.field_comparison import not_taken
 from gitlab_mcp.api.idempotency import WriteResult, look_with, write_once
-from gitlab_mcp.api.merge_requests import NewMergeRequest, Update
+from gitlab_mcp.api.merge_requests import CommittedTo, NewMergeRequest, Update
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.errors import Failure, NotFound, naming
 from gitlab_mcp.git.change import Change
@@ -18,6 +19,8 @@ from gitlab_mcp.git.objects import FOLDER, TreeEntry
 from gitlab_mcp.repository.branches import deletable
 from gitlab_mcp.repository.interface import BlamedLines, Committed, Comparison, File, NewCommit, Opened
 from gitlab_mcp.repository.paths import folders_above, matcher
+
+T = TypeVar("T")
 
 # Up to this many folders are listed one by one; for more, listing the whole tree takes fewer requests.
 FOLDERS_ONE_BY_ONE = 24
@@ -41,6 +44,16 @@ class RestBackend:
     @property
     def default_branch(self) -> str:
         return self._project.default_branch
+
+    def at_default_branch(self, read: Callable[[str], T]) -> tuple[str, T]:
+        if self._gitlab.cached_project(self._project.name):
+            return self.default_branch, read(self.default_branch)
+        # HEAD is the default branch: https://docs.gitlab.com/api/repository_files/. So its name can be asked meanwhile.
+        name, at_head = self._gitlab.start(lambda: self.default_branch), run_here(read, "HEAD")
+        try:
+            return name.result(), at_head.result()
+        except Failure:
+            return name.result(), read(name.result())  # whose failure names the branch
 
     def is_empty(self) -> bool:
         return self._project.entity.flag("empty_repo")
@@ -183,14 +196,18 @@ class RestBackend:
         if new.merge_request is None:
             return Committed(made)
         try:
-            return Committed(made, self.open_merge_request(new.branch, new.target, new.merge_request))
+            kind: CommittedTo = "new" if new.is_new else "old"
+            return Committed(made, self._open(new.branch, new.target, new.merge_request, kind))
         except Failure as failure:
             return Committed(
                 made, not_opened=f"{failure} Do not commit again{naming('; {} opens it', 'create_merge_request')}."
             )
 
     def open_merge_request(self, source: str, target: str, wanted: NewMergeRequest) -> Opened:
-        written, is_new = merge_requests.open_merge_request(self._project, source, target, wanted)
+        return self._open(source, target, wanted)
+
+    def _open(self, source: str, target: str, wanted: NewMergeRequest, committed_to: CommittedTo = "") -> Opened:
+        written, is_new = merge_requests.open_merge_request(self._project, source, target, wanted, committed_to)
         asked = merge_requests.asked_of_new(self._gitlab, target, wanted)
         return Opened(written, is_new, not_taken=not_taken(asked, written.result))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from gitlab_mcp.config.settings import CREDENTIAL_VARIABLE, Settings
 from gitlab_mcp.errors import Failure
-from gitlab_mcp.safety.redact import TOKEN_MARKS, TOKENS, is_public
+from gitlab_mcp.safety.redact import TOKENS, has_mark, is_public
 
 STRONG_CHARACTERS = 16  # a value of so many characters is a secret wherever it stands
 READ_ATTEMPTS = 3  # how often reading the files may fail before every value stays secret
@@ -53,7 +53,7 @@ def _is_weak(value: str, settings: Settings) -> bool:
         len(value) >= STRONG_CHARACTERS
         or value in settings.credentials
         or CREDENTIAL_VARIABLE.match(settings.secret_variables.get(value, ""))
-        or any(mark in value for mark in TOKEN_MARKS)
+        or has_mark(value)
         or TOKENS.search(value)
     )
 

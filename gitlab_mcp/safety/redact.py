@@ -21,12 +21,19 @@ TOKENS = re.compile(
     re.DOTALL,
 )
 
-# Every match of TOKENS contains one of these; a search for them is a hundred times as fast.
+# Every match of TOKENS contains one of these.
 TOKEN_MARKS = (
     *("glpat-", "gloas-", "gldt-", "glrt-", "glrtr-", "glcbt-", "glptt-", "glft-", "glimt-", "glagent-", "glwt-"),
     *("glsoat-", "glffct-", "GR1348941", "whsec_", "_gitlab_session=", "AKIA", "ASIA", "AIza", "sk-ant-"),
     *("gho_", "ghp_", "ghs_", "ghu_", "ghr_", "github_pat_", "xoxa-", "xoxb-", "xoxp-", "xoxr-", "xoxs-"),
     *(".eyJ", "-----BEGIN "),
+)
+
+# For the marks that begin with the same two characters, one search, which skips to these. Together they take a fifth of
+# the time of a search for each mark, and a two hundredth of that of TOKENS.
+MARK_SEARCHES = tuple(
+    re.compile("|".join(re.escape(mark) for mark in TOKEN_MARKS if mark[:2] == start)).search
+    for start in dict.fromkeys(mark[:2] for mark in TOKEN_MARKS)
 )
 
 REPLACEMENT = "[token removed]"
@@ -56,6 +63,14 @@ def _without(text: str, secrets: tuple[str, ...], replacement: Callable[[str], s
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= SECRET_CHARACTERS and secret in text and not is_public.get()(secret):
             text = text.replace(secret, replacement(secret))
-    if not any(mark in text for mark in TOKEN_MARKS):
+    if not has_mark(text):
         return text
     return TOKENS.sub(lambda match: replacement(match[0]), text)
+
+
+def has_mark(text: str) -> bool:
+    """Whether a text contains one of TOKEN_MARKS: another one has no match of TOKENS."""
+    for search in MARK_SEARCHES:  # noqa: SIM110  # a generator takes as long again
+        if search(text):
+            return True
+    return False

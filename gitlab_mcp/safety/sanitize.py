@@ -50,9 +50,10 @@ def with_newlines(text: str) -> str:
 
 def one_line(text: str, characters: int = 200) -> str:
     """Plain text, sanitized, on one line of at most `characters`, with "…" where it is cut."""
-    line = " ".join(plain(text).split())
+    clean = plain(text)
+    line = " ".join(clean.split())
     # A private key that white space split is recognized only once it is on one line.
-    return _cut(" ".join(plain(line).split()), characters)
+    return _cut(line if line == clean else " ".join(plain(line).split()), characters)
 
 
 def markdown_line(text: str, characters: int = 200) -> str:
@@ -81,11 +82,21 @@ def escape_invisible(code: str) -> str:
     return INVISIBLE.sub(lambda match: match[0] if match.start() in kept else f"<U+{ord(match[0]):04X}>", code)
 
 
+def needs_no_escape(code: str) -> bool:
+    """Whether `escape_invisible` leaves each whole line of `code` as it is.
+
+    It says nothing of a part of a line: one that begins or ends within a word may look like a token.
+    """
+    return not INVISIBLE.search(code) and redacted(code) == code
+
+
 def escape_invisible_in_lines(lines: Sequence[str]) -> list[str]:
     """The lines of one file with invisible characters escaped.
 
     Carriage returns at the ends of lines are left out where every line has one, and escaped otherwise.
     """
     is_crlf = all(line.endswith("\r") for line in lines)
-    code = (line.removesuffix("\r") if is_crlf else line for line in lines)
+    code = [line.removesuffix("\r") if is_crlf else line for line in lines]
+    if needs_no_escape(whole := "\n".join(code)) and "\r" not in whole:
+        return code
     return [escape_invisible(line).replace("\r", "<U+000D>") for line in code]

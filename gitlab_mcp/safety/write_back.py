@@ -27,6 +27,8 @@ PLACES = 100
 
 def _marks(stored: str, shown: str) -> list[str]:
     """The marks that showing a text put into it."""
+    if shown == stored:
+        return []
     marks = dict.fromkeys(MARK.findall(shown))
     return [mark for mark in marks if shown.count(mark) > stored.count(mark)]
 

@@ -65,8 +65,8 @@ def serve(flags: Flags) -> NoReturn:
 
 def warm_up(settings: Settings) -> None:
     """Do what the first call would otherwise have to wait for, on a thread beside the import of the SDK."""
-    from gitlab_mcp.api.client import python_gitlab
     from gitlab_mcp.api.http import tls_context
+    from gitlab_mcp.api.python_gitlab import python_gitlab
     from gitlab_mcp.git.process import GitError, until
     from gitlab_mcp.git.scratch_repository import require_version
 

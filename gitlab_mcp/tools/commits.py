@@ -13,7 +13,6 @@ from gitlab_mcp.render.merge_requests import merge_request_opened
 from gitlab_mcp.render.pagination import listing
 from gitlab_mcp.repository.commit_files import CommitRequest, commit
 from gitlab_mcp.repository.file_actions import RequestedChange
-from gitlab_mcp.repository.interface import Repository
 from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import tool
 from gitlab_mcp.tools.params import Branch, Globs, Labels, OldText, PageNumber, Path, PathOrLink, Project, Ref
@@ -71,7 +70,7 @@ def commit_files(
     changes = [RequestedChange(**action.model_dump()) for action in actions]
     request = CommitRequest(branch, message, ref, changes, paths)
     if merge_request:
-        request = replace(request, **_merge_request(repository, branch, merge_request))
+        request = replace(request, **_merge_request(merge_request))
     done = commit(target, repository, ctx.worktree(target), request)
     answer = committed(done, repository.pipelines)
     if done.made.not_opened:
@@ -84,32 +83,19 @@ def commit_files(
     return f"{answer}\n{merge_request_opened(opened, 'Already open:')}"
 
 
-def _merge_request(repository: Repository, branch: str, merge_request: MergeRequestFields) -> dict[str, Any]:
-    """Return the fields of Request for the merge request to open.
-
-    They are checked before anything is committed: raises InvalidArgument for a wrong title or target, NotFound for a
-    target branch that does not exist.
-    """
-    merge_requests.titled(merge_request.title, merge_request.draft)
-    target = merge_request.target_branch or repository.default_branch
-    if target == branch:
-        raise InvalidArgument(f"{branch} cannot be merged into itself: commit to another branch.")
-    if merge_request.target_branch:
-        try:
-            repository.branch(target)
-        except NotFound as missing:
-            raise NotFound(f"There is no branch {target} to merge into. {missing}") from missing
-    labels, draft = merge_request.labels, merge_request.draft
-    wanted = merge_requests.NewMergeRequest(merge_request.title, merge_request.description, draft, labels)
-    return {"target": target, "merge_request": wanted}
+def _merge_request(fields: MergeRequestFields) -> dict[str, Any]:
+    """Return the fields of CommitRequest for the merge request to open. Raises InvalidArgument for a wrong title."""
+    merge_requests.titled(fields.title, fields.draft)
+    wanted = merge_requests.NewMergeRequest(fields.title, fields.description, fields.draft, fields.labels)
+    return {"target": fields.target_branch, "merge_request": wanted}
 
 
 @tool(toolset="repository")
 def list_commits(ctx: Ctx, ref: Ref = "", path: PathOrLink = "", page: PageNumber = 1, project: Project = "") -> str:
     """List commits of ref (default: the default branch), newest first; path: those that changed a file or folder."""
     at = ctx.place(path, ref, project)
-    path, ref, project = at.path, at.ref, at.project
-    commits = at.repository.history(ref, path, page, COMMITS_PER_PAGE)
+    path, project = at.path, at.project
+    ref, commits = at.read(lambda ref: at.repository.history(ref, path, page, COMMITS_PER_PAGE))
     title = f"Commits of {ref}{f' that changed {path}' if path else ''}"
     arguments = {"ref": ref, "path": path, "project": project}
     return listing(title, "commit", map(commit_row, commits.rows), commits, "list_commits", arguments)

@@ -6,10 +6,11 @@ share; a Ctx belongs to one call.
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from gitlab_mcp.api import my_work
@@ -35,6 +36,8 @@ from gitlab_mcp.repository.worktree import Worktree
 from gitlab_mcp.safety.public_values import PublicValues
 from gitlab_mcp.safety.validation import repository_path
 from gitlab_mcp.tools.references import GROUP, Reference, hint, is_url, parsed
+
+T = TypeVar("T")
 
 TOOL_THREADS = 64
 NOUNS: dict[str, Noun] = {"issue": "issue", "merge request": "merge request"}
@@ -118,7 +121,7 @@ class App:
 class Place:
     """A file or folder at a ref of a repository; `lines` are the first and last line that a URL names, else 0.
 
-    `project` is the argument with which another call finds the same project.
+    `ref` "" stands for the default branch. `project` is the argument with which another call finds the same project.
     """
 
     repository: Repository
@@ -126,6 +129,10 @@ class Place:
     path: str
     project: str
     lines: tuple[int, int] = (0, 0)
+
+    def read(self, read: Callable[[str], T]) -> tuple[str, T]:
+        """Return the ref, or the name of the default branch, and what `read` returns for it."""
+        return (self.ref, read(self.ref)) if self.ref else self.repository.at_default_branch(read)
 
 
 @dataclass(frozen=True)
@@ -214,13 +221,13 @@ class Ctx:
         return Noteable(noun, self._project_of(found, project), int(found.value), found.note)
 
     def place(self, path: str, ref: str, project: str) -> Place:
-        """Return the place in a repository that `path` names, at `ref` or the default branch, or the URL of its page.
+        """Return the place in a repository that `path` names, at `ref`, or the URL of its page.
 
         Raises InvalidArgument for the URL of another kind of page, NotFound when it names no ref of the project.
         """
         if not is_url(path):
             repository = self.repository(self.project(project))
-            return Place(repository, ref or repository.default_branch, path, project)
+            return Place(repository, ref, path, project)
         found = parsed(path)
         if found is None or found.kind not in ("file", "folder", "history"):
             raise InvalidArgument(f"path is {path}. {hint(found or Reference('', '', ''))}.")

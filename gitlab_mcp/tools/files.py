@@ -1,6 +1,7 @@
 """Tools that read files."""
 
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -25,8 +26,9 @@ def list_files(
 ) -> str:
     """List a folder of the repository at ref (default: the default branch); recursive: with its subfolders."""
     at = ctx.place(path, ref, project)
-    path, ref, project = at.path, at.ref, at.project
-    entries = read_folder(at.repository, path, ref, recursive=recursive, page=page, per_page=ENTRIES_PER_PAGE)
+    path, project = at.path, at.project
+    options: dict[str, Any] = {"recursive": recursive, "page": page, "per_page": ENTRIES_PER_PAGE}
+    ref, entries = at.read(lambda ref: read_folder(at.repository, path, ref, **options))
     arguments = {"path": path, "ref": ref, "recursive": recursive or None, "project": project}
     return render.file_list(entries, path, ref, arguments)
 
@@ -50,10 +52,9 @@ def get_file(
     if end_line and end_line < start_line:
         raise InvalidArgument(f"end_line {end_line} is before start_line {start_line}.")
     at = ctx.place(path, ref, project)
-    ref = at.ref
     if start_line == 1 and not end_line and any(at.lines):
         start_line, end_line = at.lines
-    file = read_file(at.repository, at.path, ref)
+    ref, file = at.read(partial(read_file, at.repository, at.path))
     blame = read_blame(at.repository, file, ref, start_line, end_line) if detail == "full" else []
     span = render.Span(start_line, end_line, start_column)
     return render.file(file, ref, span, blame, numbers=line_numbers)

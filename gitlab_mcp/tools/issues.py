@@ -72,12 +72,12 @@ def get_issue(ctx: Ctx, iid: Iid = "", page: PageNumber = 1, detail: Detail = "c
     ctx.begin_authors(target.project)
     trigger = ctx.app.trigger
     trigger.begin()
-    issue = gitlab.start(gitlab.get, target.path)
     comments = gitlab.start(discussions.newest, gitlab, target.path, page, system=detail == "full")
     events = discussions.begin_changes(gitlab, target.path) if detail == "full" and page == 1 else None
     related = gitlab.start(gitlab.every_readable, f"{target.path}/related_merge_requests")
     closing = gitlab.start(gitlab.every_readable, f"{target.path}/closed_by")
-    entity, shown = trigger.subject(target.path, issue.result()), trigger.comments(comments.result())
+    # In this thread, which would only wait otherwise.
+    entity, shown = trigger.subject(target.path, gitlab.get(target.path)), trigger.comments(comments.result())
     authors = ctx.authors(target.project, [entity, *(comment.note for comment in shown.rows)])
     whole = render.issue(entity, related.result(), closing.result(), shown, authors)
     return whole + changes(events() if events else [])

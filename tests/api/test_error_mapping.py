@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from hypothesis import given
 from hypothesis import strategies as st
+from urllib3 import exceptions
 
 from gitlab_mcp.api.error_mapping import reason_of, refusal, unreachable
-from gitlab_mcp.api.http import CONNECTIONS, GitLabSession
-from gitlab_mcp.config.settings import Credential, CredentialKind, Settings
+from gitlab_mcp.api.http import GitLabSession, TooManyRedirects
+from gitlab_mcp.config.settings import DEFAULT_CONNECTIONS, Credential, CredentialKind, Settings
 from gitlab_mcp.errors import AnswerLost, Conflict, GitLabRefusal, Moved, NotFound, Unreachable
 from tests.network.certificates import private_ca
 from tests.network.servers import answering, json_answer
@@ -161,7 +161,7 @@ def test_a_refusal_carries_its_reason_and_how_long_to_wait() -> None:
     assert "400: " not in str(refused(400, ""))
 
 
-# How a connection fails, each with real sockets. The result is what `requests` raised.
+# How a connection fails, each with real sockets. The result is what urllib3 raised.
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def session() -> GitLabSession:
 
 
 def failing(session: GitLabSession, url: str, timeout: float = 20.0) -> Exception:
-    with pytest.raises(requests.RequestException) as raised:
+    with pytest.raises(exceptions.HTTPError) as raised:
         session.post(url, timeout=timeout)
     return raised.value
 
@@ -210,7 +210,7 @@ def test_a_connection_that_is_not_accepted_in_time_did_nothing(session: GitLabSe
             waiting.setblocking(False)
             waiting.connect_ex(listener.getsockname())
         error = failing(session, f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=0.3)
-    assert isinstance(error, requests.ConnectTimeout)
+    assert isinstance(error, exceptions.ConnectTimeoutError)
     check(error, Unreachable, transient=True, told="cannot be reached")
 
 
@@ -284,9 +284,9 @@ def test_a_request_that_got_no_connection_did_nothing(session: GitLabSession) ->
         stop.wait(20)
         json_answer(handler)
 
-    with answering(hold) as gitlab, ThreadPoolExecutor(CONNECTIONS) as threads:
+    with answering(hold) as gitlab, ThreadPoolExecutor(DEFAULT_CONNECTIONS) as threads:
         try:
-            held = [threads.submit(session.get, gitlab.url, timeout=20) for _ in range(CONNECTIONS)]
+            held = [threads.submit(session.get, gitlab.url, timeout=20) for _ in range(DEFAULT_CONNECTIONS)]
             for _ in held:
                 assert arrived.acquire(timeout=20)
             error = failing(session, gitlab.url, timeout=0.2)
@@ -319,7 +319,7 @@ def test_a_circle_of_redirects_did_nothing_and_stays_so(session: GitLabSession) 
     def respond(handler: BaseHTTPRequestHandler) -> None:
         json_answer(handler, b"", 302, {"Location": "/again"})
 
-    with answering(respond) as gitlab, pytest.raises(requests.TooManyRedirects) as raised:
+    with answering(respond) as gitlab, pytest.raises(TooManyRedirects) as raised:
         session.get(gitlab.url, timeout=20)
     check(raised.value, Unreachable, transient=False, told="GITLAB_URL")
 
@@ -335,7 +335,7 @@ def test_an_answer_that_is_something_else_is_lost_and_stays_so() -> None:
 
 @pytest.mark.parametrize("cause", ["__cause__", "__context__"])
 def test_a_circle_of_exceptions_is_told_like_any_lost_answer(cause: str) -> None:
-    outer, inner = requests.ConnectionError("outer"), OSError("inner")
+    outer, inner = exceptions.ProtocolError("outer"), OSError("inner")
     outer.args = (inner,)
     setattr(inner, cause, outer)
     told = unreachable("post", outer, "https://gitlab.example.com")

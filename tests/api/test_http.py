@@ -6,7 +6,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-import requests
 
 from gitlab_mcp.api.http import GitLabSession, header
 from gitlab_mcp.config.checkout import origin
@@ -148,15 +147,8 @@ def test_only_a_read_follows_a_redirect(method: str, status: int) -> None:
 
     with answering(respond) as gitlab:
         session = GitLabSession([], lambda _method, _url: None)
-        if method in ("post", "put"):
-            assert session.request(method, gitlab.url, timeout=20).status_code == status
-            assert [asked.method for asked in gitlab.asked] == [method.upper()]
-        else:
-            answer = requests.Response()
-            answer.status_code, answer.url = status, gitlab.url
-            answer.headers["Location"] = "/other"
-            answer.request = requests.Request(method, gitlab.url).prepare()
-            assert session.get_redirect_target(answer) is None
+        assert session.request(method, gitlab.url, timeout=20).status_code == status
+    assert [asked.method for asked in gitlab.asked] == [method.upper()]
 
 
 @pytest.fixture
@@ -196,7 +188,6 @@ def test_a_cookie_is_not_kept_from_an_answer_or_from_a_redirect() -> None:
         session.get(f"{gitlab.url}/", timeout=20)
         session.get(f"{gitlab.url}/", timeout=20)
     assert ["cookie" in asked.headers for asked in gitlab.asked] == [False] * 4
-    assert list(session.cookies) == []
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,20 @@
 """The HTTP session under load and on odd answers: sizes, connections, headers, certificates and proxies."""
 
 import socket
+import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-import requests
+from urllib3 import exceptions
 
 from gitlab_mcp.api.error_mapping import unreachable
-from gitlab_mcp.api.http import CONNECTIONS, BodyTooLarge, GitLabSession
+from gitlab_mcp.api.http import BodyTooLarge, GitLabSession
+from gitlab_mcp.api.python_gitlab import SessionBackend
+from gitlab_mcp.api.response_body import pieces
+from gitlab_mcp.config.settings import DEFAULT_CONNECTIONS
 from gitlab_mcp.errors import AnswerLost
 from gitlab_mcp.sandbox import Sandbox
 from tests.network.certificates import private_ca
@@ -30,8 +34,8 @@ def session() -> GitLabSession:
 def test_only_a_streamed_success_may_be_larger(session: GitLabSession, status: int, stream: bool, read: bool) -> None:
     with answering(lambda handler: json_answer(handler, b"x" * (LARGEST + 1), status)) as gitlab:
         if read:
-            with session.get(gitlab.url, timeout=60, stream=stream) as answer:
-                assert sum(map(len, answer.iter_content(65536))) == LARGEST + 1
+            answer = session.get(gitlab.url, timeout=60, stream=stream)
+            assert sum(map(len, pieces(answer))) == LARGEST + 1
         else:
             with pytest.raises(BodyTooLarge):
                 session.get(gitlab.url, timeout=60, stream=stream)
@@ -46,11 +50,36 @@ def test_a_connection_is_free_again_after_a_request_however_it_ended(session: Gi
             json_answer(handler, status=500 if handler.path == "/error" else 200)
 
     with answering(broken) as gitlab:
-        for _ in range(CONNECTIONS + 1):
-            with pytest.raises(requests.ConnectionError):
+        for _ in range(DEFAULT_CONNECTIONS + 1):
+            with pytest.raises(exceptions.ProtocolError):
                 session.get(f"{gitlab.url}/broken", timeout=20)
             assert session.get(f"{gitlab.url}/error", timeout=20).status_code == 500
         assert session.get(gitlab.url, timeout=20).status_code == 200
+
+
+def test_a_connection_is_free_again_after_a_response_that_was_not_read() -> None:
+    stop = threading.Event()
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        if handler.path == "/large":
+            json_answer(handler, b"x" * (LARGEST + 1))
+        elif handler.path == "/slow":
+            json_answer(handler, headers={"Content-Length": "100"})
+            stop.wait(20)
+        else:
+            json_answer(handler)
+
+    only = GitLabSession([], lambda _method, _url: None, connections=1)
+    with answering(respond) as gitlab:
+        try:
+            for _ in range(2):
+                with pytest.raises(BodyTooLarge):
+                    only.get(f"{gitlab.url}/large", timeout=20)
+                with pytest.raises(exceptions.TimeoutError):
+                    only.get(f"{gitlab.url}/slow", timeout=0.2)
+            assert only.get(gitlab.url, timeout=20).status_code == 200
+        finally:
+            stop.set()
 
 
 def test_connections_are_kept_for_the_next_request(session: GitLabSession) -> None:
@@ -72,7 +101,7 @@ def test_an_answer_that_stops_in_the_middle_is_lost(session: GitLabSession) -> N
 
     with answering(stalls) as gitlab:
         try:
-            with pytest.raises(requests.Timeout) as raised:
+            with pytest.raises(exceptions.TimeoutError) as raised:
                 session.post(gitlab.url, timeout=0.2)
         finally:
             stop.set()
@@ -99,7 +128,7 @@ def test_the_headers_of_the_last_answer_are_those_of_this_thread_and_request(ses
         with ThreadPoolExecutor(1) as other:
             assert other.submit(ask, "2").result(20) == "2"
         assert session.last_headers["retry-after"] == "1"
-        with pytest.raises(requests.ConnectionError):
+        with pytest.raises(exceptions.ProtocolError):
             ask("broken")
         assert dict(session.last_headers) == {}
 
@@ -109,7 +138,7 @@ def test_a_certificate_of_another_name_is_not_accepted(tmp_path: Path) -> None:
     session = GitLabSession([ca], lambda _method, _url: None)
     with Sandbox(ssl=(str(certificate), str(key))) as gitlab:
         assert session.get(f"{gitlab.url}/api/v4/version", timeout=20).status_code in (200, 401)
-        with pytest.raises(requests.exceptions.SSLError):
+        with pytest.raises(exceptions.SSLError):
             session.get(f"{gitlab.url.replace('127.0.0.1', 'localhost')}/api/v4/version", timeout=20)
 
 
@@ -121,9 +150,19 @@ def test_no_request_and_no_variable_turns_verification_off(
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.setenv(name, str(ca))
     session = GitLabSession([], lambda _method, _url: None)
-    session.verify = verify is True
-    with Sandbox(ssl=(str(certificate), str(key))) as gitlab, pytest.raises(requests.exceptions.SSLError):
-        session.get(gitlab.url, timeout=20, verify=verify)
+    backend = SessionBackend(session)
+    with Sandbox(ssl=(str(certificate), str(key))) as gitlab, pytest.raises(exceptions.SSLError):
+        backend.http_request(
+            method="get",
+            url=gitlab.url,
+            params={},
+            json=None,
+            headers={},
+            auth=lambda _request: None,
+            timeout=20,
+            stream=False,
+            verify=verify,
+        )
 
 
 def test_a_redirect_asks_anew_whether_the_proxy_is_for_its_host(
@@ -142,3 +181,22 @@ def test_a_redirect_asks_anew_whether_the_proxy_is_for_its_host(
         session.get(f"{gitlab.url}/", timeout=20)
     assert [asked.path for asked in gitlab.asked] == ["/", "/direct"]
     assert [asked.path for asked in between.asked] == [f"{gitlab.url}/"]
+
+
+@pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "tls"])
+def test_the_password_of_a_proxy_goes_to_the_proxy_and_the_token_through_it(
+    is_tls: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ca, certificate, key = private_ca(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    session = GitLabSession([ca], lambda _method, _url: None)
+    with answering(json_answer, tls=tls) as gitlab, proxy() as between:
+        monkeypatch.setenv("HTTPS_PROXY" if is_tls else "HTTP_PROXY", between.url.replace("//", "//me:p%40ss@"))
+        url = gitlab.url.replace("http:", "https:") if is_tls else gitlab.url
+        session.get(f"{url}/", headers={"Authorization": "Bearer token"}, timeout=20)
+    assert [asked.headers.get("proxy-authorization") for asked in between.asked] == ["Basic bWU6cEBzcw=="]
+    assert [asked.headers.get("authorization") for asked in gitlab.asked] == ["Bearer token"]
+    if is_tls:
+        assert between.asked[0].headers.get("authorization") is None
+        assert gitlab.asked[0].headers.get("proxy-authorization") is None

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gitlab_mcp.api.http import CONNECTIONS
 from gitlab_mcp.api.rate_limit import TRIES
+from gitlab_mcp.config.settings import DEFAULT_CONNECTIONS
 from gitlab_mcp.sandbox import Sandbox
 from tests.support.agent import connect
 from tests.support.gitlab_requests import get
@@ -38,7 +38,7 @@ async def test_a_limit_that_lasts_is_met_by_few_requests_and_said(
         again = await agent.refused(tool, **arguments)
     assert "GitLab answered 429: Retry later. GitLab asks to wait 1 s: try again then." in told
     assert "asks to wait 1 s" in again
-    assert first < CONNECTIONS + TRIES
+    assert first < DEFAULT_CONNECTIONS + TRIES
     assert limited(sandbox) <= first + 1
 
 

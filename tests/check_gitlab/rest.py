@@ -73,7 +73,8 @@ class Rest:
             timeout=SECONDS,
             allow_redirects=False,
         )
-        found = Answer(f"{method} {whole.replace(self.project, '/projects/:id', 1)}", answer.status_code, answer.text)
+        text = answer.content.decode("utf-8", "replace")
+        found = Answer(f"{method} {whole.replace(self.project, '/projects/:id', 1)}", answer.status_code, text)
         if found.status >= 500 or found.status == 429:
             raise NotTried(str(found))
         return found

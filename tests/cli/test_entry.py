@@ -32,6 +32,7 @@ def read_by_click(arguments: Sequence[str]) -> tuple[str, Flags]:
         (["serve"], "serve", Flags()),
         (["serve", "--read-only", "--deadline", "5"], "serve", Flags(read_only=True, deadline=5.0)),
         (["--project=acme/app", "serve", "--tools=get_issue"], "serve", Flags(project="acme/app", tools="get_issue")),
+        (["serve", "--connections=8"], "serve", Flags(connections=8)),
         (["--no-instant-start"], "", Flags(no_instant_start=True)),
     ],
 )
@@ -52,6 +53,7 @@ def test_the_arguments_of_a_process_that_serves_are_understood(
         ["serve", "--project"],
         ["serve", "--project", "--read-only"],
         ["serve", "--deadline", "soon"],
+        ["serve", "--connections", "7.5"],
         ["serve", "--project", "a/b", "--project", "c/d"],
         ["serve", "--"],
         ["serve", ""],

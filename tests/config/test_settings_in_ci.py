@@ -100,6 +100,17 @@ def test_a_deadline_is_sixty_seconds_unless_given(seconds: float | None, deadlin
     assert read(LOCAL, Flags(deadline=seconds)).deadline == deadline
 
 
+@pytest.mark.parametrize("number", [0, -1, 101])
+def test_connections_are_one_at_least_and_a_hundred_at_most(number: int) -> None:
+    with pytest.raises(SettingsError, match="--connections"):
+        read(LOCAL, Flags(connections=number))
+
+
+@pytest.mark.parametrize(("number", "connections"), [(None, 32), (1, 1), (100, 100)])
+def test_connections_are_thirty_two_unless_given(number: int | None, connections: int) -> None:
+    assert read(LOCAL, Flags(connections=number)).connections == connections
+
+
 OPT_IN = next(tool for tool in TOOLS if tool.opt_in and tool.toolset != "my_work")
 DEFAULT = next(tool for tool in TOOLS if not tool.opt_in)
 

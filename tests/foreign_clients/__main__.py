@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,52 +12,14 @@ import click
 
 from tests.foreign_clients import python_gitlab
 from tests.foreign_clients.clients import CLIENTS, problems
+from tests.foreign_clients.packages import cache_folder, installed
 
 _PYTHON_GITLAB_LEAST = 40
 
 
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "gitlab-mcp-server" / "foreign-clients"
-
-
-def _installed(name: str, folder: Path) -> Path:
-    """Install a client's packages into a folder of its own, unless these versions are there; returns the folder."""
-    client, folder = CLIENTS[name], folder / name
-    if client.index == "debian":
-        for program in client.packages:
-            if shutil.which(program) is None:
-                raise FileNotFoundError(f"{program} is not on PATH; Debian 13 and newer have it as a package")
-        return folder
-    mark, wanted = folder / "installed", " ".join(CLIENTS[name].packages)
-    if not mark.exists() or mark.read_text(encoding="utf-8") != wanted:
-        click.echo(f"{name}: installing {wanted}", err=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        if client.index == "npm":
-            _run(
-                "npm",
-                "install",
-                "--no-audit",
-                "--no-fund",
-                "--loglevel=error",
-                "--prefix",
-                str(folder),
-                *client.packages,
-            )
-        else:
-            _run(sys.executable, "-m", "venv", str(folder))
-            _run(str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", *client.packages)
-        mark.write_text(wanted, encoding="utf-8")
-    return folder
-
-
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, stdout=sys.stderr)
-
-
 def _journey(name: str, folder: Path) -> list[str]:
     try:
-        return problems(name, _installed(name, folder))
+        return problems(name, installed(name, folder))
     except (OSError, subprocess.SubprocessError) as error:
         return [f"could not be installed or started: {error}"]
     except Exception as error:  # noqa: BLE001 - a client that breaks is a row of the table
@@ -73,7 +33,7 @@ def _journey(name: str, folder: Path) -> list[str]:
     type=click.Path(path_type=Path, exists=True),
     help="A checkout of python-gitlab.",
 )
-@click.option("--cache", type=click.Path(path_type=Path), default=_cache, help="Where clients are installed.")
+@click.option("--cache", type=click.Path(path_type=Path), default=cache_folder, help="Where clients are installed.")
 @click.argument("names", metavar="[CLIENT]...", nargs=-1, type=click.Choice(list(CLIENTS)))
 def main(python_gitlab_checkout: Path | None, cache: Path, names: tuple[str, ...]) -> None:
     """Run other people's GitLab clients against the sandbox: all, or the named ones."""

@@ -87,7 +87,7 @@ def answering(
             except OSError:
                 self.close_connection = True
 
-        do_GET = do_POST = do_PUT = do_HEAD = _answer  # noqa: N815  # http.server's own names
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815  # http.server's own names
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Nothing."""
@@ -112,7 +112,9 @@ def proxy() -> Iterator[Recorder]:
                     return
                 head += piece
             method, target, _ = head.split(b"\r\n", 1)[0].decode().split(" ")
-            recorder.asked.append(Asked(method, target, {}))
+            lines = (line.partition(":") for line in head.decode("latin-1").split("\r\n")[1:] if line)
+            headers = {name.lower(): value.strip() for name, _, value in lines}
+            recorder.asked.append(Asked(method, target, headers))
             if method == "CONNECT":
                 host, port = target.rsplit(":", 1)
                 with socket.create_connection((host, int(port)), 10) as upstream:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gitlab_mcp.config.settings import Credential, Settings, SettingsError
+from gitlab_mcp.config.settings import DEFAULT_CONNECTIONS, Credential, Settings, SettingsError
 from gitlab_mcp.sandbox import Sandbox
 from tests.network.certificates import private_ca
 from tests.network.servers import Respond, answering, json_answer, proxy
@@ -138,13 +138,15 @@ async def test_an_answer_that_drips_ends_with_the_deadline_of_the_call() -> None
         stop.set()
 
 
-async def test_64_calls_at_once_all_succeed_over_at_most_16_connections() -> None:
+@pytest.mark.parametrize("connections", [DEFAULT_CONNECTIONS, 2])
+async def test_64_calls_at_once_all_succeed_over_the_configured_connections(connections: int) -> None:
     with answering(lambda handler: json_answer(handler, b"[]")) as gitlab:
-        async with connect(Settings(url=gitlab.url, credential=CREDENTIAL, project="acme/app")) as agent:
+        settings = Settings(gitlab.url, CREDENTIAL, project="acme/app", connections=connections)
+        async with connect(settings) as agent:
             answers = await asyncio.gather(*(agent.call("list_issues") for _ in range(64)))
     assert answers == ["# Issues: none"] * 64
     assert len(gitlab.asked) == 64
-    assert 1 < len({asked.sender for asked in gitlab.asked}) <= 16
+    assert 1 < len({asked.sender for asked in gitlab.asked}) <= connections
 
 
 async def test_64_calls_of_a_tool_that_asks_for_four_things_at_once_all_succeed() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlab_mcp.safety.redact import REPLACEMENT, TOKEN_MARKS, TOKENS, redact, redacted, secrets_of_run
+from gitlab_mcp.safety.redact import REPLACEMENT, TOKEN_MARKS, TOKENS, has_mark, redact, redacted, secrets_of_run
 
 # One of each form, no longer than it must be. https://docs.gitlab.com/security/tokens/#token-prefixes
 GITLAB_PREFIXES = (
@@ -138,3 +138,9 @@ def test_no_text_keeps_a_value_or_a_form(text: str) -> None:
 def test_a_text_without_a_mark_and_a_value_stays_as_it_is(text: str) -> None:
     if not any(mark in text for mark in TOKEN_MARKS):
         assert redact(text, ("a-value-of-this-run",)) == text
+
+
+@settings(max_examples=400, deadline=None)
+@given(TEXTS | st.text("glpat-_xob.eyJAKISzGR", max_size=20))
+def test_a_text_with_a_mark_is_known_by_one_search_for_marks_that_begin_alike(text: str) -> None:
+    assert has_mark(text) is any(mark in text for mark in TOKEN_MARKS)

@@ -9,6 +9,7 @@ from gitlab_mcp.safety.sanitize import (
     escape_invisible,
     escape_invisible_in_lines,
     markdown_line,
+    needs_no_escape,
     one_line,
     sanitize,
 )
@@ -231,3 +232,14 @@ def test_one_line_is_never_longer_than_asked_and_a_second_time_the_same(text: st
 def test_code_written_out_has_nothing_invisible_and_a_second_time_is_the_same(text: str) -> None:
     once = escape_invisible(text)
     assert escape_invisible(once) == once
+
+
+@settings(max_examples=500, deadline=None)
+@given(TEXTS, st.sampled_from(["\n", "\r\n"]))
+def test_lines_written_out_together_are_those_written_out_one_by_one(text: str, end: str) -> None:
+    lines = text.replace("\n", end).split("\n")
+    is_crlf = all(line.endswith("\r") for line in lines)
+    one_by_one = [escape_invisible(line.removesuffix("\r") if is_crlf else line) for line in lines]
+    assert escape_invisible_in_lines(lines) == [line.replace("\r", "<U+000D>") for line in one_by_one]
+    if needs_no_escape(text):
+        assert [escape_invisible(line) for line in text.split("\n")] == text.split("\n")

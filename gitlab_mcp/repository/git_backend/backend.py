@@ -1,8 +1,9 @@
 """The git backend: reads from fetched git objects and writes by pushes, with a job token."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
@@ -23,6 +24,8 @@ from gitlab_mcp.repository.git_backend.pushes import Pushes
 from gitlab_mcp.repository.git_backend.search import search
 from gitlab_mcp.repository.interface import BlamedLines, Committed, Comparison, File, NewCommit, Opened
 from gitlab_mcp.repository.paths import folders_above, matcher
+
+T = TypeVar("T")
 
 LARGEST_FILE_BYTES = 9_000_000  # about the largest file that the REST backend can read, whose responses are limited
 ORDER = {FOLDER: 0, SUBMODULE: 2}  # folders, files, submodules: the order in which GitLab lists them
@@ -49,6 +52,9 @@ class GitBackend:
     @property
     def default_branch(self) -> str:
         return self._git.default_branch
+
+    def at_default_branch(self, read: Callable[[str], T]) -> tuple[str, T]:
+        return self.default_branch, read(self.default_branch)
 
     def is_empty(self) -> bool:
         return not self._git.refs("refs/heads/*")

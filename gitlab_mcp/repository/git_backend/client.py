@@ -41,6 +41,7 @@ class GitClient:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._gitlab = project.gitlab
+        self._default_branch = ""
         self.scratch = scratch_for(project)
 
     def ask(self, what: str, do: Callable[Concatenate[GitSession, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -114,9 +115,13 @@ class GitClient:
 
     @property
     def default_branch(self) -> str:
-        """The branch that HEAD names; "main" where GitLab does not report it."""
-        name = self.refs("HEAD").get("symref", "")
-        return name if BRANCH_NAME.fullmatch(name) else "main"
+        """The branch that HEAD names, asked once in a run; "main" where GitLab does not report it."""
+        if not self._default_branch:
+            name = self.refs("HEAD").get("symref", "")
+            if not BRANCH_NAME.fullmatch(name):
+                return "main"
+            self._default_branch = name
+        return self._default_branch
 
 
 def _no_commit(ref: str) -> NotFound:

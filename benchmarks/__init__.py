@@ -1,0 +1,1 @@
+"""Measures this server beside other servers, all against one GitLab with known answers."""
