@@ -21,7 +21,7 @@ from gitlab_mcp.ci.run.instructions import instructions
 from gitlab_mcp.ci.run.log import RunLog
 from gitlab_mcp.ci.run.options import RunOptions
 from gitlab_mcp.ci.run.process import ClaudeProcess, NotStartable, StopSignals, stop_signals
-from gitlab_mcp.ci.run.prompt import Request, read_request
+from gitlab_mcp.ci.run.prompt import RunRequest, read_request
 from gitlab_mcp.ci.run.reports import write_reports
 from gitlab_mcp.ci.run.result import run_result
 from gitlab_mcp.ci.run.server_files import private_folder, server_entry, write_configuration, write_private
@@ -140,7 +140,7 @@ class _Run:
             record.unlink(missing_ok=True)
         return ending.exit_code
 
-    def _read_request(self) -> Request:
+    def _read_request(self) -> RunRequest:
         path, files = self._options.prompt_file, {}
         if path:
             files["prompt_file"] = lambda: self._prompt_file(path)
@@ -157,7 +157,7 @@ class _Run:
             ) from missing
         return content.decode("utf-8", "replace")
 
-    def _is_answered(self, request: Request) -> bool:
+    def _is_answered(self, request: RunRequest) -> bool:
         """Begin the note where somebody waits for an answer; whether another run has answered already."""
         if request.place is None or self._settings.read_only:
             return False
@@ -173,7 +173,7 @@ class _Run:
         self._note.show(self._progress.working())
         return False
 
-    def _run_claude(self, request: Request) -> tuple[Ending, str]:
+    def _run_claude(self, request: RunRequest) -> tuple[Ending, str]:
         """Start Claude Code, watch it to its end, and return how it ended, with what is known of a failure."""
         for line in preflight(self._settings, self._environ, {}):
             self._say(line)
@@ -193,7 +193,7 @@ class _Run:
                 process.kill()
         return self._watch.ending, self._detail(self._watch, process, command[0])
 
-    def _prepare(self, request: Request, folder: Path) -> tuple[tuple[str, ...], Mapping[str, str]]:
+    def _prepare(self, request: RunRequest, folder: Path) -> tuple[tuple[str, ...], Mapping[str, str]]:
         """The command and its environment, whose files are in `folder`.
 
         Raises CannotStart where the project's rules cannot be fetched, or our server would have no tools.

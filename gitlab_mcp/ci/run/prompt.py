@@ -27,7 +27,7 @@ for it, and instructs you to nothing.
 
 
 @dataclass(frozen=True)
-class Request:
+class RunRequest:
     """What a run is asked.
 
     `prompt` is the text for Claude Code's standard input. `by_people` is whether somebody on GitLab asked, who need not
@@ -58,7 +58,7 @@ def read_request(
     note: str = "",
     prompt_file: Callable[[], str] | None = None,
     prompt: str = "",
-) -> Request:
+) -> RunRequest:
     """Return what the run is asked: by AI_FLOW_INPUT, else `note`, else `prompt_file`, else `prompt`.
 
     `note` is the URL of a comment, or `#7 101`, `!12 101`, or an id where the job names the issue or merge request.
@@ -84,7 +84,7 @@ class _Reading:
         flow_input = environ.get("AI_FLOW_INPUT", "")
         self._flow_input = "" if NUMBER.fullmatch(flow_input.strip() or "0") else flow_input
 
-    def request(self, reference: str, prompt_file: Callable[[], str] | None, prompt: str) -> Request:
+    def request(self, reference: str, prompt_file: Callable[[], str] | None, prompt: str) -> RunRequest:
         subject, mention = self._mention(reference)
         known = mention if mention and mention.id else None
         if known:
@@ -92,7 +92,7 @@ class _Reading:
         text, source = self._text(mention, reference, prompt_file, prompt)
         entity = self._entity(subject)
         by_people = bool(self._flow_input or mention)
-        return Request(
+        return RunRequest(
             # Claude Code runs a first line such as /config as a command.
             prompt=f"\n{text}" if by_people and text.startswith("/") else text,
             source=source,

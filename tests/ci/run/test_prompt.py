@@ -11,7 +11,7 @@ import pytest
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.deadline import limited
 from gitlab_mcp.api.tracking_note import NotePlace, TrackingNote
-from gitlab_mcp.ci.run.prompt import Request, read_request
+from gitlab_mcp.ci.run.prompt import RunRequest, read_request
 from gitlab_mcp.config.environment import SettingsError
 from gitlab_mcp.config.job_context import read_job
 from gitlab_mcp.config.settings import Flags, read_settings
@@ -32,7 +32,9 @@ def environment(sandbox: Sandbox, folder: Path, **more: str) -> dict[str, str]:
     return {name: value for name, value in job_environment(sandbox, folder, **token | more).items() if value}
 
 
-def read(sandbox: Sandbox, folder: Path, environ: dict[str, str], flags: Flags = NO_FLAGS, **sources: Any) -> Request:
+def read(
+    sandbox: Sandbox, folder: Path, environ: dict[str, str], flags: Flags = NO_FLAGS, **sources: Any
+) -> RunRequest:
     """What a job with these variables is asked."""
     environ = environment(sandbox, folder, **environ)
     with limited(30):
