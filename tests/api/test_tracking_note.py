@@ -112,7 +112,7 @@ def test_an_edit_that_takes_effect_after_the_last_one_is_overwritten(sandbox: Sa
     late = answers(sandbox, place)[0]["body"]
     sandbox.faults.drop("PUT", "/notes/", when="before")
     note.write("step")
-    # The first look after the last edit finds what GitLab made of the request that it seemed to have lost.
+    # What GitLab makes of the lost request, after the last edit and before that is read back.
     timer = threading.Timer(0.5, send, (sandbox, "PUT", f"{ISSUE.path}/notes/{note.id}"), {"body": late})
     timer.start()
     note.write("done", ended=True)
