@@ -1,6 +1,7 @@
 """The tracking note: one comment in which a run says what it does, and at its end what came of it."""
 
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from gitlab_mcp.api.discussions import thread_of
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import is_same_text, write_once
 from gitlab_mcp.api.notes import write_body
-from gitlab_mcp.api.retry import retried
+from gitlab_mcp.api.retry import FIRST_WAIT, retried
 from gitlab_mcp.errors import Failure, NotFound, Refused
 from gitlab_mcp.safety.marker import MarkedText, Marker, marker_of, unmarked
 from gitlab_mcp.safety.redact import redact
@@ -20,6 +21,7 @@ from gitlab_mcp.safety.redact import redact
 MARKER_PAGES = 5  # of 100 notes each, in which a marker is looked for, newest first
 SECONDS = 30.0  # for the requests of one write or look-up
 AWAY_SECONDS = 60.0  # how long work that no later look repeats is tried while GitLab is away
+READ_BACK_SECONDS = (1.0, 3.0)
 LOOK_UP = "The next update looks."
 
 
@@ -56,7 +58,7 @@ class TrackingNote:
         self._run = f"{run}.{secrets.token_hex(4)}"
         self._note = note or Entity(None)
         self._posts = 0
-        self._became_public = False
+        self._became_public = self._is_late_edit_possible = False
 
     @property
     def id(self) -> int:
@@ -89,9 +91,27 @@ class TrackingNote:
                 self._post(body)
             if ended and self._posts > 1:
                 self._remove_others()
+            if ended and self._is_late_edit_possible:
+                self._read_back(body)
 
     def _edit(self, body: MarkedText) -> None:
-        self._note = write_body(self._gitlab, f"{self._place.noteable}/notes/{self.id}", body, LOOK_UP).result
+        began = time.monotonic()
+        try:
+            self._note = write_body(self._gitlab, f"{self._place.noteable}/notes/{self.id}", body, LOOK_UP).result
+        except Failure:
+            self._is_late_edit_possible = True
+            raise
+        # An edit that was sent again has waited before.
+        self._is_late_edit_possible |= time.monotonic() - began >= FIRST_WAIT / 2
+
+    def _read_back(self, body: MarkedText) -> None:
+        """Repeat the last edit where an earlier one, whose response was lost, took effect after it."""
+        for seconds in READ_BACK_SECONDS:
+            time.sleep(seconds)
+            if not is_same_text(
+                self._gitlab.get(f"{self._place.noteable}/notes/{self.id}").text("body"), self._gitlab.outgoing(body)
+            ):
+                self._edit(body)
 
     def _post(self, body: MarkedText) -> None:
         found = self._find() if self._posts else None

@@ -1,5 +1,6 @@
 """The tracking note of a run: one note, in the right place, by the user of the run."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -101,6 +102,21 @@ def test_a_second_note_that_a_slow_gitlab_made_is_deleted_at_the_end(sandbox: Sa
     send(sandbox, "POST", f"{ISSUE.path}/discussions/{place.thread}/notes", body=only["body"])
     assert len(answers(sandbox, place)) == 2
     note.write("done", ended=True)
+    assert texts(sandbox, place) == ["done"]
+
+
+def test_an_edit_that_takes_effect_after_the_last_one_is_overwritten(sandbox: Sandbox) -> None:
+    place = asked(sandbox, ISSUE, "@claude late")
+    note = TrackingNote(client(sandbox), place, RUN)
+    note.write("working")
+    late = answers(sandbox, place)[0]["body"]
+    sandbox.faults.drop("PUT", "/notes/", when="before")
+    note.write("step")
+    # What GitLab makes of the lost request, after the last edit and before that is read back.
+    timer = threading.Timer(0.5, send, (sandbox, "PUT", f"{ISSUE.path}/notes/{note.id}"), {"body": late})
+    timer.start()
+    note.write("done", ended=True)
+    timer.join()
     assert texts(sandbox, place) == ["done"]
 
 
