@@ -121,10 +121,9 @@ class _Run:
             self._tick()
             return 0
         record = left_open.record_path(self._environ)
+        opened = left_open.OpenRun(self._name, self._began, request.place if self._note else None)
         if record:
-            left_open.write_record(
-                record, left_open.OpenRun(self._name, self._began, request.place if self._note else None)
-            )
+            left_open.write_record(record, opened)
         try:
             ending, detail = self._run_claude(request)
         except CannotStart as reason:
@@ -135,8 +134,10 @@ class _Run:
             self._branch.close()
         if self._signals.received and self._watch is None:
             ending, detail = Ending.CANCELED, ""
-        self._report(ending, detail)
-        if record:
+        unwritten = self._report(ending, detail)
+        if record and unwritten:  # `run --finish` tries once more
+            left_open.write_record(record, replace(opened, text=unwritten))
+        elif record:
             record.unlink(missing_ok=True)
         return ending.exit_code
 
@@ -274,18 +275,20 @@ class _Run:
     def _say(self, text: str) -> None:
         self._log.say(one_line(text, LOG_TEXT_CHARACTERS), time.time())
 
-    def _report(self, ending: Ending, detail: str) -> None:
+    def _report(self, ending: Ending, detail: str) -> str:
+        """Report how the run ended; returns the last text of the note if that could not be written."""
         seconds = time.time() - self._began
         end = self._watch.end if self._watch else None
-        if self._note:
-            self._note.finish(self._progress.ended(ending, seconds, end, detail))
-        self._tick()
         result = run_result(ending, seconds, end, self._progress, detail, secrets=self._settings.secret_values)
         if self._confidential:  # more people may see an artifact than what the run is about
             result = replace(result, denied=(), uncommitted=(), detail="")
         if self._settings.in_ci and (problem := write_reports(self._directory, result)):
             self._say(problem)
         self._log.finish(result, time.time())
+        text = self._progress.ended(ending, seconds, end, detail) if self._note else ""
+        is_written = self._note is None or self._note.finish(text)
+        self._tick()
+        return "" if is_written else text
 
 
 def job_url(settings: Settings, environ: Mapping[str, str]) -> str:

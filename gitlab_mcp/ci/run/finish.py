@@ -22,7 +22,9 @@ TIMEOUT_SECONDS = 10.0  # GitLab ends a job at most so long before its timeout h
 
 
 def finish(flags: Flags, environ: Mapping[str, str]) -> str:
-    """Close the note of this job's run and write its result, if it was killed; returns a line for the log.
+    """Close the note of this job's run, if the run was killed or GitLab was away; returns a line for the log, or "".
+
+    For a run that was killed, its result is written too.
 
     Raises SettingsError when the configuration cannot be used.
     """
@@ -34,10 +36,13 @@ def finish(flags: Flags, environ: Mapping[str, str]) -> str:
     progress = Progress(job_url(settings, environ), secrets=settings.secret_values)
     seconds, ending = time.time() - opened.began, _ending(environ)
     folder = settings.working_directory.path if settings.working_directory else working_directory()
-    problem = write_reports(folder, run_result(ending, seconds, None, progress, secrets=settings.secret_values))
+    result = run_result(ending, seconds, None, progress, secrets=settings.secret_values)
+    problem = "" if opened.text else write_reports(folder, result)
     current_call.set(Call(FINISH_SECONDS, lambda _message: None))
 
     def edit(text: str) -> str:
+        if opened.text:
+            return opened.text
         steps = [line for line in text.splitlines() if line.startswith("- [")]
         return "\n\n".join(filter(None, [progress.ended(ending, seconds, None), "\n".join(steps)]))
 
@@ -47,7 +52,7 @@ def finish(flags: Flags, environ: Mapping[str, str]) -> str:
     except Failure as failure:
         problem = f"The note of the run could not be closed: {failure}"
     path.unlink(missing_ok=True)
-    return problem or f"{ending.reason} {ending.remedy}".strip()
+    return problem or ("" if opened.text else f"{ending.reason} {ending.remedy}".strip())
 
 
 def _ending(environ: Mapping[str, str]) -> Ending:

@@ -16,16 +16,20 @@ from pathlib import Path
 from gitlab_mcp.api.tracking_note import NotePlace
 from gitlab_mcp.config.environment import variable
 
-RECORD_BYTES = 10_000
+RECORD_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
 class OpenRun:
-    """A run that has begun: its name, when (in seconds since the epoch), and where its note stands, if anywhere."""
+    """A run that has begun: its name, when (in seconds since the epoch), and where its note stands, if anywhere.
+
+    `text` is the last text of the note, of a run that ended and could not write it.
+    """
 
     run: str
     began: float
     place: NotePlace | None
+    text: str = ""
 
 
 def record_path(environ: Mapping[str, str]) -> Path | None:

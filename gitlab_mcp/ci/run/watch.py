@@ -12,6 +12,8 @@ from gitlab_mcp.claude_code.stream import EventReader
 
 REFUSED_KEYS = 3  # so many 401 of the model's API in a row are no accident; Claude Code itself tries for three minutes
 STDERR_LINE_BYTES = 4096
+STDERR_LINES = 200  # that are shown
+LINGERING_SECONDS = 30.0  # how long Claude Code may take to end after its last event
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,9 @@ class Watch:
         self._has_started = False
         self._stopped: Ending | None = None
         self._refused_keys = 0
+        self._lingers_from = float("inf")
         self._stderr = b""
+        self._stderr_lines = 0
 
     def follow(self, secrets: tuple[str, ...]) -> None:
         """Read all that Claude Code writes, until it has ended."""
@@ -58,6 +62,8 @@ class Watch:
                 self._stop(Ending.CANCELED)
             elif time.time() >= self._deadline:
                 self._stop(Ending.OUT_OF_TIME)
+            elif time.monotonic() >= self._lingers_from + LINGERING_SECONDS:
+                self._process.stop()
         for event in reader.close():
             self._take(event)
         self._take_stderr(b"\n")
@@ -72,7 +78,7 @@ class Watch:
             if event.servers.get(SERVER_NAME) != "connected":
                 self._stop(Ending.NO_TOOLS)
         elif isinstance(event, SessionEnd):
-            self.end = event
+            self.end, self._lingers_from = event, time.monotonic()
         self._refused_keys = self._refused_keys + 1 if isinstance(event, ApiRetry) and event.status == 401 else 0
         self._followers.event(event)
         if self._refused_keys >= REFUSED_KEYS:
@@ -90,4 +96,6 @@ class Watch:
         for line in lines:
             if text := line[:STDERR_LINE_BYTES].decode("utf-8", "replace").strip():
                 self.last_warning = text
-                self._followers.warning(text)
+                self._stderr_lines += 1
+                if self._stderr_lines <= STDERR_LINES:
+                    self._followers.warning(text)

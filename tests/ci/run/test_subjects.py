@@ -90,3 +90,23 @@ def test_a_mention_that_a_note_says_was_answered_is_not_worked_on_again(
     if answered:
         assert "was answered" in done.stdout
         assert texts(sandbox, place) == ["Working on it"]
+
+
+def test_an_answer_that_gitlab_refused_at_the_end_is_written_by_finish(claude: ClaudeJob, sandbox: Sandbox) -> None:
+    place = asked(sandbox, SEED.crash_issue, "@claude later")
+    context = {"AI_FLOW_CONTEXT": json.dumps({"iid": SEED.crash_issue.iid}), "AI_FLOW_EVENT": "mention"}
+    flow = {"AI_FLOW_INPUT": "@claude later", "AI_FLOW_DISCUSSION_ID": place.thread}
+    claude.environment.update({**context, **flow})
+    claude.plan(begun(), ended("It is a question of taste."))
+    for method in ("POST", "PUT"):
+        sandbox.faults.fail(method, "/notes", 403, times=100)
+    assert claude.run(timeout=BOUND).returncode == 0
+    assert texts(sandbox, place) == []
+    before = (claude.checkout / "claude-result.json").read_bytes()
+    sandbox.faults.clear_faults()
+    done = claude.run("--finish", timeout=BOUND)
+    assert (done.returncode, done.stdout) == (0, "")
+    [text] = texts(sandbox, place)
+    assert text.startswith("Done in")
+    assert text.rstrip().endswith("It is a question of taste.")
+    assert (claude.checkout / "claude-result.json").read_bytes() == before
