@@ -179,7 +179,7 @@ class _Run:
         for line in preflight(self._settings, self._environ, {}):
             self._say(line)
         current_call.set(Call(PREPARATION_SECONDS, lambda _message: None))
-        with private_folder(self._directory) as folder:
+        with private_folder(self._directory, self._environ) as folder:
             command, environ = self._prepare(request, folder)
             if self._signals.received:
                 return Ending.CANCELED, ""

@@ -18,11 +18,15 @@ TOKENS_OF_JOBS = ("GITLAB_ACCESS_TOKEN", "AI_FLOW_GITLAB_TOKEN", "CI_JOB_TOKEN")
 
 
 @contextmanager
-def private_folder(checkout: Path) -> Iterator[Path]:
+def private_folder(checkout: Path, environ: Mapping[str, str]) -> Iterator[Path]:
     """A folder that only this user can open, deleted at the end.
 
-    Raises SettingsError where folders for temporary files are in the checkout, whose files the agent reads.
+    Raises SettingsError where folders for temporary files are in the checkout, whose files the agent reads, or in a job
+    the home is, whose settings Claude Code obeys.
     """
+    home = Path(environ.get("HOME", "/")).resolve()
+    if is_ci(environ) and home.is_relative_to(checkout.resolve()):
+        raise SettingsError("HOME is a folder of the checkout: set it to one outside, or remove it.")
     with tempfile.TemporaryDirectory(prefix="gitlab-mcp-run-", ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
         if folder.is_relative_to(checkout.resolve()):

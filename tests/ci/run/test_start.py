@@ -194,10 +194,11 @@ def test_the_key_is_hidden_from_commands_only_where_bubblewrap_works(
     assert ("CLAUDE_CODE_SUBPROCESS_ENV_SCRUB" in claude.record["environ"]) == hides
 
 
-def test_temporary_files_in_the_checkout_stop_the_run(claude: ClaudeJob) -> None:
-    claude.environment["TMPDIR"] = str(claude.checkout)
+@pytest.mark.parametrize("name", ["TMPDIR", "HOME"])
+def test_temporary_files_and_a_home_in_the_checkout_stop_the_run(claude: ClaudeJob, name: str) -> None:
+    claude.environment[name] = str(claude.checkout)
     done = run(claude, code=2)
-    assert "TMPDIR is a folder of the checkout" in done.stdout
+    assert f"{name} is a folder of the checkout" in done.stdout
     assert not claude.was_started
 
 
