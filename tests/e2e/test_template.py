@@ -235,7 +235,7 @@ def test_the_prompt_of_a_job_is_its_input_as_gitlab_puts_it_into_the_text(place:
     # There was one turn to take.
     assert len(ran.requests) == 1
     assert "Reached maximum number of turns (1)" in ran.job.log
-    assert "FAIL 3" in ran.job.done.stdout
+    assert "FAIL 3" in ran.job.done.stderr
 
 
 def test_the_prompt_file_is_the_target_branchs(place: Place, gitlab: Sandbox) -> None:
