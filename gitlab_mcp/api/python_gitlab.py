@@ -77,5 +77,6 @@ def python_gitlab() -> Any:
         except RuntimeError:  # the user of a container has no line in passwd, on which the import would fail
             os.environ["HOME"] = os.devnull
     import gitlab.exceptions
+    import gitlab.v4.objects  # which Gitlab() would import
 
     return gitlab

@@ -177,8 +177,13 @@ class Ctx:
         return self.app.worktree if directory and project.is_called(directory.project) else None
 
     def begin_authors(self, project: Project) -> None:
-        """Start to fetch, in the background, the roles that `authors` returns."""
+        """Start to fetch, in the background, the roles that `authors` returns.
+
+        In a job with two tokens, also which of them may write: most runs that read an issue go on to the repository.
+        """
         self.app.members.begin(project.path)
+        if self.settings.push_token and self.settings.credential.kind == "access token":
+            self.gitlab.start(self.gitlab.identity.pushes)
 
     def authors(self, project: Project, texts: Iterable[Entity]) -> Authors:
         """Return the roles of the authors of `texts` (issues, merge requests, notes)."""

@@ -145,6 +145,7 @@ def test_every_option_comes_back_from_the_arguments_as_it_was_given() -> None:
         author='Änn "A" <a@example.com>',
         not_secret="POSTGRES_PASSWORD",
         deadline=2.5,
+        connections=8,
         no_instant_start=True,
     )
     assert all(vars(flags).values()), "every flag is given here"

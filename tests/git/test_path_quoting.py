@@ -54,7 +54,7 @@ def made(session: GitSession, changes: list[Change], parent: str = "", tree: lis
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sets(NAMES, min_size=1, max_size=8))
 def test_names_go_into_a_commit_and_come_out_unchanged(session: GitSession, names: set[str]) -> None:
-    paths = {f"{number} {name}/{name}.": f"{number}\n".encode() for number, name in enumerate(sorted(names))}
+    paths = {f"{number} {name}/{name}=": f"{number}\n".encode() for number, name in enumerate(sorted(names))}
     commit = made(session, [Change("create", path, content) for path, content in paths.items()])
     listed = list_all(session, commit)
     assert {entry.path: entry.id for entry in listed} == {path: blob_id(content) for path, content in paths.items()}
