@@ -68,7 +68,8 @@ def connection(environ: Mapping[str, str], base_url: str, proxy: str, *, in_ci: 
     """The variables for the address of the model's API and for the proxy before it, by their names.
 
     In CI they come from flags only: whoever may set a variable could otherwise have the model's key sent to a host of
-    their own. Raises SettingsError where a variable of a job names something else than the flag, or a region that is none.
+    their own. Raises SettingsError where a variable of a job names something else than the
+    flag, or is a region that cannot be the name of one.
     """
     provider = provider_of(environ)
     if in_ci:

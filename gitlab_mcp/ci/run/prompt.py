@@ -114,7 +114,10 @@ class _Reading:
         gitlab, job = self._gitlab, self._job
         if reference:
             subject, number = claims.referenced(gitlab, reference)
-            return subject, claims.mention_by_id(gitlab, subject, number, job.discussion)
+            try:
+                return subject, claims.mention_by_id(gitlab, subject, number, job.discussion)
+            except NotFound as missing:
+                raise Refused(f"Comment {number} on {subject.sign} cannot be read: {missing}") from missing
         claimed = claims.claimed_subject(gitlab)
         if claimed is None:
             return None, None
@@ -181,6 +184,8 @@ class _Reading:
         try:
             return self._gitlab.get(subject.path)
         except Failure as failure:
+            if not self._gitlab.settings.in_ci:
+                raise Refused(f"{subject.sign} cannot be read: {failure}") from failure
             self._remarks.append(
                 f"{subject.sign} is treated as confidential, because GitLab does not show it: {failure}"
             )
