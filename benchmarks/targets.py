@@ -10,6 +10,9 @@ from benchmarks.candidates import ISSUE_TASK, ONE_REQUEST, OURS, PLAIN, Candidat
 from benchmarks.run import Run
 from benchmarks.tables import Table
 
+# The bound is 53,000 for data of which version 0.1.0 made 51,708 bytes. Of the stub's data it makes 55,414.
+JOURNEY_BYTES = 53_000 + 55_414 - 51_708
+
 
 @dataclass(frozen=True)
 class Target:
@@ -52,7 +55,7 @@ def targets(run: Run) -> list[Target]:
         hold(f"{task.capitalize()}, 16 in flight: part of python-gitlab's rate", 0.4, rate, least=True)
     slow = table(parallel.SLOW).figure(OURS, parallel.MILLISECONDS)
     hold("16 issues at 100 ms a request: ms", 280, slow)
-    for column, bound in ((journey.REQUESTS, 18), (journey.SLOW, 1100), (journey.WITH_LIST, 53_000)):
+    for column, bound in ((journey.REQUESTS, 18), (journey.SLOW, 1100), (journey.WITH_LIST, JOURNEY_BYTES)):
         hold(f"The journey in CI: {column}", bound, table(journey.TITLE).figure(OURS, column))
     return found
 
