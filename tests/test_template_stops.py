@@ -108,6 +108,10 @@ def bad_variable(job: Job) -> None:
     job.environment["GITLAB_MCP_READ_ONLY"] = "perhaps"
 
 
+def lifted_limits(job: Job) -> None:
+    job.environment.update({"GITLAB_CI": "false", "ANTHROPIC_BASE_URL": "http://127.0.0.1:9"})
+
+
 def broken_server(job: Job) -> None:
     text = SERVER.replace("BREAK", "if 'serve' in sys.argv: sys.exit('broken')")
     (job.folder / "bin" / "gitlab-mcp-server").write_text(text)
@@ -117,6 +121,7 @@ REASONS = {
     no_server: (127, "not found"),
     bad_configuration: (2, "credentials go there only"),
     bad_variable: (2, "GITLAB_MCP_READ_ONLY"),
+    lifted_limits: (2, "The variable ANTHROPIC_BASE_URL would change where the model's key is sent"),
     broken_server: (2, "so the model was not asked"),
 }
 

@@ -1,5 +1,6 @@
 """One run, from its options to its exit code."""
 
+import io
 import re
 import sys
 import time
@@ -28,7 +29,7 @@ from gitlab_mcp.ci.run.server_files import private_folder, server_entry, write_c
 from gitlab_mcp.ci.run.target_branch import TargetBranch
 from gitlab_mcp.ci.run.watch import Followers, Watch
 from gitlab_mcp.claude_code.ending import Ending
-from gitlab_mcp.claude_code.events import Event
+from gitlab_mcp.claude_code.events import Event, SessionEnd
 from gitlab_mcp.config.environment import SettingsError, variable, working_directory
 from gitlab_mcp.config.job_context import LONGEST_VARIABLE, JobContext
 from gitlab_mcp.config.settings import Flags, Settings, read_settings
@@ -62,10 +63,14 @@ def run(options: RunOptions, flags: Flags, environ: Mapping[str, str]) -> int:
 
     Raises SettingsError when the configuration cannot be used, or it is not known what the run is asked.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # an encoding without the marks of the log ends no run
     environ = _with_flow_input(options.flow_input_file, environ)
     settings = read_settings(flags, environ, working_directory())
     check_names(settings)
     if options.iid:
+        if not settings.project:
+            raise SettingsError("--iid needs a project: run it in a clone of the project, or set GITLAB_PROJECT.")
         settings = replace(settings, job=_subject(options.iid))
         options = replace(options, prompt=options.prompt or ON_SUBJECT.format(settings.job.noun, settings.job.sign))
     call = Call(PREPARATION_SECONDS, lambda _message: None)
@@ -130,6 +135,9 @@ class _Run:
             ending, detail = reason.ending, str(reason)
         except (SettingsError, Failure, NotStartable) as reason:
             ending, detail = Ending.NOT_STARTED, str(reason)
+        except BaseException:  # the log cannot be written, or an internal error: whoever asked hears of it too
+            self._finish_note(Ending.KILLED, time.time() - self._began, None, "The run itself ended with an error.")
+            raise
         finally:
             self._branch.close()
         if self._signals.received and self._watch is None:
@@ -282,13 +290,19 @@ class _Run:
         result = run_result(ending, seconds, end, self._progress, detail, secrets=self._settings.secret_values)
         if self._confidential:  # more people may see an artifact than what the run is about
             result = replace(result, denied=(), uncommitted=(), detail="")
-        if self._settings.in_ci and (problem := write_reports(self._directory, result)):
-            self._say(problem)
-        self._log.finish(result, time.time())
-        text = self._progress.ended(ending, seconds, end, detail) if self._note else ""
-        is_written = self._note is None or self._note.finish(text)
+        try:
+            if self._settings.in_ci and (problem := write_reports(self._directory, result)):
+                self._say(problem)
+            self._log.finish(result, time.time())
+        finally:
+            unwritten = self._finish_note(ending, seconds, end, detail)
         self._tick()
-        return "" if is_written else text
+        return unwritten
+
+    def _finish_note(self, ending: Ending, seconds: float, end: SessionEnd | None, detail: str) -> str:
+        """Have the note say how the run ended; returns its text if that could not be written."""
+        text = self._progress.ended(ending, seconds, end, detail) if self._note else ""
+        return "" if self._note is None or self._note.finish(text) else text
 
 
 def job_url(settings: Settings, environ: Mapping[str, str]) -> str:
@@ -299,8 +313,9 @@ def job_url(settings: Settings, environ: Mapping[str, str]) -> str:
 
 
 def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    if sys.stdout:  # None where the descriptor is closed
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
 
 def _subject(text: str) -> JobContext:

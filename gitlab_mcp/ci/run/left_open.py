@@ -17,6 +17,8 @@ from gitlab_mcp.api.tracking_note import NotePlace
 from gitlab_mcp.config.environment import variable
 
 RECORD_BYTES = 1_000_000
+NOTEABLE = re.compile(r"/projects/[\w.%-]+/(issues|merge_requests)/[0-9]{1,18}", re.ASCII)
+THREAD = re.compile(r"[0-9a-f]*")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def write_record(path: Path, opened: OpenRun) -> None:
 
 
 def read_record(path: Path) -> OpenRun | None:
-    """The record, None where there is none, or it is another user's."""
+    """The record, None where there is none, or it is another user's, or not as `write_record` writes it."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
@@ -57,6 +59,11 @@ def read_record(path: Path) -> OpenRun | None:
                 return None
             content = json.loads(file.read(RECORD_BYTES))
         place = content.pop("place")
-        return OpenRun(**content, place=NotePlace(**place) if place else None)
+        opened = OpenRun(**content, place=NotePlace(**place) if place else None)
+        is_valid = isinstance(opened.began, int | float) and {type(opened.run), type(opened.text)} == {str}
+        if opened.place:  # a command of the agent could have written it
+            is_valid &= bool(NOTEABLE.fullmatch(opened.place.noteable) and THREAD.fullmatch(opened.place.thread))
+            is_valid &= isinstance(opened.place.mention, int)
+        return opened if is_valid else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None

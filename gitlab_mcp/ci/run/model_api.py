@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from gitlab_mcp.config.environment import SettingsError, variable
 
 PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+# Clients make the host's name of them: with "example.com/" Vertex AI would be https://example.com/-aiplatform...
+REGIONS = re.compile(r"AWS_(DEFAULT_)?REGION|ANTHROPIC_SMALL_FAST_MODEL_AWS_REGION|CLOUD_ML_REGION|VERTEX_REGION_\w+")
+REGION = re.compile(r"[A-Za-z0-9-]*")
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ def connection(environ: Mapping[str, str], base_url: str, proxy: str, *, in_ci: 
     """The variables for the address of the model's API and for the proxy before it, by their names.
 
     In CI they come from flags only: whoever may set a variable could otherwise have the model's key sent to a host of
-    their own. Raises SettingsError where a variable of a job names something else than the flag.
+    their own. Raises SettingsError where a variable of a job names something else than the
+    flag, or is a region that cannot be the name of one.
     """
     provider = provider_of(environ)
     if in_ci:
@@ -78,6 +82,12 @@ def connection(environ: Mapping[str, str], base_url: str, proxy: str, *, in_ci: 
                 raise SettingsError(
                     f"The variable {name} would change where the model's key is sent, which in CI only a flag may do:"
                     f" {other}remove the variable."
+                )
+        for name in filter(provider.variables.fullmatch, environ):
+            if REGIONS.fullmatch(name) and not REGION.fullmatch(environ[name]):
+                raise SettingsError(
+                    f"The variable {name} would change where the model's key is sent, because it is not the name of a"
+                    " region: write one such as eu-central-1."
                 )
     else:
         base_url = base_url or variable(environ, provider.address)

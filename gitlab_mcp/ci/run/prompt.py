@@ -91,6 +91,8 @@ class _Reading:
             self._check_edited(known)
         text, source = self._text(mention, reference, prompt_file, prompt)
         entity = self._entity(subject)
+        if subject and mention is None:
+            self._check_thread(entity)
         by_people = bool(self._flow_input or mention)
         return RunRequest(
             # Claude Code runs a first line such as /config as a command.
@@ -114,7 +116,10 @@ class _Reading:
         gitlab, job = self._gitlab, self._job
         if reference:
             subject, number = claims.referenced(gitlab, reference)
-            return subject, claims.mention_by_id(gitlab, subject, number, job.discussion)
+            try:
+                return subject, claims.mention_by_id(gitlab, subject, number, job.discussion)
+            except NotFound as missing:
+                raise Refused(f"Comment {number} on {subject.sign} cannot be read: {missing}") from missing
         claimed = claims.claimed_subject(gitlab)
         if claimed is None:
             return None, None
@@ -133,6 +138,17 @@ class _Reading:
         except Failure as failure:
             self._unconfirmed(failure, str(failure))
         return claimed, None
+
+    def _check_thread(self, entity: Entity) -> None:
+        """A comment whose thread is not named can be of an internal one, unless it is the description that asks."""
+        if self._job.event != "mention" or self._gitlab.settings.credential.kind == "job token":
+            return
+        if self._flow_input and not self._is_unconfirmed and self._flow_input.strip() not in entity.text("description"):
+            self._is_unconfirmed = True
+            self._remarks.append(
+                "It is not confirmed who asked for this run, which writes no tracking note: AI_FLOW_DISCUSSION_ID names"
+                " no thread of what the run is about."
+            )
 
     def _unconfirmed(self, failure: Failure, reason: str) -> None:
         self._is_unconfirmed = True
@@ -181,6 +197,8 @@ class _Reading:
         try:
             return self._gitlab.get(subject.path)
         except Failure as failure:
+            if not self._gitlab.settings.in_ci:
+                raise Refused(f"{subject.sign} cannot be read: {failure}") from failure
             self._remarks.append(
                 f"{subject.sign} is treated as confidential, because GitLab does not show it: {failure}"
             )

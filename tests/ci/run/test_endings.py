@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gitlab_mcp.sandbox import Sandbox
 from tests.support.claude_program import HANG, ClaudeJob, Step, begun, ended, retried, said
 
 # Five times what the slowest of these takes here: it means "does not hang".
@@ -162,3 +163,21 @@ def test_after_a_run_that_ended_finish_changes_nothing(claude: ClaudeJob) -> Non
     done = claude.run("--finish", timeout=BOUND)
     assert (done.returncode, done.stdout) == (0, "")
     assert (claude.checkout / "claude-result.json").read_bytes() == before
+
+
+RECORDS = {
+    "list": [],
+    "other-types": {"run": 5, "began": "yesterday", "place": None},
+    "other-path": {"run": "602", "began": 0, "place": {"noteable": "/projects/acme%2Fapp/issues/7/award_emoji?x="}},
+    "other-thread": {"run": "602", "began": 0, "place": {"noteable": "/projects/1/issues/7", "thread": "../../8"}},
+}
+
+
+@pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
+def test_a_record_that_no_run_wrote_is_not_acted_on(claude: ClaudeJob, sandbox: Sandbox, record: object) -> None:
+    claude.environment["GITLAB_ACCESS_TOKEN"] = sandbox.tokens["developer"]
+    (claude.folder / "tmp" / "gitlab-mcp-run-602.json").write_text(json.dumps(record))
+    sandbox.faults.clear_requests()
+    done = claude.run("--finish", timeout=BOUND)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert sandbox.faults.requests() == []

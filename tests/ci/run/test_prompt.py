@@ -211,6 +211,20 @@ def test_a_thread_that_cannot_be_seen_is_answered_nowhere_else(sandbox: Sandbox,
     assert "It is not confirmed who asked for this run" in request.remarks[0]
 
 
+@pytest.mark.parametrize("claim", ["", "5"], ids=["none", "no-id"])
+def test_a_mention_without_its_thread_is_not_answered_in_public(sandbox: Sandbox, tmp_path: Path, claim: str) -> None:
+    place = asked(sandbox, ISSUE, "@claude between us", internal=True)
+    request = read(sandbox, tmp_path, {**flow(place, "@claude between us"), "AI_FLOW_DISCUSSION_ID": claim})
+    assert (request.place, request.confidential) == (None, True)
+    assert "AI_FLOW_DISCUSSION_ID" in request.remarks[0]
+
+
+def test_a_mention_in_the_description_is_answered_by_a_comment_of_its_own(sandbox: Sandbox, tmp_path: Path) -> None:
+    words = str(get(sandbox, ISSUE.path)["description"]).splitlines()[0]
+    request = read(sandbox, tmp_path, {**flow(top_level(sandbox), words)})
+    assert (request.place, request.confidential) == (top_level(sandbox), False)
+
+
 def test_an_internal_thread_and_a_confidential_issue_are_confidential(sandbox: Sandbox, tmp_path: Path) -> None:
     place = asked(sandbox, ISSUE, "@claude quietly", internal=True)
     request = read(sandbox, tmp_path, flow(place, "@claude quietly"))

@@ -164,6 +164,26 @@ def test_a_variable_that_would_send_the_key_elsewhere_stops_the_run(
     assert "127.0.0.1:9" not in done.stdout
 
 
+REGIONS = {
+    "AWS_REGION": "CLAUDE_CODE_USE_BEDROCK",
+    "ANTHROPIC_SMALL_FAST_MODEL_AWS_REGION": "CLAUDE_CODE_USE_BEDROCK",
+    "CLOUD_ML_REGION": "CLAUDE_CODE_USE_VERTEX",
+    "VERTEX_REGION_CLAUDE_4_0_SONNET": "CLAUDE_CODE_USE_VERTEX",
+}
+
+
+@pytest.mark.parametrize(("name", "switch"), REGIONS.items(), ids=REGIONS)
+@pytest.mark.parametrize("value", ["example.com/", "example.com#", "user@example.com", "eu-west-1\n"])
+def test_a_region_that_would_send_the_key_elsewhere_stops_the_run(
+    claude: ClaudeJob, name: str, switch: str, value: str
+) -> None:
+    claude.environment.update({switch: "1", name: value})
+    done = run(claude, code=2)
+    assert f"The variable {name} would change where the model's key is sent" in done.stdout
+    assert not claude.was_started
+    assert "example.com" not in done.stdout
+
+
 @pytest.mark.parametrize("as_variable", [False, True], ids=["flag", "flag-and-variable"])
 def test_the_models_address_and_proxy_come_from_flags(claude: ClaudeJob, as_variable: bool) -> None:
     if as_variable:

@@ -56,6 +56,29 @@ def test_an_iid_that_names_nothing_is_a_mistake(claude: ClaudeJob) -> None:
     assert "--iid" in done.stdout
 
 
+GONE = {
+    "issue": (("--iid", "999"), {}, 1, "#999 cannot be read"),
+    "merge-request": (("--iid", "!999"), {}, 1, "!999 cannot be read"),
+    "comment": (("--note", "#7 999999"), {}, 1, "Comment 999999 on #7 cannot be read"),
+    "gitlab": (("--iid", "7"), {"GITLAB_URL": "http://127.0.0.1:9"}, 1, "http://127.0.0.1:9 cannot be reached"),
+    "project": (("--iid", "7"), {"GITLAB_PROJECT": ""}, 2, "--iid needs a project"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "more", "code", "reason"), GONE.values(), ids=GONE)
+def test_locally_what_cannot_be_read_is_not_worked_on(
+    claude: ClaudeJob, sandbox: Sandbox, arguments: tuple[str, ...], more: dict[str, str], code: int, reason: str
+) -> None:
+    for name in [name for name in claude.environment if name.startswith(("CI", "GITLAB_CI"))]:
+        del claude.environment[name]
+    claude.environment.update({"GITLAB_URL": sandbox.url, "GITLAB_PROJECT": sandbox.project, **more})
+    if "GITLAB_PROJECT" in more:
+        (claude.checkout / ".git" / "config").unlink()  # which names the project by its remote
+    done = claude.run(*arguments, timeout=BOUND)
+    assert (done.returncode, claude.was_started) == (code, False), done.stdout
+    assert reason in done.stdout
+
+
 def test_of_a_confidential_issue_the_log_and_the_artifact_tell_nothing(claude: ClaudeJob, sandbox: Sandbox) -> None:
     place = asked(sandbox, SEED.confidential_issue, "@claude plan it")
     context = {"iid": SEED.confidential_issue.iid}
