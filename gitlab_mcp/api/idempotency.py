@@ -115,7 +115,7 @@ def write_once(
                 return WriteResult(existing, confirmed=True)
             if not (_may_have_taken_effect(failure) or _may_be_sent_again(failure)):
                 raise
-            waited, looks = _wait(failure, attempt, lost, check), 0
+            waited, looks = _wait(failure, attempt, lost, check, _seconds_asked(failure)), 0
             # A slow write may have taken effect during the wait.
             while lost:
                 if (existing := _look_up(find, failure, check)) is not None:
@@ -147,8 +147,11 @@ def _look_up(find: Callable[[], T | None], failure: Failure, check: str) -> T | 
         raise _outcome_unknown(failure, check) from look_up_failure
 
 
-def _wait(failure: Failure, attempt: int, lost: bool, check: str) -> float:
-    seconds = failure.retry_after if isinstance(failure, GitLabRefusal) else None
+def _seconds_asked(failure: Failure) -> float | None:
+    return failure.retry_after if isinstance(failure, GitLabRefusal) else None
+
+
+def _wait(failure: Failure, attempt: int, lost: bool, check: str, seconds: float | None = None) -> float:
     try:
         return pause(current_call.get(), attempt, seconds, failure)
     except Failure as last_failure:

@@ -21,7 +21,7 @@ from gitlab_mcp.safety.redact import redact
 MARKER_PAGES = 5  # of 100 notes each, in which a marker is looked for, newest first
 SECONDS = 30.0  # for the requests of one write or look-up
 AWAY_SECONDS = 60.0  # how long work that no later look repeats is tried while GitLab is away
-READ_BACK_SECONDS = (1.0, 3.0)
+READ_BACK_SECONDS = (0.5, 1.0, 1.5, 2.0)
 LOOK_UP = "The next update looks."
 
 

@@ -126,6 +126,15 @@ def test_a_write_that_would_be_doubled_is_looked_up_for_seconds(loss: Callable[[
     assert script.log == ["send", *["find"] * (looks + 1)]
 
 
+def test_a_write_that_would_be_doubled_is_looked_up_with_pauses_whatever_gitlab_asks() -> None:
+    busy = GitLabRefusal("GitLab answered 429.", status=429, retry_after=0.0)
+    script = Script([LOST["no answer"](), busy, None], [MISSING])
+    with brief_call() as call:
+        write_once(script.send, script.find, CHECK, repeats=True)
+    assert script.log.count("send") == 3
+    assert len(call.waits) < 30
+
+
 def test_a_write_that_would_be_doubled_is_sent_again_after_a_tenth_of_the_time() -> None:
     script = Script([LOST["no answer"](), None], [MISSING])
     with brief_call() as call:
