@@ -83,7 +83,7 @@ def job(gitlab: Sandbox, tmp_path: Path) -> Job:
         (tmp_path / "bin" / name).chmod(0o755)
     own = {"PATH": f"{tmp_path}/bin:.:/usr/local/bin:/usr/bin::/bin:work", "HOME": str(tmp_path / "home")}
     own |= {"CI_PROJECT_URL": f"{gitlab.url}/{gitlab.project}", "CI_DEFAULT_BRANCH": "with-rules", "NO_PROXY": "*"}
-    own |= {"CLAUDE_PROMPT": "Do it.", "CLAUDE_CACHE": "[]", "TMPDIR": str(tmp_path)}
+    own |= {"CLAUDE_CACHE": "[]", "TMPDIR": str(tmp_path)}
     return Job(tmp_path, job_environment(gitlab, tmp_path / "work", **own))
 
 

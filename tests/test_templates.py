@@ -267,13 +267,13 @@ def test_the_templates_script_does_the_same_in_every_shell(shell: str, written: 
         "HOME": str(tmp_path),
         "TMPDIR": str(tmp_path),
         "CI_PROJECT_DIR": str(tmp_path),
-        "CLAUDE_PROMPT": ON_ONE_LINE,
+        "CLAUDE_PROMPT": "Whoever starts a pipeline may set variables, and not the prompt.",
         "CLAUDE_CACHE": "[]",
         "AI_FLOW_INPUT": "" if written == LONG else written,
     }
     values = {"server_flags": "--read-only", "model": "opus", "allowed_tools": "Bash(npm test:*) mcp__gitlab"}
     values |= {"pass_env": "DATABASE_URL", "base_url": "https://gateway.example.com"}
-    values |= {"claude_args": "--fallback-model sonnet"}
+    values |= {"claude_args": "--fallback-model sonnet", "prompt": ON_ONE_LINE}
     jobs = script(interpolated(values)).replace("/bin/gitlab-mcp-server", "gitlab-mcp-server")
     # As a runner does: whatever fails ends it, the script is one text that is evaluated, and it sets the variables.
     begin = "export AI_FLOW_INPUT=$(printf '%200000s' '' | tr ' ' x); " if written == LONG else ""
