@@ -13,7 +13,7 @@ from gitlab_mcp.repository.git_attributes import is_lfs_pointer
 from gitlab_mcp.repository.interface import BlamedLines, File
 from gitlab_mcp.safety.redact import redacted
 from gitlab_mcp.safety.sanitize import escape_invisible, needs_no_escape, one_line
-from gitlab_mcp.safety.write_back import EDIT_CODE, REPLACED, file_marks
+from gitlab_mcp.safety.write_back import EDIT_CODE, not_as_stored
 
 # A larger file is shown only if the call says which lines.
 WHOLE_FILE_BYTES = 1_000_000
@@ -73,8 +73,6 @@ def file(found: File, ref: str, span: Span, blame: Sequence[BlamedLines], *, num
     remark = ""
     if (invalid := text.count("\ufffd")) and b"\xef\xbf\xbd" not in found.content:
         remark = f"\nNot valid UTF-8: {count(invalid, 'sequence')} shown as \ufffd. Do not write it back from here."
-    if marks := [mark for mark in file_marks(found.content) if mark != REPLACED]:
-        remark += f"\nNot shown as stored: {', '.join(marks[:5])}. {EDIT_CODE}"
     if found.size > WHOLE_FILE_BYTES and span.is_whole:
         return f"{head}{remark}\n{count(len(lines), 'line')}, too large to show whole: give start_line and end_line."
     if not lines:
@@ -102,6 +100,9 @@ def file(found: File, ref: str, span: Span, blame: Sequence[BlamedLines], *, num
             break
         shown.append(row)
     last = start + len(shown) - 1
+    stored = "\n".join(text.split("\n")[start - 1 : last])
+    if not_shown := not_as_stored(code=[(stored, "\n".join(shown))], advice=EDIT_CODE):
+        remark += f"\n{not_shown}"
     part = "" if start == 1 and last == len(lines) else f" · lines {start}-{last} of {len(lines)}"
     if column > 1 or goes_on:
         to = f" to {goes_on - 1:,}" if goes_on else ""

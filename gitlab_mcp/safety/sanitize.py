@@ -6,10 +6,12 @@ GitLab shows HTML as it is: `plain`, `one_line` and `quoted_line`. The text of f
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 
 from gitlab_mcp.safety.hidden_html import without_hidden_html
-from gitlab_mcp.safety.redact import redacted
+from gitlab_mcp.safety.redact import places_to_redact, redacted
 from gitlab_mcp.safety.spelling import spelling_characters
 
 # ECMA-48 control sequences, operating system commands and two-character escapes, as terminals read them.
@@ -97,6 +99,13 @@ def escape_invisible_in_lines(lines: Sequence[str]) -> list[str]:
     """
     is_crlf = all(line.endswith("\r") for line in lines)
     code = [line.removesuffix("\r") if is_crlf else line for line in lines]
-    if needs_no_escape(whole := "\n".join(code)) and "\r" not in whole:
+    whole = "\n".join(code)
+    places = [*places_to_redact(whole), *(match.start() for match in INVISIBLE.finditer(whole))]
+    places += [match.start() for match in re.finditer("\r", whole)]
+    if not places:
         return code
-    return [escape_invisible(line).replace("\r", "<U+000D>") for line in code]
+    starts = [0, *accumulate(len(line) + 1 for line in code)]
+    # The other lines have nothing to escape; a file has few such lines, and to look at each takes seconds.
+    for number in {bisect_right(starts, place) - 1 for place in places}:
+        code[number] = escape_invisible(code[number]).replace("\r", "<U+000D>")
+    return code
