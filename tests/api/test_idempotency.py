@@ -126,7 +126,7 @@ def test_a_write_that_would_be_doubled_is_looked_up_for_seconds(loss: Callable[[
     assert script.log == ["send", *["find"] * (looks + 1)]
 
 
-def test_a_write_that_would_be_doubled_is_looked_up_with_pauses_whatever_gitlab_asks() -> None:
+def test_a_write_that_would_be_doubled_is_looked_up_with_pauses() -> None:
     busy = GitLabRefusal("GitLab answered 429.", status=429, retry_after=0.0)
     script = Script([LOST["no answer"](), busy, None], [MISSING])
     with brief_call() as call:
