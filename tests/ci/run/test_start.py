@@ -101,6 +101,18 @@ def test_the_environment_is_an_allow_list_which_no_gitlab_token_passes(claude: C
     assert token not in done.stdout
 
 
+@pytest.mark.parametrize("entry", [".", "", "bin"], ids=["the folder", "empty", "relative"])
+def test_no_program_of_the_checkout_runs_in_place_of_claude(claude: ClaudeJob, entry: str) -> None:
+    of_checkout = claude.checkout / entry / "claude"
+    of_checkout.parent.mkdir(exist_ok=True)
+    of_checkout.write_text("#!/bin/sh\nexit 1\n")
+    of_checkout.chmod(0o755)
+    path = claude.environment["PATH"]
+    claude.environment["PATH"] = f"{entry}:{path}"
+    run(claude)
+    assert claude.record["environ"]["PATH"] == path
+
+
 def test_pass_env_adds_what_a_projects_tests_need(claude: ClaudeJob) -> None:
     claude.environment.update({"DATABASE_URL": "postgres://db", "DATABASE_PASSWORD": "of-the-database", "OTHER": "x"})
     run(claude, "--pass-env", "DATABASE_URL DATABASE_PASSWORD", "--pass-env", "NOT_SET")
