@@ -2,8 +2,16 @@
 
 from dataclasses import dataclass
 
-from gitlab_mcp.mentions.decision import Decision
-from gitlab_mcp.mentions.screening import Candidate, ProjectSettings
+from gitlab_mcp.mentions.decision import Decision, Enqueue, Ignore, Refuse, Stop
+from gitlab_mcp.mentions.screening import NOT_CONFIGURED, Candidate, ProjectSettings, ignored
+
+# https://docs.gitlab.com/api/access_requests/#valid-access-levels
+ROLES = {10: "Guest", 15: "Planner", 20: "Reporter", 25: "Security Manager", 30: "Developer", 40: "Maintainer"}
+
+FORK = (
+    "No run was started: this merge request comes from another project, whose code does not run with the secrets of"
+    " this one. A member of the project can push the branch here and open a merge request from it."
+)
 
 
 @dataclass(frozen=True)
@@ -30,5 +38,51 @@ class Facts:
 
 
 def judge(candidate: Candidate, facts: Facts) -> Decision:
-    """Return what is to be done about a candidate."""
-    raise NotImplementedError
+    """Return what is to be done about a candidate.
+
+    Who has no role in the project gets no answer, so that strangers cannot make the bot write comments.
+    """
+    if facts.settings is None:
+        return Ignore(NOT_CONFIGURED)
+    if reason := ignored(facts.settings, candidate.person, confidential=candidate.confidential):
+        return Ignore(reason)
+    if not facts.is_human:
+        return Ignore("The user is a bot.")
+    if facts.role <= 0:
+        return Ignore("The user has no role in the project.")
+    comment = candidate.comment
+    if comment and comment.is_stop and facts.role >= facts.settings.minimum_role:
+        return Stop(candidate.discussion if candidate.is_reply else "")
+    if answer := _refusal(candidate, facts, facts.settings):
+        if facts.was_refused_today:
+            return Ignore("The user was refused in this thread today already.")
+        return Refuse(answer)
+    follow_up = facts.own_merge_request if candidate.subject.kind == "issues" else 0
+    return Enqueue(comment.request if comment else "", follow_up)
+
+
+def _refusal(candidate: Candidate, facts: Facts, settings: ProjectSettings) -> str:
+    """Why no run is started, for the person; "" where one may be."""
+    if facts.role < settings.minimum_role:
+        role = ROLES.get(settings.minimum_role, "Owner")
+        return f"No run was started: that takes the role {role} or a higher one in this project."
+    if facts.is_fork if facts.is_fork is not None else candidate.subject.is_fork:
+        return FORK
+    if candidate.comment and candidate.comment.problem:
+        return f"No run was started: {candidate.comment.problem} Please write a new comment."
+    if facts.person_runs >= settings.hourly_per_person:
+        return (
+            f"No run was started: you have started {facts.person_runs} in the last hour, and the limit is"
+            f" {settings.hourly_per_person} for one person. Please try again later."
+        )
+    if facts.project_runs >= settings.hourly_per_project:
+        return (
+            f"No run was started: {facts.project_runs} were started in this project in the last hour, and the limit is"
+            f" {settings.hourly_per_project}. Please try again later."
+        )
+    if settings.daily_budget is not None and facts.spent_today >= settings.daily_budget:
+        return (
+            f"No run was started: the runs of this project have cost ${facts.spent_today:,.2f} today, and the limit is"
+            f" ${settings.daily_budget:,.2f}. Please try again tomorrow, or ask a maintainer to raise the limit."
+        )
+    return ""
