@@ -33,7 +33,6 @@ from gitlab_mcp.mentions.screening import screen
 LONGEST_BODY = 25 * 1024 * 1024
 MOST_BYTES = 8 * LONGEST_BODY  # of all bodies that are being read at a time
 READ_SECONDS = 10.0
-ANSWER_SECONDS = 0.9
 CHECKING_THREADS = 4
 # One request a connection: GitLab opens one for each delivery, and a connection has a time limit as a whole.
 CLOSE = {"connection": "close"}
@@ -76,7 +75,9 @@ class ListenerApp:
         try:
             body = await self._body(request)
             began = time.monotonic()  # not how long the sender took
-            result, reason = await asyncio.wait_for(self._take(body, dict(request.headers)), ANSWER_SECONDS)
+            result, reason = await asyncio.wait_for(
+                self._take(body, dict(request.headers)), self._config().answer_seconds
+            )
             response: Response = JSONResponse({"result": result, "reason": reason}, headers=CLOSE)
         except ClientDisconnect:
             result, response = "disconnected", PlainTextResponse("", 400, CLOSE)
@@ -167,7 +168,7 @@ class ListenerApp:
         """Whether a delivery could be stored now, and would be worked on."""
         problem = "" if self._workers.alive else "The listener is ending."
         try:
-            await asyncio.wait_for(asyncio.wrap_future(self._service.store.check()), ANSWER_SECONDS)
+            await asyncio.wait_for(asyncio.wrap_future(self._service.store.check()), self._config().answer_seconds)
         except (TimeoutError, StoreFailed):
             problem = "The database cannot be written."
         return PlainTextResponse(f"{problem or 'ok'}\n", 503 if problem else 200, CLOSE)
