@@ -117,6 +117,11 @@ class Listener:
         number: int = found[0]
         return number
 
+    def numbers(self) -> list[int]:
+        """The numbers of all mentions in the store."""
+        with closing(sqlite3.connect(self.config.parent / "mentions.db")) as connection:
+            return [row[0] for row in connection.execute("SELECT id FROM mentions ORDER BY id")]
+
     def rows(self) -> list[tuple[Any, ...]]:
         """The state, pipeline and reason of each mention, in the order in which they were stored."""
         with closing(sqlite3.connect(self.config.parent / "mentions.db")) as connection:

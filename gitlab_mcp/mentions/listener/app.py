@@ -34,6 +34,7 @@ LONGEST_BODY = 25 * 1024 * 1024
 MOST_BYTES = 8 * LONGEST_BODY  # of all bodies that are being read at a time
 READ_SECONDS = 10.0
 CHECKING_THREADS = 4
+SHORT_BODY = 65_536  # bytes, which are read in a few milliseconds
 # One request a connection: GitLab opens one for each delivery, and a connection has a time limit as a whole.
 CLOSE = {"connection": "close"}
 
@@ -117,8 +118,11 @@ class ListenerApp:
 
     async def _take(self, body: bytes, headers: dict[str, str]) -> tuple[str, str]:
         """Check a delivery and store its mention; the result and the reason. Raises Refusal and StoreFailed."""
-        loop = asyncio.get_running_loop()
-        delivered = await loop.run_in_executor(self._threads, self._check, body, headers)
+        if len(body) <= SHORT_BODY:
+            delivered = self._check(body, headers)  # a thread would cost more time than the work
+        else:
+            loop = asyncio.get_running_loop()
+            delivered = await loop.run_in_executor(self._threads, self._check, body, headers)
         if delivered.mention is None:
             return "ignored", delivered.reason
         is_new = await asyncio.wrap_future(self._service.store.add(delivered.mention))
