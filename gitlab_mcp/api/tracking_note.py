@@ -41,6 +41,11 @@ class NotePlace:
     internal: bool = False
     confirmed: bool = True
 
+    def note_path(self, number: int) -> str:
+        """The API path of one of its notes."""
+        thread = f"/discussions/{self.thread}" if "/repository/commits/" in self.noteable else ""
+        return f"{self.noteable}{thread}/notes/{number}"
+
 
 class TrackingNote:
     """The tracking note of one run. There is never a second one, also where the response to the first is lost.
@@ -78,7 +83,7 @@ class TrackingNote:
             if self._became_public:
                 self._withdraw()
             if not self._place.confirmed:
-                self._place = _confirmed(self._gitlab, self._place)
+                self._place = confirmed_place(self._gitlab, self._place)
             body = MarkedText(Marker(self._run, self._place.mention, ended), text)
             if self.id:
                 try:
@@ -97,7 +102,7 @@ class TrackingNote:
     def _edit(self, body: MarkedText) -> None:
         began = time.monotonic()
         try:
-            self._note = write_body(self._gitlab, f"{self._place.noteable}/notes/{self.id}", body, LOOK_UP).result
+            self._note = write_body(self._gitlab, self._place.note_path(self.id), body, LOOK_UP).result
         except Failure:
             self._is_late_edit_possible = True
             raise
@@ -109,7 +114,7 @@ class TrackingNote:
         for seconds in READ_BACK_SECONDS:
             time.sleep(seconds)
             if not is_same_text(
-                self._gitlab.get(f"{self._place.noteable}/notes/{self.id}").text("body"), self._gitlab.outgoing(body)
+                self._gitlab.get(self._place.note_path(self.id)).text("body"), self._gitlab.outgoing(body)
             ):
                 self._edit(body)
 
@@ -138,19 +143,19 @@ class TrackingNote:
         """Delete the note that became public, and write no other. Raises Refused."""
         if self.id:
             with suppress(NotFound):
-                self._gitlab.send("delete", f"{self._place.noteable}/notes/{self.id}")
+                self._gitlab.send("delete", self._place.note_path(self.id))
             self._note = Entity(None)
         raise Refused("GitLab made the answer to an internal comment public, so that it was deleted.")
 
     def _find(self) -> Entity | None:
-        notes = _own_notes(self._gitlab, self._place.noteable)
+        notes = own_notes(self._gitlab, self._place)
         return next((note for note, marker in notes if marker.run == self._run), None)
 
     def _remove_others(self) -> None:
         """Delete what a post that seemed lost made late."""
-        for note, marker in list(_own_notes(self._gitlab, self._place.noteable)):
+        for note, marker in list(own_notes(self._gitlab, self._place)):
             if marker.run == self._run and note.number("id") != self.id:
-                self._gitlab.send("delete", f"{self._place.noteable}/notes/{note.number('id')}")
+                self._gitlab.send("delete", self._place.note_path(note.number("id")))
 
 
 @dataclass(frozen=True)
@@ -179,7 +184,7 @@ def handed_in(gitlab: GitLab, place: NotePlace, note_id: int, run: str) -> Hande
 
 def _looked_at(gitlab: GitLab, place: NotePlace, note_id: int, run: str) -> HandedIn:
     with limited(SECONDS):
-        note = gitlab.get(f"{place.noteable}/notes/{note_id}")
+        note = gitlab.get(place.note_path(note_id))
         marker = marker_of(note.text("body"))
         is_own = note.number("author", "id") == gitlab.user.number("id") and not note.flag("system")
         if not is_own or not marker or not marker.mention or marker.mention != place.mention:
@@ -213,8 +218,8 @@ def close_left_open(
 
 def _close(gitlab: GitLab, place: NotePlace, run: str, edit: Callable[[str], str]) -> bool:
     with limited(SECONDS):
-        place = place if place.confirmed else _confirmed(gitlab, place)
-        marked = [pair for pair in _own_notes(gitlab, place.noteable) if pair[1].mention == place.mention]
+        place = place if place.confirmed else confirmed_place(gitlab, place)
+        marked = [pair for pair in own_notes(gitlab, place) if pair[1].mention == place.mention]
     waiting = Marker(mention=place.mention)
     notes = [pair for pair in marked if _is_of(pair[1], run)]
     notes = notes or [pair for pair in marked if place.mention and pair[1] == waiting]
@@ -224,19 +229,28 @@ def _close(gitlab: GitLab, place: NotePlace, run: str, edit: Callable[[str], str
     return bool(still_open)
 
 
-def _own_notes(gitlab: GitLab, noteable: str) -> Iterator[tuple[Entity, Marker]]:
-    """The notes with a marker that the user of this run wrote, newest first."""
-    me, number = gitlab.user.number("id"), 1
+def own_notes(gitlab: GitLab, place: NotePlace, user: int = 0) -> Iterator[tuple[Entity, Marker]]:
+    """The notes with a marker that the user of this run, or the one with the id `user`, wrote, newest first."""
+    author = user or gitlab.user.number("id")
+    for note in _notes(gitlab, place):
+        marker = marker_of(note.text("body"))
+        if marker and note.number("author", "id") == author and not note.flag("system"):
+            yield note, marker
+
+
+def _notes(gitlab: GitLab, place: NotePlace) -> Iterator[Entity]:
+    if "/repository/commits/" in place.noteable:
+        for discussion in reversed(gitlab.every(f"{place.noteable}/discussions")):
+            yield from reversed(discussion.entities("notes"))
+        return
+    number = 1
     while number and number <= MARKER_PAGES:
-        page = gitlab.page(f"{noteable}/notes", number, 100, sort="desc", order_by="created_at")
-        for note in page.rows:
-            marker = marker_of(note.text("body"))
-            if marker and note.number("author", "id") == me and not note.flag("system"):
-                yield note, marker
+        page = gitlab.page(f"{place.noteable}/notes", number, 100, sort="desc", order_by="created_at")
+        yield from page.rows
         number = page.next_number or 0
 
 
-def _confirmed(gitlab: GitLab, place: NotePlace) -> NotePlace:
+def confirmed_place(gitlab: GitLab, place: NotePlace) -> NotePlace:
     """The same place as GitLab shows it."""
     thread = place.thread or thread_of(gitlab, place.noteable, str(place.mention))
     notes = gitlab.get(f"{place.noteable}/discussions/{thread}").entities("notes")
