@@ -14,7 +14,7 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.idempotency import is_same_text, write_once
 from gitlab_mcp.api.notes import write_body
 from gitlab_mcp.api.retry import FIRST_WAIT, retried
-from gitlab_mcp.errors import Failure, NotFound, Refused
+from gitlab_mcp.errors import Failure, GitLabRefusal, InvalidArgument, NotFound, Refused
 from gitlab_mcp.safety.marker import MarkedText, Marker, marker_of, unmarked
 from gitlab_mcp.safety.redact import redact
 
@@ -130,13 +130,20 @@ class TrackingNote:
     def _send(self, body: MarkedText) -> Entity:
         self._posts += 1
         noteable, thread = self._place.noteable, self._place.thread
+        is_commit = "/repository/commits/" in noteable
         if thread:
             try:
                 return self._gitlab.post(f"{noteable}/discussions/{thread}/notes", {"body": body})
-            except NotFound:  # the comment that asked was deleted
-                if self._place.internal:
+            except GitLabRefusal as refused:
+                # The comment that asked was deleted, or it is a single one on a commit, which takes no reply:
+                # Discussion#can_convert_to_discussion? in GitLab's app/models.
+                if self._place.internal or refused.status not in ((404, 400) if is_commit else (404,)):
                     raise
                 self._place = replace(self._place, thread="")
+        if is_commit:
+            discussion = self._gitlab.post(f"{noteable}/discussions", {"body": body})
+            self._place = replace(self._place, thread=discussion.text("id"))
+            return next(iter(discussion.entities("notes")), Entity(None))
         return self._gitlab.post(f"{noteable}/notes", {"body": body})
 
     def _withdraw(self) -> None:
@@ -162,19 +169,22 @@ class TrackingNote:
 class HandedIn:
     """A note whose id was handed in: the `note` if it may be taken, else None and `reason`, a sentence for the log.
 
-    `ended` is whether the note says that a run has answered this mention already; such a note is not taken.
+    `ended` is whether the note says that the run `run` (the id of its job, "" for none) has answered this mention
+    already; such a note is not taken.
     """
 
     note: Entity | None
     reason: str = ""
     ended: bool = False
+    run: str = ""
 
 
 def handed_in(gitlab: GitLab, place: NotePlace, note_id: int, run: str) -> HandedIn:
     """Look at a note whose id a listener handed in, which is untrusted.
 
     It is taken only if it is by the user of this run, stands in this thread and carries the marker of this mention, and
-    if no other run has taken it. While GitLab is away, it is tried again for a minute. Nothing is raised.
+    if no other run has taken it. Where no comment asked (`place.mention` is 0), its marker names none either. While
+    GitLab is away, it is tried again for a minute. Nothing is raised.
     """
     try:
         return retried(partial(_looked_at, gitlab, place, note_id, run), AWAY_SECONDS)
@@ -187,19 +197,42 @@ def _looked_at(gitlab: GitLab, place: NotePlace, note_id: int, run: str) -> Hand
         note = gitlab.get(place.note_path(note_id))
         marker = marker_of(note.text("body"))
         is_own = note.number("author", "id") == gitlab.user.number("id") and not note.flag("system")
-        if not is_own or not marker or not marker.mention or marker.mention != place.mention:
+        if not is_own or not marker or marker.mention != place.mention:
             return _not_taken(note_id, "is not the tracking note of this mention")
-        if not _stands_in(gitlab, place, note_id):
+        if place.mention and not _stands_in(gitlab, place, note_id):
             return _not_taken(note_id, "is in another thread")
     if marker.ended:
-        return HandedIn(None, f"Comment {note_id} says that this mention was answered.", ended=True)
-    if marker.run and not _is_of(marker, run):
+        return HandedIn(None, f"Comment {note_id} says that this mention was answered.", True, _job_of(marker))
+    if _job_of(marker) not in ("", run):
         return _not_taken(note_id, "belongs to another run")
     return HandedIn(note)
 
 
 def _not_taken(note_id: int, reason: str) -> HandedIn:
     return HandedIn(None, f"Comment {note_id}, which was handed in as the tracking note, {reason.rstrip('.')}.")
+
+
+def place_of(gitlab: GitLab, noteable: str, note_id: int, mention: int) -> NotePlace | None:
+    """Where the tracking note of a comment that was deleted stands; None where there is no such note."""
+    try:
+        place = confirmed_place(gitlab, NotePlace(noteable, mention=note_id))
+    except (NotFound, InvalidArgument):
+        return None
+    return replace(place, mention=mention)
+
+
+def answering_runs(gitlab: GitLab, place: NotePlace) -> set[str]:
+    """The runs that have answered the mention of `place`, as their notes say; each by the id of its job, or "".
+
+    While GitLab is away, it is tried again for a minute. Raises a Failure.
+    """
+
+    def look() -> set[str]:
+        with limited(SECONDS):
+            marked = own_notes(gitlab, place)
+            return {_job_of(marker) for _, marker in marked if marker.mention == place.mention and marker.ended}
+
+    return retried(look, AWAY_SECONDS) if place.mention else set()
 
 
 def close_left_open(
@@ -220,10 +253,9 @@ def _close(gitlab: GitLab, place: NotePlace, run: str, edit: Callable[[str], str
     with limited(SECONDS):
         place = place if place.confirmed else confirmed_place(gitlab, place)
         marked = [pair for pair in own_notes(gitlab, place) if pair[1].mention == place.mention]
-    waiting = Marker(mention=place.mention)
     notes = [pair for pair in marked if _is_of(pair[1], run)]
-    notes = notes or [pair for pair in marked if place.mention and pair[1] == waiting]
-    still_open = [note for note, marker in notes or [(Entity(None), waiting)] if not marker.ended]
+    notes = notes or [pair for pair in marked if place.mention and not _job_of(pair[1]) and not pair[1].ended]
+    still_open = [note for note, marker in notes or [(Entity(None), Marker())] if not marker.ended]
     for note in still_open:
         TrackingNote(gitlab, place, run, note).write(edit(unmarked(note.text("body"))), ended=True)
     return bool(still_open)
@@ -266,4 +298,9 @@ def _stands_in(gitlab: GitLab, place: NotePlace, note_id: int) -> bool:
 
 def _is_of(marker: Marker, run: str) -> bool:
     """Whether a marker is of the job `run`."""
-    return bool(run) and marker.run.rpartition(".")[0] == run
+    return bool(run) and _job_of(marker) == run
+
+
+def _job_of(marker: Marker) -> str:
+    """The id of the job that writes a note; "" for one that a listener wrote."""
+    return marker.run.partition(".")[0]
