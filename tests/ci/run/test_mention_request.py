@@ -47,7 +47,7 @@ def on_commit(sandbox: Sandbox, text: str) -> tuple[str, dict[str, Any]]:
 def test_a_comment_on_a_commit_is_read_and_answered_there(sandbox: Sandbox, tmp_path: Path) -> None:
     commit, thread = on_commit(sandbox, "@claude explain this")
     number = thread["notes"][0]["id"]
-    given = {"noteable": f"commits/{commit}", "note": str(number)}
+    given: dict[str, Any] = {"noteable": f"commits/{commit}", "note": str(number)}
     request = read(sandbox, tmp_path, RunOptions(**given, digest=mention_digest("@claude explain this", "", "")))
     assert (request.prompt, request.asked_by, request.refusal, request.branch) == ("explain this", "maintainer", "", "")
     assert request.place
@@ -98,7 +98,7 @@ def test_an_option_beyond_what_the_job_allows_is_refused(
     sandbox: Sandbox, tmp_path: Path, written: str, most: dict[str, Any], problem: str
 ) -> None:
     place = asked(sandbox, SEED.crash_issue, f"@claude {written} fix it")
-    given = {"noteable": "issues/7", "note": str(place.mention), "max_turns": 60}
+    given: dict[str, Any] = {"noteable": "issues/7", "note": str(place.mention), "max_turns": 60}
     request = read(sandbox, tmp_path, RunOptions(**given | most))
     assert problem in request.refusal
     assert request.chosen == {}
