@@ -19,10 +19,10 @@ from gitlab_mcp.mentions.screening import Candidate
 
 CONTEXT_BYTES = 60_000  # of AI_FLOW_CONTEXT, in UTF-8; one variable of a process has at most 128 KiB on Linux
 REQUEST_BYTES = 60_000  # of AI_FLOW_INPUT
-TITLE_CHARACTERS = 1_000  # GitLab allows 255
+LONGEST_TITLE = 1_000  # GitLab allows 255
 LABEL_BYTES = 8_000
 SMALLEST_PART = 200  # characters of a comment that is cut
-CUT = "\n[cut: GitLab has the rest]"
+REST_IS_CUT = "\n[cut: GitLab has the rest]"
 # A reply makes a thread of a single comment and so updates it, a moment after the reply was created
 # (spec/services/notes/create_service_spec.rb of GitLab).
 REPLY_UPDATE = timedelta(seconds=1)
@@ -33,7 +33,7 @@ COMMENTS_KEYS: dict[SubjectKind, str] = {
     "merge_requests": "mr_comments",
     "commits": "commit_comments",
 }
-SUBJECT_VARIABLES = {"issues": "GITLAB_MCP_ISSUE", "merge_requests": "GITLAB_MCP_MERGE_REQUEST"}
+SUBJECT_NAMES = {"issues": "GITLAB_MCP_ISSUE", "merge_requests": "GITLAB_MCP_MERGE_REQUEST"}
 PERCENT_REFERENCE = re.compile(r"%(?=[A-Za-z_][A-Za-z0-9_]*%)")
 
 
@@ -76,7 +76,7 @@ def pipeline_variables(
         "AI_FLOW_CONTEXT": flow_context(candidate, notes),
         "AI_FLOW_EVENT": EVENT_NAMES[candidate.change],
         "AI_FLOW_DISCUSSION_ID": candidate.discussion,
-        SUBJECT_VARIABLES.get(subject.kind, ""): subject.reference,
+        SUBJECT_NAMES.get(subject.kind, ""): subject.reference,
         "GITLAB_MCP_NOTE": _digits(candidate.note),
         "GITLAB_MCP_TRACKING_NOTE": _digits(tracking_note),
         "GITLAB_MCP_DIGEST": candidate_digest(candidate),
@@ -103,9 +103,9 @@ def flow_context(candidate: Candidate, notes: Iterable[ThreadNote] = ()) -> str:
     fields: dict[str, object] = {
         **{name: cleaned(value) if isinstance(value, str) else value for name, value in subject.fields.items()},
         "labels": _fill(subject.labels, LABEL_BYTES),
-        "title": cleaned(subject.title)[:TITLE_CHARACTERS],
+        "title": cleaned(subject.title)[:LONGEST_TITLE],
         "description": "",
-        "web_url": f"/{candidate.project.path}/-/{place}" if candidate.project.path else "",
+        "web_url": cleaned(f"/{candidate.project.path}/-/{place}") if candidate.project.path else "",
         comments: [],
     }
     fields["description"] = _fitting(cleaned(subject.description), CONTEXT_BYTES - _size(fields) + _size(""), _size)
@@ -163,15 +163,15 @@ def _fill(texts: Iterable[str], room: int) -> list[str]:
 
 
 def _fitting(text: str, room: int, size: Callable[[str], int]) -> str:
-    """`text`, or as much from its beginning, with CUT, as has at most `room` bytes by `size`; "" where nothing does."""
+    """`text`, or as much of its beginning, with REST_IS_CUT, as has at most `room` bytes by `size`; "" for nothing."""
     if size(text) <= room:
         return text
     text = text[: max(room, 0)]
     low, high = 0, len(text)
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if size(text[:middle] + CUT) <= room else (low, middle - 1)
-    return text[:low] + CUT if low else ""
+        low, high = (middle, high) if size(text[:middle] + REST_IS_CUT) <= room else (low, middle - 1)
+    return text[:low] + REST_IS_CUT if low else ""
 
 
 def _encoded(value: object) -> str:

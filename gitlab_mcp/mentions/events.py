@@ -18,7 +18,7 @@ SubjectKind = Literal["issues", "merge_requests", "commits"]
 ChangeKind = Literal["label", "assignee", "reviewer"]
 
 COMMIT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-LARGEST_ID = 10**18
+LARGEST_GITLAB_ID = 10**18
 # The payload's object that a comment was written on, by the comment's noteable_type.
 NOTEABLES: Mapping[str, tuple[SubjectKind, tuple[str, ...]]] = {
     "Issue": ("issues", ("issue", "work_item")),
@@ -27,13 +27,13 @@ NOTEABLES: Mapping[str, tuple[SubjectKind, tuple[str, ...]]] = {
     "Commit": ("commits", ("commit",)),
 }
 # What AI_FLOW_CONTEXT takes over, where the payload has it. GitLab's own flows send more.
-NUMBERS = ("id", "iid", "project_id", "author_id", "milestone_id", "source_project_id", "target_project_id")
-TEXTS = ("state", "due_date", "created_at", "updated_at", "source_branch", "target_branch")
-FLAGS = ("confidential", "draft")
+NUMBER_FIELDS = ("id", "iid", "project_id", "author_id", "milestone_id", "source_project_id", "target_project_id")
+PLAIN_FIELDS = ("state", "due_date", "created_at", "updated_at", "source_branch", "target_branch")
+FLAG_FIELDS = ("confidential", "draft")
 FIELD_CHARACTERS = 255
 MOST_LABELS = 100
 # The changes that start runs: the key in `changes` and in the payload, and which field names one of them.
-CHANGES: tuple[tuple[ChangeKind, str, str], ...] = (
+RUN_CHANGES: tuple[tuple[ChangeKind, str, str], ...] = (
     ("label", "labels", "title"),
     ("assignee", "assignees", "username"),
     ("reviewer", "reviewers", "username"),
@@ -52,10 +52,11 @@ class EventProject:
 
 @dataclass(frozen=True)
 class Person:
-    """The user who wrote the comment or made the change."""
+    """The user who wrote the comment or made the change. `is_bot` is whether the payload says that it is a bot."""
 
     id: int
     username: str
+    is_bot: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,11 @@ def read_event(payload: object) -> NoteEvent | SubjectEvent | Ignore:
     project = _project(event, attributes)
     if project is None:
         return Ignore("The payload does not name one project: it is of a group, or malformed.")
-    person = Person(_id(event, "user", "id") or _id(attributes, "author_id"), event.text("user", "username"))
+    person = Person(
+        id=_id(event, "user", "id") or _id(attributes, "author_id"),
+        username=event.text("user", "username"),
+        is_bot=event.flag("user", "bot"),
+    )
     if kind == "note" and person.id != _id(attributes, "author_id"):
         return Ignore("The payload does not name the author of the comment.")
     if not person.id or not USERNAME.fullmatch(person.username) or not person.username.isascii():
@@ -220,7 +225,7 @@ def _subject_event(event: Entity, attributes: Entity, project: EventProject, per
     # A new issue or merge request has no changes: all that it has was added by this event.
     is_new = attributes.text("action") == "open"
     added = []
-    for change, key, name in CHANGES:
+    for change, key, name in RUN_CHANGES:
         current = event.entities(key) if is_new else event.entities("changes", key, "current")
         if not is_new and "previous" not in event.names("changes", key):
             continue
@@ -269,13 +274,13 @@ def _commit(commit: Entity, note: Entity) -> Subject | None:
 
 def _fields(noteable: Entity) -> dict[str, str | int]:
     return {
-        **{name: number for name in NUMBERS if (number := _id(noteable, name))},
-        **{name: text[:FIELD_CHARACTERS] for name in TEXTS if (text := noteable.text(name))},
-        **{name: noteable.flag(name) for name in FLAGS if name in noteable.names()},
+        **{name: number for name in NUMBER_FIELDS if (number := _id(noteable, name))},
+        **{name: text[:FIELD_CHARACTERS] for name in PLAIN_FIELDS if (text := noteable.text(name))},
+        **{name: noteable.flag(name) for name in FLAG_FIELDS if name in noteable.names()},
     }
 
 
 def _id(entity: Entity, *keys: str) -> int:
     """A positive number that GitLab can have given; 0 for anything else."""
     number = entity.number(*keys)
-    return number if 0 < number < LARGEST_ID else 0
+    return number if 0 < number < LARGEST_GITLAB_ID else 0

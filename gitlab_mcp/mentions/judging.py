@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
+from gitlab_mcp.api.identity import ROLES
 from gitlab_mcp.mentions.decision import Decision, Enqueue, Ignore, Refuse, Stop
 from gitlab_mcp.mentions.screening import NOT_CONFIGURED, Candidate, ProjectSettings, ignored
 
-# https://docs.gitlab.com/api/access_requests/#valid-access-levels
-ROLES = {10: "Guest", 15: "Planner", 20: "Reporter", 25: "Security Manager", 30: "Developer", 40: "Maintainer"}
+LOWEST_ROLE = 10  # Guest: who has only Minimal Access in a group sees no project
 
-FORK = (
+FORK_ANSWER = (
     "No run was started: this merge request comes from another project, whose code does not run with the secrets of"
     " this one. A member of the project can push the branch here and open a merge request from it."
 )
@@ -48,7 +48,7 @@ def judge(candidate: Candidate, facts: Facts) -> Decision:
         return Ignore(reason)
     if not facts.is_human:
         return Ignore("The user is a bot.")
-    if facts.role <= 0:
+    if facts.role < LOWEST_ROLE:
         return Ignore("The user has no role in the project.")
     comment = candidate.comment
     if comment and comment.is_stop and facts.role >= facts.settings.minimum_role:
@@ -67,7 +67,7 @@ def _refusal(candidate: Candidate, facts: Facts, settings: ProjectSettings) -> s
         role = ROLES.get(settings.minimum_role, "Owner")
         return f"No run was started: that takes the role {role} or a higher one in this project."
     if facts.is_fork if facts.is_fork is not None else candidate.subject.is_fork:
-        return FORK
+        return FORK_ANSWER
     if candidate.comment and candidate.comment.problem:
         return f"No run was started: {candidate.comment.problem} Please write a new comment."
     if facts.person_runs >= settings.hourly_per_person:

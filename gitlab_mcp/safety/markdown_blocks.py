@@ -114,7 +114,8 @@ class BlockParser:
             else:
                 self._start(start, end)
                 if not self._line():
-                    self.blocks.append(Block("html", [(start, len(text))]))  # nested too deep: nothing of it is code
+                    # Nested too deep: nothing of it is code, nor text in which a mention counts.
+                    self.blocks.append(Block("html", [(start, len(text))], is_quoted=True))
                     return
             start, previous, was_blank = end + 1, line, not line.strip(" \t")
 

@@ -25,7 +25,7 @@ MOST_MENTIONS = 20  # that are taken out of a request
 STOP = re.compile(r"\s*stop\s*[.!]?\s*", re.IGNORECASE)
 WORD = re.compile(r"\w")
 # What may stand between the beginning of a line and a mention that addresses the handle.
-LINE_MARKS = re.compile(r"[ \t]*(?:(?:[-*+]|#{1,6}|\d{1,9}[.)])[ \t]+)?")
+LINE_MARKS = re.compile(r"[ \t]*(?:(?:[-*+]|#{1,6}|\d{1,9}[.)])[ \t]+)?[*_~]*")
 
 
 @dataclass(frozen=True)
