@@ -235,8 +235,10 @@ class _Run:
         Raises CannotStart where the project's rules cannot be fetched, or our server would have no tools.
         """
         options, in_ci = self._options, self._settings.in_ci
+        # The job of the default branch has protected variables, which those who push another branch need not know.
+        by_people = request.by_people or bool(request.branch)
         program = start.program(options, self._environ)
-        environ = start.environment(options, self._environ, by_people=request.by_people, in_ci=in_ci)
+        environ = start.environment(options, self._environ, by_people=by_people, in_ci=in_ci)
         if request.variables or request.context:  # what GitLab confirms is in place of what the variables claim
             environ = {name: value for name, value in environ.items() if not CLAIMING_VARIABLES.fullmatch(name)}
             environ |= {"AI_FLOW_CONTEXT": request.context} if request.context else {}
@@ -253,7 +255,7 @@ class _Run:
             )
             raise CannotStart(detail, Ending.NO_TOOLS) from error
         configuration = write_configuration(folder, entry)
-        return (program, *start.arguments(options, configuration, file, by_people=request.by_people)), environ
+        return (program, *start.arguments(options, configuration, file, by_people=by_people)), environ
 
     def _check_out(self, request: RunRequest) -> None:
         """Check out the branch that the run works on. Raises CannotStart where that cannot be done."""
