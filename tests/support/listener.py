@@ -26,6 +26,8 @@ from tests.support.gitlab_requests import send
 SIGNING_TOKEN = "whsec_" + base64.b64encode(b"the key of the hook of the tests").decode()
 GROUP_SIGNING_TOKEN = "whsec_" + base64.b64encode(b"the key of the hook of the group").decode()
 JOB = "claude:\n  script: [true]\n  rules:\n    - if: '$CI_PIPELINE_SOURCE == \"trigger\"'\n"
+INPUTS = ("claude_noteable", "claude_note", "claude_tracking_note", "claude_digest")
+HEADER = "spec:\n  inputs:\n" + "".join(f"    {name}:\n      default: ''\n" for name in INPUTS) + "---\n"
 SECONDS = 60.0  # after which a listener hangs
 
 

@@ -10,6 +10,7 @@ from gitlab_mcp.sandbox.state import runner
 from tests.support.gitlab_requests import get, send
 from tests.support.listener import (
     GROUP_SIGNING_TOKEN,
+    HEADER,
     Listener,
     configure_ci,
     environ_of,
@@ -20,9 +21,6 @@ from tests.support.listener import (
 from tests.support.mentions import pipelines, pipelines_for, reactions, replies, variables
 from tests.support.seed import SEED
 from tests.support.webhooks import comment, label_hook, note_hook
-
-INPUTS = ("claude_noteable", "claude_note", "claude_tracking_note", "claude_digest")
-HEADER = "spec:\n  inputs:\n" + "".join(f"    {name}:\n      default: ''\n" for name in INPUTS) + "---\n"
 
 
 def mention(gitlab: Sandbox, listener: Listener, text: str, who: str = "developer") -> tuple[dict[str, Any], int]:

@@ -9,8 +9,16 @@ from typing import Any
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.support.listener import Listener, configure_ci, environ_of, listening, new_trigger_token, write_config
-from tests.support.mentions import pipelines_for, reactions, replies
+from tests.support.listener import (
+    HEADER,
+    Listener,
+    configure_ci,
+    environ_of,
+    listening,
+    new_trigger_token,
+    write_config,
+)
+from tests.support.mentions import pipelines, pipelines_for, reactions, replies
 from tests.support.webhooks import comment
 
 WAITING = ["Waiting for a runner."]
@@ -47,6 +55,19 @@ def test_a_step_whose_answer_is_lost_is_done_once(gitlab: Sandbox, listener: Lis
     note, number = mention(gitlab, listener)
     listener.reached("running", number)
     assert (len(pipelines_for(gitlab, note)), reactions(gitlab, note), replies(gitlab, note)) == (1, ["eyes"], WAITING)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_pipeline_that_was_started_by_inputs_is_found_again(gitlab: Sandbox, listener: Listener, when: str) -> None:
+    configure_ci(gitlab, HEADER)
+    try:
+        before = len(pipelines(gitlab))
+        gitlab.faults.drop("POST", "/trigger/pipeline", when)
+        _, number = mention(gitlab, listener)
+        listener.reached("running", number)
+        assert len(pipelines(gitlab)) == before + 1
+    finally:
+        configure_ci(gitlab)
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
