@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitlab_mcp.api.client import segment
+from gitlab_mcp.api.client import GitLab, segment
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.trigger import seconds_of
 from gitlab_mcp.errors import AnswerLost, Failure, GitLabRefusal, NotFound, Unreachable
@@ -128,23 +128,26 @@ def _body(work: StepWork) -> dict[str, Any]:
     candidate, memory = work.candidate, work.mention.memory
     token = work.config.trigger_token(work.target, work.mention.project_id)
     body: dict[str, Any] = {"token": token, "ref": _ref(work)}
-    if work.service.clients.takes_inputs(work.target) and _declares_inputs(work, body["ref"]):
+    project = work.gitlab.project(str(work.mention.project_id))
+    if work.service.clients.takes_inputs(work.target) and configuration_declares_inputs(
+        work.gitlab, work.project_path, project, body["ref"]
+    ):
         return {**body, "inputs": pipeline_inputs(candidate, work.mention.note)}
     enqueue = Enqueue(str(memory["request"]), int(memory["follow_up"]))
     return {**body, "variables": pipeline_variables(candidate, enqueue, work.mention.note, _thread_notes(work))}
 
 
-def _declares_inputs(work: StepWork, ref: str) -> bool:
-    """Whether the CI configuration declares the inputs of a mention.
+def configuration_declares_inputs(gitlab: GitLab, project_path: str, project: Entity, ref: str) -> bool:
+    """Whether the CI configuration of a project declares the inputs of a mention. Raises a Failure.
 
     GitLab would make a failed pipeline where it gets inputs that are not declared (Ci::PipelineTriggerService keeps
     pipelines with an invalid configuration). A configuration in another project cannot be read here.
     """
-    path = work.gitlab.project(str(work.mention.project_id)).text("ci_config_path") or DEFAULT_CI_FILE
+    path = project.text("ci_config_path") or DEFAULT_CI_FILE
     if "@" in path or "://" in path:
         return False
     try:
-        content = work.gitlab.raw(f"{work.project_path}/repository/files/{segment(path)}/raw", ref=ref)
+        content = gitlab.raw(f"{project_path}/repository/files/{segment(path)}/raw", ref=ref)
     except NotFound:
         return False
     return declares_inputs(content.decode("utf-8", "replace"))
