@@ -44,6 +44,7 @@ SERVICE_KEYS = {
     "port": int,
     "poll_seconds": float,
     "lost_answer_seconds": float,
+    "answer_seconds": float,
 }
 GITLAB_PATH = re.compile(r"[\w.-]+(/[\w.-]+)*")
 
@@ -80,8 +81,12 @@ class Target:
 
 @dataclass(frozen=True)
 class ListenerConfig:
-    """The whole configuration. `database` is a file; `lost_answer_seconds` is for how long GitLab may still be working
-    on a request whose response was lost, and `poll_seconds` how often a pipeline is looked at."""
+    """The whole configuration; times are in seconds.
+
+    `database` is a file. `lost_answer_seconds` is for how long GitLab may still be working on a request whose response
+    was lost, `poll_seconds` how often a pipeline is looked at, and `answer_seconds` after which a delivery that is not
+    stored yet is answered with 503: GitLab waits for ten seconds.
+    """
 
     url: str
     targets: tuple[Target, ...]
@@ -90,6 +95,7 @@ class ListenerConfig:
     port: int = 8080
     poll_seconds: float = 15.0
     lost_answer_seconds: float = 60.0
+    answer_seconds: float = 0.9
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def target(self, path: str) -> Target | None:

@@ -10,6 +10,7 @@ from gitlab_mcp.sandbox.state import runner
 from tests.support.gitlab_requests import get, send
 from tests.support.listener import (
     GROUP_SIGNING_TOKEN,
+    HEADER,
     Listener,
     configure_ci,
     environ_of,
@@ -20,9 +21,6 @@ from tests.support.listener import (
 from tests.support.mentions import pipelines, pipelines_for, reactions, replies, variables
 from tests.support.seed import SEED
 from tests.support.webhooks import comment, label_hook, note_hook
-
-INPUTS = ("claude_noteable", "claude_note", "claude_tracking_note", "claude_digest")
-HEADER = "spec:\n  inputs:\n" + "".join(f"    {name}:\n      default: ''\n" for name in INPUTS) + "---\n"
 
 
 def mention(gitlab: Sandbox, listener: Listener, text: str, who: str = "developer") -> tuple[dict[str, Any], int]:
@@ -157,10 +155,9 @@ def test_of_100_mentions_of_one_person_ten_start_a_run(gitlab: Sandbox, tmp_path
     with listening(write_config(tmp_path, gitlab), environ) as listener:
         for number in range(100):
             mention(gitlab, listener, f"@claude step {number}")
-        for number in range(1, 101):
-            listener.reached_one_of(("running", "refused", "ignored"), number)
-        states = [row[0] for row in listener.rows()]
-    assert sum(state == "running" for state in states) == 10
+        ends = ("running", "refused", "ignored")
+        states = [listener.reached_one_of(ends, number)["state"] for number in range(1, 101)]
+    assert (states.count("running"), len(states)) == (10, 100)
 
 
 @pytest.mark.parametrize("what", ["comment", "issue"])
