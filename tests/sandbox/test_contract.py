@@ -184,7 +184,7 @@ def webhooks(walk: Walk) -> None:
 def triggers(walk: Walk) -> None:
     made = walk("POST", "/projects/:id/triggers", description="Listener")
     walk("POST", "/projects/:id/trigger/pipeline", ref="main", token=made["token"])
-    walk("POST", "/projects/:id/ref/:ref/trigger/pipeline", "main", token=made["token"])
+    walk("POST", "/projects/:id/ref/*ref/trigger/pipeline", "main", token=made["token"])
     walk("GET", "/projects/:id/triggers")
     walk("GET", "/projects/:id/triggers/:trigger_id", made["id"])
     walk("PUT", "/projects/:id/triggers/:trigger_id", made["id"], description="Other")

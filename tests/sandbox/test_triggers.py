@@ -232,6 +232,8 @@ def test_the_file_of_the_ref_decides_and_one_that_skips_ci_too(people: People, a
     body = {"ref": branch, "token": token_of(people["maintainer"])}
     made = anonymous.post(RUN, **body)
     assert jobs_of(people["maintainer"], made) == [("hostile", "pending")]
+    path = f"/projects/:p/ref/{branch}/trigger/pipeline"  # the slash may stand in the path
+    assert anonymous.call("POST", path, json={"ref": "main", "token": body["token"]}).json()["ref"] == branch
     assert "hostile" not in dict(jobs_of(people["maintainer"], anonymous.post(RUN, **{**body, "ref": "main"})))
 
 

@@ -79,12 +79,11 @@ def delete_trigger(call: Call) -> Any:
 
 
 @route("POST", "/projects/:id/trigger/pipeline", f"ref* {_RUN}", own_login=True)
-@route("POST", "/projects/:id/ref/:ref/trigger/pipeline", _RUN, own_login=True)
+@route("POST", "/projects/:id/ref/*ref/trigger/pipeline", _RUN, own_login=True)
 def run_pipeline(call: Call) -> Any:
     """Start a pipeline as the token's owner, or as the user of a job whose token it is (Ci::PipelineTriggerService).
 
     The whole request without its token becomes the file variable TRIGGER_PAYLOAD. The commit's [skip ci] is ignored.
-    A ref with slashes must be percent-encoded in the path here; GitLab takes it as it is.
     """
     if call.headers.get("x-gitlab-event") == "Pipeline Hook":
         raise forbidden()
