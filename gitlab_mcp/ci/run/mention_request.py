@@ -152,6 +152,8 @@ class _MentionReading(Reading):
                 mention = self._mention_on(subject, path)
             except NotFound:
                 return self._of_deleted(path, sign, entity)
+            if not self._started.digest:
+                self._check_edited(mention)
         text, source = self._text(mention, "--note" if mention else "", prompt_file, prompt)
         comment = read_comment(text, self._gitlab.settings.trigger, self._limits) if mention else None
         text = comment.request if comment else text

@@ -45,6 +45,7 @@ SERVICE_KEYS = {
     "poll_seconds": float,
     "lost_answer_seconds": float,
     "answer_seconds": float,
+    "no_runner_seconds": float,
 }
 GITLAB_PATH = re.compile(r"[\w.-]+(/[\w.-]+)*")
 
@@ -85,7 +86,8 @@ class ListenerConfig:
 
     `database` is a file. `lost_answer_seconds` is for how long GitLab may still be working on a request whose response
     was lost, `poll_seconds` how often a pipeline is looked at, and `answer_seconds` after which a delivery that is not
-    stored yet is answered with 503: GitLab waits for ten seconds.
+    stored yet is answered with 503: GitLab waits for ten seconds. `no_runner_seconds` is after which the note says that
+    no runner has taken the job yet.
     """
 
     url: str
@@ -96,6 +98,7 @@ class ListenerConfig:
     poll_seconds: float = 15.0
     lost_answer_seconds: float = 60.0
     answer_seconds: float = 0.9
+    no_runner_seconds: float = 600.0
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def target(self, path: str) -> Target | None:

@@ -4,18 +4,20 @@ import json
 import re
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
-from gitlab_mcp.api.client import segment
+from gitlab_mcp.api.client import GitLab, segment
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.mention_notes import retell
 from gitlab_mcp.api.trigger import seconds_of
 from gitlab_mcp.errors import AnswerLost, Failure, GitLabRefusal, NotFound, Unreachable
 from gitlab_mcp.mentions.context import ThreadNote, pipeline_inputs, pipeline_variables
 from gitlab_mcp.mentions.decision import Enqueue
-from gitlab_mcp.mentions.listener.endings import PipelineEnd, outcome_of
+from gitlab_mcp.mentions.listener.endings import PipelineEnd, jobs_of, outcome_of
 from gitlab_mcp.mentions.listener.states import State
 from gitlab_mcp.mentions.listener.table import StoredMention
-from gitlab_mcp.mentions.listener.work import PipelineSubject, StepWork
+from gitlab_mcp.mentions.listener.work import PipelineSubject, StepWork, logger
 
 CLOCK_MARGIN = 60.0  # how far GitLab's clock may be from this one's
 LOOK_UP_PAGES = 10  # of 100 pipelines each, newest first
@@ -42,6 +44,7 @@ REMEDIES = {
     "Missing CI config file": "The default branch has no .gitlab-ci.yml: add the job of docs/setup.md.",
     "Reference not found": "The branch of the pipeline does not exist.",
 }
+NO_RUNNER = "Still waiting for a runner: none has taken the job yet. Settings > CI/CD > Runners shows which there are."
 NO_TRIGGER = (
     "GitLab does not know the trigger token of this project: create one in Settings > CI/CD > Pipeline triggers."
 )
@@ -113,10 +116,21 @@ def follow(work: StepWork) -> StoredMention | None:
     if outcome := outcome_of(pipeline):
         return work.advance(State.CLOSING, memory=outcome.values())
     age = time.time() - work.mention.changed_at
+    if age > work.config.no_runner_seconds and work.mention.note and not work.mention.memory.get("told"):
+        _tell_no_runner(work)
     if age > LONGEST_PIPELINE:
         outcome = PipelineEnd("given up", pipeline.url("web_url"))
         return work.advance(State.CLOSING, memory=outcome.values())
     return work.later(max(work.config.poll_seconds, min(LONGEST_POLL, age / 20)))
+
+
+def _tell_no_runner(work: StepWork) -> None:
+    """Say in the note that no runner has taken a job yet, once."""
+    if not any(job.text("started_at") for job in jobs_of(work, work.mention.pipeline)):
+        with suppress(NotFound):
+            retell(work.gitlab, work.place, work.mention.note, NO_RUNNER)
+            logger.warning("no runner yet", extra={"fields": {"mention": work.mention.id}})
+    work.service.store.note_down(work.mention, memory={**work.mention.memory, "told": True})
 
 
 def _running(work: StepWork, pipeline: int) -> StoredMention | None:
@@ -128,23 +142,26 @@ def _body(work: StepWork) -> dict[str, Any]:
     candidate, memory = work.candidate, work.mention.memory
     token = work.config.trigger_token(work.target, work.mention.project_id)
     body: dict[str, Any] = {"token": token, "ref": _ref(work)}
-    if work.service.clients.takes_inputs(work.target) and _declares_inputs(work, body["ref"]):
+    project = work.gitlab.project(str(work.mention.project_id))
+    if work.service.clients.takes_inputs(work.target) and configuration_declares_inputs(
+        work.gitlab, work.project_path, project, body["ref"]
+    ):
         return {**body, "inputs": pipeline_inputs(candidate, work.mention.note)}
     enqueue = Enqueue(str(memory["request"]), int(memory["follow_up"]))
     return {**body, "variables": pipeline_variables(candidate, enqueue, work.mention.note, _thread_notes(work))}
 
 
-def _declares_inputs(work: StepWork, ref: str) -> bool:
-    """Whether the CI configuration declares the inputs of a mention.
+def configuration_declares_inputs(gitlab: GitLab, project_path: str, project: Entity, ref: str) -> bool:
+    """Whether the CI configuration of a project declares the inputs of a mention. Raises a Failure.
 
     GitLab would make a failed pipeline where it gets inputs that are not declared (Ci::PipelineTriggerService keeps
     pipelines with an invalid configuration). A configuration in another project cannot be read here.
     """
-    path = work.gitlab.project(str(work.mention.project_id)).text("ci_config_path") or DEFAULT_CI_FILE
+    path = project.text("ci_config_path") or DEFAULT_CI_FILE
     if "@" in path or "://" in path:
         return False
     try:
-        content = work.gitlab.raw(f"{work.project_path}/repository/files/{segment(path)}/raw", ref=ref)
+        content = gitlab.raw(f"{project_path}/repository/files/{segment(path)}/raw", ref=ref)
     except NotFound:
         return False
     return declares_inputs(content.decode("utf-8", "replace"))

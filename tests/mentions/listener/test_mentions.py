@@ -194,6 +194,27 @@ def test_the_note_of_a_pipeline_that_was_deleted_says_so(gitlab: Sandbox, listen
     assert replies(gitlab, note) == ["The pipeline was deleted before it ended."]
 
 
+def test_a_note_says_when_no_runner_takes_the_job(gitlab: Sandbox, tmp_path: Path) -> None:
+    config = write_config(tmp_path, gitlab, service="no_runner_seconds = 0.5")
+    with listening(config, environ_of(gitlab, new_trigger_token(gitlab))) as listener:
+        note, number, pipeline = running(gitlab, listener)
+        listener.wait_for(lambda line: line["event"] == "no runner yet")
+        [answer] = replies(gitlab, note)
+        assert answer.startswith("Still waiting for a runner")
+        runner.finish(gitlab.world, take_job(gitlab, pipeline), "failed")
+        listener.reached("done", number)
+    assert len(replies(gitlab, note)) == 1
+
+
+def test_a_run_that_could_not_write_is_told_from_one_that_never_was(gitlab: Sandbox, listener: Listener) -> None:
+    note, number, pipeline = running(gitlab, listener)
+    job = take_job(gitlab, pipeline)
+    runner.finish(gitlab.world, job, "success", artifacts={"claude-result.json": b'{"cost_usd": 0.1}'})
+    listener.reached("done", number)
+    [answer] = replies(gitlab, note)
+    assert answer.startswith("The run has ended, and could not say so here")
+
+
 def test_stop_cancels_the_run_and_says_who_did_it(gitlab: Sandbox, listener: Listener) -> None:
     note, number, pipeline = running(gitlab, listener)
     stop, stop_number = mention(gitlab, listener, "@claude stop")
