@@ -79,7 +79,7 @@ class StartedFor:
 def started_for(options: RunOptions, environ: Mapping[str, str]) -> StartedFor | None:
     """What the pipeline was started for, by the options, else by variables; None where they name nothing.
 
-    Raises SettingsError where a value has another form.
+    Raises SettingsError where a value has another form, or a digest is given for nothing.
     """
     given = {
         "--noteable": options.noteable,
@@ -87,6 +87,8 @@ def started_for(options: RunOptions, environ: Mapping[str, str]) -> StartedFor |
         "--tracking-note": str(options.tracking_note or ""),
         "--digest": options.digest,
     }
+    if options.digest and not options.noteable:
+        raise SettingsError("--digest needs --noteable, which names what was asked on.")
     if not options.noteable:
         names = ("GITLAB_MCP_NOTE", "GITLAB_MCP_TRACKING_NOTE", "GITLAB_MCP_DIGEST")
         given = {name: variable(environ, name) for name in names}
