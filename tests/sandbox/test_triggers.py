@@ -196,6 +196,14 @@ def test_inputs_are_text_of_the_configuration_before_it_is_read(
     assert job.plan.resource_group == "issues/7"
 
 
+def test_a_gitlab_that_knows_no_inputs_ignores_them() -> None:
+    with Sandbox(version="18.0.0") as sandbox:
+        maintainer = Api(sandbox, "maintainer")
+        made = maintainer.post("/projects/:p/pipeline", ref="main", inputs={"none": 1})
+        maintainer.session.close()
+    assert made["status"] == "created"
+
+
 @pytest.mark.parametrize(
     ("text", "variables", "message"),
     [

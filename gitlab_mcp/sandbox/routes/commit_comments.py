@@ -162,6 +162,7 @@ def update_note(call: Call) -> Any:
     commit = commit_of_path(call)
     note = _note_of_path(call, commit, changed=True)
     note.body, note.updated_at = call.params["body"], call.world.now()
+    events.record(events.NoteEvent(call.project, commit, note, "update"))
     return _note(call, commit, note)
 
 

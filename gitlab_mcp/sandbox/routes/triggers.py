@@ -11,7 +11,7 @@ from gitlab_mcp.sandbox.http.call import Call, Response
 from gitlab_mcp.sandbox.http.errors import ApiError, bad_request, forbidden, not_found
 from gitlab_mcp.sandbox.http.pagination import paginate
 from gitlab_mcp.sandbox.http.routing import route
-from gitlab_mcp.sandbox.routes.pipeline_runs import begun, variable
+from gitlab_mcp.sandbox.routes.pipeline_runs import begun, given_inputs, variable
 from gitlab_mcp.sandbox.state import permissions
 from gitlab_mcp.sandbox.state.pipelines import begin_requested
 from gitlab_mcp.sandbox.state.triggers import PREFIX, Trigger
@@ -110,7 +110,7 @@ def run_pipeline(call: Call) -> Any:
     payload.pop("token")
     variables.append(variable(_PAYLOAD, json.dumps(payload, ensure_ascii=False, separators=(",", ":")), "file"))
     pipeline = begin_requested(
-        call.world, project, user, ref, sha, source, variables, call.get("inputs"), keep_invalid=True
+        call.world, project, user, ref, sha, source, variables, given_inputs(call), keep_invalid=True
     )
     return begun(call, pipeline)
 
