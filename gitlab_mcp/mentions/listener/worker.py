@@ -114,7 +114,7 @@ class Workers:
         seconds = seconds_until_next_try(error, attempts, most)
         fields = {
             "mention": mention.id,
-            "state": str(mention.state),
+            "after": str(mention.state),
             "attempts": attempts,
             "class": type(error).__name__,
         }
@@ -131,9 +131,7 @@ class Workers:
         # The reason for which it was first given up stays: a note that cannot be written is only a consequence.
         reason = mention.reason or reason
         self._service.metrics.moved(state)
-        logger.error(
-            "given up", extra={"fields": {"mention": mention.id, "state": str(mention.state), "reason": reason}}
-        )
+        logger.error("given up", extra={"fields": {"mention": mention.id, "state": str(state), "reason": reason}})
         mention = self._service.store.advance(mention, state, reason=reason)
         return mention if mention.is_claimed else None
 
