@@ -40,6 +40,7 @@ SOURCES = (
 EVENTS = (
     *("mention", "assign", "assign_reviewer", "merge_request_ready", "conflict", "approved", "work_item_created"),
     "status_changed",
+    "label",  # of our own listener: GitLab starts nothing by a label
 )
 
 
@@ -89,7 +90,7 @@ def read_job(environ: Mapping[str, str]) -> JobContext:
 
     A value that is not valid is left out; nothing is raised.
     """
-    asked_at = _time(variable(environ, "GITLAB_MCP_ASKED_AT"))
+    asked_at = iso_time(variable(environ, "GITLAB_MCP_ASKED_AT"))
     if not is_ci(environ):
         return JobContext(asked_at=asked_at)
     pipeline = _pipeline_context(environ)
@@ -171,7 +172,7 @@ def _with_payload(job: JobContext, payload: object, environ: Mapping[str, str]) 
         discussion=_matching(DISCUSSION, _text(note.get("discussion_id"))) if context.noun else "",
         note=_number(note.get("id")) if context.noun else 0,
         asked_by=_matching(USERNAME, _text(_inside(payload, "user").get("username"))),
-        asked_at=_time(_text(note.get("created_at"))),
+        asked_at=iso_time(_text(note.get("created_at"))),
         input=_text(note.get("note")),
     )
 
@@ -280,10 +281,13 @@ def _number(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**18 else 0
 
 
-def _time(text: str) -> str:
-    """A time with its zone in ISO 8601; "" for anything else. Webhooks write it as 2026-11-28 09:30:00 UTC."""
+def iso_time(text: str) -> str:
+    """A time with its zone in ISO 8601; "" for anything else.
+
+    Webhooks write it as 2026-11-28 09:30:00 UTC, or +0100 where GitLab has another time zone.
+    """
     try:
-        time = datetime.fromisoformat(text.replace(" UTC", "+00:00"))
+        time = datetime.fromisoformat(re.sub(r" (?=[+-]\d\d:?\d\d\Z)", "", text.replace(" UTC", "+00:00")))
     except ValueError:
         return ""
     return time.isoformat() if time.tzinfo else ""
