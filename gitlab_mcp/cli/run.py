@@ -11,6 +11,11 @@ from gitlab_mcp.config.environment import split_list
 from gitlab_mcp.config.settings import Flags
 
 
+def _id(text: str) -> int:
+    """An id from its digits; 0 for "", which the template passes on where it was given none."""
+    return int(text or 0)
+
+
 @click.command(short_help="Run Claude Code once, watched.")
 @click.option(
     "--prompt", default="", metavar="TEXT", help="What to do, where neither AI_FLOW_INPUT nor a note says it."
@@ -18,9 +23,16 @@ from gitlab_mcp.config.settings import Flags
 @click.option("--prompt-file", default="", metavar="PATH", help="A file of the target branch with the prompt.")
 @click.option("--note", default="", metavar="REFERENCE", help="The comment that asks, by its URL, or as #7 101.")
 @click.option("--iid", default="", metavar="IID", help="Locally: work on issue 7, or on merge request !7.")
-@click.option("--tracking-note", type=int, default=0, metavar="ID", help="The note that a listener made for this run.")
+@click.option(
+    "--noteable", default="", metavar="KIND/ID", help="What was asked on: issues/7, merge_requests/12, commits/ID."
+)
+@click.option("--digest", default="", metavar="HEX", help="The digest of the texts that asked: others are not run.")
+@click.option("--tracking-note", type=_id, default="", metavar="ID", help="The note that a listener made for this run.")
 @click.option("--flow-input-file", type=Path, metavar="PATH", help="A long AI_FLOW_INPUT; the file is deleted.")
 @click.option("--model", default="", metavar="NAME", help="The model, by alias or full name.")
+@click.option(
+    "--comment-models", metavar="NAMES", help="The models that a comment may choose (default: haiku sonnet opus)."
+)
 @click.option("--max-turns", type=click.IntRange(1), metavar="N", help="The most turns of the model.")
 @click.option("--max-budget", type=click.FloatRange(0), metavar="USD", help="The most that it may cost; 0: any.")
 @click.option(
@@ -44,8 +56,8 @@ def run(ctx: click.Context, /, finish: bool, **given: Any) -> None:
 
     What it does is shown while it works, in the log and in one comment in the thread that asked.
 
-    Ends with 0 when it is done, 1 when it failed, 2 when the configuration is wrong, 3 when the turns, the budget or
-    the time were used up, 143 when it was canceled.
+    Ends with 0 when it is done, and when what asked was edited or deleted since, 1 when it failed, 2 when the
+    configuration is wrong, 3 when the turns, the budget or the time were used up, 143 when it was canceled.
     """
     group_flags = ctx.obj if isinstance(ctx.obj, Flags) else None
     flags = merged_flags(group_flags, given)
@@ -59,5 +71,7 @@ def run(ctx: click.Context, /, finish: bool, **given: Any) -> None:
     from gitlab_mcp.ci.run.options import RunOptions
 
     given["pass_env"] = split_list(" ".join(given["pass_env"]))
+    models = given.pop("comment_models")
+    given |= {} if models is None else {"comment_models": split_list(models)}
     options = {name: value for name, value in given.items() if name in RunOptions.__dataclass_fields__}
     ctx.exit(run_once(RunOptions(**options), flags, os.environ))

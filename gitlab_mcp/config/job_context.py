@@ -54,13 +54,15 @@ class JobContext:
     the merge request's source branch, else the branch that the pipeline runs for; `tag` is the tag that it runs for.
     `foreign` is whether the merge request comes from another project, which this job cannot push to; then a branch of
     this project that is called like `branch` is another one. `project_id` is the id of the merge request's project,
-    where that is not the job's own.
+    where that is not the job's own. `continues` is the iid of the open merge request of an earlier run, whose branch a
+    run on an issue goes on with; 0 for none.
     """
 
     event: str = ""
     noun: Noun | None = None
     iid: int = 0
     project_id: str = ""
+    continues: int = 0
     discussion: str = ""
     note: int = 0
     asked_by: str = ""
@@ -212,7 +214,7 @@ def _about(job: JobContext, noun: Noun, subject: Mapping[str, Any], environ: Map
     if not iid or _is_in_other_project(subject, environ):
         return only_texts
     if noun == "issue":
-        return replace(only_texts, noun=noun, iid=iid)
+        return replace(only_texts, noun=noun, iid=iid, continues=_number(subject.get("continues")))
     source, target = subject.get("source_project_id"), subject.get("target_project_id")
     return replace(
         only_texts,

@@ -211,9 +211,12 @@ def repositories(walk: Walk) -> None:
     walk("POST", f"{one}/comments", made["id"], note="Fine", path="x.txt", line=1)
     walk("GET", f"{one}/comments", made["id"])
     thread = walk("POST", f"{one}/discussions", made["id"], body="A thread")["id"]
-    walk("POST", f"{one}/discussions/:discussion_id/notes", made["id"], thread, body="A reply")
+    number = walk("POST", f"{one}/discussions/:discussion_id/notes", made["id"], thread, body="A reply")["id"]
     walk("GET", f"{one}/discussions/:discussion_id", made["id"], thread)
     walk("GET", f"{one}/discussions", made["id"])
+    walk("GET", f"{one}/discussions/:discussion_id/notes/:note_id", made["id"], thread, number)
+    walk("PUT", f"{one}/discussions/:discussion_id/notes/:note_id", made["id"], thread, number, body="Another reply")
+    walk("DELETE", f"{one}/discussions/:discussion_id/notes/:note_id", made["id"], thread, number)
     walk.seen.add(("GET", f"{one}/signature"))  # 404: no commit of the sandbox has one
     branches = "/projects/:id/protected_branches"
     walk("POST", branches, name="release/*")
