@@ -60,6 +60,7 @@ class SessionBackend:
         auth: Any,
         timeout: float,
         stream: bool | int,
+        data: bytes | None = None,
         **request: Any,
     ) -> HTTPResponse:
         """Send a request of python-gitlab's."""
@@ -70,7 +71,7 @@ class SessionBackend:
             url,
             params=request["params"],
             json=request["json"],
-            data=request["data"],
+            data=data,
             headers=carrier.headers,
             timeout=timeout,
             stream=stream is True,

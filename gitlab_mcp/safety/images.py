@@ -6,6 +6,7 @@ image alone. A model's API rejects a request that holds a damaged image, and eve
 an image whose structure is not whole is not shown.
 """
 
+import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -17,12 +18,15 @@ IMAGE_BYTES = 5 * 1024 * 1024 // 4 * 3
 IMAGE_SIDE = 8_000
 
 PNG = b"\x89PNG\r\n\x1a\n"
-# The parts that decoding needs. Those with a profile, text or further frames (iCCP, iTXt, fdAT) are left out.
-PNG_PARTS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"bKGD", b"pHYs")
+# The parts that the pixels need; left out are those with a profile, text, a resolution or further frames.
+PNG_PARTS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 # ITU-T T.81, table B.1: frames (all of C0 to CF but three), tables, and the segments that hold a program's own data.
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 JPEG_PARTS = JPEG_FRAMES | {0xC4, 0xCC, 0xDA, 0xDB, 0xDC, 0xDD}
 JPEG_DATA = frozenset({*range(0xE0, 0xF0), 0xFE})
+# A marker may follow any number of bytes FF; among pixels, FF stands only before 00 and the markers RST.
+JPEG_MARKER = re.compile(rb"\xff+[^\xff]", re.DOTALL)
+JPEG_AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
 ADOBE, ADOBE_BYTES = 0xEE, 16  # it says how the colors are stored
 START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
 WEBP_PARTS = (b"VP8 ", b"VP8L", b"VP8X", b"ALPH")
@@ -120,12 +124,13 @@ def _jpeg(content: bytes) -> Iterator[Part]:
     """ITU-T T.81, annex B: segments, each with a marker and its length; pixels follow the one that starts a scan."""
     yield None, content[:2]
     position, markers = 2, []
-    while (marker := content[position + 1]) != END_OF_IMAGE:
-        if content[position] != 0xFF:
+    while True:
+        at = JPEG_MARKER.match(content, position)
+        if at is None:
             raise Unfit(DAMAGED)
-        if marker == 0xFF:  # a marker may follow any number of these
-            position += 1
-            continue
+        position, marker = at.end() - 2, content[at.end() - 1]
+        if marker == END_OF_IMAGE:
+            break
         (length,) = struct.unpack_from(">H", content, position + 2)
         segment = _part(content, position, length + 2)
         position += length + 2
@@ -136,22 +141,14 @@ def _jpeg(content: bytes) -> Iterator[Part]:
         elif marker not in JPEG_DATA:
             raise Unfit(DAMAGED)
         if marker == START_OF_SCAN:
-            end = _end_of_scan(content, position)
-            yield None, content[position:end]
-            position = end
+            after = JPEG_AFTER_SCAN.search(content, position)
+            if after is None:
+                raise Unfit(DAMAGED)
+            yield None, content[position : after.start()]
+            position = after.start()
     if sum(marker in JPEG_FRAMES for marker in markers) != 1 or START_OF_SCAN not in markers:
         raise Unfit(DAMAGED)
     yield None, content[position : position + 2]
-
-
-def _end_of_scan(content: bytes, start: int) -> int:
-    """Where the first marker after the pixels of a scan is; in the pixels, FF stands only before 00 and RST markers."""
-    position = start
-    while (position := content.find(b"\xff", position)) >= 0:
-        if content[position + 1] not in (0x00, 0xFF, *range(0xD0, 0xD8)):
-            return position
-        position += 1
-    raise Unfit(DAMAGED)
 
 
 def _gif(content: bytes) -> Iterator[Part]:
@@ -160,7 +157,7 @@ def _gif(content: bytes) -> Iterator[Part]:
     yield struct.unpack_from("<HH", content, 6), _part(content, 0, position)
     while (introducer := content[position]) == 0x21:
         end = _end_of_blocks(content, position + 2)
-        if content[position + 1] == 0xF9:  # which color is transparent
+        if content[position + 1] == 0xF9 and end - position == 8:  # which color is transparent
             yield None, content[position:end]
         position = end
     if introducer != 0x2C:
