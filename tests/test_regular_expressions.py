@@ -44,7 +44,13 @@ def is_wrong_before_3_11_5(pattern: re.Pattern[Any]) -> bool:
 
 @pytest.mark.parametrize(
     ("pattern", "is_wrong"),
-    [(r"(?:a|bc)++d", True), (r"(?:ab?)*+c", True), (r"(?>a+)", True), (r"[ab]++c", False), (r"(?:a[ ]*+){3,}b", False)],
+    [
+        (r"(?:a|bc)++d", True),
+        (r"(?:ab?)*+c", True),
+        (r"(?>a+)", True),
+        (r"[ab]++c", False),
+        (r"(?:a[ ]*+){3,}b", False),
+    ],
 )
 def test_a_group_that_can_backtrack_is_found(pattern: str, is_wrong: bool) -> None:
     assert is_wrong_before_3_11_5(re.compile(pattern)) is is_wrong
