@@ -13,7 +13,18 @@ from tests.support.paths import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 ADDRESS = "https://gitlab.example.com/tools/gitlab-mcp-server.git"  # of the README's examples
-INSTALLS = ["uv tool install .", "pipx install .", f"uv tool install git+{ADDRESS}", f"pipx install git+{ADDRESS}"]
+OWN_ENVIRONMENT = ".local/share/gitlab-mcp-server"
+PIP = f"python3 -m venv ~/{OWN_ENVIRONMENT} && ~/{OWN_ENVIRONMENT}/bin/pip install git+{ADDRESS}"
+INSTALLS = [
+    pytest.param(install, id=install)
+    for install in (
+        "uv tool install .",
+        "pipx install .",
+        f"uv tool install git+{ADDRESS}",
+        f"pipx install git+{ADDRESS}",
+        PIP,
+    )
+]
 SECONDS = 600
 
 
@@ -55,8 +66,10 @@ def test_an_installer_of_the_readme_installs_the_command(
     tmp_path: Path, install: str, caches: dict[str, str], repository: str
 ) -> None:
     assert install in README
-    run(tmp_path, *install.replace(ADDRESS, repository).split(), **caches)
-    command = str(tmp_path / ".local" / "bin" / "gitlab-mcp-server")
+    run(tmp_path, install.split()[0], "--version")  # it skips where that is not installed
+    run(tmp_path, "sh", "-c", install.replace(ADDRESS, repository), **caches)
+    folder = tmp_path / (OWN_ENVIRONMENT if install == PIP else ".local") / "bin"
+    command = str(folder / "gitlab-mcp-server")
     assert run(tmp_path, command, "--version").strip() == f"gitlab-mcp-server, version {__version__}"
     run(tmp_path, command, "register")
     entry = json.loads((tmp_path / ".claude.json").read_text())["mcpServers"]["gitlab"]
