@@ -12,6 +12,7 @@ import click
 
 from benchmarks.candidates import OURS, own
 from benchmarks.process import Call
+from gitlab_mcp.tools import TOOLS
 from tests.foreign_clients.clients import CLIENTS
 from tests.foreign_clients.packages import cache_folder, installed
 
@@ -80,7 +81,7 @@ def this_server() -> Server:
         OTHER_FILE: [("get_file", {"project": OTHER_PROJECT, "path": "notes.md"})],
         DRAFT: [("review_merge_request", {**project, "iid": "!1", "summary": "{body}", "submit": False})],
         ARTIFACT: [("get_job_artifact", {**project, "job_id": "{job}", "path": "report.txt"})],
-        IMAGE: [("get_attachment", {**project, "path": "{upload}"})],
+        IMAGE: [("get_attachment", {**project, "url": "{upload}"})],
     }
     return Server(
         OURS,
@@ -88,7 +89,7 @@ def this_server() -> Server:
         {"GITLAB_URL": "{url}", "GITLAB_ACCESS_TOKEN": "{token}"},
         tasks,
         job=_JOB,
-        all_tools={"GITLAB_MCP_TOOLSETS": "default,repository,discussions,pipelines,merge,project"},
+        all_tools={"GITLAB_MCP_TOOLSETS": ",".join(sorted({tool.toolset for tool in TOOLS}))},
         read_only={"GITLAB_MCP_READ_ONLY": "true"},
         one_project={"GITLAB_MCP_ALLOW_PROJECT": PROJECT},
     )
