@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from gitlab_mcp.tools import TOOLS
-from tests.proofs import faults, fuzz, note_faults, rewriting
+from tests.proofs import faults, fuzz, mention_load, note_faults, rewriting
 from tests.proofs.scenarios import GIT, REST
 
 
@@ -34,6 +34,11 @@ async def test_100_pushes_with_faults_in_their_way_happen_once(lines: list[str])
 
 def test_60_tracking_notes_with_faults_in_their_way_are_one_each(lines: list[str]) -> None:
     assert note_faults.prove(60, 7000, lines.append) == []
+
+
+def test_10_mentions_under_load_have_one_pipeline_and_one_answer_each(lines: list[str]) -> None:
+    outcome = mention_load.prove(220, 50, 1, 3000, lines.append)
+    assert (outcome.mentions, outcome.wrong) == (10, [])
 
 
 async def test_10000_generated_inputs_break_nothing(lines: list[str]) -> None:

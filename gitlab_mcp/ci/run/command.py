@@ -199,8 +199,10 @@ class _Run:
                 answering |= answering_runs(self._gitlab, request.place)
             except Failure as failure:
                 self._remarks.append(f"It is not known whether another run has answered already: {failure}")
-        if others := [run for run in sorted(answering) if not is_of_own_pipeline(self._gitlab, self._environ, run)]:
-            self._remarks.append(f"Another run (job {others[0] or 'unknown'}) has answered: there is nothing to do.")
+        # The listener itself closes the note of a pipeline that failed before a run; a job that is retried answers it.
+        runs = sorted(answering - {""})
+        if others := [run for run in runs if not is_of_own_pipeline(self._gitlab, self._environ, run)]:
+            self._remarks.append(f"Another run (job {others[0]}) has answered: there is nothing to do.")
             return True
         tracking = TrackingNote(self._gitlab, request.place, self._name, note)
         self._note = NoteUpdates(tracking, self._remarks.append)

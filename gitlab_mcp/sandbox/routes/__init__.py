@@ -43,6 +43,8 @@ MODULES = (
     "subscriptions",
     "uploads",
     "archives",
+    "webhooks",
+    "triggers",
 )
 
 
