@@ -22,7 +22,7 @@ OPTION_NAMES = ("model", "max_turns", "timeout", "max_budget")
 OPTION = re.compile(r"[ \t]+([A-Za-z][A-Za-z0-9_-]{0,39})=(\S*)")
 PUNCTUATION = re.compile(r"[ \t]*[,:;]?[ \t]*")
 MOST_MENTIONS = 20  # that are taken out of a request
-STOP = re.compile(r"\s*stop\s*[.!]?\s*", re.IGNORECASE)
+STOP = re.compile(r"stop ?[.!]?", re.IGNORECASE)
 WORD = re.compile(r"\w")
 # What may stand between the beginning of a line and a mention that addresses the handle.
 LINE_MARKS = re.compile(r"[ \t]*(?:(?:[-*+]|#{1,6}|\d{1,9}[.)])[ \t]+)?[*_~]*")
@@ -69,7 +69,7 @@ def read_comment(text: str, handle: str, limits: OptionLimits) -> CommentRequest
     pattern = _mention(handle)
     if not pattern.search(text, 0, LONGEST_TEXT):  # few comments need the parser
         return None
-    text = with_newlines(text[:LONGEST_TEXT])
+    text, rest = with_newlines(text[:LONGEST_TEXT]), with_newlines(text[LONGEST_TEXT:])
     shown = mentionable(text)
     mentions = list(islice(pattern.finditer(shown), MOST_MENTIONS))
     if not mentions:
@@ -77,8 +77,8 @@ def read_comment(text: str, handle: str, limits: OptionLimits) -> CommentRequest
     options, problem, end = _options(shown, mentions[0].end("mention"), limits)
     ends = [end, *(match.end("mention") for match in mentions[1:])]
     removed = [_removed(text, match.start("mention"), end) for match, end in zip(mentions, ends, strict=True)]
-    request = _without(text, removed)
-    asked = without_quotes(_without(shown, removed))
+    request = _without(text, removed, rest)
+    asked = without_quotes(_without(shown, removed, rest)).strip()
     return CommentRequest(
         request=request if WORD.search(request) else BARE_REQUEST,
         options={} if problem else options,
@@ -151,9 +151,9 @@ def _removed(text: str, start: int, end: int) -> tuple[int, int]:
     return before - (before < start and text[before - 1] == ","), end
 
 
-def _without(text: str, removed: Iterable[tuple[int, int]]) -> str:
+def _without(text: str, removed: Iterable[tuple[int, int]], rest: str) -> str:
     kept, position = [], 0
     for start, end in removed:
         kept.append(text[position : max(start, position)])
         position = max(end, position)
-    return "".join([*kept, text[position:]]).strip()
+    return "".join([*kept, text[position:], rest]).strip()

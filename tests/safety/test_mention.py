@@ -136,6 +136,11 @@ def test_a_mention_beside_one_that_does_not_count_counts() -> None:
     )
 
 
+def test_a_long_comment_is_the_request_as_a_whole() -> None:
+    assert request(f"@claude stop\n{'x' * 300_000} the end").request == f"stop\n{'x' * 300_000} the end"
+    assert not request(f"@claude stop\n{' ' * 300_000} the end").is_stop
+
+
 @pytest.mark.parametrize("handle", ["claude.bot", "claude-bot", "claude_1", "c"])
 def test_any_handle_that_gitlab_allows_can_be_configured(handle: str) -> None:
     assert request(f"@{handle} fix", handle).request == "fix"
@@ -321,6 +326,12 @@ def test_what_is_not_text_is_replaced_in_place(text: str) -> None:
         pytest.param('](a "@claude' * 60_000, id="titles of links"),
         pytest.param("@claude" + " a=b" * 200_000, id="options"),
         pytest.param("@claude" + " " * 900_000 + "x", id="blanks"),
+        pytest.param("@claude stop" + " \n" * 450_000 + "x", id="blanks after stop"),
+        pytest.param("@claude " + ">" * 900_000 + "x", id="marks of quotes"),
+        pytest.param("@claude\n" + "> \n" * 200_000, id="empty quotes"),
+        pytest.param("@claude <!" + "<!-" * 200_000, id="declarations"),
+        pytest.param("<div>\n@claude " + "<a b='" * 100_000, id="attributes"),
+        pytest.param("@claude " + "@claude, " * 20 + "," * 900_000, id="commas"),
     ],
 )
 def test_the_longest_comment_of_gitlab_is_read_within_the_time_of_an_answer(text: str) -> None:

@@ -14,12 +14,12 @@ from gitlab_mcp.mentions.listener.clients import Clients
 from gitlab_mcp.mentions.listener.config import ROLE_LEVELS, ListenerConfig, Target
 from gitlab_mcp.mentions.listener.pipeline_steps import configuration_declares_inputs
 
-Verdict = Literal["ok", "note", "wrong"]
+Found = Literal["ok", "note", "wrong"]
 
-CHECK_SECONDS = 60.0
+ONE_CHECK_SECONDS = 60.0
 HOOK_PATH = "/webhook"
 TOKEN_PREFIX = "glptt-"  # noqa: S105  # https://docs.gitlab.com/security/tokens/#token-prefixes
-SHOWN_CHARACTERS = 4  # of a trigger token that belongs to another user: Ci::TriggerPresenter#token
+OTHERS_CHARACTERS = 4  # of a trigger token that belongs to another user: Ci::TriggerPresenter#token
 SOURCE = (
     'ref = "source": whoever can push a branch decides what runs for a mention on its merge request, with the variables'
     " and secrets of this project."
@@ -55,7 +55,7 @@ class _Check:
         with self._reported("The project"):
             self._check_project()
 
-    def _tell(self, verdict: Verdict, text: str) -> None:
+    def _tell(self, verdict: Found, text: str) -> None:
         self.is_right &= verdict != "wrong"
         self._say(f"  {verdict:6}{text}")
 
@@ -133,7 +133,7 @@ class _Check:
         project = self._gitlab.get(f"/projects/{segment(self._target.path)}")
         number = project.number("id")
         own = self._role(number, self._gitlab.user.number("id"))
-        verdict: Verdict = "ok" if own >= ROLE_LEVELS["developer"] else "wrong"
+        verdict: Found = "ok" if own >= ROLE_LEVELS["developer"] else "wrong"
         more = "" if verdict == "ok" else ": it needs Developer, or Maintainer to be checked here as a whole"
         self._tell(verdict, f"The listener's user has the role {ROLES.get(own, 'of nobody')}{more}.")
         owner = self._check_trigger(number)
@@ -155,7 +155,7 @@ class _Check:
     def _check_trigger(self, project: int) -> int:
         """Say as whom the pipelines run; the access level of that user, 0 where it is not known."""
         token = self._config.trigger_token(self._target, project)
-        shown = (token, token.removeprefix(TOKEN_PREFIX)[:SHOWN_CHARACTERS])
+        shown = (token, token.removeprefix(TOKEN_PREFIX)[:OTHERS_CHARACTERS])
         found = [one for one in self._gitlab.every(f"/projects/{project}/triggers") if one.text("token") in shown]
         if not found:
             self._tell("wrong", "The project does not have this trigger token.")
@@ -179,7 +179,7 @@ def check(config: ListenerConfig, say: Callable[[str], None]) -> bool:
     clients, is_right = Clients(), True
     for target in config.targets:
         one = _Check(config, target, clients, say)
-        with limited(CHECK_SECONDS):
+        with limited(ONE_CHECK_SECONDS):
             one.run()
         is_right &= one.is_right
     say("The configuration works." if is_right else "The configuration does not work yet: see the lines with wrong.")

@@ -6,7 +6,7 @@ a secret and never its value.
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -349,8 +349,3 @@ def _table(value: object, where: str) -> dict[str, Any]:
 def _place(message: str) -> str:
     match = re.search(r"line \d+, column \d+", message)
     return f" ({match[0]})" if match else ""
-
-
-def known_keys() -> Sequence[str]:
-    """All keys of a project's table, for the documentation's test."""
-    return sorted(_target_keys())
