@@ -165,12 +165,14 @@ def new_trigger_token(sandbox: Sandbox) -> str:
     return token
 
 
-def write_config(folder: Path, sandbox: Sandbox, extra: str = "", project: str = "", service: str = "") -> Path:
+def write_config(
+    folder: Path, sandbox: Sandbox, extra: str = "", project: str = "", service: str = "answer_seconds = 30.0"
+) -> Path:
     """A configuration for the sandbox's project, whose access token is its maintainer's."""
     path = folder / "listen.toml"
     path.write_text(
         f'url = "{sandbox.url}"\ndatabase = "{folder}/mentions.db"\nport = 0\n'
-        f"poll_seconds = 0.1\nlost_answer_seconds = 1.0\nanswer_seconds = 30.0\n{service}\n"
+        f"poll_seconds = 0.1\nlost_answer_seconds = 1.0\n{service}\n"
         f'[defaults]\naccess_token_env = "LISTENER_TOKEN"\nsigning_token_env = "SIGNING_TOKEN"\n'
         f'trigger_token_env = "TRIGGER_TOKEN"\n'
         f'[[projects]]\npath = "{sandbox.project}"\n{project}\n{extra}'

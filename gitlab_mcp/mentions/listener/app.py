@@ -125,7 +125,8 @@ class ListenerApp:
             delivered = await loop.run_in_executor(self._threads, self._check, body, headers)
         if delivered.mention is None:
             return "ignored", delivered.reason
-        is_new = await asyncio.wrap_future(self._service.store.add(delivered.mention))
+        # It is stored also where that takes longer than the answer may.
+        is_new = await asyncio.shield(asyncio.wrap_future(self._service.store.add(delivered.mention)))
         if is_new:
             self._workers.wake()
         return ("stored", "") if is_new else ("known", "This event has been delivered before.")

@@ -195,7 +195,7 @@ def test_the_note_of_a_pipeline_that_was_deleted_says_so(gitlab: Sandbox, listen
 
 
 def test_a_note_says_when_no_runner_takes_the_job(gitlab: Sandbox, tmp_path: Path) -> None:
-    config = write_config(tmp_path, gitlab, service="no_runner_seconds = 0.5")
+    config = write_config(tmp_path, gitlab, service="answer_seconds = 30.0\nno_runner_seconds = 0.5")
     with listening(config, environ_of(gitlab, new_trigger_token(gitlab))) as listener:
         note, number, pipeline = running(gitlab, listener)
         listener.wait_for(lambda line: line["event"] == "no runner yet")

@@ -1,8 +1,10 @@
 """A mention is worked on once, whatever breaks: the listener, its connection to GitLab, or GitLab."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,22 @@ def test_a_listener_that_is_asked_to_end_drains_and_ends_with_0(gitlab: Sandbox,
     listener.start()
     listener.reached("running", number)
     assert len(pipelines_for(gitlab, note)) == 1
+
+
+def test_a_delivery_that_the_disk_does_not_take_is_answered_with_503(gitlab: Sandbox, tmp_path: Path) -> None:
+    config = write_config(tmp_path, gitlab, service="answer_seconds = 0.5")
+    note, payload = comment(gitlab, "@claude fix it")
+    with (
+        listening(config, environ_of(gitlab, new_trigger_token(gitlab))) as listener,
+        closing(sqlite3.connect(tmp_path / "mentions.db", isolation_level=None)) as other,
+    ):
+        other.execute("BEGIN EXCLUSIVE")
+        assert listener.deliver(payload) == (503, "unavailable")
+        assert listener.request("GET", "/readyz") == (503, "The database cannot be written.\n")
+        assert listener.request("GET", "/healthz")[0] == 200
+        other.execute("ROLLBACK")
+        listener.reached("running")
+        assert len(pipelines_for(gitlab, note)) == 1
 
 
 def test_a_second_listener_does_not_work_on_the_same_file(listener: Listener) -> None:

@@ -143,6 +143,17 @@ def test_a_secret_token_counts_where_no_signing_token_is(
     assert with_others.request("POST", "/webhook", of_project(payload, path), headers)[0] == status
 
 
+def test_a_mention_in_a_project_that_was_deleted_starts_nothing(with_others: Listener, payload: Any) -> None:
+    project = {**payload["project"], "id": 4711, "path_with_namespace": "acme/other"}
+    changes = {"project_id": 4711, "author_id": 4712, "note": "@claude fix it"}
+    note = {**payload["object_attributes"], **changes}
+    deleted = {**payload, "project": project, "project_id": 4711, "object_attributes": note}
+    deleted["user"] = {**payload["user"], "id": 4712, "username": "somebody"}
+    assert with_others.deliver(deleted, GROUP_SIGNING_TOKEN) == (200, "stored")
+    line = with_others.reached("ignored")
+    assert line["reason"] == "GitLab no longer shows the project, or what the event is about."
+
+
 def test_a_wrong_signature_is_not_made_up_for_by_the_secret_token(with_others: Listener, payload: Any) -> None:
     body = of_project(payload, "acme/plain")
     headers = {**signed(b"another body"), "x-gitlab-token": "plain-secret"}
