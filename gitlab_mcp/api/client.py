@@ -44,13 +44,28 @@ PAGE = 100  # the most rows of a page: https://docs.gitlab.com/api/rest/#paginat
 
 @dataclass(frozen=True)
 class Request:
-    """A request to a path below /api/v4; without `body` it has none. `streamed`: its response may be large."""
+    """A request to a path below /api/v4; without `body` it has none. `streamed`: its response may be large.
+
+    `file` is the name and the content of a file to upload. Of the response only the first `beginning` bytes are read,
+    unless that is 0.
+    """
 
     method: str
     path: str
     query: Mapping[str, object] = field(default_factory=dict)
     body: Mapping[str, object] | None = None
     streamed: bool = False
+    file: tuple[str, bytes] | None = None
+    beginning: int = 0
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """The beginning of a body, and whether that is all of it. `size` is that of the whole body, None for unknown."""
+
+    content: bytes
+    is_whole: bool
+    size: int | None
 
 
 @dataclass(frozen=True)
@@ -146,6 +161,18 @@ class GitLab:
     def stream(self, path: str) -> Iterator[bytes]:
         """GET a body that may be too large for memory, such as the log of a job, in chunks."""
         return pieces(self._request(Request("get", path, streamed=True)))
+
+    def beginning(self, path: str, size: int) -> Beginning:
+        """GET the first `size` bytes of a body that is not JSON; what follows them is not read."""
+        response = self._request(Request("get", path, beginning=size))
+        content = response.content
+        whole = len(content) if response.is_whole else header(response.headers, "content-length")
+        is_encoded = response.headers.get("content-encoding") and not response.is_whole
+        return Beginning(content, response.is_whole, None if is_encoded else whole)
+
+    def upload(self, path: str, name: str, content: bytes) -> Entity:
+        """POST a file, as a form with the field `file`."""
+        return self._object(Request("post", path, file=(name, content)))
 
     def may_push(self, project: str) -> bool:
         """Whether GitLab lets the job token push to the project: asked with the request that begins a git push."""
@@ -243,7 +270,7 @@ class GitLab:
 
     def _send(self, request: Request, call: Call) -> HTTPResponse:
         seconds = call.remaining()
-        self.policy.check(request.method, request.path, request.body, self._default_branch)
+        self.policy.check(request.method, request.path, request.body, self._default_branch, request.file)
         if self.settings.credential.kind == "job token" and not job_token.accepts(request.method, request.path):
             raise job_token.not_accepted(request.method, request.path)
         try:
@@ -263,7 +290,8 @@ class GitLab:
                 query_data={name: value for name, value in request.query.items() if value not in (None, "")},
                 post_data=self._neutralized(request.body) if request.body is not None else None,
                 timeout=seconds,
-                streamed=request.streamed,
+                streamed=request.beginning or request.streamed,
+                files={"file": request.file} if request.file else None,
                 # python-gitlab's own retries are blind: it repeats a POST after 429, and would after any lost response.
                 obey_rate_limit=False,
                 retry_transient_errors=False,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from gitlab_mcp.safety.markdown_text import mentionable, without_quotes
-from gitlab_mcp.safety.sanitize import LONGEST_TEXT, with_newlines
+from gitlab_mcp.safety.sanitize import with_newlines
 
 DEFAULT_MODELS = ("haiku", "sonnet", "opus")
 DEFAULT_MAX_TURNS = 60  # as in templates/claude.yml
@@ -21,6 +21,8 @@ BARE_REQUEST = "Do what this thread asks for."
 OPTION_NAMES = ("model", "max_turns", "timeout", "max_budget")
 OPTION = re.compile(r"[ \t]+([A-Za-z][A-Za-z0-9_-]{0,39})=(\S*)")
 PUNCTUATION = re.compile(r"[ \t]*[,:;]?[ \t]*")
+# Comments have up to a million characters; the listener reads them before it answers a webhook.
+MENTION_CHARACTERS = 100_000
 MOST_MENTIONS = 20  # that are taken out of a request
 STOP = re.compile(r"stop ?[.!]?", re.IGNORECASE)
 WORD = re.compile(r"\w")
@@ -63,13 +65,13 @@ def read_comment(text: str, handle: str, limits: OptionLimits) -> CommentRequest
 
     A mention counts where GitLab shows it as text: not in code, quotes, HTML comments, links and e-mail addresses, nor
     as a part of a longer name or before 's. Several mentions are one. Options stand right after the first mention, on
-    its line; a word there that only looks like an option is a problem. A mention that begins after LONGEST_TEXT
+    its line; a word there that only looks like an option is a problem. A mention that begins after MENTION_CHARACTERS
     characters is not found.
     """
     pattern = _mention(handle)
-    if not pattern.search(text, 0, LONGEST_TEXT):  # few comments need the parser
+    if not pattern.search(text, 0, MENTION_CHARACTERS):  # few comments need the parser
         return None
-    text, rest = with_newlines(text[:LONGEST_TEXT]), with_newlines(text[LONGEST_TEXT:])
+    text, rest = with_newlines(text[:MENTION_CHARACTERS]), with_newlines(text[MENTION_CHARACTERS:])
     shown = mentionable(text)
     mentions = list(islice(pattern.finditer(shown), MOST_MENTIONS))
     if not mentions:

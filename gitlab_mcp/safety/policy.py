@@ -40,11 +40,17 @@ class Policy:
     settings: Settings
 
     def check(
-        self, method: str, path: str, body: Mapping[str, object] | None, default_branch: Callable[[str], str]
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None,
+        default_branch: Callable[[str], str],
+        file: tuple[str, bytes] | None = None,
     ) -> None:
         """Raise Refused for a request that this run may not send.
 
-        `path` is below /api/v4, URL-encoded; `default_branch` returns that of a project.
+        `path` is below /api/v4, URL-encoded; `default_branch` returns that of a project; `file` is the name and the
+        content of a file to upload.
         """
         writes = method not in READS and not READ_ONLY_POST.fullmatch(path)
         if writes and self.settings.read_only:
@@ -66,6 +72,8 @@ class Policy:
         if method == "delete" and self.settings.in_ci and (branch := BRANCH_PATH.search(path)):
             self.check_branch(project, unquote(branch[1]))
             self._check_repository_write(unquote(branch[1]), (), lambda: default_branch(project))
+        if file:
+            self._refuse_secrets(lambda secret: any(secret.encode() in part for part in (file[0].encode(), file[1])))
         if body is None:
             return
         self._check_secrets(body)

@@ -97,14 +97,17 @@ class MentionService:
 
 
 @contextmanager
-def running(folder: Path, script: Callable[[Request], Turn], *, by_inputs: bool = True) -> Iterator[MentionService]:
+def running(
+    folder: Path, script: Callable[[Request], Turn], *, by_inputs: bool = True, ref: str = "default"
+) -> Iterator[MentionService]:
     """Everything runs for a `with` block; `script` is what the model says.
 
     `by_inputs` is whether the CI configuration declares the inputs of docs/setup.md; else the project allows variables.
+    `ref` is on which branch the pipelines run.
     """
     with Sandbox() as gitlab, Model(script) as model:
         configure(gitlab, model, by_inputs)
-        config = write_config(folder, gitlab, project=f'label = "claude"\nuser = "{BOT}"')
+        config = write_config(folder, gitlab, project=f'label = "claude"\nuser = "{BOT}"\nref = "{ref}"')
         environ = environ_of(gitlab, new_trigger_token(gitlab), BOT)
         with (
             listening(config, environ) as listener,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.ci_local import needs_ci_local
-from tests.e2e.mention_service import Gate, fix, running, until
+from tests.e2e.mention_service import Gate, MentionService, fix, running, until
 from tests.e2e.model import Request, Turn
 from tests.support.gitlab_requests import commit, get, send
 from tests.support.seed import SEED
@@ -169,14 +169,19 @@ hostile: {script: [touch HOSTILE]}
 """
 
 
+def offered(service: MentionService, mark: Path) -> None:
+    """Open a merge request whose branch has a hostile CI file, and a hostile template in place of the real one."""
+    changes = {".gitlab-ci.yml": HOSTILE.replace("HOSTILE", str(mark)), "templates/claude.yml": "nothing: []\n"}
+    actions = [{"action": "update", "file_path": path, "content": text} for path, text in changes.items()]
+    commit(service.gitlab, "hostile", "main", *actions)
+    body = {"source_branch": "hostile", "target_branch": "main", "title": "Please review"}
+    send(service.gitlab, "POST", "/merge_requests", **body)
+
+
 def test_a_hostile_ci_file_of_a_branch_never_runs_by_a_mention_on_it(tmp_path: Path) -> None:
     mark = tmp_path / "hostile"
     with running(tmp_path, lambda _: "It is a bad idea.") as service:
-        changes = {".gitlab-ci.yml": HOSTILE.replace("HOSTILE", str(mark)), "templates/claude.yml": "nothing: []\n"}
-        actions = [{"action": "update", "file_path": path, "content": text} for path, text in changes.items()]
-        commit(service.gitlab, "hostile", "main", *actions)
-        body = {"source_branch": "hostile", "target_branch": "main", "title": "Please review"}
-        send(service.gitlab, "POST", "/merge_requests", **body)
+        offered(service, mark)
         note = service.say(REQUEST, "@claude what do you think?")
         (pipeline,) = service.ended()
         jobs = get(service.gitlab, f"/pipelines/{pipeline['id']}/jobs")
@@ -186,3 +191,14 @@ def test_a_hostile_ci_file_of_a_branch_never_runs_by_a_mention_on_it(tmp_path: P
     assert [job["name"] for job in jobs] == ["claude"]
     assert "It is a bad idea." in answer
     assert not mark.exists()
+
+
+def test_only_a_maintainers_choice_lets_the_ci_file_of_a_branch_run(tmp_path: Path) -> None:
+    """What the test above would see if it were not so."""
+    mark = tmp_path / "hostile"
+    with running(tmp_path, lambda _: "Not asked.", by_inputs=False, ref="source") as service:
+        offered(service, mark)
+        service.say(REQUEST, "@claude what do you think?")
+        (pipeline,) = service.ended()
+        assert service.model.requests == []
+    assert (pipeline["ref"], mark.exists()) == ("hostile", True)

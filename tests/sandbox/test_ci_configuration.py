@@ -148,6 +148,14 @@ def test_a_keyword_that_is_not_read_is_not_implemented(maintainer: Api, keyword:
     assert maintainer.refusal("POST", "/projects/:p/pipeline", ref="main")[0] == 501
 
 
+def test_the_configuration_may_have_another_path_and_begin_with_dashes(sandbox: Sandbox, maintainer: Api) -> None:
+    commit(maintainer, "/projects/:p", ci__main="---\nown: {script: [x]}\n")
+    maintainer.put("/projects/:p", ci_config_path="ci/main.yml")
+    assert set(planned(sandbox, maintainer)) == {"own"}
+    maintainer.put("/projects/:p", ci_config_path="main.yml@acme/private-notes")
+    assert maintainer.refusal("POST", "/projects/:p/pipeline", ref="main")[0] == 501
+
+
 def test_the_first_rule_that_matches_counts(sandbox: Sandbox, maintainer: Api) -> None:
     maintainer.put("/projects/:p", ci_pipeline_variables_minimum_override_role="maintainer")
     text = """

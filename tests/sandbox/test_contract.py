@@ -157,6 +157,7 @@ def pipelines(walk: Walk) -> None:
     walk("DELETE", "/projects/:id/pipelines/:pipeline_id", made["id"])
     artifacts = "/projects/:id/jobs/:job_id/artifacts"
     walk("GET", artifacts, shown[0]["id"])
+    walk("GET", f"{artifacts}/tree", shown[0]["id"])
     walk("GET", f"{artifacts}/*artifact_path", shown[0]["id"], "coverage/index.html")
     failed.status, failed.jobs[-1].state = "success", "success"
     failed.jobs[-1].artifacts = {"a.txt": b"a"}

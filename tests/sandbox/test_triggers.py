@@ -252,6 +252,21 @@ def test_a_configuration_that_is_not_read_here_is_not_implemented(people: People
     assert "include" in refused["message"]
 
 
+def test_who_may_create_no_pipelines_starts_none_by_a_token(people: People, anonymous: Api) -> None:
+    maintainer, member = people["maintainer"], f"/projects/:p/members/{people['developer'].get('/user')['id']}"
+    maintainer.put(member, access_level=40)
+    token = token_of(people["developer"])
+    maintainer.put(member, access_level=20)
+    refused = (400, {"message": {"base": ["Insufficient permissions to create a new pipeline"]}})
+    assert anonymous.refusal("POST", RUN, ref="feature/verbose-flag", token=token) == refused
+    maintainer.put(member, access_level=30)
+    protected = anonymous.refusal("POST", RUN, ref="main", token=token)[1]["message"]["base"]
+    assert protected == ["You do not have sufficient permission to run a pipeline on this branch"]
+    assert anonymous.post(RUN, ref="feature/verbose-flag", token=token)["user"]["username"] == "developer"
+    maintainer.post("/projects/:p/archive")
+    assert anonymous.refusal("POST", RUN, ref="feature/verbose-flag", token=token) == refused
+
+
 def test_a_pipeline_hook_starts_no_pipeline(people: People, anonymous: Api) -> None:
     body = {"ref": "main", "token": token_of(people["maintainer"])}
     headers = {"X-Gitlab-Event": "Pipeline Hook"}

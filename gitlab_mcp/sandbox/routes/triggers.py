@@ -99,7 +99,7 @@ def run_pipeline(call: Call) -> Any:
     counted = variables or not call.world.is_at_least(18, 6)
     if counted and not permissions.may_set_variables(user, project):
         raise bad_request({"base": [permissions.NO_VARIABLES]})
-    if permissions.role(user, project) < DEVELOPER:
+    if project.archived or permissions.role(user, project) < DEVELOPER:
         raise bad_request({"base": ["Insufficient permissions to create a new pipeline"]})
     if permissions.protection(project, ref) and not permissions.may_push(user, project, ref):
         raise bad_request({"base": ["You do not have sufficient permission to run a pipeline on this branch"]})
