@@ -196,6 +196,7 @@ def prove(deliveries: int, rate: float, kills: int, seed: int, show: Callable[[s
             sandbox,
             '[[groups]]\npath = "acme"\nsigning_token_env = "GROUP_SIGNING_TOKEN"\n',
             project="hourly_per_person = 100000\nhourly_per_project = 100000",
+            service="",
         )
         port = _free_port()
         text = config.read_text().replace(sandbox.url, proxy.url).replace("port = 0", f"port = {port}")

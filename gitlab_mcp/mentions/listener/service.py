@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,8 @@ from gitlab_mcp.safety.mention import read_comment
 CONNECTION_SECONDS = 15.0  # a connection as a whole: its header, its body and the answer
 MOST_CONNECTIONS_AT_A_TIME = 512
 BACKLOG = 2048
+# How long a worker may keep the interpreter while a delivery waits for it; Python's default is 5 ms, for each worker.
+SWITCH_SECONDS = 0.0005
 GRACE_SECONDS = 5  # for the deliveries that are being read at the end
 RELOAD_SECONDS = 1.0
 FIRST_LOOK_SECONDS = 5.0
@@ -108,6 +111,7 @@ def listen(configuration: Configuration) -> bool:
     """
     config = configuration()
     listening = _bound(config)
+    sys.setswitchinterval(SWITCH_SECONDS)
     configuration.formatter = log_as_json(config.secrets)
     store = Store(config.database)
     service = Service(store, Clients(), Metrics())
