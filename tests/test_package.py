@@ -74,7 +74,12 @@ def test_every_dependency_is_bounded_above_and_below() -> None:
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     declared = {each.split(">=")[0] for each in project["dependencies"]}
-    modules = {"python-gitlab": "gitlab", "mcp-types": "mcp_types", "python-multipart": "python_multipart"}
+    modules = {
+        "python-gitlab": "gitlab",
+        "mcp-types": "mcp_types",
+        "python-multipart": "python_multipart",
+        "pyyaml": "yaml",
+    }
     files = (REPOSITORY / "gitlab_mcp").rglob("*.py")
     imported = {name.split(".")[0] for file in files for name in _imports(ast.parse(file.read_text()))}
     assert imported - set(sys.stdlib_module_names) - {"gitlab_mcp"} == {modules.get(name, name) for name in declared}
