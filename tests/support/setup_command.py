@@ -1,5 +1,6 @@
 """The command `setup`, run as a maintainer runs it on a machine of their own, and what a project then has."""
 
+import base64
 import json
 import os
 import stat
@@ -13,7 +14,8 @@ from click.testing import CliRunner
 
 from gitlab_mcp.cli.main import main
 from gitlab_mcp.sandbox import Sandbox
-from tests.support.gitlab_requests import get
+from gitlab_mcp.setup.steps.merge_request import SETUP_BRANCH
+from tests.support.gitlab_requests import get, send
 
 KEY = "sk-ant-this-is-not-a-real-key-0123456789"
 
@@ -65,10 +67,11 @@ class Maintainer:
 
     def runs(self, *arguments: str, answers: str = "") -> SetupReport:
         """Run the command; that no secret of the person's is shown or written is checked each time."""
+        environ = self.complete_environ
         with pytest.MonkeyPatch.context() as patch, chdir(self.directory):
             for name in list(os.environ):
                 patch.delenv(name)
-            for name, value in self.complete_environ.items():
+            for name, value in environ.items():
                 patch.setenv(name, value)
             done = CliRunner().invoke(main, ["setup", *arguments], input=answers)
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
@@ -117,3 +120,22 @@ def things_of(sandbox: Sandbox, *, merge_requests: bool = True) -> dict[str, Any
         rows = get(sandbox, "/merge_requests?state=opened")
         things["merge_requests"] = sorted(row["source_branch"] for row in rows)
     return things
+
+
+def file_at(sandbox: Sandbox, path: str, ref: str) -> str:
+    """The text of a file at a branch."""
+    row = get(sandbox, f"/repository/files/{path.replace('/', '%2F')}?ref={ref}")
+    return base64.b64decode(row["content"]).decode()
+
+
+def stored(sandbox: Sandbox) -> dict[str, str]:
+    """The values of the variables, which GitLab itself does not show."""
+    variables = sandbox.world.projects[sandbox.project_id].variables
+    return {variable.key: variable.value for variable in variables}
+
+
+def merge(sandbox: Sandbox) -> None:
+    """Merge the merge request of setup's branches."""
+    for row in get(sandbox, "/merge_requests?state=opened"):
+        if row["source_branch"].startswith(SETUP_BRANCH):
+            send(sandbox, "PUT", f"/merge_requests/{row['iid']}/merge", "maintainer", should_remove_source_branch=True)
