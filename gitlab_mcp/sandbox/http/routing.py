@@ -25,6 +25,8 @@ class Route:
     user_needed: bool  # GitLab answers 401 to an anonymous GET too
     job_token: bool  # GitLab docs: the route accepts CI_JOB_TOKEN
     archived: bool  # the route may write in an archived project
+    basic_auth: bool  # a token may be the password of HTTP Basic authentication
+    raw_body: bool  # the body is a file, which Workhorse hands on as the parameter `file`
 
     @property
     def in_project(self) -> bool:
@@ -44,11 +46,15 @@ def route(
     user_needed: bool = False,
     job_token: bool = False,
     archived: bool = False,
+    basic_auth: bool = False,
+    raw_body: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Register a function as the handler of a route; `parameters` is a declaration as parameters.declare parses it."""
 
     def register(handler: Handler) -> Handler:
-        new_route = Route(method, template, handler, declare(parameters), user_needed, job_token, archived)
+        new_route = Route(
+            method, template, handler, declare(parameters), user_needed, job_token, archived, basic_auth, raw_body
+        )
         # Literal segments are matched before parameters: /notes/bulk_publish is not the note "bulk_publish".
         key = (method, _ANY_LENGTH if "/*" in template else template.count("/"))
         _routes[key].append(new_route)
