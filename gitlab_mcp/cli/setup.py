@@ -47,6 +47,7 @@ CHARACTERS_OF_A_LINE = 2000
     default=None,
     help="Where the listener's configuration is written (default: below XDG_CONFIG_HOME).",
 )
+@click.option("--deadline", type=float, default=120.0, metavar="SECONDS", help="The limit of one step (default: 120).")
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 @click.option("--yes", is_flag=True, help="Apply the plan without a question.")
 @click.option("--undo", is_flag=True, help="Take back what an earlier setup made.")
@@ -73,13 +74,13 @@ def setup(ctx: click.Context, /, **arguments: Any) -> None:
         ctx.exit(1)
 
 
-def _run(*, dry_run: bool, yes: bool, undo: bool, as_json: bool, **arguments: Any) -> int:
+def _run(*, dry_run: bool, yes: bool, undo: bool, as_json: bool, deadline: float, **arguments: Any) -> int:
     """Run the command, and return its exit code."""
     from gitlab_mcp.api.deadline import limited
-    from gitlab_mcp.setup.runner import STEP_SECONDS, applied, plan_of
+    from gitlab_mcp.setup.runner import applied, plan_of
 
-    with limited(STEP_SECONDS):
-        context, steps = _prepared(arguments)
+    with limited(deadline):
+        context, steps = _prepared(arguments, deadline)
     plan = plan_of(steps, context, undo=undo)
     show = partial(_show, context) if not as_json else _nothing
     show(plan.lines())
@@ -102,7 +103,7 @@ def _run(*, dry_run: bool, yes: bool, undo: bool, as_json: bool, **arguments: An
     return 1 if "failed" in ended or "blocked" in ended or (not results and plan.blocked) else 0
 
 
-def _prepared(arguments: dict[str, Any]) -> "tuple[SetupContext, Sequence[SetupStep]]":
+def _prepared(arguments: dict[str, Any], seconds: float) -> "tuple[SetupContext, Sequence[SetupStep]]":
     """What the steps work with, and the steps. Raises SettingsError or a Failure where nothing can be set up."""
     from gitlab_mcp.api.client import GitLab
     from gitlab_mcp.setup.facts import look
@@ -125,7 +126,7 @@ def _prepared(arguments: dict[str, Any]) -> "tuple[SetupContext, Sequence[SetupS
     ask = _ask if sys.stdin.isatty() else None
     state = SetupState(state_path(os.environ, Path.home(), settings.url, facts.id))
     origin = origin_of(direct_url(), settings.url)
-    context = SetupContext(gitlab, facts, options, Secrets(os.environ, ask), state, origin)
+    context = SetupContext(gitlab, facts, options, Secrets(os.environ, ask), state, origin, seconds)
     return context, steps_of(options, origin)
 
 

@@ -92,15 +92,19 @@ def text_at(setup: SetupContext, path: str, ref: str) -> str | None:
 def job_files(setup: SetupContext, ref: str) -> JobFiles:
     """The files that the job needs, on top of those at `ref`. Raises CannotEdit, SetupError or another Failure."""
     path = configuration_path(setup)
-    old = text_at(setup, path, ref)
-    before = read_ci_file(old or "")
+    existing = {path: text_at(setup, path, ref)}
+    before = read_ci_file(existing[path] or "")
     job = _job_name(setup, before)
-    wanted = {path: _configuration(setup, old or "", before, job)}
-    if not isinstance(setup.origin, SourceOnGitLab) and (before.include is None or _has_templates(setup, ref)):
-        wanted |= _templates(setup)
-    if text_at(setup, RULES_FILE, ref) is None and before.include is None:
-        wanted[RULES_FILE] = EXAMPLE_RULES.format(name=setup.facts.project.text("name"))
-    return JobFiles(job, wanted, {path: text_at(setup, path, ref) for path in wanted})
+    wanted = {path: _configuration(setup, existing[path] or "", before, job)}
+    if not isinstance(setup.origin, SourceOnGitLab):
+        templates = _templates(setup)
+        there = {name: text_at(setup, name, ref) for name in templates}
+        if before.include is None or any(there.values()):
+            wanted |= templates
+            existing |= there
+    if before.include is None and text_at(setup, RULES_FILE, ref) is None:
+        wanted[RULES_FILE], existing[RULES_FILE] = EXAMPLE_RULES.format(name=setup.facts.project.text("name")), None
+    return JobFiles(job, wanted, existing)
 
 
 def server_inputs(setup: SetupContext) -> dict[str, str]:
@@ -170,10 +174,6 @@ def _templates(setup: SetupContext) -> dict[str, str]:
         f"{TEMPLATES_FOLDER}/{name}.yml": template(name).replace(f"local: /templates/{BASE_TEMPLATE}.yml", here)
         for name in names
     }
-
-
-def _has_templates(setup: SetupContext, ref: str) -> bool:
-    return text_at(setup, f"{TEMPLATES_FOLDER}/{setup.options.template}.yml", ref) is not None
 
 
 def _sha256(content: bytes) -> str:

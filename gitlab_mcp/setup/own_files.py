@@ -8,6 +8,7 @@ import hashlib
 import io
 import zipfile
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -58,6 +59,7 @@ def template(name: str) -> str:
     return data_file(f"templates/{name}.yml").decode()
 
 
+@cache
 def packed_server() -> PackedServer:
     """This installation, packed. Raises SettingsError where its own files cannot be found."""
     return PackedServer(_wheel(), data_file(LOCK))

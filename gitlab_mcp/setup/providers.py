@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from urllib.parse import urlsplit
 
 import yaml
@@ -40,6 +41,7 @@ MODELS = "--policy-document file://models.json"
 AUDIENCE = "https://api.anthropic.com"  # of the ID token for the Claude API: templates/claude-api-oidc.yml
 
 
+@cache
 def declared_inputs(name: str) -> dict[str, dict[str, object]]:
     """The inputs that a template declares, by name."""
     header = next(yaml.safe_load_all(template(name)))

@@ -18,8 +18,6 @@ from gitlab_mcp.setup.plan import (
 from gitlab_mcp.setup.providers import instructions
 from gitlab_mcp.setup.step import SetupContext, SetupStep
 
-STEP_SECONDS = 120.0  # for one step with all its requests, repetitions and look-ups
-
 AGAIN = "Fix that, then run setup again: it goes on from here."
 
 
@@ -73,7 +71,7 @@ def _applied(
     if outcome.question and not agrees(outcome.question):
         return StepResult(step.id, "left out", f"{outcome.setting}: it stays {outcome.before}")
     try:
-        with limited(STEP_SECONDS):
+        with limited(setup.seconds):
             (step.undo if undo else step.apply)(setup)
     except (Failure, SettingsError) as failure:
         return _failed(step, outcome, failure)
@@ -91,7 +89,7 @@ def _failed(step: SetupStep, change: PlannedChange, failure: Exception) -> StepR
 
 def _looked(step: SetupStep, setup: SetupContext, undo: bool) -> Outcome:
     try:
-        with limited(STEP_SECONDS):
+        with limited(setup.seconds):
             return step.look_undo(setup) if undo else step.look(setup)
     except (Failure, SettingsError) as failure:
         remedy = failure.remedy if isinstance(failure, SetupError) else ""

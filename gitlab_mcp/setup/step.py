@@ -25,7 +25,10 @@ MADE_BY_SETUP = "Made by gitlab-mcp-server setup."
 
 @dataclass(frozen=True)
 class SetupContext:
-    """What the steps work with. Requests go to the project by its id, which a rename does not change."""
+    """What the steps work with. Requests go to the project by its id, which a rename does not change.
+
+    `seconds` is the limit of one step with all its requests, repetitions and look-ups.
+    """
 
     gitlab: GitLab
     facts: Facts
@@ -33,6 +36,7 @@ class SetupContext:
     secrets: Secrets
     state: SetupState
     origin: Origin = None
+    seconds: float = 120.0
 
     @cached_property
     def project(self) -> Project:
