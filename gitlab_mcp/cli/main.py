@@ -11,6 +11,7 @@ from gitlab_mcp import __version__
 from gitlab_mcp.cli.demo.command import demo
 from gitlab_mcp.cli.doctor import doctor
 from gitlab_mcp.cli.ending import end_unconfigured
+from gitlab_mcp.cli.listen import listen
 from gitlab_mcp.cli.options import configuration
 from gitlab_mcp.cli.register import register, unregister
 from gitlab_mcp.cli.run import run
@@ -76,5 +77,5 @@ def main(ctx: click.Context, /, trust_project_mcp: bool, **flags: Any) -> None:
     bare_start(ctx.obj, os.environ, trust_project=trust_project_mcp, mistakes=ctx.meta.get(MISTAKES, ()))
 
 
-for command in (serve, setup, run, register, unregister, doctor, tools, demo, sandbox):
+for command in (serve, setup, run, register, unregister, doctor, tools, listen, demo, sandbox):
     main.add_command(command)

@@ -16,8 +16,8 @@ from gitlab_mcp.git.change import Change
 from gitlab_mcp.safety.redact import is_public
 from gitlab_mcp.safety.sanitize import quoted_line
 
-# The paths outside projects that may be read: the user, and what the token can do.
-USER_PATHS = re.compile(r"/(user|personal_access_tokens/self|version|metadata|job)")
+# The paths outside projects that may be read: users, and what the token can do.
+USER_PATHS = re.compile(r"/(user|users(/[0-9]+)?|personal_access_tokens/self|version|metadata|job)")
 
 # A POST that changes nothing: GitLab validates a CI configuration.
 READ_ONLY_POST = re.compile(r"/projects/[^/]+/ci/lint")

@@ -26,7 +26,7 @@ TEMPLATE_PATH = re.compile(r"(?:^|/)claude(?:-bedrock|-vertex|-api-oidc)?(?:\.ym
 FREE_NAMES = ("claude", "claude-code", *(f"claude-code-{number}" for number in range(2, 100)))
 DEFAULT_STAGE = "test"
 # The headers of GitLab's own: https://docs.gitlab.com/ci/yaml/#header-keywords
-HEADER = "spec"
+HEADER_KEY = "spec"
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,9 @@ def with_inputs(text: str, inputs: Mapping[str, Mapping[str, object]]) -> str:
         text = _with_input(text, name, value)
     now = read_yaml(text, meanings)
     kept = _root(now)
-    if (kept and kept.meaning) != (root and root.meaning) or (header and _others(header, HEADER)) not in (
+    if (kept and kept.meaning) != (root and root.meaning) or (header and _others(header, HEADER_KEY)) not in (
         None,
-        _others(_header(now), HEADER),
+        _others(_header(now), HEADER_KEY),
     ):
         raise CannotEdit("It has a form in which no input can be declared without changing something else.")
     return text
@@ -123,7 +123,7 @@ def with_inputs(text: str, inputs: Mapping[str, Mapping[str, object]]) -> str:
 def _with_input(text: str, name: str, value: Mapping[str, object]) -> str:
     document = read_yaml(text)
     header = _header(document)
-    spec = header.get(HEADER) if header else None
+    spec = header.get(HEADER_KEY) if header else None
     declared = _inputs_of(header)
     if declared and declared.kind == "mapping":
         return with_pair(document, declared, name, value)
@@ -131,7 +131,7 @@ def _with_input(text: str, name: str, value: Mapping[str, object]) -> str:
         return with_pair(document, spec, "inputs", {name: value})
     if header:
         raise CannotEdit("Its header has a form in which no input can be declared.")
-    lines = lines_of({HEADER: {"inputs": {name: value}}})
+    lines = lines_of({HEADER_KEY: {"inputs": {name: value}}})
     if document.begins and document.begins[0] is not None:
         return document.with_lines(document.line_start(document.begins[0]), lines)
     return document.with_lines(document.line_start(0), [*lines, "---"])
@@ -248,7 +248,7 @@ def _root(document: YamlText) -> YamlNode | None:
         len(document.roots) == 1
         and root
         and root.kind == "mapping"
-        and [name.value for name, _ in root.pairs] == [HEADER]
+        and [name.value for name, _ in root.pairs] == [HEADER_KEY]
     ):
         raise CannotEdit("It has a header and no jobs after it.")
     if root is not None and root.kind != "mapping":
@@ -258,11 +258,11 @@ def _root(document: YamlText) -> YamlNode | None:
 
 def _header(document: YamlText) -> YamlNode | None:
     first = document.roots[0] if len(document.roots) == 2 else None
-    return first if first and first.get(HEADER) else None
+    return first if first and first.get(HEADER_KEY) else None
 
 
 def _inputs_of(header: YamlNode | None) -> YamlNode | None:
-    spec = header.get(HEADER) if header else None
+    spec = header.get(HEADER_KEY) if header else None
     return spec.get("inputs") if spec else None
 
 

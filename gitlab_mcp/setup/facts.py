@@ -11,13 +11,13 @@ from gitlab_mcp.errors import GitLabRefusal, NotFound
 from gitlab_mcp.setup.plan import SetupError
 
 MAINTAINER = 40
-BOT = re.compile(r"(?:project|group)_\d+_bot")
+TOKEN_USER = re.compile(r"(?:project|group)_\d+_bot")
 OLDEST = (17, 2)  # the first in which jobs can push with their own token
 FEATURES = "Settings > General > Visibility, project features, permissions"
 
 
 @dataclass(frozen=True)
-class Facts:
+class SetupFacts:
     """The GitLab and the project as they are before any change.
 
     `runners` is how many of the project's runners are online, None where GitLab does not tell. `protected` is whether
@@ -58,7 +58,7 @@ class Facts:
         return notes
 
 
-def look(gitlab: GitLab, name: str) -> Facts:
+def look(gitlab: GitLab, name: str) -> SetupFacts:
     """Read the facts of a project. Raises SetupError where nothing could be set up there, with what to do."""
     version = gitlab.start(_version, gitlab)
     user = gitlab.start(lambda: gitlab.user)
@@ -75,7 +75,7 @@ def look(gitlab: GitLab, name: str) -> Facts:
     project = Project(gitlab, str(entity.number("id")))
     _check_project(entity, _role(project, user.result()))
     branch = entity.text("default_branch")
-    return Facts(
+    return SetupFacts(
         version=version.result(),
         user=user.result().text("username"),
         project=entity,
@@ -103,7 +103,7 @@ def _version(gitlab: GitLab) -> tuple[int, int]:
 
 def _check_token(user: Entity, token: Entity) -> None:
     name = user.text("username")
-    if BOT.match(name):
+    if TOKEN_USER.match(name):
         raise SetupError(
             f"This token belongs to @{name}: a token of a project or group cannot create access tokens.",
             "Use a personal access token with scope api: Preferences > Access tokens.",

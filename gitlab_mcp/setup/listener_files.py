@@ -11,7 +11,7 @@ from pathlib import Path
 from gitlab_mcp.config.settings import SettingsError
 from gitlab_mcp.setup.state import write_private
 
-SECRETS = ("access_token", "trigger_token", "signing_token", "secret_token")
+LISTENER_SECRETS = ("access_token", "trigger_token", "signing_token", "secret_token")
 ASSIGNMENT = re.compile(r"([A-Z_][A-Z0-9_]*)=(\S*)")
 
 
@@ -41,13 +41,13 @@ class ListenerFiles:
         """Whether listen.toml has the project, with the secrets that listen.env has."""
         table = next((row for row in self._tables() if row.get("path") == self._project), None)
         return table is not None and all(
-            table.get(f"{name}_env") == self.variable(name) for name in SECRETS if self.secret(name)
+            table.get(f"{name}_env") == self.variable(name) for name in LISTENER_SECRETS if self.secret(name)
         )
 
     def configure(self) -> None:
         """Write the project's table; an older one of setup's is replaced, everything else stays."""
         lines = [f"[[projects]]\npath = {json.dumps(self._project)}\n"]
-        lines += [f'{name}_env = "{self.variable(name)}"\n' for name in SECRETS if self.secret(name)]
+        lines += [f'{name}_env = "{self.variable(name)}"\n' for name in LISTENER_SECRETS if self.secret(name)]
         text = self._without_table() or f"url = {json.dumps(self._url)}\n"
         self._write(self.config, f"{text}\n{self._begin}{''.join(lines)}{self._end}")
         if not self.is_configured:
@@ -57,7 +57,7 @@ class ListenerFiles:
 
     def remove(self) -> None:
         """Take the project out of both files; a file in which nothing is left is deleted."""
-        for name in SECRETS:
+        for name in LISTENER_SECRETS:
             if self.secret(name):
                 self.keep(name, "")
         text = self._without_table()
@@ -71,7 +71,9 @@ class ListenerFiles:
     @property
     def is_there(self) -> bool:
         """Whether anything of the project is in the files."""
-        return any(map(self.secret, SECRETS)) or any(row.get("path") == self._project for row in self._tables())
+        return any(map(self.secret, LISTENER_SECRETS)) or any(
+            row.get("path") == self._project for row in self._tables()
+        )
 
     @property
     def _begin(self) -> str:

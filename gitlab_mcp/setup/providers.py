@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from gitlab_mcp.config.settings import SettingsError
-from gitlab_mcp.setup.facts import Facts
+from gitlab_mcp.setup.facts import SetupFacts
 from gitlab_mcp.setup.options import SetupOptions
 from gitlab_mcp.setup.own_files import template
 
@@ -80,7 +80,7 @@ def _typed(name: str, value: str, input_: Mapping[str, object]) -> object:
     return parsed
 
 
-def instructions(options: SetupOptions, facts: Facts, url: str) -> list[str]:
+def instructions(options: SetupOptions, facts: SetupFacts, url: str) -> list[str]:
     """What a person does at the provider, as lines: commands with the values of this project, or fields of a console.
 
     Raises SettingsError where a value from which they are made does not have its form.
@@ -132,7 +132,7 @@ def _bedrock(inputs: Mapping[str, str], subject: str, url: str) -> list[str]:
     ]
 
 
-def _vertex(inputs: Mapping[str, str], facts: Facts, url: str) -> list[str]:
+def _vertex(inputs: Mapping[str, str], facts: SetupFacts, url: str) -> list[str]:
     """https://docs.gitlab.com/ci/cloud_services/google_cloud/ The issuer ends with a slash, the audience does not."""
     pool = POOL_PROVIDER.fullmatch(inputs["gcp_workload_identity_provider"])
     account = SERVICE_ACCOUNT.fullmatch(inputs["gcp_service_account"])

@@ -10,7 +10,7 @@ from gitlab_mcp.api.idempotency import write_once
 from gitlab_mcp.api.project import Project
 from gitlab_mcp.errors import NotFound
 from gitlab_mcp.repository.rest_backend import RestBackend
-from gitlab_mcp.setup.facts import Facts
+from gitlab_mcp.setup.facts import SetupFacts
 from gitlab_mcp.setup.listener_files import ListenerFiles
 from gitlab_mcp.setup.options import SetupOptions
 from gitlab_mcp.setup.origin import Origin
@@ -31,7 +31,7 @@ class SetupContext:
     """
 
     gitlab: GitLab
-    facts: Facts
+    facts: SetupFacts
     options: SetupOptions
     secrets: Secrets
     state: SetupState

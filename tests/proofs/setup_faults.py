@@ -66,7 +66,7 @@ def missing(sandbox: Sandbox) -> set[str]:
 
 
 def wrong_with(report: SetupReport, sandbox: Sandbox) -> str:
-    """What is wrong with a run that met faults; "" where it is right: what is not as it should be is named as failed."""
+    """What is wrong with a run that met faults; "" where all that is not as it should be is named as failed."""
     if not report.output.startswith("{"):
         return "" if report.code and report.output.startswith("gitlab-mcp-server: ") else "ended without a word"
     statuses = report.statuses()

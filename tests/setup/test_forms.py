@@ -51,7 +51,7 @@ def test_before_17_4_variables_are_masked_and_not_hidden(others: Maintainer) -> 
 
 
 @of(plan="free")
-def test_without_access_tokens_in_the_plan_the_rest_is_done_and_a_token_is_asked_for(others: Maintainer) -> None:
+def test_without_access_tokens_in_the_plan_the_rest_is_done(others: Maintainer) -> None:
     report = others.sets_up()
     assert report.code == 1
     status, text = report.of("access-token")

@@ -48,7 +48,7 @@ def test_undo_without_a_setup_changes_nothing_of_other_people(maintainer: Mainta
     assert stored(sandbox)["ANTHROPIC_API_KEY"] == "sk-their-own-key-00"
 
 
-def test_what_was_merged_is_taken_out_by_a_merge_request_and_the_files_are_as_before(maintainer: Maintainer) -> None:
+def test_what_was_merged_is_taken_out_by_a_merge_request(maintainer: Maintainer) -> None:
     sandbox = maintainer.sandbox
     old = file_at(sandbox, ".gitlab-ci.yml", "main")
     maintainer.sets_up()

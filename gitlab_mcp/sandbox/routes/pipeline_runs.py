@@ -11,8 +11,9 @@ from gitlab_mcp.sandbox.http.errors import bad_request, forbidden, invalid_param
 from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.routes.pipelines import job_of, pipeline_of
 from gitlab_mcp.sandbox.state import permissions, runner, todos
+from gitlab_mcp.sandbox.state.ci_files import read_file
 from gitlab_mcp.sandbox.state.model import WAITING, Job, Pipeline
-from gitlab_mcp.sandbox.state.pipelines import begin_requested, read_ci_file, read_file
+from gitlab_mcp.sandbox.state.pipelines import begin_requested, read_ci_file
 from gitlab_mcp.sandbox.state.users import DEVELOPER, OWNER
 from gitlab_mcp.sandbox.text.ci_configuration import read_configuration
 

@@ -14,9 +14,9 @@ from gitlab_mcp.sandbox.state.model import Project
 from gitlab_mcp.sandbox.state.permissions import may_read_code
 from gitlab_mcp.sandbox.state.users import User
 from gitlab_mcp.sandbox.state.world import World
-from gitlab_mcp.sandbox.text.ci_configuration import read_configuration
+from gitlab_mcp.sandbox.text.ci_configuration import syntax_error
 from gitlab_mcp.sandbox.text.ci_inputs import InvalidInputs, interpolate
-from gitlab_mcp.sandbox.text.ci_jobs import deep_merge
+from gitlab_mcp.sandbox.text.ci_jobs import deep_merge, faults
 from gitlab_mcp.sandbox.text.ci_variables import expand
 from gitlab_mcp.sandbox.text.yaml import Unreadable, load
 
@@ -46,7 +46,10 @@ def configuration(
     text = read_file(project, sha, CI_FILE)
     if text is None:
         return None
-    return _Files(world, user, variables).whole(project, sha, text, given)
+    whole = _Files(world, user, variables).whole(project, sha, text, given)
+    if errors := faults(whole):
+        raise InvalidConfiguration(errors[0])
+    return whole
 
 
 class _Files:
@@ -63,10 +66,14 @@ class _Files:
             content = interpolate(text, given, self.variables)
         except InvalidInputs as error:
             raise InvalidConfiguration(f"{where}{error}") from error
-        value = load(content)
-        if not isinstance(value, dict) or (not name and read_configuration(content).errors):
-            errors = read_configuration(content).errors or ["Invalid configuration format"]
-            raise InvalidConfiguration(f"{where}{errors[0]}")
+        try:
+            value = load(content)
+        except Unreadable:
+            if message := syntax_error(content):
+                raise InvalidConfiguration(f"{where}{message}") from None
+            raise
+        if not isinstance(value, dict):
+            raise InvalidConfiguration(f"{where}Invalid configuration format")
         merged: dict[str, Any] = {}
         for included in _listed(value.pop("include", None)):
             merged = deep_merge(merged, self._included(project, sha, included))

@@ -46,7 +46,7 @@ def read_configuration(text: str) -> Configuration:
     jobs: list[ConfiguredJob] = []
     inside, depth, includes = "", 0, False
     lines = text.splitlines()
-    if error := _syntax_error(lines):
+    if error := syntax_error(text):
         return Configuration([], [], [error])
     for line in lines:
         indent = len(line) - len(line.lstrip(" "))
@@ -73,8 +73,9 @@ def read_configuration(text: str) -> Configuration:
     return Configuration(stages, jobs, _errors(stages, jobs))
 
 
-def _syntax_error(lines: list[str]) -> str:
+def syntax_error(text: str) -> str:
     """The error of a text that is not YAML or not a mapping, in the words of Psych and of Gitlab::Ci::Config."""
+    lines = text.splitlines()
     opened: list[tuple[str, int, int]] = []
     for number, line in enumerate(lines, 1):
         if line.startswith("\t"):

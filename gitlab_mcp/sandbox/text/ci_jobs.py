@@ -60,6 +60,24 @@ class Plan:
     jobs: list[PlannedJob] = field(default_factory=list)
 
 
+def faults(configuration: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the jobs of a whole configuration, in GitLab's words."""
+    jobs = {
+        str(name): job for name, job in configuration.items() if name not in KEYWORDS and not str(name).startswith(".")
+    }
+    if not jobs:
+        return ["jobs config should contain at least one visible job"]
+    found = []
+    available = [".pre", *(configuration.get("stages") or _STAGES), ".post"]
+    for name, job in jobs.items():
+        if not isinstance(job, dict) or not {"script", "run", "trigger", "extends"} & set(job):
+            found.append(f"jobs {name} config should implement the script:, run:, or trigger: keyword")
+        elif job.get("stage", "test" if "extends" not in job else available[0]) not in available:
+            stage, stages = job.get("stage", "test"), ", ".join(map(str, available))
+            found.append(f"{name} job: chosen stage {stage} does not exist; available stages are {stages}")
+    return found
+
+
 def plan(configuration: Mapping[str, Any], given: Mapping[str, str], predefined: Mapping[str, str]) -> Plan:
     """The jobs of a pipeline with the variables that were `given` to it and those that GitLab predefines.
 

@@ -77,14 +77,14 @@ class AccessTokenStep(SetupStep):
             if not find_variable(setup, RUN_TOKEN):
                 create_variable(setup, RUN_TOKEN, value)
             return
-        made = _create(setup)
-        try:
-            _keep_for_listener(setup, made.text("token"))
-            _put(setup, made.text("token"), made.number("id"))
-        except Failure:
-            with suppress(Failure):  # the next run revokes it
-                _revoke(setup, made)
-            raise
+        variable = find_variable(setup, RUN_TOKEN)
+        number = _token_in(variable) if variable else 0
+        is_active = any(token.number("id") == number for token in _own_tokens(setup))
+        if not is_active or (setup.options.listener_url and not setup.listener.secret(LISTENER_SECRET)):
+            number = _renew(setup)
+        for token in _own_tokens(setup):
+            if token.number("id") != number:
+                _revoke(setup, token)
 
     def look_undo(self, setup: SetupContext) -> Outcome:
         try:
@@ -137,8 +137,22 @@ def _own_tokens(setup: SetupContext) -> list[Entity]:
     ]
 
 
+def _renew(setup: SetupContext) -> int:
+    """Create a token and store it; its id."""
+    made = _create(setup)
+    number = made.number("id")
+    try:
+        _keep_for_listener(setup, made.text("token"))
+        _put(setup, made.text("token"), number)
+    except Failure:
+        with suppress(Failure):  # the next run revokes it
+            _revoke(setup, made)
+        raise
+    return number
+
+
 def _create(setup: SetupContext) -> Entity:
-    """A new token with its value. One whose response was lost is of no use, and is revoked."""
+    """A new token with its value. One whose response was lost is of no use."""
     body = {
         "name": NAME if setup.facts.is_at_least(17, 7) else MARKED_NAME,
         "description": MADE_BY_SETUP,
@@ -157,9 +171,6 @@ def _create(setup: SetupContext) -> Entity:
             wait_to_retry(current_call.get(), attempt, failure)
             continue
         setup.secrets.add(RUN_TOKEN, made.text("token"))
-        for other in _own_tokens(setup):
-            if other.number("id") != made.number("id"):
-                _revoke(setup, other)
         return made
 
 
