@@ -25,7 +25,7 @@ def folder(maintainer: Maintainer) -> Path:
 def environ(maintainer: Maintainer) -> dict[str, str]:
     """The variables that listen.env sets."""
     lines = (folder(maintainer) / "listen.env").read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines)  # type: ignore[misc]  # a name and a value
+    return dict(line.split("=", 1) for line in lines)
 
 
 def config(maintainer: Maintainer) -> ListenerConfig:
