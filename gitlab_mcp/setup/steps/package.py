@@ -51,7 +51,7 @@ class PackageStep(SetupStep):
             def find(name: str = name) -> bool | None:
                 return None if name in _missing(setup) else True
 
-            write_once(send, find, look_at(PACKAGES_PAGE))
+            write_once(send, find, look_at(PACKAGES_PAGE), repeats=True)
 
     def look_undo(self, setup: SetupContext) -> Outcome:
         own = _own_packages(setup)
