@@ -1,6 +1,7 @@
 # Images with the server at /bin/gitlab-mcp-server. scripts/build-image builds them; docs/image.md describes their use.
 #   server  (the default target) the server, git, bash, curl, CA certificates
 #   claude  the same, with the Claude Code CLI
+#   listen  the same as server, with what `gitlab-mcp-server listen` needs
 # Build secrets, all optional and in no layer: ca (PEM file of a private CA), pip_index_url, npm_registry.
 ARG BASE=debian:trixie-slim
 
@@ -28,6 +29,16 @@ RUN /tools/bin/pip wheel --no-cache-dir --no-index --no-deps --no-build-isolatio
         --no-index --no-deps --find-links /wheels gitlab-mcp-server \
     && /opt/gitlab-mcp-server/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/gitlab-mcp-server/lib
 
+# The packages of the extra `listen`, beside the others.
+FROM build AS build-listen
+COPY requirements-listen.txt ./
+RUN --mount=type=secret,id=ca --mount=type=secret,id=pip_index_url \
+    if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi \
+    && if [ -s /run/secrets/pip_index_url ]; then PIP_INDEX_URL=$(cat /run/secrets/pip_index_url); export PIP_INDEX_URL; fi \
+    && /tools/bin/pip --python /opt/gitlab-mcp-server/bin/python install --no-cache-dir --no-compile \
+        --only-binary :all: --require-hashes --requirement requirements-listen.txt \
+    && /opt/gitlab-mcp-server/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/gitlab-mcp-server/lib
+
 FROM ${BASE} AS server
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends bash ca-certificates curl git python3 \
@@ -47,6 +58,17 @@ LABEL org.opencontainers.image.title="gitlab-mcp-server" \
 # packages; the user gitlab-mcp exists for everything else.
 ENTRYPOINT []
 CMD ["gitlab-mcp-server", "serve"]
+
+FROM server AS listen
+COPY --from=build-listen /opt/gitlab-mcp-server /opt/gitlab-mcp-server
+# The configuration and its database: mount a folder that the user gitlab-mcp may write to.
+WORKDIR /var/lib/gitlab-mcp-server
+RUN chown gitlab-mcp:gitlab-mcp /var/lib/gitlab-mcp-server
+USER gitlab-mcp
+EXPOSE 8080
+LABEL org.opencontainers.image.title="gitlab-mcp-server listen" \
+    org.opencontainers.image.description="Starts a pipeline for each GitLab comment that mentions a handle."
+CMD ["gitlab-mcp-server", "listen"]
 
 # The CLI is one native binary, which needs no Node.js. npm only downloads it.
 FROM ${BASE} AS claude-code

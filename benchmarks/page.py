@@ -17,14 +17,18 @@ def write(
     about: Mapping[str, str], runs: int, held: Sequence[Target], tables: Sequence[Table], page: Path = PAGE
 ) -> None:
     """Replace what stands between the two markers. Raises ValueError where the page does not have them."""
-    before, begin, rest = page.read_text(encoding="utf-8").partition(f"{BEGIN}\n")
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{page} does not have the lines {BEGIN} and {END}.")
     made = ", ".join(f"{name} {value}" for name, value in about.items())
     parts = [f"Measured: {made}. Medians of {runs}.", "### Targets", targets_table(held), "### Figures"]
     parts += [table.markdown() for table in tables]
-    content = "\n\n".join(parts)
+    replace(page, BEGIN, END, "\n\n".join(parts))
+
+
+def replace(page: Path, first: str, last: str, content: str) -> None:
+    """Replace what stands between two lines of a page. Raises ValueError where the page does not have them."""
+    before, begin, rest = page.read_text(encoding="utf-8").partition(f"{first}\n")
+    _, end, after = rest.partition(last)
+    if not begin or not end:
+        raise ValueError(f"{page} does not have the lines {first} and {last}.")
     page.write_text(f"{before}{begin}\n{content}\n\n{end}{after}", encoding="utf-8")
 
 

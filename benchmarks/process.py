@@ -127,8 +127,14 @@ class ServerProcess:
 
     def _write(self, message: Mapping[str, Any]) -> None:
         content = json.dumps(message).encode() + b"\n"
-        while content:
-            content = content[os.write(self._in, content) :]
+        try:
+            while content:
+                content = content[os.write(self._in, content) :]
+        except BrokenPipeError:
+            raise self._ended() from None
+
+    def _ended(self) -> ServerError:
+        return ServerError(f"{self._name}: the server ended.")
 
     def _message(self) -> dict[str, Any]:
         """The next message of the server; its requests are refused."""
@@ -138,7 +144,7 @@ class ServerProcess:
                 raise ServerError(f"{self._name}: there was no answer within {SECONDS} seconds.")
             data = os.read(self._out, _CHUNK)
             if not data:
-                raise ServerError(f"{self._name}: the server ended.")
+                raise self._ended()
             *lines, self._rest = (self._rest + data).split(b"\n")
             self._lines.extend(line for line in lines if line.strip())
         line = self._lines.popleft()

@@ -112,11 +112,12 @@ def test_the_calls_that_a_fresh_reader_made_are_right_by_the_schemas_of_today() 
         assert set(json.loads(arguments)) <= set(golden["inputSchema"]["properties"])
 
 
-def test_what_the_page_on_runs_shows_is_of_the_recorded_run() -> None:
+@pytest.mark.parametrize("name", ["README.md", "docs/run.md"])
+def test_what_a_page_shows_of_a_run_is_of_the_recorded_one(name: str) -> None:
     golden = REPOSITORY / "tests" / "golden"
     recorded = [*(golden / "run_log.txt").read_text().splitlines(), *(golden / "run_note.md").read_text().splitlines()]
     recorded = [re.sub(r"\[job\]\(<.*?>\)", "job", line) for line in recorded]
-    page = (REPOSITORY / "docs" / "run.md").read_text()
+    page = (REPOSITORY / name).read_text()
     shown = "".join(re.findall(r"^```text\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)).splitlines()
     assert len(shown) > 10
     assert [line for line in shown if line not in recorded] == []

@@ -10,6 +10,7 @@ from functools import partial
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.deadline import Call, current_call
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.uploads import Upload, uploads_in
 from gitlab_mcp.errors import Failure, NotFound
 
 SECONDS_TO_LOOK_AGAIN = 0.2  # between two looks whether the call that another one waits for was cancelled
@@ -22,12 +23,21 @@ class Authors:
     """The access levels of authors by user id; one that is missing is not known.
 
     `looked_up` is whether GitLab was asked for roles at all. With `trusted_only`, a text is withheld unless its author
-    is known to have role Developer or higher.
+    is known to have role Developer or higher. `vouched` are the uploads that the shown texts of such authors name.
     """
 
     levels: Mapping[int, int] = field(default_factory=dict)
     looked_up: bool = False
     trusted_only: bool = False
+    vouched: set[Upload] = field(default_factory=set)
+
+    def vouch(self, author: Entity, text: str) -> None:
+        """Record the uploads that a text names as ones that may be read with --trusted-only, if its author is trusted.
+
+        GitLab says only to maintainers who uploaded a file, so that the author of a text that names it decides.
+        """
+        if self.trusted_only and not self.withholds(author):
+            self.vouched.update(uploads_in(text))
 
     def role_remark(self, author: Entity) -> str:
         """The text behind the author's name: "(not a member)", "(role unknown)", or "" for a member."""
@@ -69,6 +79,7 @@ class Members:
         self._levels: dict[tuple[str, int], int] = {}
         self._listed: dict[str, Listing] = {}
         self._lock = threading.Lock()
+        self.vouched: set[Upload] = set()
 
     def begin(self, project: str) -> None:
         """Start to list the members of the project at the API path `project`, in parallel to other requests."""
@@ -82,7 +93,7 @@ class Members:
         """
         settings = self._gitlab.settings
         if settings.credential.kind != "access token":
-            return Authors(trusted_only=settings.trusted_only)
+            return Authors(trusted_only=settings.trusted_only, vouched=self.vouched)
         ids = {number for user in users if (number := user.number("id"))}
         members = self._members(project)
         if members.failed:
@@ -91,7 +102,7 @@ class Members:
             levels = {number: members.levels.get(number, NO_MEMBER) for number in ids}
         else:
             levels = self._look_up(project, ids, members)
-        return Authors(levels, looked_up=True, trusted_only=settings.trusted_only)
+        return Authors(levels, looked_up=True, trusted_only=settings.trusted_only, vouched=self.vouched)
 
     def _look_up(self, project: str, ids: set[int], members: MemberPage) -> dict[int, int]:
         """The access levels that are known once users who are not on the first page have been looked up."""

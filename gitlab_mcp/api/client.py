@@ -44,9 +44,10 @@ PAGE = 100  # the most rows of a page: https://docs.gitlab.com/api/rest/#paginat
 
 @dataclass(frozen=True)
 class Request:
-    """A request to a path below /api/v4; without `body` and `content` it has none.
+    """A request to a path below /api/v4; without `body`, `content` and `file` it has none.
 
-    `content` is sent as it is, `body` as JSON. `streamed`: the response may be large.
+    `body` is sent as JSON, `content` as it is, `file` (a name and a content) as an upload. `streamed`: its response may
+    be large. Of the response only the first `beginning` bytes are read, unless that is 0.
     """
 
     method: str
@@ -55,6 +56,17 @@ class Request:
     body: Mapping[str, object] | None = None
     content: bytes | None = field(default=None, repr=False)
     streamed: bool = False
+    file: tuple[str, bytes] | None = None
+    beginning: int = 0
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """The beginning of a body, and whether that is all of it. `size` is that of the whole body, None for unknown."""
+
+    content: bytes
+    is_whole: bool
+    size: int | None
 
 
 @dataclass(frozen=True)
@@ -126,7 +138,7 @@ class GitLab:
         """Send a write whose response has no body."""
         self._request(Request(method, path, body=body))
 
-    def upload(self, path: str, content: bytes) -> None:
+    def put_file(self, path: str, content: bytes) -> None:
         """PUT the bytes of a file."""
         self._request(Request("put", path, content=content))
 
@@ -154,6 +166,18 @@ class GitLab:
     def stream(self, path: str) -> Iterator[bytes]:
         """GET a body that may be too large for memory, such as the log of a job, in chunks."""
         return pieces(self._request(Request("get", path, streamed=True)))
+
+    def beginning(self, path: str, size: int) -> Beginning:
+        """GET the first `size` bytes of a body that is not JSON; what follows them is not read."""
+        response = self._request(Request("get", path, beginning=size))
+        content = response.content
+        whole = len(content) if response.is_whole else header(response.headers, "content-length")
+        is_encoded = response.headers.get("content-encoding") and not response.is_whole
+        return Beginning(content, response.is_whole, None if is_encoded else whole)
+
+    def upload(self, path: str, name: str, content: bytes) -> Entity:
+        """POST a file, as a form with the field `file`."""
+        return self._object(Request("post", path, file=(name, content)))
 
     def may_push(self, project: str) -> bool:
         """Whether GitLab lets the job token push to the project: asked with the request that begins a git push."""
@@ -251,7 +275,7 @@ class GitLab:
 
     def _send(self, request: Request, call: Call) -> HTTPResponse:
         seconds = call.remaining()
-        self.policy.check(request.method, request.path, request.body, self._default_branch)
+        self.policy.check(request.method, request.path, request.body, self._default_branch, request.file)
         if self.settings.credential.kind == "job token" and not job_token.accepts(request.method, request.path):
             raise job_token.not_accepted(request.method, request.path)
         try:
@@ -272,7 +296,8 @@ class GitLab:
                 post_data=self._neutralized(request.body) if request.body is not None else request.content,
                 raw=request.content is not None,
                 timeout=seconds,
-                streamed=request.streamed,
+                streamed=request.beginning or request.streamed,
+                files={"file": request.file} if request.file else None,
                 # python-gitlab's own retries are blind: it repeats a POST after 429, and would after any lost response.
                 obey_rate_limit=False,
                 retry_transient_errors=False,

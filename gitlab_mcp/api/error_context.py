@@ -60,7 +60,10 @@ def _of_job_token(identity: Identity, failure: GitLabRefusal, path: str) -> GitL
     ignored = failure.status == 401 or (failure.status == 404 and "Project Not Found" in failure.reason)
     if not ignored or path == "/job":
         return failure
-    if identity.job.number("id"):
+    if identity.job.number("id") and "/artifacts/" in path:
+        # EE::API::Ci::JobArtifacts in GitLab's ee/lib: the license needs the feature of pipelines across projects.
+        more = " The token is valid: GitLab lets job tokens read artifacts with Premium or Ultimate."
+    elif identity.job.number("id"):
         more = f" The token is valid: this GitLab may not let job tokens read this ({job_token.FLOOR} and newer do)."
     else:
         more = " GitLab does not know this token: the job has ended, or it is another GitLab's."

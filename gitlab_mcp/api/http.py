@@ -67,7 +67,8 @@ class TooManyRedirects(HTTPError):
 class HTTPResponse:
     """A response whose body was read and decompressed, with the names that python-gitlab expects of it.
 
-    `headers` ignores letter case; `url` is the one that answered, after redirects; `body` is at its beginning.
+    `headers` ignores letter case; `url` is the one that answered, after redirects; `body` is at its beginning, and not
+    whole where only so much of it was to be read.
     """
 
     status_code: int
@@ -75,6 +76,7 @@ class HTTPResponse:
     headers: Mapping[str, str]
     url: str
     body: IO[bytes]
+    is_whole: bool = True
     history: Sequence[object] = ()  # of a redirected write, for python-gitlab: no write follows a redirect
 
     @property
@@ -128,24 +130,25 @@ class GitLabSession:
         timeout: float,
         params: Mapping[str, object] | None = None,
         json: object = None,
-        content: bytes | None = None,
+        data: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         stream: bool = False,
+        beginning: int = 0,
         allow_redirects: bool = True,
     ) -> HTTPResponse:
         """Send a request, and follow the redirects of a read. `timeout` is in seconds, for each of its responses.
 
-        With `stream` the body of a success may have STREAM_BYTES, else BODY_BYTES. The request's own body is `json`, or
-        `content` as it is.
+        The body is `data`, else `json`. With `stream` the body of a success may have STREAM_BYTES, else BODY_BYTES.
+        With `beginning`, at most so many bytes of it are read, and the connection is closed where it has more.
         """
         self._last_response.headers = {}
         method = method.lower()
         sent = DEFAULT_HEADERS | {name.lower(): value for name, value in (headers or {}).items()}
-        body = content if json is None else dumps(json, allow_nan=False).encode()
+        body = data if json is None else dumps(json, allow_nan=False).encode()
         if query := urlencode(params or {}, doseq=True):
             url = f"{url}?{query}"
         for _ in range(MOST_REDIRECTS + 1):
-            response = self._exchange(method, url, body, sent, timeout, stream=stream)
+            response = self._exchange(method, url, body, sent, timeout, stream=stream, beginning=beginning)
             if not (allow_redirects and (target := _redirect_target(method, response))):
                 self._last_response.headers = response.headers
                 return response
@@ -164,7 +167,15 @@ class GitLabSession:
         return self.request("post", url, **options)
 
     def _exchange(
-        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], timeout: float, *, stream: bool
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        timeout: float,
+        *,
+        stream: bool,
+        beginning: int,
     ) -> HTTPResponse:
         """Send one request and read its response."""
         call = current_call.get(None)
@@ -181,9 +192,12 @@ class GitLabSession:
             # urllib3's timeout counts from byte to byte: a server that sends one now and then would never time out.
             silence = urllib3.Timeout(connect=min(seconds, CONNECT_SECONDS), read=min(seconds, READ_TIMEOUT_SECONDS))
             with self._sent(method, url, body=body, headers=headers, timeout=silence) as answer:
-                limit = STREAM_BYTES if stream and answer.status == 200 else BODY_BYTES
-                content = _read(answer, ends, limit)
-            return HTTPResponse(answer.status, answer.reason or "", answer.headers, url, content)
+                if beginning and answer.status == 200:
+                    content, is_whole = _beginning(answer, ends, beginning)
+                else:
+                    limit = STREAM_BYTES if stream and answer.status == 200 else BODY_BYTES
+                    content, is_whole = _read(answer, ends, limit), True
+            return HTTPResponse(answer.status, answer.reason or "", answer.headers, url, content, is_whole)
         finally:
             self._slots.release()
 
@@ -245,6 +259,20 @@ def _read(answer: urllib3.BaseHTTPResponse, ends: float, limit: int) -> IO[bytes
         with body:
             return io.BytesIO(body.read())  # holds no file descriptor
     return body
+
+
+def _beginning(answer: urllib3.BaseHTTPResponse, ends: float, limit: int) -> tuple[IO[bytes], bool]:
+    """The first `limit` bytes of the body of a response, and whether that is all of it."""
+    body = io.BytesIO()
+    is_whole = True
+    try:
+        _copy(answer, body, ends, limit)
+    except BodyTooLarge:
+        is_whole = False
+        answer.close()  # no other response can follow on its connection
+        body.truncate(limit)
+    body.seek(0)
+    return body, is_whole
 
 
 def _copy(answer: urllib3.BaseHTTPResponse, body: IO[bytes], ends: float, limit: int) -> int:

@@ -28,9 +28,11 @@ READABLE = (
     "/projects/:id/pipelines/:pipeline_id",
     "/projects/:id/pipelines/:pipeline_id/jobs",
     "/projects/:id/jobs",
+    "/projects/:id/jobs/:job_id/artifacts/*artifact_path",
+    "/projects/:id/jobs/:job_id/artifacts/tree",
     "/projects/:id/releases",
 )
-_PATHS = re.compile("|".join(re.sub(r":\w+", "[^/]+", path) for path in READABLE))
+_PATHS = re.compile("|".join(re.sub(r"\*\w+", ".+", re.sub(r":\w+", "[^/]+", path)) for path in READABLE))
 
 _NOUNS = (
     (r"/issues/[^/]+/(notes|discussions)", "comments on issues"),
@@ -42,6 +44,7 @@ _NOUNS = (
     (r"/members", "the members of a project"),
     (r"/repository/", "this part of the repository over REST"),
     (r"/trace", "job logs"),
+    (r"/uploads", "attached files"),
     (r"/projects/[^/]+", "the project itself"),
 )
 

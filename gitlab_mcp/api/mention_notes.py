@@ -10,7 +10,7 @@ from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.tracking_note import NotePlace, TrackingNote, own_notes
 from gitlab_mcp.errors import GitLabRefusal, NotFound
-from gitlab_mcp.safety.marker import MarkedText, Marker, unmarked
+from gitlab_mcp.safety.marker import MarkedText, Marker, marker_of, unmarked
 
 
 class ListenerNote(TrackingNote):
@@ -55,6 +55,13 @@ def waiting_note(gitlab: GitLab, place: NotePlace, text: str, *, again: bool = F
     tracking = ListenerNote(gitlab, place, "", note or None)
     tracking.write(text)
     return tracking.id, False
+
+
+def retell(gitlab: GitLab, place: NotePlace, number: int, text: str) -> None:
+    """Give the tracking note another text, if no run has taken it. Raises a Failure."""
+    note = gitlab.get(place.note_path(number))
+    if marker_of(note.text("body")) == Marker(mention=place.mention):
+        ListenerNote(gitlab, place, "", note).write(text)
 
 
 def answer_once(gitlab: GitLab, place: NotePlace, name: str, text: str) -> None:

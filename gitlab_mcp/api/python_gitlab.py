@@ -1,9 +1,12 @@
 """python-gitlab: imported when the first request is sent, and sending its requests over a GitLabSession."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from urllib3 import encode_multipart_formdata
 
 from gitlab_mcp import __version__
 from gitlab_mcp.api.http import GitLabSession, HTTPResponse
@@ -14,7 +17,7 @@ from gitlab_mcp.config.settings import Settings
 class SentData:
     """A request body in the form in which python-gitlab hands it from one method of its backend to the other."""
 
-    json: object
+    json: object = None
     content_type: str = "application/json"
     data: bytes | None = None
 
@@ -27,23 +30,36 @@ class Headers:
 
 
 class SessionBackend:
-    """A backend of python-gitlab (gitlab/_backends/protocol.py) that sends JSON or bytes over a GitLabSession.
+    """A backend of python-gitlab (gitlab/_backends/protocol.py) that sends JSON, or files, over a GitLabSession.
 
-    It ignores `verify`: nothing turns the verification of certificates off.
+    It ignores `verify`: nothing turns the verification of certificates off. In `stream`, which python-gitlab hands on
+    as it is, a number says that only so many bytes of the response are to be read.
     """
 
     def __init__(self, session: GitLabSession) -> None:
         self.client = session
 
     @staticmethod
-    def prepare_send_data(files: None, post_data: object, raw: bool) -> SentData:  # noqa: ARG004  # python-gitlab's
-        """The body of a request: with `raw` the bytes of a file, else JSON."""
+    def prepare_send_data(files: Mapping[str, tuple[str, bytes]] | None, post_data: object, raw: bool) -> SentData:
+        """The body of a request: with `raw` the bytes of a file, else files by the name of their field, else JSON."""
         if raw and isinstance(post_data, bytes):
-            return SentData(None, "application/octet-stream", post_data)
-        return SentData(post_data)
+            return SentData(content_type="application/octet-stream", data=post_data)
+        if not files:
+            return SentData(post_data)
+        data, content_type = encode_multipart_formdata(files)
+        return SentData(content_type=content_type, data=data)
 
     def http_request(
-        self, *, method: str, url: str, headers: dict[str, str], auth: Any, timeout: float, stream: bool, **request: Any
+        self,
+        *,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        auth: Any,
+        timeout: float,
+        stream: bool | int,
+        data: bytes | None = None,
+        **request: Any,
     ) -> HTTPResponse:
         """Send a request of python-gitlab's."""
         carrier = Headers(headers)
@@ -53,10 +69,11 @@ class SessionBackend:
             url,
             params=request["params"],
             json=request["json"],
-            content=request["data"],
+            data=data,
             headers=carrier.headers,
             timeout=timeout,
-            stream=stream,
+            stream=stream is True,
+            beginning=0 if isinstance(stream, bool) else stream,
         )
 
 

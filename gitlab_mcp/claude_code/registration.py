@@ -112,12 +112,10 @@ def _source() -> str:
     parts = urlsplit(url)
     if "@" in parts.netloc or record.get("subdirectory"):
         return ""
-    if parts.scheme == "file":
-        return unquote(parts.path)
     version_control = record.get("vcs_info")
     if version_control:
         return f"{version_control['vcs']}+{url}@{version_control['commit_id']}"
-    return url
+    return unquote(parts.path) if parts.scheme == "file" else url
 
 
 def flag_arguments(flags: Flags, secret_values: Iterable[str]) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ import click
 from gitlab_mcp.cli.options import configuration, merged_flags
 from gitlab_mcp.config.environment import split_list
 from gitlab_mcp.config.settings import Flags
-from gitlab_mcp.safety.mention import DEFAULT_MODELS
 
 
 def _id(text: str) -> int:
@@ -32,10 +31,7 @@ def _id(text: str) -> int:
 @click.option("--flow-input-file", type=Path, metavar="PATH", help="A long AI_FLOW_INPUT; the file is deleted.")
 @click.option("--model", default="", metavar="NAME", help="The model, by alias or full name.")
 @click.option(
-    "--comment-models",
-    default=" ".join(DEFAULT_MODELS),
-    metavar="NAMES",
-    help=f"The models that a comment may choose with model=NAME (default: {' '.join(DEFAULT_MODELS)}).",
+    "--comment-models", metavar="NAMES", help="The models that a comment may choose (default: haiku sonnet opus)."
 )
 @click.option("--max-turns", type=click.IntRange(1), metavar="N", help="The most turns of the model.")
 @click.option("--max-budget", type=click.FloatRange(0), metavar="USD", help="The most that it may cost; 0: any.")
@@ -60,8 +56,8 @@ def run(ctx: click.Context, /, finish: bool, **given: Any) -> None:
 
     What it does is shown while it works, in the log and in one comment in the thread that asked.
 
-    Ends with 0 when it is done, 1 when it failed, 2 when the configuration is wrong, 3 when the turns, the budget or
-    the time were used up, 143 when it was canceled.
+    Ends with 0 when it is done, and when what asked was edited or deleted since, 1 when it failed, 2 when the
+    configuration is wrong, 3 when the turns, the budget or the time were used up, 143 when it was canceled.
     """
     group_flags = ctx.obj if isinstance(ctx.obj, Flags) else None
     flags = merged_flags(group_flags, given)
@@ -75,6 +71,7 @@ def run(ctx: click.Context, /, finish: bool, **given: Any) -> None:
     from gitlab_mcp.ci.run.options import RunOptions
 
     given["pass_env"] = split_list(" ".join(given["pass_env"]))
-    given["comment_models"] = split_list(given["comment_models"])
+    models = given.pop("comment_models")
+    given |= {} if models is None else {"comment_models": split_list(models)}
     options = {name: value for name, value in given.items() if name in RunOptions.__dataclass_fields__}
     ctx.exit(run_once(RunOptions(**options), flags, os.environ))

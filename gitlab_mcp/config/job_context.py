@@ -284,9 +284,12 @@ def _number(value: object) -> int:
 
 
 def iso_time(text: str) -> str:
-    """A time with its zone in ISO 8601; "" for anything else. Webhooks write it as 2026-11-28 09:30:00 UTC."""
+    """A time with its zone in ISO 8601; "" for anything else.
+
+    Webhooks write it as 2026-11-28 09:30:00 UTC, or +0100 where GitLab has another time zone.
+    """
     try:
-        time = datetime.fromisoformat(text.replace(" UTC", "+00:00"))
+        time = datetime.fromisoformat(re.sub(r" (?=[+-]\d\d:?\d\d\Z)", "", text.replace(" UTC", "+00:00")))
     except ValueError:
         return ""
     return time.isoformat() if time.tzinfo else ""

@@ -32,7 +32,7 @@ CLAUDE = re.compile(
     re.VERBOSE | re.MULTILINE,
 )
 # Blanks and redirections between the arguments of a command; an argument; what may follow the last one.
-BLANKS = r"(?: [ \t] | \\\n | \d*&?[<>]+&?\d* )*+"
+BLANKS = r"(?: [ \t] | \\\n | \d*+&?[<>]++&?+\d*+ )* (?! [ \t] | \\\n | \d*+&?[<>] )"
 ARGUMENT = re.compile(
     BLANKS + r"""(?!\#) ( (?: [^\s;|&()<>`'"\\] | '[^']*' | "(?:[^"\\]|\\.)*" | \\. )+ )""", re.VERBOSE | re.DOTALL
 )

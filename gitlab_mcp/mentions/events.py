@@ -52,10 +52,11 @@ class EventProject:
 
 @dataclass(frozen=True)
 class Person:
-    """The user who wrote the comment or made the change."""
+    """The user who wrote the comment or made the change. `is_bot` is whether the payload says that it is a bot."""
 
     id: int
     username: str
+    is_bot: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,11 @@ def read_event(payload: object) -> NoteEvent | SubjectEvent | Ignore:
     project = _project(event, attributes)
     if project is None:
         return Ignore("The payload does not name one project: it is of a group, or malformed.")
-    person = Person(_id(event, "user", "id") or _id(attributes, "author_id"), event.text("user", "username"))
+    person = Person(
+        id=_id(event, "user", "id") or _id(attributes, "author_id"),
+        username=event.text("user", "username"),
+        is_bot=event.flag("user", "bot"),
+    )
     if kind == "note" and person.id != _id(attributes, "author_id"):
         return Ignore("The payload does not name the author of the comment.")
     if not person.id or not USERNAME.fullmatch(person.username) or not person.username.isascii():

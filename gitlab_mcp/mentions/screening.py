@@ -93,7 +93,7 @@ def ignored(settings: ProjectSettings, person: Person, *, confidential: bool) ->
         return "The project is switched off in the configuration."
     if person.id in settings.own_users:
         return "The event is by a user of this service itself."
-    if BOT.fullmatch(person.username):
+    if person.is_bot or BOT.fullmatch(person.username):
         return "The event is by a bot."
     if confidential and not settings.confidential:
         return "The issue is confidential or the comment internal, which the configuration does not allow."
@@ -103,6 +103,8 @@ def ignored(settings: ProjectSettings, person: Person, *, confidential: bool) ->
 def _comment(event: NoteEvent, settings: ProjectSettings) -> Candidate | Ignore:
     if marker_of(event.text):
         return Ignore("The comment is the tracking note of a run.")
+    if event.confidential and not event.discussion:
+        return Ignore("The comment is confidential and its thread is not known, in which alone it may be answered.")
     comment = read_comment(event.text, settings.handle, settings.options)
     if comment is None:
         return Ignore("The comment does not mention the handle.")

@@ -9,6 +9,7 @@ from gitlab_mcp.errors import naming
 from gitlab_mcp.render.diffs import DIFF_LINE_BYTES, cut_line, files_counted, not_listed
 from gitlab_mcp.render.markdown import count, cut
 from gitlab_mcp.render.pagination import fenced_rows, page_of
+from gitlab_mcp.render.user_text import mention
 from gitlab_mcp.safety.sanitize import escape_invisible, escape_invisible_in_lines, one_line
 from gitlab_mcp.safety.write_back import EDIT_CODE, not_as_stored
 
@@ -100,8 +101,23 @@ def reviewed(merge_request: Entity, outcome: Outcome, verdict: str, misplaced: S
     again = f" ({outcome.existed} of them already posted)" if outcome.existed else ""
     decision = "" if outcome.remarks and verdict == "request_changes" else VERDICT_WORDS[verdict]
     head = f"Reviewed !{merge_request.number('iid')} at {merge_request.sha('sha')[:12]}: {comments}{again}"
-    lines = [f"{head}{decision}.", url]
-    lines += [f"n{number} {where}" for where, number in outcome.notes]
+    return _outcome(
+        f"{head}{decision}.\n{url}", [f"n{number} {where}" for where, number in outcome.notes], outcome, misplaced
+    )
+
+
+def drafted(merge_request: Entity, outcome: Outcome, misplaced: Sequence[str], url: str, user: Entity) -> str:
+    """Render the answer of review_merge_request that left drafts, and where `user`, who alone sees them, finds them."""
+    drafts = count(len(outcome.notes), "draft")
+    again = f", {outcome.existed} more posted already" if outcome.existed else ""
+    head = f"Not submitted: {drafts} on !{merge_request.number('iid')} at {merge_request.sha('sha')[:12]}{again}."
+    where = f"Only {mention(user.text('username'))} sees them, and publishes them there with Finish review:\n{url}"
+    return _outcome(f"{head} {where}", [where for where, _ in outcome.notes], outcome, misplaced)
+
+
+def _outcome(head: str, rows: Sequence[str], outcome: Outcome, misplaced: Sequence[str]) -> str:
+    """Render the comments of a review, the ones that were not posted, and the remarks."""
+    lines = [head, *rows]
     if refused := [*misplaced, *outcome.refused]:
         lines += ["Not posted:", *(one_line(reason, REMARK_CHARACTERS) for reason in refused)]
     return "\n".join([*lines, *(one_line(remark, REMARK_CHARACTERS) for remark in outcome.remarks)])

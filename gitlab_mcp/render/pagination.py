@@ -49,6 +49,7 @@ def state(value: str) -> str:
 
 
 PAGE_BYTES = ANSWER_BYTES - 8_000
+PIECE_CHARACTERS = 8_000  # of a quoted line, in one piece: even at 4 bytes each they fit on a page
 
 
 def page_of(
@@ -71,6 +72,14 @@ def page_of(
     heading = facts(title, f"page {number} of {len(pages)}" if len(pages) > 1 else "")
     text = "\n".join(part for part in (heading, about, *pages[number - 1]) if part)
     return text + following(call, arguments, number + 1 if number < len(pages) else None)
+
+
+def quoted_pieces(quoted: str) -> Iterator[str]:
+    """Yield the lines of a quoted text, long ones in several pieces, each of them quoted."""
+    for line in quoted.split("\n"):
+        yield line[:PIECE_CHARACTERS]
+        for start in range(PIECE_CHARACTERS, len(line), PIECE_CHARACTERS):
+            yield f"> {line[start : start + PIECE_CHARACTERS]}"
 
 
 def fenced_rows(heading: str, name: str, rows: Iterable[str]) -> Iterator[str]:

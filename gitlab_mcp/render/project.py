@@ -1,20 +1,19 @@
 """Render a project, its labels, milestones, members, releases and wiki."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from gitlab_mcp.api.author_roles import Authors
 from gitlab_mcp.api.client import Page
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.identity import ROLES
 from gitlab_mcp.render.markdown import count, cut, facts, labelled, quote, share
-from gitlab_mcp.render.pagination import following, page_of
+from gitlab_mcp.render.pagination import following, page_of, quoted_pieces
 from gitlab_mcp.render.user_text import mention, words
 from gitlab_mcp.safety.sanitize import LONGEST_TEXT, markdown_line, one_line
 from gitlab_mcp.safety.write_back import not_as_stored
 
 RELEASE_NOTES_BYTES = 8_000
 NOTES_BYTES = 30_000
-WIKI_LINE_CHARACTERS = 8_000  # of a line of a wiki page, in one piece: even at 4 bytes each they fit on a page
 
 
 def project(entity: Entity) -> str:
@@ -115,17 +114,8 @@ def wiki_page(page: Entity, number: int, arguments: Mapping[str, object]) -> str
     """
     title = f"# Wiki: {one_line(page.text('title'), 200)} ({one_line(page.text('format'), 20)})"
     content = page.text("content")
-    pieces = (piece for line in quote(content).split("\n") for piece in _pieces(line))
+    pieces = quoted_pieces(quote(content))
     about = [not_as_stored([content], plain_texts=[page.text("title")], advice="")]
     if len(content) > LONGEST_TEXT:
         about.append(f"Only its first {LONGEST_TEXT:,} characters are shown: read the rest on GitLab.")
     return page_of(title, "\n".join(filter(None, about)), pieces, number, "get_wiki_page", arguments)
-
-
-def _pieces(line: str) -> Iterator[str]:
-    """Split a quoted line into pieces of at most WIKI_LINE_CHARACTERS, each of them quoted."""
-    yield line[:WIKI_LINE_CHARACTERS]
-    yield from (
-        f"> {line[start : start + WIKI_LINE_CHARACTERS]}"
-        for start in range(WIKI_LINE_CHARACTERS, len(line), WIKI_LINE_CHARACTERS)
-    )

@@ -65,6 +65,7 @@ def words(text: Entity, key: str, authors: Authors) -> str:
         return _withheld("text", author)
     if _is_withheld_edit(text, key, authors):
         return EDIT_WITHHELD.format("text")
+    authors.vouch(author, text.text(key))
     return quote(unmarked(text.text(key)))
 
 

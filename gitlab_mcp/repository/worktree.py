@@ -26,6 +26,7 @@ from gitlab_mcp.repository.paths import Glob, folders_above, resolve, with_folde
 from gitlab_mcp.safety.sanitize import one_line
 
 GLOBS = 200
+ATTACHED_BYTES = 10_000_000
 IGNORED_NAMED = 50  # files of an ignored folder that a glob means
 REGULAR = {EXECUTABLE, "100644"}
 
@@ -50,25 +51,41 @@ class Worktree:
         Raises Refused for a path that is not a regular file inside the working directory, that git ignores, or that
         has a filter such as LFS, or that is unmerged.
         """
-        for path in paths:
-            if refusal := self._refusal(path):
-                raise Refused(f"{path} is not read from the working directory: {refusal}.")
+        self._refuse_unreadable(paths)
         untracked = sorted(set(paths) - set(tracked))
         state = checkout_index(self.root)
         _refuse_unmerged(state, paths)
         with self._index() as index:
-            if untracked:
-                listed = set(index.untracked([f":(literal){path}" for path in untracked]))
-                if ignored := [path for path in untracked if path not in listed]:
-                    names = one_line(", ".join(ignored), 600)
-                    raise Refused(
-                        f"{names}: git ignores this here, or it is in another repository; give content to commit it."
-                    )
+            _refuse_ignored(index, untracked, "; give content to commit it")
             if filtered := index.filtered(paths):
                 names = one_line(", ".join(sorted(filtered)), 600)
                 raise Refused(f"{names}: .gitattributes gives this to a filter such as LFS; commit it with git.")
             files = index.files(paths)
         return files if index.reads_modes else self._with_modes(files, state, self._base() or {})
+
+    def attachments(self, paths: Sequence[str]) -> dict[str, bytes]:
+        """The content on disk of the files at `paths`, in this order, to attach them to a text.
+
+        Raises Refused for a path that is not a regular file inside the working directory, that git ignores, or that is
+        larger than ATTACHED_BYTES.
+        """
+        self._refuse_unreadable(paths)
+        tracked = checkout_index(self.root).modes
+        with self._index() as index:
+            _refuse_ignored(index, sorted(set(paths) - set(tracked)), ", so that it is not uploaded")
+        files = {}
+        for path in paths:
+            with os.fdopen(os.open(self.root / path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+                files[path] = file.read(ATTACHED_BYTES + 1)
+            if len(files[path]) > ATTACHED_BYTES:
+                raise Refused(f"{path} is larger than the {ATTACHED_BYTES:,} bytes that can be attached.")
+        return files
+
+    def _refuse_unreadable(self, paths: Iterable[str]) -> None:
+        """Raise Refused where a path is not that of a regular file inside the working directory."""
+        for path in paths:
+            if refusal := self._refusal(path):
+                raise Refused(f"{path} is not read from the working directory: {refusal}.")
 
     def differences(self, globs: Sequence[str], tree: Mapping[str, TreeEntry]) -> tuple[list[Change], dict[str, str]]:
         """The changes, deletions included, that turn `tree` into the files on disk, at paths that match `globs`.
@@ -261,6 +278,14 @@ class Worktree:
         if not stat.S_ISREG(mode):
             return "it is a folder" if stat.S_ISDIR(mode) else "it is not a regular file"
         return None
+
+
+def _refuse_ignored(index: WorktreeIndex, untracked: Sequence[str], advice: str) -> None:
+    """Raise Refused, with `advice`, for files on no branch that git ignores."""
+    listed = set(index.untracked([f":(literal){path}" for path in untracked])) if untracked else set()
+    if ignored := [path for path in untracked if path not in listed]:
+        names = one_line(", ".join(ignored), 600)
+        raise Refused(f"{names}: git ignores this here, or it is in another repository{advice}.")
 
 
 def _refuse_unmerged(state: CheckoutIndex, paths: Iterable[str]) -> None:

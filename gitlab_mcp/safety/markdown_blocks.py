@@ -25,15 +25,15 @@ RULE = re.compile(r"(?:(?:\*[ \t]*+){3,}|(?:-[ \t]*+){3,}|(?:_[ \t]*+){3,})$", r
 FOOTNOTE = re.compile(r"\[\^[^\]\s]+\]:[ \t]*")
 DETAILS = re.compile(r"[:~](?:[ \t]+|$)", re.MULTILINE)
 LIST_ITEM = re.compile(r"(?:[-+*]|(\d{1,9})[.)])(?=[ \t]|$)", re.MULTILINE)
-DELIMITER_ROW = re.compile(r"\|?[ \t]*+:?-+:?[ \t]*+(?:\|[ \t]*+:?-+:?[ \t]*+)*+\|?[ \t]*+$", re.MULTILINE)
+DELIMITER_ROW = re.compile(r"\|?[ \t]*+:?-+:?[ \t]*+(?:\|[ \t]*+:?+-++:?+[ \t]*+)*\|?[ \t]*+$", re.MULTILINE)
 FRONT_MATTER = re.compile(
     r"\A(?:[^\n]*coding:[^\n]*\n)?\s*^(?:---|\+\+\+|;;;)[ \t]*\S*\n"
     r"(?P<code>(?:.*\n)*?)(?:---|\+\+\+|;;;|\.{3})[^\S\n]*$",
     re.MULTILINE,
 )
 
-ATTRIBUTE = r"""\s++[A-Za-z_:][A-Za-z0-9_.:-]*+(?:\s*+=\s*+(?:[^\s"'=<>`]++|'[^']*+'|"[^"]*+"))?+"""
-TAG = rf"<(?:[A-Za-z][A-Za-z0-9-]*+(?:{ATTRIBUTE})*+\s*+/?>|/[A-Za-z][A-Za-z0-9-]*+\s*+>)"
+ATTRIBUTE = r"""\s++[A-Za-z_:][A-Za-z0-9_.:-]*+(?:\s*+=\s*+(?:[^\s"'=<>`]++|'[^']*+'|"[^"]*+"))?"""
+TAG = rf"<(?:[A-Za-z][A-Za-z0-9-]*+(?:{ATTRIBUTE})*\s*+/?>|/[A-Za-z][A-Za-z0-9-]*+\s*+>)"
 HTML_TAG_LINE = re.compile(rf"{TAG}[ \t]*")
 BLOCK_NAMES = (
     "address|article|aside|base|basefont|blockquote|body|caption|center|col|colgroup|dd|details|dialog|dir|div|dl|dt"

@@ -19,8 +19,8 @@ INLINE_MARK = re.compile(r"\\|`+|<|-->|\$+|!?\[|\]|(?<![A-Za-z0-9])(?:[A-Za-z][A
 TAG_OR_LINK = re.compile(
     rf"{TAG}|<[A-Za-z][A-Za-z0-9+.-]{{1,31}}:[^<>\x00-\x20]*>|<[\w.!#$%&'*+/=?^`{{|}}~-]+@[A-Za-z0-9.-]+>"
 )
-WIKI_LINK = re.compile(r"\[\[(?:[^\[\]\\]|\\.){1,1000}+\]\]", re.DOTALL)
-DOLLAR_MATH = re.compile(r"\$(?!\s)(?:[^$]|(?<=\\)\$)++\$")
+WIKI_LINK = re.compile(r"\[\[(?:[^\[\]\\]|\\.){1,1000}\]\]", re.DOTALL)
+DOLLAR_MATH = re.compile(r"\$(?!\s)[^$]++(?:(?<=\\)\$[^$]*+)*(?<!\\)\$")
 # CommonMark 0.31, 6.6: what begins raw HTML other than a tag, and its end.
 RAW_HTML = (("<!-->", ""), ("<!--->", ""), ("<!--", "-->"), ("<?", "?>"), ("<![CDATA[", "]]>"), ("<!", ">"))
 LINK_REFERENCE = re.compile(r" {0,3}\[[^\]]+\]:")

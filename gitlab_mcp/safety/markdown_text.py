@@ -23,7 +23,7 @@ LINK_PARTS = re.compile(
     r"|^ {0,3}\[[^\]\n]+\]:.*$",  # a definition of a target
     re.MULTILINE,
 )
-QUOTE_LINE = re.compile(r"^[ \t>\x01]*[>\x01][ \t>\x01]*$", re.MULTILINE)
+QUOTE_MARKS = f" \t>{QUOTED}"
 
 
 def mentionable(text: str) -> str:
@@ -44,7 +44,7 @@ def mentionable(text: str) -> str:
 
 def without_quotes(shown: str) -> str:
     """What `mentionable` returned, without the lines of quotes."""
-    return QUOTE_LINE.sub("", shown)
+    return "\n".join(line for line in shown.split("\n") if not line.strip() or line.strip(QUOTE_MARKS))
 
 
 def _markup(text: str, html: list[Span]) -> list[Span]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from gitlab_mcp.safety.markdown_text import mentionable, without_quotes
-from gitlab_mcp.safety.sanitize import LONGEST_TEXT, with_newlines
+from gitlab_mcp.safety.sanitize import with_newlines
 
 DEFAULT_MODELS = ("haiku", "sonnet", "opus")
 DEFAULT_MAX_TURNS = 60  # as in templates/claude.yml
@@ -21,8 +21,10 @@ BARE_REQUEST = "Do what this thread asks for."
 OPTION_NAMES = ("model", "max_turns", "timeout", "max_budget")
 OPTION = re.compile(r"[ \t]+([A-Za-z][A-Za-z0-9_-]{0,39})=(\S*)")
 PUNCTUATION = re.compile(r"[ \t]*[,:;]?[ \t]*")
+# Comments have up to a million characters; the listener reads them before it answers a webhook.
+MENTION_CHARACTERS = 100_000
 MOST_MENTIONS = 20  # that are taken out of a request
-STOP = re.compile(r"\s*stop\s*[.!]?\s*", re.IGNORECASE)
+STOP = re.compile(r"stop ?[.!]?", re.IGNORECASE)
 WORD = re.compile(r"\w")
 # What may stand between the beginning of a line and a mention that addresses the handle.
 LINE_MARKS = re.compile(r"[ \t]*(?:(?:[-*+]|#{1,6}|\d{1,9}[.)])[ \t]+)?[*_~]*")
@@ -63,13 +65,13 @@ def read_comment(text: str, handle: str, limits: OptionLimits) -> CommentRequest
 
     A mention counts where GitLab shows it as text: not in code, quotes, HTML comments, links and e-mail addresses, nor
     as a part of a longer name or before 's. Several mentions are one. Options stand right after the first mention, on
-    its line; a word there that only looks like an option is a problem. A mention that begins after LONGEST_TEXT
+    its line; a word there that only looks like an option is a problem. A mention that begins after MENTION_CHARACTERS
     characters is not found.
     """
     pattern = _mention(handle)
-    if not pattern.search(text, 0, LONGEST_TEXT):  # few comments need the parser
+    if not pattern.search(text, 0, MENTION_CHARACTERS):  # few comments need the parser
         return None
-    text = with_newlines(text[:LONGEST_TEXT])
+    text, rest = with_newlines(text[:MENTION_CHARACTERS]), with_newlines(text[MENTION_CHARACTERS:])
     shown = mentionable(text)
     mentions = list(islice(pattern.finditer(shown), MOST_MENTIONS))
     if not mentions:
@@ -77,8 +79,8 @@ def read_comment(text: str, handle: str, limits: OptionLimits) -> CommentRequest
     options, problem, end = _options(shown, mentions[0].end("mention"), limits)
     ends = [end, *(match.end("mention") for match in mentions[1:])]
     removed = [_removed(text, match.start("mention"), end) for match, end in zip(mentions, ends, strict=True)]
-    request = _without(text, removed)
-    asked = without_quotes(_without(shown, removed))
+    request = _without(text, removed, rest)
+    asked = without_quotes(_without(shown, removed, rest)).strip()
     return CommentRequest(
         request=request if WORD.search(request) else BARE_REQUEST,
         options={} if problem else options,
@@ -151,9 +153,9 @@ def _removed(text: str, start: int, end: int) -> tuple[int, int]:
     return before - (before < start and text[before - 1] == ","), end
 
 
-def _without(text: str, removed: Iterable[tuple[int, int]]) -> str:
+def _without(text: str, removed: Iterable[tuple[int, int]], rest: str) -> str:
     kept, position = [], 0
     for start, end in removed:
         kept.append(text[position : max(start, position)])
         position = max(end, position)
-    return "".join([*kept, text[position:]]).strip()
+    return "".join([*kept, text[position:], rest]).strip()

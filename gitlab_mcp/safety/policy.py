@@ -16,8 +16,8 @@ from gitlab_mcp.git.change import Change
 from gitlab_mcp.safety.redact import is_public
 from gitlab_mcp.safety.sanitize import quoted_line
 
-# The paths outside projects that may be read: users, and what the token can do.
-USER_PATHS = re.compile(r"/(user|users(/[0-9]+)?|personal_access_tokens/self|version|metadata|job)")
+# The paths outside projects that may be read: users, hooks of a group, and what the token can do.
+USER_PATHS = re.compile(r"/(user|users(/[0-9]+)?|groups/[^/]+/hooks|personal_access_tokens/self|version|metadata|job)")
 
 # A POST that changes nothing: GitLab validates a CI configuration.
 READ_ONLY_POST = re.compile(r"/projects/[^/]+/ci/lint")
@@ -43,11 +43,17 @@ class Policy:
     settings: Settings
 
     def check(
-        self, method: str, path: str, body: Mapping[str, object] | None, default_branch: Callable[[str], str]
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None,
+        default_branch: Callable[[str], str],
+        file: tuple[str, bytes] | None = None,
     ) -> None:
         """Raise Refused for a request that this run may not send.
 
-        `path` is below /api/v4, URL-encoded; `default_branch` returns that of a project.
+        `path` is below /api/v4, URL-encoded; `default_branch` returns that of a project; `file` is the name and the
+        content of a file to upload.
         """
         writes = method not in READS and not READ_ONLY_POST.fullmatch(path)
         if writes and self.settings.read_only:
@@ -69,6 +75,8 @@ class Policy:
         if method == "delete" and self.settings.in_ci and (branch := BRANCH_PATH.search(path)):
             self.check_branch(project, unquote(branch[1]))
             self._check_repository_write(unquote(branch[1]), (), lambda: default_branch(project))
+        if file:
+            self._refuse_secrets(lambda secret: any(secret.encode() in part for part in (file[0].encode(), file[1])))
         if body is None:
             return
         if self.settings.in_ci or not SECRET_STORE.fullmatch(urlsplit(path).path):

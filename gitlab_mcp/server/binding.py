@@ -1,6 +1,7 @@
 """Bind a tool's function to the SDK: its schema, the messages about wrong arguments, and the boundary of every call."""
 
 import asyncio
+import base64
 import functools
 import inspect
 import json
@@ -14,11 +15,12 @@ from typing import Any
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool, ToolManager
-from mcp_types import ToolAnnotations
+from mcp_types import ImageContent, TextContent, ToolAnnotations
 from pydantic import ValidationError
 
 from gitlab_mcp.api.deadline import Call, current_call
 from gitlab_mcp.errors import NOT_KNOWN, Failure
+from gitlab_mcp.render.attachments import Picture
 from gitlab_mcp.render.markdown import ANSWER_BYTES, ERROR_BYTES, cut
 from gitlab_mcp.safety.redact import is_public, redact, secrets_of_run
 from gitlab_mcp.safety.sanitize import one_line
@@ -30,7 +32,7 @@ from gitlab_mcp.tools.examples import EXAMPLES, EXAMPLES_OF
 # The boundary of every tool call:
 # - In: arguments that the SDK has validated against the schema. An unpaired surrogate in any of them ends the call
 #   here, because it can be sent neither to GitLab nor back to the client.
-# - Out: the text that the function returns, without the secrets of the run, in at most ANSWER_BYTES.
+# - Out: the text that the function returns, without the secrets of the run, in at most ANSWER_BYTES, and an image.
 # - Threads: the function runs on a thread of `app.executor`, in a copy of the caller's context in which `current_call`
 #   (deadline, cancellation, progress) and `secrets_of_run` are set. The event loop only waits for it. Progress messages
 #   go back to the loop with call_soon_threadsafe, the only function of the loop that a worker thread may call.
@@ -49,14 +51,20 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
     function = definition.function
     secrets = app.settings.secret_values
 
-    def answer_of(arguments: dict[str, object]) -> str:
+    def answer_of(arguments: dict[str, object]) -> list[TextContent | ImageContent]:
         # Redacted on the worker thread, because whether a weak password is a secret may have to be asked from GitLab.
         try:
-            return cut(redact(function(Ctx(app), **arguments), secrets), ANSWER_BYTES)
+            answer = function(Ctx(app), **arguments)
+            text = answer.text if isinstance(answer, Picture) else answer
+            blocks: list[TextContent | ImageContent] = [TextContent(text=cut(redact(text, secrets), ANSWER_BYTES))]
+            if isinstance(answer, Picture):
+                data = base64.b64encode(answer.content).decode()
+                blocks.append(ImageContent(data=data, mime_type=answer.media_type))
+            return blocks
         except Failure as failure:
             raise ToolError(cut(redact(f"{definition.name} failed: {failure}", secrets), ERROR_BYTES)) from failure
 
-    async def run(mcp_context: Context[Any, Any], **arguments: object) -> str:
+    async def run(mcp_context: Context[Any, Any], **arguments: object) -> list[TextContent | ImageContent]:
         loop = asyncio.get_running_loop()
 
         def report(message: str) -> None:
@@ -83,7 +91,7 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
             while not answer.done() and call.left() > -GRACE:
                 # The deadline may have moved meanwhile: time stands still during a transfer of git.
                 await asyncio.wait([answer], timeout=call.left() + GRACE)
-            text = await asyncio.wait_for(answer, 0)
+            blocks = await asyncio.wait_for(answer, 0)
         except asyncio.CancelledError:
             call.cancel()
             answer.cancel()
@@ -92,7 +100,7 @@ def bind(definition: ToolDefinition, app: App) -> Tool:
             call.cancel()
             advice = f"{NOT_KNOWN} Check before you repeat it." if definition.writes else "Try again."
             raise ToolError(f"{definition.name} failed: {call.timeout_message()} {advice}") from error
-        return text
+        return blocks
 
     return _described(definition).model_copy(update={"fn": run})
 

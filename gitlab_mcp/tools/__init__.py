@@ -1,6 +1,8 @@
 """The tools, one module per GitLab noun."""
 
 from gitlab_mcp.tools import (
+    artifacts,
+    attachments,
     branches,
     commits,
     discussions,
@@ -23,6 +25,7 @@ from gitlab_mcp.tools.definition import ToolDefinition
 MODULES = (
     issues,
     notes,
+    attachments,
     merge_requests,
     files,
     branches,
@@ -33,6 +36,7 @@ MODULES = (
     reviews,
     discussions,
     pipelines,
+    artifacts,
     merging,
     my_work,
     project,

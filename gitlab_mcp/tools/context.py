@@ -22,6 +22,7 @@ from gitlab_mcp.api.notes import Notes
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.api.reviews.submit import Reviews
 from gitlab_mcp.api.trigger import Trigger
+from gitlab_mcp.api.uploads import Uploads
 from gitlab_mcp.config.checkout import WorkingDirectory
 from gitlab_mcp.config.job_context import Noun
 from gitlab_mcp.config.settings import Settings
@@ -52,6 +53,7 @@ class App:
         self.notes = Notes(self.gitlab)
         self.reviews = Reviews(self.gitlab, self.notes)
         self.issues = Issues(self.gitlab)
+        self.uploads = Uploads(self.gitlab)
         self.members = Members(self.gitlab)
         self.trigger = Trigger(self.gitlab)
         self.executor = ThreadPoolExecutor(TOOL_THREADS, thread_name_prefix="tool")

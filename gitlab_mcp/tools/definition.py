@@ -5,6 +5,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gitlab_mcp.render.attachments import Picture
+
+# What a tool returns: text, or an image with a text.
+Answer = str | Picture
+
 # The default of a text argument for which "" means "clear the field". With the default None, the SDK would parse the
 # text as JSON.
 UNCHANGED = "\0"
@@ -14,7 +19,7 @@ UNCHANGED = "\0"
 class ToolDefinition:
     """A tool: the function that gives it name, description and parameters, and the properties that `tool` explains."""
 
-    function: Callable[..., str]
+    function: Callable[..., Answer]
     toolset: str
     writes: bool
     destructive: bool
@@ -44,7 +49,7 @@ def tool(
     always_load: bool = False,
     job_token: bool = True,
     opt_in: bool = False,
-) -> Callable[[Callable[..., str]], ToolDefinition]:
+) -> Callable[[Callable[..., Answer]], ToolDefinition]:
     """Make a tool out of a function: its first parameter is a Ctx, its docstring the description for the model.
 
     `writes`: it changes something on GitLab. `destructive`: it can undo or overwrite something. `idempotent`: a second
@@ -53,7 +58,7 @@ def tool(
     only a job token does not list it. `opt_in`: it is listed only if --tools names it or --toolsets its toolset.
     """
 
-    def define(function: Callable[..., str]) -> ToolDefinition:
+    def define(function: Callable[..., Answer]) -> ToolDefinition:
         repeatable = idempotent or not writes
         return ToolDefinition(function, toolset, writes, destructive, repeatable, always_load, job_token, opt_in)
 

@@ -1,6 +1,9 @@
 """A valid value for every parameter, by its name: for errors about wrong arguments, and for the tests of all tools."""
 
 EXAMPLES: dict[str, object] = {
+    "attach": ["README.md"],
+    "url": "/uploads/5f0f1f5a1b6c2d3e4f5a6b7c8d9e0f1a/screenshot.png",
+    "submit": False,
     "actions": [{"path": "src/app.py", "content": "print()\n"}],
     "assignee": "username",
     "assignees": ["username"],

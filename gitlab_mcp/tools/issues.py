@@ -11,6 +11,7 @@ from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.render import issues as render
 from gitlab_mcp.render.notes import changes
 from gitlab_mcp.render.pagination import listing
+from gitlab_mcp.tools.attachments import Attach, attached
 from gitlab_mcp.tools.context import Ctx
 from gitlab_mcp.tools.definition import UNCHANGED, tool
 from gitlab_mcp.tools.params import (
@@ -93,19 +94,21 @@ def create_issue(
     milestone: Text = "",
     due_date: DueDate = "",
     confidential: bool = False,
+    attach: Attach = [],
     project: Project = "",
 ) -> str:
     """Create an issue. milestone by title; unknown labels are created."""
+    target = ctx.project(project)
     fields = api.IssueFields(
         title=title,
-        description=description or None,
+        description=attached(ctx, target, description, attach) or None,
         labels=labels,
         assignees=assignees or None,
         milestone=milestone or None,
         due_date=due_date or None,
         confidential=confidential or None,
     )
-    written, not_taken, again = ctx.app.issues.create(ctx.project(project), fields)
+    written, not_taken, again = ctx.app.issues.create(target, fields)
     return render.issue_created(written, not_taken, again=again)
 
 

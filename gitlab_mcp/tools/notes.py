@@ -8,6 +8,7 @@ from gitlab_mcp.api import discussions
 from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.errors import InvalidArgument
 from gitlab_mcp.render import notes as render
+from gitlab_mcp.tools.attachments import Attach, attached
 from gitlab_mcp.tools.context import Ctx, noun_of
 from gitlab_mcp.tools.definition import tool
 from gitlab_mcp.tools.params import Iid, Project, as_text
@@ -27,6 +28,7 @@ def create_note(
     on: On = "",
     reply_to: ReplyTo = "",
     internal: bool = False,
+    attach: Attach = [],
     project: Project = "",
 ) -> str:
     """Comment on an issue or merge request, or reply in a thread.
@@ -48,6 +50,7 @@ def create_note(
     thread = discussion_of(ctx, target, reply_to.strip())
     if thread and internal:
         raise InvalidArgument("A reply is internal when its thread is: leave internal out.")
+    body = attached(ctx, target.project, body, attach)
     written, again = ctx.app.notes.post(target.path, body, thread, internal=internal)
     asked = {"body": ctx.gitlab.outgoing(body)} | ({"internal": True} if internal else {})
     return render.note_created(written, asked, target.sign, url, is_reply=bool(reply_to), again=again)

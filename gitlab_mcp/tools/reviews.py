@@ -44,23 +44,30 @@ def review_merge_request(
     comments: Comments = [],
     verdict: Verdict = "comment",
     sha: Sha = "",
+    submit: bool = True,
     project: Project = "",
 ) -> str:
     """Review a merge request in one call: comments on lines, a summary, a verdict. People get one notification.
 
     A comment whose line is not in the diff is named in the answer; the others are posted. Repeating the call posts
-    nothing twice. sha (may be short): refuse if no longer its head.
+    nothing twice. sha (may be short): refuse if no longer its head. submit false: leave drafts for a person to publish.
     """
     target = ctx.noteable("merge request", iid, project)
     url = target.web_url  # fetched before the write, because nothing may fail after it
     merge_request, files = changed_files(target, ctx.repository(target.project))
     _check(merge_request, verdict, sha)
+    if not submit and verdict != "comment":
+        raise InvalidArgument("A verdict cannot be a draft: leave verdict out, or submit.")
     line_comments = [LineComment(**comment.model_dump()) for comment in comments]
     placed, misplaced = place(ctx.gitlab, merge_request.entity("diff_refs"), files, line_comments)
     body = ctx.gitlab.outgoing(summary.strip())
     if not placed and not body and (verdict != "approve" or misplaced):
         raise InvalidArgument(_nothing_to_post(misplaced, files))
-    outcome = ctx.app.reviews.submit(target, Review(merge_request, placed, body, verdict))
+    review = Review(merge_request, placed, body, verdict)
+    if not submit:
+        outcome = ctx.app.reviews.draft(target, review)
+        return render.drafted(merge_request, outcome, misplaced, url, ctx.gitlab.user)
+    outcome = ctx.app.reviews.submit(target, review)
     return render.reviewed(merge_request, outcome, verdict, misplaced, url)
 
 

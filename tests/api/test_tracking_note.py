@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gitlab_mcp.api.client import GitLab
-from gitlab_mcp.api.tracking_note import TrackingNote, close_left_open, handed_in
+from gitlab_mcp.api.tracking_note import TrackingNote, answering_runs, close_left_open, handed_in
 from gitlab_mcp.errors import AnswerLost, Failure, GitLabRefusal, JobTokenNotAccepted, NotFound
 from gitlab_mcp.safety.marker import MarkedText, Marker, marker_of
 from gitlab_mcp.sandbox import Sandbox
@@ -275,6 +275,24 @@ def test_a_note_that_was_handed_in_wrongly_is_not_touched(sandbox: Sandbox, case
     assert (refused.note, refused.ended) == (None, False)
     assert reason in refused.reason
     assert writes(sandbox) == []
+
+
+@pytest.mark.parametrize("name", ["", ".listener-0123abcd", ".4f"])
+def test_a_note_that_a_listener_named_is_taken(sandbox: Sandbox, name: str) -> None:
+    place = asked(sandbox, ISSUE, f"@claude listener {name}")
+    number = waiting_note(sandbox, place.mention, place.thread, run=name)
+    assert handed_in(client(sandbox), place, number, RUN).note
+
+
+def test_the_runs_that_have_answered_a_mention_are_those_whose_notes_have_ended(sandbox: Sandbox) -> None:
+    place, gitlab = asked(sandbox, ISSUE, "@claude twice"), client(sandbox)
+    assert answering_runs(gitlab, place) == set()
+    TrackingNote(gitlab, place, "601").write("working")
+    TrackingNote(client(sandbox, "maintainer"), place, "603").write("by another user", ended=True)
+    assert answering_runs(gitlab, place) == set()
+    TrackingNote(gitlab, place, RUN).write("done", ended=True)
+    assert answering_runs(gitlab, place) == {RUN}
+    assert answering_runs(gitlab, asked(sandbox, ISSUE, "@claude else")) == set()
 
 
 def test_a_note_that_a_killed_run_left_open_is_closed_once(sandbox: Sandbox) -> None:

@@ -117,6 +117,13 @@ def test_a_merge_request_of_a_fork_is_foreign(source: int | None, foreign: bool)
     assert job(TRIGGER_PAYLOAD=hook(object_attributes=attributes, merge_request=change)).foreign is foreign
 
 
+@pytest.mark.parametrize(("value", "known"), [(12, 12), ("12", 12), ("x", 0), ([12], 0), (-1, 0)])
+def test_a_run_on_an_issue_goes_on_with_the_merge_request_that_is_named(value: object, known: int) -> None:
+    assert job(TRIGGER_PAYLOAD=hook(issue={**ISSUE, "continues": value})).continues == known
+    context = json.dumps({"iid": 7, "project_id": 1, "continues": value})
+    assert job(AI_FLOW_CONTEXT=context).continues == known
+
+
 @pytest.mark.parametrize("kind", ["Commit", "Snippet"])
 def test_a_comment_on_a_commit_or_snippet_is_of_no_issue(kind: str) -> None:
     attributes = {**NOTE_HOOK["object_attributes"], "noteable_type": kind}

@@ -128,6 +128,7 @@ def endpoint(method: str, path: str) -> dict[str, Any]:
     path = path.removeprefix("/api/v4")
     for entry in _endpoints():
         pattern = re.sub(r"\\\{[^}]*\\\}|:\w+", "[^/]+", re.escape(entry["path"]))
+        pattern = re.sub(r"\\\*\w+", ".+", pattern)
         if entry["method"] == method and re.fullmatch(pattern, path):
             found: dict[str, Any] = entry
             return found

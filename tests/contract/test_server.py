@@ -69,7 +69,8 @@ async def use_every_tool(sandbox: Sandbox, work: Path) -> None:
             await agent.call("get_issue", iid=iid, page=1, detail="full")
         await agent.call("create_note", iid=SEED.crash_issue.reference, body="x", internal=True)
         await agent.call("create_note", iid=SEED.crash_issue.reference, body="x", reply_to=str(SEED.crash_notes.first))
-        await agent.call("create_note", iid=SEED.merge_request.reference, body="x")
+        await agent.call("create_note", iid=SEED.merge_request.reference, body="x", attach=["README.md"])
+        await agent.picture("get_attachment", url=SEED.screenshot)
         await agent.call("list_branches", search="main")
         await agent.call("create_branch", branch="made", ref="main")
         await agent.call("create_branch", branch="made")
@@ -145,6 +146,7 @@ async def use_pipelines(agent: Agent, sandbox: Sandbox) -> None:
     await agent.refused("get_pipeline", ref="v1.2.0")
     await agent.call("get_job_log", job_id=failed.jobs[-1].id)
     await agent.refused("get_job_log")
+    await use_artifacts(agent, failed.jobs[-1].id)
     await agent.call("get_test_report", pipeline_id=failed.id)
     sandbox.faults.fail("GET", "/test_report$", 200, "<html></html>")
     await agent.call("get_test_report", pipeline_id=failed.id)
@@ -158,6 +160,13 @@ async def use_pipelines(agent: Agent, sandbox: Sandbox) -> None:
     await agent.call("cancel_pipeline", pipeline_id=failed.id)
 
 
+async def use_artifacts(agent: Agent, job: int) -> None:
+    """Call every tool for the artifacts of a job."""
+    await agent.call("list_job_artifacts", job_id=job)
+    await agent.call("list_job_artifacts", job_id=job, path="coverage", recursive=True)
+    await agent.call("get_job_artifact", job_id=job, path="report.txt")
+
+
 async def review(agent: Agent, sandbox: Sandbox) -> None:
     """Call every tool for merge requests under review."""
     number = open_for_review(sandbox, "reviewed")
@@ -169,6 +178,7 @@ async def review(agent: Agent, sandbox: Sandbox) -> None:
     await agent.call(
         "update_note", iid=SEED.merge_request.reference, note=str(SEED.review_notes.stderr), body="Changed."
     )
+    await agent.call("review_merge_request", iid=number, comments=[{**comment, "body": "draft"}], submit=False)
     for verdict in ("comment", "request_changes", "approve"):
         comment["body"] = verdict
         await agent.call("review_merge_request", iid=number, summary=verdict, comments=[comment], verdict=verdict)
@@ -272,7 +282,8 @@ async def use_every_tool_of_a_job(sandbox: Sandbox, work: Path) -> None:
         assert listed >= set(calls)
         for tool, arguments in calls.items():
             await agent.call(tool, **arguments)
-        await use_by_examples(agent, (tool for tool in TOOLS if tool.name in listed - set(calls)))
+        await use_artifacts(agent, sandbox.fail_pipeline("feature/verbose-flag").jobs[-1].id)
+        await use_by_examples(agent, (tool for tool in TOOLS if tool.name in listed - agent.called))
         short = get(sandbox, "/repository/commits/main")["id"][:9]
         await agent.call("get_file", path="README.md", ref=short)
 
@@ -299,7 +310,6 @@ async def test_with_a_job_token_only_routes_that_accept_one_are_requested(fresh_
 # Routes that GitLab accepts a job token on, and that no tool needs so far.
 ASKED_BY_NO_TOOL = {
     "/projects/:x/jobs/:x/artifacts",
-    "/projects/:x/jobs/:x/artifacts/*artifact_path",
     "/projects/:x/jobs/artifacts/:x/download",
     "/projects/:x/jobs/artifacts/:x/raw/*artifact_path",
     "/projects/:x/releases/:x",

@@ -78,9 +78,12 @@ class MentionService:
 
     def thread(self, item: SeededItem, note: dict[str, Any]) -> list[str]:
         """The texts of a comment's thread behind it, without their markers."""
-        threads = get(self.gitlab, f"{item.path}/discussions?per_page=100")
-        notes = next(each["notes"] for each in threads if note["id"] in [one["id"] for one in each["notes"]])
-        return [unmarked(one["body"]) for one in notes if one["id"] > note["id"]]
+        return [unmarked(one["body"]) for one in self.discussion(item.path, note)["notes"] if one["id"] > note["id"]]
+
+    def discussion(self, path: str, note: dict[str, Any]) -> dict[str, Any]:
+        """The thread of a comment on what is at the path."""
+        threads: list[dict[str, Any]] = get(self.gitlab, f"{path}/discussions?per_page=100")
+        return next(each for each in threads if note["id"] in [one["id"] for one in each["notes"]])
 
     def notes(self, item: SeededItem) -> list[str]:
         """The texts of all comments by the bot, oldest first, without their markers."""
@@ -94,11 +97,17 @@ class MentionService:
 
 
 @contextmanager
-def running(folder: Path, script: Callable[[Request], Turn]) -> Iterator[MentionService]:
-    """Everything runs for a `with` block; `script` is what the model says."""
+def running(
+    folder: Path, script: Callable[[Request], Turn], *, by_inputs: bool = True, ref: str = "default"
+) -> Iterator[MentionService]:
+    """Everything runs for a `with` block; `script` is what the model says.
+
+    `by_inputs` is whether the CI configuration declares the inputs of docs/setup.md; else the project allows variables.
+    `ref` is on which branch the pipelines run.
+    """
     with Sandbox() as gitlab, Model(script) as model:
-        configure(gitlab, model)
-        config = write_config(folder, gitlab, project=f'label = "claude"\nuser = "{BOT}"')
+        configure(gitlab, model, by_inputs)
+        config = write_config(folder, gitlab, project=f'label = "claude"\nuser = "{BOT}"\nref = "{ref}"')
         environ = environ_of(gitlab, new_trigger_token(gitlab), BOT)
         with (
             listening(config, environ) as listener,
@@ -111,16 +120,19 @@ def running(folder: Path, script: Callable[[Request], Turn]) -> Iterator[Mention
             yield MentionService(gitlab, listener, model, runner)
 
 
-def configure(gitlab: Sandbox, model: Model) -> None:
-    """Commit the template and a .gitlab-ci.yml with the header of docs/setup.md to main."""
+def configure(gitlab: Sandbox, model: Model, by_inputs: bool) -> None:
+    """Commit the template and a .gitlab-ci.yml that includes it to main."""
     page = (REPOSITORY / "docs" / "setup.md").read_text()
     header = page[page.index("spec:\n  inputs:\n    claude_noteable") :].partition("---\n")[0]
-    passed = {name: f"$[[ inputs.{name} ]]" for name in INPUTS}
+    header = f"{header}---\n" if by_inputs else ""
+    passed = {name: f"$[[ inputs.{name} ]]" for name in INPUTS} if by_inputs else {}
+    if not by_inputs:
+        send(gitlab, "PUT", "", "maintainer", ci_pipeline_variables_minimum_override_role="maintainer")
     included = {
         "local": "/templates/claude.yml",
         "inputs": {**passed, "base_url": model.url, "prompt": "Work on what was labeled or assigned."},
     }
-    content = f"{header}---\n{json.dumps({'include': [included]})}\n"
+    content = f"{header}{json.dumps({'include': [included]})}\n"
     actions = [
         {"action": "update", "file_path": ".gitlab-ci.yml", "content": content},
         {"action": "create", "file_path": "templates/claude.yml", "content": TEMPLATE.read_text()},

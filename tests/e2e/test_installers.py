@@ -1,4 +1,4 @@
-"""The checkout installed with uv and pipx, as the README says, and registered by what they start."""
+"""The ways to install of the README, from a checkout and from a git repository, and what registers itself there."""
 
 import json
 import os
@@ -11,8 +11,36 @@ import pytest
 from gitlab_mcp import __version__
 from tests.support.paths import REPOSITORY
 
-INSTALLS = [("uv", "tool", "install", "."), ("pipx", "install", ".")]
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+ADDRESS = "https://gitlab.example.com/tools/gitlab-mcp-server.git"  # of the README's examples
+OWN_ENVIRONMENT = ".local/share/gitlab-mcp-server"
+PIP = f"python3 -m venv ~/{OWN_ENVIRONMENT} && ~/{OWN_ENVIRONMENT}/bin/pip install git+{ADDRESS}"
+INSTALLS = [
+    pytest.param(install, id=install)
+    for install in (
+        "uv tool install .",
+        "pipx install .",
+        f"uv tool install git+{ADDRESS}",
+        f"pipx install git+{ADDRESS}",
+        PIP,
+    )
+]
 SECONDS = 600
+
+
+@pytest.fixture(scope="module")
+def caches(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The variables of caches that the tests of this module share."""
+    folder = tmp_path_factory.mktemp("caches")
+    return {"UV_CACHE_DIR": str(folder / "uv"), "PIP_CACHE_DIR": str(folder / "pip")}
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a git repository with what is committed here, which stands for ADDRESS."""
+    bare = tmp_path_factory.mktemp("served") / "gitlab-mcp-server.git"
+    subprocess.run(["git", "clone", "--quiet", "--bare", str(REPOSITORY), str(bare)], check=True)
+    return bare.as_uri()
 
 
 def run(folder: Path, *command: str, **more: str) -> str:
@@ -33,22 +61,37 @@ def run(folder: Path, *command: str, **more: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("install", INSTALLS, ids=" ".join)
-def test_an_installer_of_the_readme_installs_the_command(tmp_path: Path, install: tuple[str, ...]) -> None:
-    assert " ".join(install) in (REPOSITORY / "README.md").read_text()
-    run(tmp_path, *install)
-    command = str(tmp_path / ".local" / "bin" / "gitlab-mcp-server")
+@pytest.mark.parametrize("install", INSTALLS)
+def test_an_installer_of_the_readme_installs_the_command(
+    tmp_path: Path, install: str, caches: dict[str, str], repository: str
+) -> None:
+    assert install in README
+    run(tmp_path, install.split()[0], "--version")  # it skips where that is not installed
+    run(tmp_path, "sh", "-c", install.replace(ADDRESS, repository), **caches)
+    folder = tmp_path / (OWN_ENVIRONMENT if install == PIP else ".local") / "bin"
+    command = str(folder / "gitlab-mcp-server")
     assert run(tmp_path, command, "--version").strip() == f"gitlab-mcp-server, version {__version__}"
     run(tmp_path, command, "register")
     entry = json.loads((tmp_path / ".claude.json").read_text())["mcpServers"]["gitlab"]
     assert entry["command"] == command
 
 
-def test_under_uvx_the_registered_command_outlives_the_cache(tmp_path: Path) -> None:
+def test_uvx_plays_the_demo_from_a_git_repository(tmp_path: Path, caches: dict[str, str], repository: str) -> None:
+    command = f"uvx --from git+{ADDRESS} gitlab-mcp-server demo"
+    assert command in README
+    played = run(tmp_path, *command.replace(ADDRESS, repository).split(), **caches)
+    assert "Everything read back is as it should be." in played
+
+
+@pytest.mark.parametrize("source", [".", f"git+{ADDRESS}"])
+def test_under_uvx_the_registered_command_outlives_the_cache(tmp_path: Path, source: str, repository: str) -> None:
     cache = {"UV_CACHE_DIR": str(tmp_path / "cache")}
-    run(tmp_path, "uvx", "--from", ".", "gitlab-mcp-server", "register", "--read-only", **cache)
+    source = source.replace(ADDRESS, repository)
+    run(tmp_path, "uvx", "--from", source, "gitlab-mcp-server", "register", "--read-only", **cache)
     entry = json.loads((tmp_path / ".claude.json").read_text())["mcpServers"]["gitlab"]
-    assert entry["args"] == ["--from", str(REPOSITORY), "gitlab-mcp-server", "serve", "--read-only"]
+    commit = run(tmp_path, "git", "rev-parse", "HEAD").strip()
+    lasting = str(REPOSITORY) if source == "." else f"{source}@{commit}"
+    assert entry["args"] == ["--from", lasting, "gitlab-mcp-server", "serve", "--read-only"]
     shutil.rmtree(tmp_path / "cache")
     again = [argument if argument != "serve" else "tools" for argument in entry["args"]]
     assert "get_issue" in run(tmp_path, entry["command"], *again, **cache)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.ci_local import needs_ci_local
-from tests.e2e.mention_service import Gate, fix, running, until
+from tests.e2e.mention_service import Gate, MentionService, fix, running, until
 from tests.e2e.model import Request, Turn
 from tests.support.gitlab_requests import commit, get, send
 from tests.support.seed import SEED
@@ -31,8 +31,9 @@ def file_of(gitlab: Any, branch: str) -> str:
     return content
 
 
-def test_a_comment_becomes_a_merge_request_and_an_answer(tmp_path: Path) -> None:
-    with running(tmp_path, fixing) as service:
+@pytest.mark.parametrize("by_inputs", [True, False], ids=["inputs", "variables"])
+def test_a_comment_becomes_a_merge_request_and_an_answer(tmp_path: Path, by_inputs: bool) -> None:
+    with running(tmp_path, fixing, by_inputs=by_inputs) as service:
         note = service.say(ISSUE, "@claude please fix the crash")
         (pipeline,) = service.ended()
         (merge_request,) = service.merge_requests()
@@ -45,10 +46,34 @@ def test_a_comment_becomes_a_merge_request_and_an_answer(tmp_path: Path) -> None
     assert "I handle an empty file now." in answer
     assert merge_request["reference"] in answer
     assert [one["name"] for one in reactions] == ["eyes"]
-    # The pipeline got ids, and the run fetched the text.
-    assert [one["key"] for one in variables] == ["TRIGGER_PAYLOAD"]
-    assert "fix the crash" not in variables[0]["value"]
     assert "please fix the crash" in asked
+    if by_inputs:
+        # The pipeline got ids, and the run fetched the text.
+        assert [one["key"] for one in variables] == ["TRIGGER_PAYLOAD"]
+        assert "fix the crash" not in variables[0]["value"]
+
+
+def test_a_comment_on_a_line_is_answered_in_its_thread(tmp_path: Path) -> None:
+    with running(tmp_path, lambda _: "It is a flag.") as service:
+        refs = get(service.gitlab, SEED.merge_request.path)["diff_refs"]
+        position = {"position_type": "text", "old_path": "src/app/cli.py", "new_path": "src/app/cli.py", "new_line": 14}
+        body = {"body": "@claude what is this?", "position": {**refs, **position}}
+        made = send(service.gitlab, "POST", f"{SEED.merge_request.path}/discussions", "maintainer", **body)
+        service.ended()
+        (answer,) = service.thread(SEED.merge_request, made["notes"][0])
+    assert "It is a flag." in answer
+
+
+def test_a_comment_on_a_commit_is_answered_in_its_thread(tmp_path: Path) -> None:
+    with running(tmp_path, lambda _: "To release it.") as service:
+        sha = get(service.gitlab, "/repository/commits/v1.3.0")["id"]
+        path = f"/repository/commits/{sha}"
+        made = send(service.gitlab, "POST", f"{path}/discussions", "maintainer", body="@claude why this commit?")
+        service.ended()
+        (_, answer) = service.discussion(path, made["notes"][0])["notes"]
+        asked = service.model.requests[0].said("user")
+    assert "To release it." in answer["body"]
+    assert "why this commit?" in asked
 
 
 @pytest.mark.parametrize("how", ["label", "assignment"])
@@ -123,11 +148,7 @@ def test_a_person_stops_a_run(tmp_path: Path) -> None:
         note = service.say(ISSUE, "@claude take your time")
         try:
             gate.wait()
-            thread = next(
-                each["id"]
-                for each in get(service.gitlab, f"{ISSUE.path}/discussions?per_page=100")
-                if note["id"] in [one["id"] for one in each["notes"]]
-            )
+            thread = service.discussion(ISSUE.path, note)["id"]
             path = f"{ISSUE.path}/discussions/{thread}/notes"
             send(service.gitlab, "POST", path, "maintainer", body="@claude stop")
             until(lambda: service.pipelines()[0]["status"] == "canceled")
@@ -148,14 +169,19 @@ hostile: {script: [touch HOSTILE]}
 """
 
 
+def offered(service: MentionService, mark: Path) -> None:
+    """Open a merge request whose branch has a hostile CI file, and a hostile template in place of the real one."""
+    changes = {".gitlab-ci.yml": HOSTILE.replace("HOSTILE", str(mark)), "templates/claude.yml": "nothing: []\n"}
+    actions = [{"action": "update", "file_path": path, "content": text} for path, text in changes.items()]
+    commit(service.gitlab, "hostile", "main", *actions)
+    body = {"source_branch": "hostile", "target_branch": "main", "title": "Please review"}
+    send(service.gitlab, "POST", "/merge_requests", **body)
+
+
 def test_a_hostile_ci_file_of_a_branch_never_runs_by_a_mention_on_it(tmp_path: Path) -> None:
     mark = tmp_path / "hostile"
     with running(tmp_path, lambda _: "It is a bad idea.") as service:
-        changes = {".gitlab-ci.yml": HOSTILE.replace("HOSTILE", str(mark)), "templates/claude.yml": "nothing: []\n"}
-        actions = [{"action": "update", "file_path": path, "content": text} for path, text in changes.items()]
-        commit(service.gitlab, "hostile", "main", *actions)
-        body = {"source_branch": "hostile", "target_branch": "main", "title": "Please review"}
-        send(service.gitlab, "POST", "/merge_requests", **body)
+        offered(service, mark)
         note = service.say(REQUEST, "@claude what do you think?")
         (pipeline,) = service.ended()
         jobs = get(service.gitlab, f"/pipelines/{pipeline['id']}/jobs")
@@ -165,3 +191,14 @@ def test_a_hostile_ci_file_of_a_branch_never_runs_by_a_mention_on_it(tmp_path: P
     assert [job["name"] for job in jobs] == ["claude"]
     assert "It is a bad idea." in answer
     assert not mark.exists()
+
+
+def test_only_a_maintainers_choice_lets_the_ci_file_of_a_branch_run(tmp_path: Path) -> None:
+    """What the test above would see if it were not so."""
+    mark = tmp_path / "hostile"
+    with running(tmp_path, lambda _: "Not asked.", by_inputs=False, ref="source") as service:
+        offered(service, mark)
+        service.say(REQUEST, "@claude what do you think?")
+        (pipeline,) = service.ended()
+        assert service.model.requests == []
+    assert (pipeline["ref"], mark.exists()) == ("hostile", True)

@@ -89,6 +89,13 @@ def test_a_commit_is_named_by_its_id_and_its_message_is_not_in_the_digest() -> N
     assert inputs["claude_digest"] == mention_digest("@claude fix this", "", "")
 
 
+def test_the_digest_of_a_payload_is_that_of_the_texts_in_gitlabs_api() -> None:
+    image = "![a](/uploads/0123456789abcdef0123456789abcdef/a.png)"
+    absolute = image.replace("(", "(https://gitlab.example.com/acme/app")
+    on = candidate(with_value(payloads.note_on_issue(), "issue.description", absolute))
+    assert pipeline_inputs(on, 0)["claude_digest"] == mention_digest(on.text, on.subject.title, image)
+
+
 def test_variables_say_what_the_run_is_about() -> None:
     variables = pipeline_variables(MENTION, Enqueue("fix this"), 1302)
     assert json.loads(variables.pop("AI_FLOW_CONTEXT"))["iid"] == SEED.crash_issue.iid

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -65,10 +66,16 @@ def test_a_work_item_whose_comment_comes_as_one_on_an_issue_is_one_too() -> None
     assert note_event(payload).subject.noteable == f"issues/{SEED.crash_issue.iid}"
 
 
-@pytest.mark.parametrize("form", ["2026-11-28 09:30:00 UTC", "2026-11-28T09:30:00.000Z", "2026-11-28T10:30:00+01:00"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        *("2026-11-28 09:30:00 UTC", "2026-11-28T09:30:00.000Z", "2026-11-28 10:30:00 +0100"),
+        "2026-11-28T10:30:00+01:00",
+    ],
+)
 def test_times_are_read_in_every_form_that_gitlab_has(form: str) -> None:
     event = note_event(payloads.note_on_issue(created_at=form, updated_at=form))
-    assert event.created_at.startswith(("2026-11-28T09:30:00", "2026-11-28T10:30:00+01:00"))
+    assert datetime.fromisoformat(event.created_at) == datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("kind", "is_reply"), [(None, False), ("DiscussionNote", True), ("DiffNote", True)])
@@ -267,7 +274,7 @@ def mutated(draw: st.DrawFn) -> object:
     return payload
 
 
-@settings(max_examples=1500)
+@settings(max_examples=500)
 @given(mutated(), st.integers(0, 50), st.none() | st.booleans())
 def test_no_payload_makes_the_core_fail(payload: object, role: int, is_fork: bool | None) -> None:
     event = read_event(payload)

@@ -122,16 +122,6 @@ def test_without_a_budget_any_cost_is_allowed() -> None:
     assert judge(MENTION, facts(settings=settings, spent_today=9_999)) == Enqueue("fix this")
 
 
-def test_of_100_mentions_in_a_minute_by_one_person_ten_run_and_one_is_answered() -> None:
-    runs, answers, ignored = 0, 0, 0
-    for _ in range(100):
-        decision = judge(MENTION, facts(person_runs=runs, project_runs=runs, was_refused_today=answers > 0))
-        runs += isinstance(decision, Enqueue)
-        answers += isinstance(decision, Refuse)
-        ignored += isinstance(decision, Ignore)
-    assert (runs, answers, ignored) == (10, 1, 89)
-
-
 @pytest.mark.parametrize(
     ("payload", "changed"),
     [

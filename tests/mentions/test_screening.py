@@ -110,6 +110,11 @@ def test_one_event_that_adds_several_things_is_one_unit() -> None:
             payloads.note_on_issue(f"{MARKER}@claude fix"), "The comment is the tracking note of a run.", id="our note"
         ),
         pytest.param(
+            by({**DEVELOPER, "bot": True}, payloads.note_on_issue()),
+            "The event is by a bot.",
+            id="a bot by the payload",
+        ),
+        pytest.param(
             payloads.issue_changed(added("labels", [], [BUG])), "The event does not add the label", id="another label"
         ),
         pytest.param(
@@ -158,6 +163,11 @@ def test_a_project_that_is_switched_off_starts_nothing() -> None:
 def test_confidential_mentions_start_runs_where_the_configuration_allows_them() -> None:
     found = candidate(payloads.note_on_issue(internal=True), ProjectSettings(confidential=True))
     assert found.confidential
+
+
+def test_a_confidential_mention_whose_thread_is_not_known_starts_nothing() -> None:
+    payload = payloads.note_on_issue(internal=True, discussion_id=None)
+    assert reason(payload, ProjectSettings(confidential=True)).startswith("The comment is confidential and its thread")
 
 
 def test_without_a_label_and_a_user_in_the_configuration_only_comments_start_runs() -> None:

@@ -7,7 +7,7 @@ import socket
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -59,8 +59,9 @@ def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
         disable_nagle_algorithm = True
 
         def handle(self) -> None:
-            while self._one():
-                pass
+            with suppress(ConnectionResetError):  # the client was killed
+                while self._one():
+                    pass
 
         def _one(self) -> bool:
             request = _message(self.rfile)

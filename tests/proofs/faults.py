@@ -11,13 +11,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.proofs.fault_proxy import FaultProxy, fault_proxy, plan
 from tests.proofs.scenarios import BACKENDS, Scenario
 from tests.support.agent import Agent, connect
 from tests.support.ci_job import allow_job_pushes
-from tests.support.settings import EVERY_TOOLSET, job_settings, settings_for
+from tests.support.git_clones import clone
+from tests.support.settings import EVERY_TOOLSET, checkout, job_settings, settings_for
 
 NOT_KNOWN = "not known"
 # Half of the usual one, so that a write that would be doubled is looked up for three seconds.
@@ -70,9 +73,10 @@ async def prove(
     done = 0
     while done < runs:
         # A new GitLab now and then: a long list of notes is not what is looked at here.
-        with Sandbox() as sandbox, fault_proxy(sandbox.url) as proxy:
+        with Sandbox() as sandbox, fault_proxy(sandbox.url) as proxy, TemporaryDirectory() as folder:
             allow_job_pushes(sandbox)
-            of_backend = settings_for(sandbox) if backend == "rest" else job_settings(sandbox)
+            work = checkout(clone(sandbox, "main", Path(folder) / "work"))
+            of_backend = settings_for(sandbox, working_directory=work) if backend == "rest" else job_settings(sandbox)
             settings = replace(of_backend, url=proxy.url, toolsets=EVERY_TOOLSET, deadline=DEADLINE)
             async with connect(settings) as agent:
                 for _ in range(min(50, runs - done)):

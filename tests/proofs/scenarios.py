@@ -93,7 +93,7 @@ def _has(sandbox: Sandbox, branch: str) -> bool:
 def notes(path: str) -> Callable[[Sandbox, str], int]:
     def count(sandbox: Sandbox, name: str) -> int:
         found = get(sandbox, f"{path}/notes?per_page=100&sort=desc&activity_filter=only_comments")
-        return sum(note["body"] == f"Note {name}" for note in found)
+        return sum(note["body"].split("\n")[0] == f"Note {name}" for note in found)
 
     return count
 
@@ -179,6 +179,12 @@ REST = (
         nothing,
         lambda name: {"iid": SEED.merge_request.reference, "body": f"Note {name}"},
         notes(SEED.merge_request.path),
+    ),
+    Scenario(
+        "create_note",
+        nothing,
+        lambda name: {"iid": SEED.crash_issue.reference, "body": f"Note {name}", "attach": ["README.md"]},
+        notes(SEED.crash_issue.path),
     ),
     Scenario("create_branch", nothing, lambda name: {"branch": name}, lambda sandbox, name: int(_has(sandbox, name))),
     Scenario(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from gitlab_mcp.tools import TOOLS
-from tests.proofs import faults, fuzz, note_faults, rewriting, setup_faults
+from tests.proofs import faults, fuzz, mention_load, note_faults, rewriting, setup_faults
 from tests.proofs.scenarios import GIT, REST
 
 
@@ -38,6 +38,11 @@ def test_60_tracking_notes_with_faults_in_their_way_are_one_each(lines: list[str
 
 def test_3_setups_with_faults_in_their_way_make_nothing_twice(lines: list[str]) -> None:
     assert setup_faults.prove(3, 4000, lines.append) == []
+
+
+def test_10_mentions_under_load_have_one_pipeline_and_one_answer_each(lines: list[str]) -> None:
+    outcome = mention_load.prove(220, 50, 1, 3000, lines.append)
+    assert (outcome.mentions, outcome.wrong) == (10, [])
 
 
 async def test_10000_generated_inputs_break_nothing(lines: list[str]) -> None:

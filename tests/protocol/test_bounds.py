@@ -15,6 +15,7 @@ from tests.protocol.process import ServerProcess, environment, server
 from tests.support.git_clones import clone, snapshot
 from tests.support.gitlab_requests import get
 from tests.support.machine import needs_proc
+from tests.support.pictures import chunk, png
 
 MEGABYTE = 1_000_000
 
@@ -34,6 +35,23 @@ def large(handler: BaseHTTPRequestHandler) -> None:
     handler.end_headers()
     for _ in range(200):
         handler.wfile.write(b" " * MEGABYTE)
+
+
+def large_picture(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(200 * MEGABYTE))
+    handler.end_headers()
+    handler.wfile.write(PICTURE[:MEGABYTE])
+    for _ in range(199):
+        handler.wfile.write(b"\0" * MEGABYTE)
+
+
+def endless_picture(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Connection", "close")
+    handler.end_headers()
+    while True:
+        handler.wfile.write(PICTURE[:MEGABYTE])
 
 
 def body(data: bytes) -> Respond:
@@ -71,6 +89,35 @@ def most_memory(child: ServerProcess) -> int:
     """The most bytes of memory that a server has had so far."""
     status = Path(f"/proc/{child.process.pid}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+PICTURE = png(before_end=chunk(b"IDAT", b"\0" * 5 * MEGABYTE))
+PICTURES: dict[str, tuple[Respond, str]] = {
+    "200 MB": (large_picture, "PNG image · 4 x 3 pixels · 200.0 MB"),
+    "endless": (endless_picture, "PNG image · 4 x 3 pixels · size unknown"),
+    "a gzip bomb": (
+        lambda handler: json_answer(
+            handler, gzip.compress(PICTURE[:50] + b"\0" * 200 * MEGABYTE), headers={"Content-Encoding": "gzip"}
+        ),
+        "PNG image · 4 x 3 pixels · size unknown",
+    ),
+    "a PNG that inflates to 200 MB": (body(png(4, 3, pixels=b"\0" * 200 * MEGABYTE)), ""),
+    "200 MB of text": (large, "text · 200.0 MB"),
+}
+
+
+@needs_proc
+@pytest.mark.parametrize(("answer", "head"), PICTURES.values(), ids=PICTURES)
+async def test_whatever_was_attached_the_server_stays_under_150_mb(answer: Respond, head: str) -> None:
+    with answering(answer) as gitlab:
+        async with server(environment(gitlab.url)) as child:
+            await child.initialize()
+            child.call("get_attachment", url=f"/uploads/{'0' * 32}/shot.png")
+            told = await child.read()
+            peak = most_memory(child)
+    assert head in told["result"]["content"][0]["text"]
+    assert [block["type"] for block in told["result"]["content"]] == (["text"] if head else ["text", "image"])
+    assert peak < 150 * MEGABYTE
 
 
 def logs_of_1_and_100_mb(handler: BaseHTTPRequestHandler) -> None:

@@ -159,7 +159,7 @@ def with_hidden_html(value: Any) -> Any:
 
 
 # What these quote is plain text: the output of tests, and the message of a commit.
-PLAIN_QUOTES = ("get_test_report", "get_commit")
+PLAIN_QUOTES = ("get_test_report", "get_commit", "get_attachment", "get_job_artifact")
 WITHOUT_BODY = {"delete_branch"}
 
 
@@ -196,6 +196,8 @@ async def test_nothing_hostile_that_gitlab_says_reaches_the_agent_unquoted(tool:
             json_answer(handler, json.dumps({"message": HOSTILE}).encode(), 400)
         elif path.endswith("/trace"):
             json_answer(handler, HOSTILE.encode())
+        elif "/uploads/" in path or "/artifacts/src" in path:
+            json_answer(handler, HOSTILE.replace("\x00", "").encode())  # with it, the file is not text
         else:
             json_answer(handler, json.dumps(with_hidden_html(answer(handler.command, path, HOSTILE))).encode())
 

@@ -1,10 +1,12 @@
 """Which comments mention the handle, and what they ask for."""
 
+import re
 import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from gitlab_mcp.safety.markdown_text import mentionable
 from gitlab_mcp.safety.mention import BARE_REQUEST, CommentRequest, OptionLimits, read_comment
@@ -134,6 +136,11 @@ def test_a_mention_beside_one_that_does_not_count_counts() -> None:
     )
 
 
+def test_a_long_comment_is_the_request_as_a_whole() -> None:
+    assert request(f"@claude stop\n{'x' * 300_000} the end").request == f"stop\n{'x' * 300_000} the end"
+    assert not request(f"@claude stop\n{' ' * 300_000} the end").is_stop
+
+
 @pytest.mark.parametrize("handle", ["claude.bot", "claude-bot", "claude_1", "c"])
 def test_any_handle_that_gitlab_allows_can_be_configured(handle: str) -> None:
     assert request(f"@{handle} fix", handle).request == "fix"
@@ -231,6 +238,37 @@ def test_what_the_maintainer_allows_beyond_the_defaults_is_bounded_too() -> None
     assert "(possible: none)" in request("@claude model=opus", limits=nothing).problem
 
 
+COMMONMARK = MarkdownIt("commonmark", {"maxNesting": 100})
+COMMONMARK_PIECES = st.sampled_from(
+    [
+        *("@claude", "@claude", "`", "``", "```", "~~~", "\n", "\n\n", "    ", "  ", " ", "\t", "> ", ">", "- ", "* "),
+        *("1. ", "2) ", "a", "b c", "# ", "===", "---", "(", ")", ",", ".", "*", "**"),
+    ]
+)
+
+
+def text_of_the_other(text: str) -> str:
+    """What another parser takes for text: not code, and not in a quote."""
+    shown, quotes = [], 0
+    for block in COMMONMARK.parse(text):
+        quotes += {"blockquote_open": 1, "blockquote_close": -1}.get(block.type, 0)
+        if block.type == "inline" and not quotes:
+            for token in block.children or []:
+                is_break = token.type in ("softbreak", "hardbreak")
+                shown.append(token.content if token.type == "text" else "\n" if is_break else "\x00")
+            shown.append("\n")
+    return "".join(shown)
+
+
+@settings(max_examples=1000)
+@given(st.lists(COMMONMARK_PIECES, max_size=14).map("".join))
+def test_a_mention_counts_where_another_parser_of_commonmark_finds_text(pieces: str) -> None:
+    text = f"x\n\n{pieces}\n"  # front matter is only at the beginning
+    if not re.search(r"(?m)^[>\s]*>\s?>\s?>", text):  # multi-line quotes are GitLab's
+        is_mention = re.search(r"(?a)(?<![\w/])@claude(?![.]*[\w-])", text_of_the_other(text)) is not None
+        assert (read(text) is not None) == is_mention
+
+
 PIECES = st.sampled_from(
     [
         *("@claude", "@CLAUDE", "@claude-bot", "@claude.x", "a@claude", "`", "``", "```", "~~~", "\n", "\n\n", "    "),
@@ -257,7 +295,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(st.lists(PIECES, max_size=16).map("".join))
 def test_any_text_is_read_and_options_are_only_those_of_the_allow_list(text: str) -> None:
     found = read(text)
@@ -268,7 +306,7 @@ def test_any_text_is_read_and_options_are_only_those_of_the_allow_list(text: str
         assert not (found.problem and found.options)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(st.lists(PIECES, max_size=16).map("".join))
 def test_what_is_not_text_is_replaced_in_place(text: str) -> None:
     text = text.replace("\r\n", "\n")
@@ -288,6 +326,12 @@ def test_what_is_not_text_is_replaced_in_place(text: str) -> None:
         pytest.param('](a "@claude' * 60_000, id="titles of links"),
         pytest.param("@claude" + " a=b" * 200_000, id="options"),
         pytest.param("@claude" + " " * 900_000 + "x", id="blanks"),
+        pytest.param("@claude stop" + " \n" * 450_000 + "x", id="blanks after stop"),
+        pytest.param("@claude " + ">" * 900_000 + "x", id="marks of quotes"),
+        pytest.param("@claude\n" + "> \n" * 200_000, id="empty quotes"),
+        pytest.param("@claude <!" + "<!-" * 200_000, id="declarations"),
+        pytest.param("<div>\n@claude " + "<a b='" * 100_000, id="attributes"),
+        pytest.param("@claude " + "@claude, " * 20 + "," * 900_000, id="commas"),
     ],
 )
 def test_the_longest_comment_of_gitlab_is_read_within_the_time_of_an_answer(text: str) -> None:

@@ -117,7 +117,21 @@ def test_artifacts_are_read_as_an_archive_and_file_by_file(sandbox: Sandbox, dev
     assert developer.refusal("GET", f"{JOBS}/{job['id']}/artifacts/none.txt")[0] == 404
     assert developer.refusal("GET", f"{JOBS}/{job['id']}/artifacts/..%2Fx") == (400, {"message": "400 Bad request"})
     assert developer.refusal("GET", f"{JOBS}/{SEED.ended_job}/artifacts") == (404, {"message": "404 Not Found"})
-    assert developer.refusal("GET", f"{JOBS}/{job['id']}/artifacts/tree")[0] == 501
+
+
+def test_the_files_of_an_archive_are_listed_by_folder(sandbox: Sandbox, developer: Api) -> None:
+    """lib/api/ci/job_artifacts.rb and lib/api/entities/ci/job_artifact_entry.rb."""
+    unit = sandbox.fail_pipeline("main").jobs[-1]
+    tree = f"{JOBS}/{unit.id}/artifacts/tree"
+    report = {"name": "report.txt", "path": "report.txt", "type": "file", "size": 19, "mode": "100644"}
+    folder = {"name": "coverage", "path": "coverage/", "type": "directory", "mode": "040755"}
+    page = {"name": "index.html", "path": "coverage/index.html", "type": "file", "size": 11, "mode": "100644"}
+    assert developer.get(tree) == [folder, report]
+    assert developer.get(f"{tree}?recursive=true") == [folder, page, report]
+    assert developer.get(f"{tree}?path=coverage/") == [page]
+    assert developer.refusal("GET", f"{tree}?path=none") == (404, {"message": "404 Path Not Found"})
+    ended = f"{JOBS}/{SEED.ended_job}/artifacts/tree"
+    assert developer.refusal("GET", ended) == (404, {"message": "404 Artifacts Not Found"})
 
 
 def test_a_job_reads_artifacts_with_its_token(sandbox: Sandbox, people: People) -> None:

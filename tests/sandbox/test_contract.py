@@ -197,6 +197,7 @@ def pipelines(walk: Walk) -> None:
     walk("DELETE", "/projects/:id/pipelines/:pipeline_id", made["id"])
     artifacts = "/projects/:id/jobs/:job_id/artifacts"
     walk("GET", artifacts, shown[0]["id"])
+    walk("GET", f"{artifacts}/tree", shown[0]["id"])
     walk("GET", f"{artifacts}/*artifact_path", shown[0]["id"], "coverage/index.html")
     failed.status, failed.jobs[-1].state = "success", "success"
     failed.jobs[-1].artifacts = {"a.txt": b"a"}
@@ -224,7 +225,7 @@ def webhooks(walk: Walk) -> None:
 def triggers(walk: Walk) -> None:
     made = walk("POST", "/projects/:id/triggers", description="Listener")
     walk("POST", "/projects/:id/trigger/pipeline", ref="main", token=made["token"])
-    walk("POST", "/projects/:id/ref/:ref/trigger/pipeline", "main", token=made["token"])
+    walk("POST", "/projects/:id/ref/*ref/trigger/pipeline", "main", token=made["token"])
     walk("GET", "/projects/:id/triggers")
     walk("GET", "/projects/:id/triggers/:trigger_id", made["id"])
     walk("PUT", "/projects/:id/triggers/:trigger_id", made["id"], description="Other")
@@ -277,9 +278,12 @@ def repositories(walk: Walk) -> None:
     walk("POST", f"{one}/comments", made["id"], note="Fine", path="x.txt", line=1)
     walk("GET", f"{one}/comments", made["id"])
     thread = walk("POST", f"{one}/discussions", made["id"], body="A thread")["id"]
-    walk("POST", f"{one}/discussions/:discussion_id/notes", made["id"], thread, body="A reply")
+    number = walk("POST", f"{one}/discussions/:discussion_id/notes", made["id"], thread, body="A reply")["id"]
     walk("GET", f"{one}/discussions/:discussion_id", made["id"], thread)
     walk("GET", f"{one}/discussions", made["id"])
+    walk("GET", f"{one}/discussions/:discussion_id/notes/:note_id", made["id"], thread, number)
+    walk("PUT", f"{one}/discussions/:discussion_id/notes/:note_id", made["id"], thread, number, body="Another reply")
+    walk("DELETE", f"{one}/discussions/:discussion_id/notes/:note_id", made["id"], thread, number)
     walk.seen.add(("GET", f"{one}/signature"))  # 404: no commit of the sandbox has one
     branches = "/projects/:id/protected_branches"
     walk("POST", branches, name="release/*")

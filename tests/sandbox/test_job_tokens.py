@@ -72,6 +72,7 @@ def test_only_the_documented_routes_accept_a_job_token() -> None:
         ("GET", f"{project}/jobs"),
         ("GET", f"{project}/jobs/:job_id/artifacts"),
         ("GET", f"{project}/jobs/:job_id/artifacts/*artifact_path"),
+        ("GET", f"{project}/jobs/:job_id/artifacts/tree"),
         ("GET", f"{project}/jobs/artifacts/:ref_name/download"),
         ("GET", f"{project}/jobs/artifacts/:ref_name/raw/*artifact_path"),
         ("GET", f"{project}/releases"),

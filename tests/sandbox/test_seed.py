@@ -44,6 +44,11 @@ def test_the_named_issues_are_all_that_there_are(maintainer: Api) -> None:
     assert [one["iid"] for one in every if one["author"]["username"] == SEED.stranger] == [SEED.hostile_issue.iid]
 
 
+def test_the_named_upload_is_the_only_one(maintainer: Api) -> None:
+    assert [one["filename"] for one in maintainer.get("/projects/:p/uploads")] == ["screenshot.png"]
+    assert maintainer.call("GET", f"/projects/:p{SEED.screenshot}").content.startswith(b"\x89PNG")
+
+
 def test_the_comments_on_the_issues_have_the_named_ids_and_authors(maintainer: Api) -> None:
     notes = SEED.crash_notes
     assert comments(maintainer, SEED.crash_issue) == [

@@ -196,6 +196,14 @@ def test_inputs_are_text_of_the_configuration_before_it_is_read(
     assert job.plan.resource_group == "issues/7"
 
 
+def test_a_gitlab_that_knows_no_inputs_ignores_them() -> None:
+    with Sandbox(version="18.0.0") as sandbox:
+        maintainer = Api(sandbox, "maintainer")
+        made = maintainer.post("/projects/:p/pipeline", ref="main", inputs={"none": 1})
+        maintainer.session.close()
+    assert made["status"] == "created"
+
+
 @pytest.mark.parametrize(
     ("text", "variables", "message"),
     [
@@ -232,6 +240,8 @@ def test_the_file_of_the_ref_decides_and_one_that_skips_ci_too(people: People, a
     body = {"ref": branch, "token": token_of(people["maintainer"])}
     made = anonymous.post(RUN, **body)
     assert jobs_of(people["maintainer"], made) == [("hostile", "pending")]
+    path = f"/projects/:p/ref/{branch}/trigger/pipeline"  # the slash may stand in the path
+    assert anonymous.call("POST", path, json={"ref": "main", "token": body["token"]}).json()["ref"] == branch
     assert "hostile" not in dict(jobs_of(people["maintainer"], anonymous.post(RUN, **{**body, "ref": "main"})))
 
 
@@ -240,6 +250,21 @@ def test_a_configuration_that_is_not_read_here_is_not_implemented(people: People
     status, refused = anonymous.refusal("POST", RUN, ref="main", token=token_of(people["maintainer"]))
     assert status == 501
     assert "include" in refused["message"]
+
+
+def test_who_may_create_no_pipelines_starts_none_by_a_token(people: People, anonymous: Api) -> None:
+    maintainer, member = people["maintainer"], f"/projects/:p/members/{people['developer'].get('/user')['id']}"
+    maintainer.put(member, access_level=40)
+    token = token_of(people["developer"])
+    maintainer.put(member, access_level=20)
+    refused = (400, {"message": {"base": ["Insufficient permissions to create a new pipeline"]}})
+    assert anonymous.refusal("POST", RUN, ref="feature/verbose-flag", token=token) == refused
+    maintainer.put(member, access_level=30)
+    protected = anonymous.refusal("POST", RUN, ref="main", token=token)[1]["message"]["base"]
+    assert protected == ["You do not have sufficient permission to run a pipeline on this branch"]
+    assert anonymous.post(RUN, ref="feature/verbose-flag", token=token)["user"]["username"] == "developer"
+    maintainer.post("/projects/:p/archive")
+    assert anonymous.refusal("POST", RUN, ref="feature/verbose-flag", token=token) == refused
 
 
 def test_a_pipeline_hook_starts_no_pipeline(people: People, anonymous: Api) -> None:

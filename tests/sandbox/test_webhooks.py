@@ -81,6 +81,21 @@ def test_without_tokens_nothing_is_signed_and_no_token_is_shown(maintainer: Api,
 
 
 @pytest.mark.parametrize(
+    ("version", "sends", "signs"), [("18.9.0", 0, False), ("19.0.0", 2, False), ("19.1.0", 2, True)]
+)
+def test_an_older_gitlab_has_no_signatures(receiver: Receiver, version: str, sends: int, signs: bool) -> None:
+    with Sandbox(version=version) as sandbox:
+        api = Api(sandbox, "maintainer")
+        made = hooked(api, receiver, signing_token=f"whsec_{KEY}", token="secret")
+        api.post(f"{ISSUE}/notes", body="Hello")
+        sent = receiver.next()
+        api.session.close()
+    assert made.get("signing_token_present") == (True if sends else None)
+    assert len({"webhook-id", "webhook-timestamp"} & set(sent.headers)) == sends
+    assert ("webhook-signature" in sent.headers, sent.headers["x-gitlab-token"]) == (signs, "secret")
+
+
+@pytest.mark.parametrize(
     ("fields", "status", "body"),
     [
         pytest.param({"url": "nowhere"}, 422, {"error": "Invalid url given"}, id="no-url"),
@@ -259,6 +274,21 @@ def test_what_a_new_issue_has_is_no_change_of_it(developer: Api, maintainer: Api
     assert body["changes"]["title"] == {"previous": None, "current": "New"}
     assert [label["title"] for label in body["labels"]] == ["bug", "docs"]
     assert receiver.empty
+
+
+def test_a_confidential_issue_is_told_only_where_that_is_wanted(developer: Api, maintainer: Api) -> None:
+    path = f"/projects/:p{SEED.confidential_issue.path}"
+    with Receiver() as wanting, Receiver() as other:
+        hooked(maintainer, wanting)
+        hooked(maintainer, other, confidential_issues_events=False)
+        developer.put(path, add_labels="docs")
+        developer.put(ISSUE, add_labels="docs")
+        sent = {one.event: one.body for one in (wanting.next(), wanting.next())}
+        assert (other.next().event, other.empty) == ("Issue Hook", True)
+    assert set(sent) == {"Issue Hook", "Confidential Issue Hook"}
+    body = sent["Confidential Issue Hook"]
+    assert (body["object_kind"], body["event_type"]) == ("issue", "confidential_issue")
+    assert body["object_attributes"]["confidential"] is True
 
 
 def test_a_merge_request_is_opened_reviewed_and_merged(people: People, receiver: Receiver) -> None:

@@ -52,12 +52,12 @@ def test_no_golden_file_is_left_of_a_tool_that_is_gone() -> None:
     assert sorted(path.stem for path in GOLDEN.glob("*.json")) == sorted(NAMES)
 
 
-async def test_what_is_listed_unasked_is_at_most_25_tools_and_16000_bytes() -> None:
+async def test_what_is_listed_unasked_is_at_most_26_tools_and_16000_bytes() -> None:
     unasked = {definition.name for definition in TOOLS if not definition.opt_in}
     sizes = {name: model_bytes(tool) for name, tool in (await listed()).items()}
     assert set(sizes) == unasked
     my_work = {definition.name for definition in TOOLS if definition.toolset == MY_WORK}
-    assert len(unasked - my_work) <= 25
+    assert len(unasked - my_work) <= 26
     assert sum(sizes.values()) <= 16_000, sizes
 
 

@@ -1,11 +1,12 @@
 """An agent: an MCP client that is connected to a server in this process."""
 
+import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from mcp import Client
-from mcp_types import TextContent
+from mcp_types import ImageContent, TextContent
 
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.server.server import build_server
@@ -29,6 +30,17 @@ class Agent:
         text, is_error = await self._result(tool, arguments)
         assert is_error, text
         return text
+
+    async def picture(self, tool: str, **arguments: Any) -> tuple[str, str, bytes]:
+        """The text, the MIME type and the content of an answer with an image; any other answer fails the test."""
+        self.called.add(tool)
+        result = await self.client.call_tool(tool, arguments)
+        text, image = result.content
+        assert isinstance(text, TextContent)
+        assert isinstance(image, ImageContent)
+        assert not result.is_error
+        assert result.structured_content is None
+        return text.text, image.mime_type, base64.b64decode(image.data)
 
     async def _result(self, tool: str, arguments: dict[str, Any]) -> tuple[str, bool]:
         self.called.add(tool)

@@ -26,6 +26,8 @@ from tests.support.gitlab_requests import send
 SIGNING_TOKEN = "whsec_" + base64.b64encode(b"the key of the hook of the tests").decode()
 GROUP_SIGNING_TOKEN = "whsec_" + base64.b64encode(b"the key of the hook of the group").decode()
 JOB = "claude:\n  script: [true]\n  rules:\n    - if: '$CI_PIPELINE_SOURCE == \"trigger\"'\n"
+INPUTS = ("claude_noteable", "claude_note", "claude_tracking_note", "claude_digest")
+HEADER = "spec:\n  inputs:\n" + "".join(f"    {name}:\n      default: ''\n" for name in INPUTS) + "---\n"
 SECONDS = 60.0  # after which a listener hangs
 
 
@@ -117,6 +119,11 @@ class Listener:
         number: int = found[0]
         return number
 
+    def numbers(self) -> list[int]:
+        """The numbers of all mentions in the store."""
+        with closing(sqlite3.connect(self.config.parent / "mentions.db")) as connection:
+            return [row[0] for row in connection.execute("SELECT id FROM mentions ORDER BY id")]
+
     def rows(self) -> list[tuple[Any, ...]]:
         """The state, pipeline and reason of each mention, in the order in which they were stored."""
         with closing(sqlite3.connect(self.config.parent / "mentions.db")) as connection:
@@ -158,7 +165,9 @@ def new_trigger_token(sandbox: Sandbox) -> str:
     return token
 
 
-def write_config(folder: Path, sandbox: Sandbox, extra: str = "", project: str = "", service: str = "") -> Path:
+def write_config(
+    folder: Path, sandbox: Sandbox, extra: str = "", project: str = "", service: str = "answer_seconds = 30.0"
+) -> Path:
     """A configuration for the sandbox's project, whose access token is its maintainer's."""
     path = folder / "listen.toml"
     path.write_text(

@@ -69,6 +69,9 @@ class Seed:
     ended_job: int = 601
     running_job: int = 602
 
+    # An upload, by the developer, that no text names: a picture of 320 x 200 pixels.
+    screenshot: str = "/uploads/5f0f1f5a1b6c2d3e4f5a6b7c8d9e0f1a/screenshot.png"
+
     # A user who has no role in the project; the others are named by their role: maintainer, developer, reporter.
     stranger: str = "stranger"
 

@@ -17,6 +17,7 @@ from gitlab_mcp.api.notes import Notes
 from gitlab_mcp.api.project import Noteable
 from gitlab_mcp.api.reviews.draft_notes import HOW_TO_CHECK_REVIEW, DraftNotes, Key, NewNote, is_on_line, key_of
 from gitlab_mcp.errors import Failure, GitLabRefusal, Partial, Refused, naming
+from gitlab_mcp.safety.sanitize import one_line
 
 REVIEWER_STATES = {"comment": "reviewed", "approve": "", "request_changes": "requested_changes"}
 NOTHING_POSTED = 'Nothing was posted; verdict "comment" posts the comments.'
@@ -66,10 +67,22 @@ class Reviews:
         Raises Refused, before anything is posted, for a text that this run may not send and for a verdict that GitLab
         would not accept; Partial when the comments are posted and the verdict failed.
         """
-        with self._lock:
-            lock = self._locks[target.path]
-        with lock:  # the same review in two threads: the second finds the comments of the first
+        with self._locked(target):
             return _Submission(self._gitlab, self._notes, target, review).run()
+
+    def draft(self, target: Noteable, review: Review) -> Outcome:
+        """Create the comments of a review as draft notes, and leave it to a person to publish them.
+
+        Raises Refused, before anything is created, for a text that this run may not send, and for a user as whom no
+        person can sign in: GitLab shows drafts to nobody else.
+        """
+        with self._locked(target):
+            return _Submission(self._gitlab, self._notes, target, review).draft()
+
+    def _locked(self, target: Noteable) -> threading.Lock:
+        """The lock of a merge request: where two threads have the same review, the second finds the first one's."""
+        with self._lock:
+            return self._locks[target.path]
 
 
 class _Submission:
@@ -107,6 +120,28 @@ class _Submission:
             self._check_state()
         if review.verdict == "approve" and not approved:
             self._approve()
+        return self._outcome
+
+    def draft(self) -> Outcome:
+        self._check()
+        user = self._gitlab.user
+        if user.flag("bot"):
+            raise Refused(
+                f"GitLab shows drafts only to the user who wrote them, here @{one_line(user.text('username'), 60)}, the"
+                " bot of an access token, as which no person can sign in. Submit the review, or use the personal access"
+                " token of the person who is to publish it. Nothing was created."
+            )
+        waiting = self._gitlab.start(self._drafts.all)
+        published = self._own_notes([comment.note.key for comment in self._all()], self._since)
+        new = [comment for comment in self._all() if comment.note.key not in published]
+        ours = self._drafted(new, waiting.result())
+        drafts, waiting_now = self._without_duplicates(ours)
+        places = {comment.note.key: comment.where for comment in new}
+        numbers = [draft.number("id") for draft in drafts]
+        self._outcome.notes = [(places[ours[number]], number) for number in numbers if number in ours]
+        self._outcome.existed = len(self._all()) - len(new)
+        if others := len(waiting_now) - len(drafts):
+            self._outcome.remarks.append(f"This user has other draft notes here too ({others}).")
         return self._outcome
 
     def _check(self) -> None:
@@ -180,6 +215,13 @@ class _Submission:
             if state:
                 self._publish([], waiting, state)
             return
+        self._publish(*self._without_duplicates(self._drafted(new, waiting)), state)
+
+    def _drafted(self, new: Sequence[PlacedComment], waiting: Sequence[Entity]) -> dict[int, Key]:
+        """Create drafts of the comments that are not among the drafts `waiting`; the keys of all of them by their ids.
+
+        Raises the refusal of GitLab where it refuses every one.
+        """
         known = {key_of(draft, "note"): draft for draft in waiting}
         to_create = [comment for comment in new if comment.note.key not in known]
         created = self._drafts.create(comment.note for comment in to_create)
@@ -194,7 +236,7 @@ class _Submission:
         refusals = [draft for draft in created if isinstance(draft, GitLabRefusal)]
         if refusals and not ours:
             raise refusals[0]
-        self._publish(*self._without_duplicates(ours), state)
+        return ours
 
     def _without_duplicates(self, ours: Mapping[int, Key]) -> tuple[list[Entity], list[Entity]]:
         """The drafts to publish, and all unpublished drafts, read just before.

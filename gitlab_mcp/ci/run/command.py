@@ -199,8 +199,10 @@ class _Run:
                 answering |= answering_runs(self._gitlab, request.place)
             except Failure as failure:
                 self._remarks.append(f"It is not known whether another run has answered already: {failure}")
-        if others := [run for run in sorted(answering) if not is_of_own_pipeline(self._gitlab, self._environ, run)]:
-            self._remarks.append(f"Another run (job {others[0] or 'unknown'}) has answered: there is nothing to do.")
+        # The listener itself closes the note of a pipeline that failed before a run; a job that is retried answers it.
+        runs = sorted(answering - {""})
+        if others := [run for run in runs if not is_of_own_pipeline(self._gitlab, self._environ, run)]:
+            self._remarks.append(f"Another run (job {others[0]}) has answered: there is nothing to do.")
             return True
         tracking = TrackingNote(self._gitlab, request.place, self._name, note)
         self._note = NoteUpdates(tracking, self._remarks.append)
@@ -235,8 +237,10 @@ class _Run:
         Raises CannotStart where the project's rules cannot be fetched, or our server would have no tools.
         """
         options, in_ci = self._options, self._settings.in_ci
+        # The job of the default branch has protected variables, which those who push another branch need not know.
+        by_people = request.by_people or bool(request.branch)
         program = start.program(options, self._environ)
-        environ = start.environment(options, self._environ, by_people=request.by_people, in_ci=in_ci)
+        environ = start.environment(options, self._environ, by_people=by_people, in_ci=in_ci)
         if request.variables or request.context:  # what GitLab confirms is in place of what the variables claim
             environ = {name: value for name, value in environ.items() if not CLAIMING_VARIABLES.fullmatch(name)}
             environ |= {"AI_FLOW_CONTEXT": request.context} if request.context else {}
@@ -253,7 +257,7 @@ class _Run:
             )
             raise CannotStart(detail, Ending.NO_TOOLS) from error
         configuration = write_configuration(folder, entry)
-        return (program, *start.arguments(options, configuration, file, by_people=request.by_people)), environ
+        return (program, *start.arguments(options, configuration, file, by_people=by_people)), environ
 
     def _check_out(self, request: RunRequest) -> None:
         """Check out the branch that the run works on. Raises CannotStart where that cannot be done."""

@@ -79,7 +79,7 @@ class StartedFor:
 def started_for(options: RunOptions, environ: Mapping[str, str]) -> StartedFor | None:
     """What the pipeline was started for, by the options, else by variables; None where they name nothing.
 
-    Raises SettingsError where a value has another form.
+    Raises SettingsError where a value has another form, or a digest is given for nothing.
     """
     given = {
         "--noteable": options.noteable,
@@ -87,6 +87,8 @@ def started_for(options: RunOptions, environ: Mapping[str, str]) -> StartedFor |
         "--tracking-note": str(options.tracking_note or ""),
         "--digest": options.digest,
     }
+    if options.digest and not options.noteable:
+        raise SettingsError("--digest needs --noteable, which names what was asked on.")
     if not options.noteable:
         names = ("GITLAB_MCP_NOTE", "GITLAB_MCP_TRACKING_NOTE", "GITLAB_MCP_DIGEST")
         given = {name: variable(environ, name) for name in names}
@@ -152,6 +154,8 @@ class _MentionReading(Reading):
                 mention = self._mention_on(subject, path)
             except NotFound:
                 return self._of_deleted(path, sign, entity)
+            if not self._started.digest:
+                self._check_edited(mention)
         text, source = self._text(mention, "--note" if mention else "", prompt_file, prompt)
         comment = read_comment(text, self._gitlab.settings.trigger, self._limits) if mention else None
         text = comment.request if comment else text

@@ -3,7 +3,7 @@
 from gitlab_mcp.api.mention_notes import answer_once, close_after, is_gone, waiting_note
 from gitlab_mcp.errors import GitLabRefusal, NotFound
 from gitlab_mcp.mentions.listener.backoff import is_transient
-from gitlab_mcp.mentions.listener.endings import PipelineEnd, cost_of, jobs_of
+from gitlab_mcp.mentions.listener.endings import PipelineEnd, jobs_of, noted_cost, recorded_costs
 from gitlab_mcp.mentions.listener.states import State
 from gitlab_mcp.mentions.listener.table import StoredMention
 from gitlab_mcp.mentions.listener.work import StepWork, logger
@@ -73,8 +73,10 @@ def close(work: StepWork) -> StoredMention | None:
     """Close the note where no run did it, and record what the run cost. Raises a Failure."""
     outcome = PipelineEnd(**work.mention.memory["outcome"])
     jobs = jobs_of(work, work.mention.pipeline)
-    _close(work, [str(job.number("id")) for job in jobs], outcome.text(jobs, work.mention.stopped_by))
-    return work.advance(State.DONE, cost_usd=cost_of(work, jobs))
+    costs = recorded_costs(work, jobs)
+    text = outcome.text(jobs, work.mention.stopped_by, has_run=bool(costs))
+    _close(work, [str(job.number("id")) for job in jobs], text)
+    return work.advance(State.DONE, cost_usd=sum(costs) if costs else noted_cost(work, jobs))
 
 
 def fail(work: StepWork) -> StoredMention | None:

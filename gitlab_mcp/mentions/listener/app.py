@@ -33,8 +33,8 @@ from gitlab_mcp.mentions.screening import screen
 LONGEST_BODY = 25 * 1024 * 1024
 MOST_BYTES = 8 * LONGEST_BODY  # of all bodies that are being read at a time
 READ_SECONDS = 10.0
-ANSWER_SECONDS = 0.9
 CHECKING_THREADS = 4
+SHORT_BODY = 65_536  # bytes, which are read in a few milliseconds
 # One request a connection: GitLab opens one for each delivery, and a connection has a time limit as a whole.
 CLOSE = {"connection": "close"}
 
@@ -76,7 +76,9 @@ class ListenerApp:
         try:
             body = await self._body(request)
             began = time.monotonic()  # not how long the sender took
-            result, reason = await asyncio.wait_for(self._take(body, dict(request.headers)), ANSWER_SECONDS)
+            result, reason = await asyncio.wait_for(
+                self._take(body, dict(request.headers)), self._config().answer_seconds
+            )
             response: Response = JSONResponse({"result": result, "reason": reason}, headers=CLOSE)
         except ClientDisconnect:
             result, response = "disconnected", PlainTextResponse("", 400, CLOSE)
@@ -116,11 +118,15 @@ class ListenerApp:
 
     async def _take(self, body: bytes, headers: dict[str, str]) -> tuple[str, str]:
         """Check a delivery and store its mention; the result and the reason. Raises Refusal and StoreFailed."""
-        loop = asyncio.get_running_loop()
-        delivered = await loop.run_in_executor(self._threads, self._check, body, headers)
+        if len(body) <= SHORT_BODY:
+            delivered = self._check(body, headers)  # a thread would cost more time than the work
+        else:
+            loop = asyncio.get_running_loop()
+            delivered = await loop.run_in_executor(self._threads, self._check, body, headers)
         if delivered.mention is None:
             return "ignored", delivered.reason
-        is_new = await asyncio.wrap_future(self._service.store.add(delivered.mention))
+        # It is stored also where that takes longer than the answer may.
+        is_new = await asyncio.shield(asyncio.wrap_future(self._service.store.add(delivered.mention)))
         if is_new:
             self._workers.wake()
         return ("stored", "") if is_new else ("known", "This event has been delivered before.")
@@ -167,7 +173,7 @@ class ListenerApp:
         """Whether a delivery could be stored now, and would be worked on."""
         problem = "" if self._workers.alive else "The listener is ending."
         try:
-            await asyncio.wait_for(asyncio.wrap_future(self._service.store.check()), ANSWER_SECONDS)
+            await asyncio.wait_for(asyncio.wrap_future(self._service.store.check()), self._config().answer_seconds)
         except (TimeoutError, StoreFailed):
             problem = "The database cannot be written."
         return PlainTextResponse(f"{problem or 'ok'}\n", 503 if problem else 200, CLOSE)

@@ -6,7 +6,7 @@ a secret and never its value.
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -44,6 +44,8 @@ SERVICE_KEYS = {
     "port": int,
     "poll_seconds": float,
     "lost_answer_seconds": float,
+    "answer_seconds": float,
+    "no_runner_seconds": float,
 }
 GITLAB_PATH = re.compile(r"[\w.-]+(/[\w.-]+)*")
 
@@ -80,8 +82,13 @@ class Target:
 
 @dataclass(frozen=True)
 class ListenerConfig:
-    """The whole configuration. `database` is a file; `lost_answer_seconds` is for how long GitLab may still be working
-    on a request whose response was lost, and `poll_seconds` how often a pipeline is looked at."""
+    """The whole configuration; times are in seconds.
+
+    `database` is a file. `lost_answer_seconds` is for how long GitLab may still be working on a request whose response
+    was lost, `poll_seconds` how often a pipeline is looked at, and `answer_seconds` after which a delivery that is not
+    stored yet is answered with 503: GitLab waits for ten seconds. `no_runner_seconds` is after which the note says that
+    no runner has taken the job yet.
+    """
 
     url: str
     targets: tuple[Target, ...]
@@ -90,6 +97,8 @@ class ListenerConfig:
     port: int = 8080
     poll_seconds: float = 15.0
     lost_answer_seconds: float = 60.0
+    answer_seconds: float = 0.9
+    no_runner_seconds: float = 600.0
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def target(self, path: str) -> Target | None:
@@ -340,8 +349,3 @@ def _table(value: object, where: str) -> dict[str, Any]:
 def _place(message: str) -> str:
     match = re.search(r"line \d+, column \d+", message)
     return f" ({match[0]})" if match else ""
-
-
-def known_keys() -> Sequence[str]:
-    """All keys of a project's table, for the documentation's test."""
-    return sorted(_target_keys())

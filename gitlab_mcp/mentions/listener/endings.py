@@ -53,8 +53,10 @@ class PipelineEnd:
         """The outcome as JSON can hold it."""
         return {"outcome": asdict(self)}
 
-    def text(self, jobs: Sequence[Entity], stopped_by: str) -> str:
-        """The note's last text."""
+    def text(self, jobs: Sequence[Entity], stopped_by: str, *, has_run: bool) -> str:
+        """The last text of the note; `has_run` is whether a job of the pipeline left the result of a run."""
+        if has_run and not stopped_by:
+            return f"The run has ended, and could not say so here: see [its pipeline](<{self.web_url}>)."
         reasons = (FAILURE_TEXTS.get(job.text("failure_reason"), "") for job in jobs if job.text("status") == "failed")
         parts = (
             f"Stopped by {stopped_by}." if stopped_by else "",
@@ -83,11 +85,13 @@ def jobs_of(work: StepWork, pipeline: int) -> list[Entity]:
         return []
 
 
-def cost_of(work: StepWork, jobs: Sequence[Entity]) -> float:
-    """What the run cost in US dollars: by its artifact, or by its note where GitLab does not show the listener that."""
-    costs = [cost for job in jobs if (cost := _recorded_cost(work, job)) is not None]
-    if costs:
-        return sum(costs)
+def recorded_costs(work: StepWork, jobs: Sequence[Entity]) -> list[float]:
+    """What each run of these jobs cost in US dollars, by its artifact; none where GitLab does not show it."""
+    return [cost for job in jobs if (cost := _recorded_cost(work, job)) is not None]
+
+
+def noted_cost(work: StepWork, jobs: Sequence[Entity]) -> float:
+    """What the run cost in US dollars by its note, where the artifact is not shown to the listener; 0 if not known."""
     with suppress(Failure):
         user = work.service.clients.job_user(work.target)
         text = text_after(work.gitlab, work.place, [str(job.number("id")) for job in jobs], user)

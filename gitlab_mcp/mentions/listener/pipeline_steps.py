@@ -1,20 +1,23 @@
 """The steps of the pipeline: how it is started, started once, and followed to its end."""
 
+import json
 import re
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
-from gitlab_mcp.api.client import segment
+from gitlab_mcp.api.client import GitLab, segment
 from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.mention_notes import retell
 from gitlab_mcp.api.trigger import seconds_of
 from gitlab_mcp.errors import AnswerLost, Failure, GitLabRefusal, NotFound, Unreachable
 from gitlab_mcp.mentions.context import ThreadNote, pipeline_inputs, pipeline_variables
 from gitlab_mcp.mentions.decision import Enqueue
-from gitlab_mcp.mentions.listener.endings import PipelineEnd, outcome_of
+from gitlab_mcp.mentions.listener.endings import PipelineEnd, jobs_of, outcome_of
 from gitlab_mcp.mentions.listener.states import State
 from gitlab_mcp.mentions.listener.table import StoredMention
-from gitlab_mcp.mentions.listener.work import StepWork
+from gitlab_mcp.mentions.listener.work import PipelineSubject, StepWork, logger
 
 CLOCK_MARGIN = 60.0  # how far GitLab's clock may be from this one's
 LOOK_UP_PAGES = 10  # of 100 pipelines each, newest first
@@ -22,7 +25,7 @@ CONTEXT_NOTES = 100  # newest comments, for AI_FLOW_CONTEXT
 LONGEST_PIPELINE = 36 * 3600.0  # GitLab drops a job that no runner takes, or that ended unnoticed, within a day
 LONGEST_POLL = 60.0
 REMEMBERED = 20_000  # variables of pipelines
-IDENTITY_VARIABLES = ("GITLAB_MCP_NOTE", "GITLAB_MCP_DIGEST", "GITLAB_MCP_ISSUE", "GITLAB_MCP_MERGE_REQUEST")
+PAYLOAD_VARIABLE = "TRIGGER_PAYLOAD"
 
 # What the header of a CI configuration declares: https://docs.gitlab.com/ci/inputs/
 HEADER = re.compile(r"\A(?:---\s*\n)?(?P<header>(?:(?!---\s*$).*\n)*?)---\s*$", re.MULTILINE)
@@ -41,6 +44,7 @@ REMEDIES = {
     "Missing CI config file": "The default branch has no .gitlab-ci.yml: add the job of docs/setup.md.",
     "Reference not found": "The branch of the pipeline does not exist.",
 }
+NO_RUNNER = "Still waiting for a runner: none has taken the job yet. Settings > CI/CD > Runners shows which there are."
 NO_TRIGGER = (
     "GitLab does not know the trigger token of this project: create one in Settings > CI/CD > Pipeline triggers."
 )
@@ -112,10 +116,21 @@ def follow(work: StepWork) -> StoredMention | None:
     if outcome := outcome_of(pipeline):
         return work.advance(State.CLOSING, memory=outcome.values())
     age = time.time() - work.mention.changed_at
+    if age > work.config.no_runner_seconds and work.mention.note and not work.mention.memory.get("told"):
+        _tell_no_runner(work)
     if age > LONGEST_PIPELINE:
         outcome = PipelineEnd("given up", pipeline.url("web_url"))
         return work.advance(State.CLOSING, memory=outcome.values())
     return work.later(max(work.config.poll_seconds, min(LONGEST_POLL, age / 20)))
+
+
+def _tell_no_runner(work: StepWork) -> None:
+    """Say in the note that no runner has taken a job yet, once."""
+    if not any(job.text("started_at") for job in jobs_of(work, work.mention.pipeline)):
+        with suppress(NotFound):
+            retell(work.gitlab, work.place, work.mention.note, NO_RUNNER)
+            logger.warning("no runner yet", extra={"fields": {"mention": work.mention.id}})
+    work.service.store.note_down(work.mention, memory={**work.mention.memory, "told": True})
 
 
 def _running(work: StepWork, pipeline: int) -> StoredMention | None:
@@ -127,23 +142,26 @@ def _body(work: StepWork) -> dict[str, Any]:
     candidate, memory = work.candidate, work.mention.memory
     token = work.config.trigger_token(work.target, work.mention.project_id)
     body: dict[str, Any] = {"token": token, "ref": _ref(work)}
-    if work.service.clients.takes_inputs(work.target) and _declares_inputs(work, body["ref"]):
+    project = work.gitlab.project(str(work.mention.project_id))
+    if work.service.clients.takes_inputs(work.target) and configuration_declares_inputs(
+        work.gitlab, work.project_path, project, body["ref"]
+    ):
         return {**body, "inputs": pipeline_inputs(candidate, work.mention.note)}
     enqueue = Enqueue(str(memory["request"]), int(memory["follow_up"]))
     return {**body, "variables": pipeline_variables(candidate, enqueue, work.mention.note, _thread_notes(work))}
 
 
-def _declares_inputs(work: StepWork, ref: str) -> bool:
-    """Whether the CI configuration declares the inputs of a mention.
+def configuration_declares_inputs(gitlab: GitLab, project_path: str, project: Entity, ref: str) -> bool:
+    """Whether the CI configuration of a project declares the inputs of a mention. Raises a Failure.
 
     GitLab would make a failed pipeline where it gets inputs that are not declared (Ci::PipelineTriggerService keeps
     pipelines with an invalid configuration). A configuration in another project cannot be read here.
     """
-    path = work.gitlab.project(str(work.mention.project_id)).text("ci_config_path") or DEFAULT_CI_FILE
+    path = project.text("ci_config_path") or DEFAULT_CI_FILE
     if "@" in path or "://" in path:
         return False
     try:
-        content = work.gitlab.raw(f"{work.project_path}/repository/files/{segment(path)}/raw", ref=ref)
+        content = gitlab.raw(f"{project_path}/repository/files/{segment(path)}/raw", ref=ref)
     except NotFound:
         return False
     return declares_inputs(content.decode("utf-8", "replace"))
@@ -185,8 +203,7 @@ def _thread_notes(work: StepWork) -> Iterator[ThreadNote]:
 
 
 def _started_before(work: StepWork) -> int:
-    """The pipeline of this mention that GitLab has, by its name or its variables; 0 for none. Raises a Failure."""
-    wanted = _identity(work)
+    """The pipeline of this mention that GitLab has; 0 for none. Raises a Failure."""
     since = float(work.mention.memory["first_asked"]) - CLOCK_MARGIN
     number: int | None = 1
     while number and number <= LOOK_UP_PAGES:
@@ -196,46 +213,54 @@ def _started_before(work: StepWork) -> int:
         for pipeline in page.rows:
             if seconds_of(pipeline.text("created_at")) < since:
                 return 0
-            if _is_of(work, pipeline, wanted):
+            if _is_of(work, pipeline.number("id")):
                 return pipeline.number("id")
         number = page.next_number
     return 0
 
 
-def _is_of(work: StepWork, pipeline: Entity, wanted: Mapping[str, str]) -> bool:
-    number, mention = pipeline.number("id"), work.mention
-    if number == mention.memory.get("old_pipeline"):
+def _is_of(work: StepWork, pipeline: int) -> bool:
+    mention, inputs = work.mention, pipeline_inputs(work.candidate, 0)
+    if pipeline == mention.memory.get("old_pipeline"):
         return False
-    is_it = _is_named(pipeline, wanted) or _variables(work, number) == wanted
-    return is_it and not work.service.store.has_pipeline(mention.project_id, number, mention.id)
+    started_for = _started_for(work, pipeline)
+    is_same = (started_for.note, started_for.digest) == (inputs["claude_note"], inputs["claude_digest"])
+    is_same &= bool(started_for.note) or started_for.noteable == inputs["claude_noteable"]
+    return is_same and not work.service.store.has_pipeline(mention.project_id, pipeline, mention.id)
 
 
-def _identity(work: StepWork) -> dict[str, str]:
-    """The variables that name the mention, as its pipeline has them whether it was started by inputs or variables."""
-    variables = pipeline_variables(work.candidate, Enqueue(), 0)
-    return {name: variables[name] for name in IDENTITY_VARIABLES if variables.get(name)}
+def _started_for(work: StepWork, pipeline: int) -> PipelineSubject:
+    """What a pipeline was started for, which never changes; an empty value where it was not started for a mention.
 
-
-def _is_named(pipeline: Entity, wanted: Mapping[str, str]) -> bool:
-    """Whether the name of a pipeline (workflow:name) holds the digest and the note."""
-    words = re.split(r"[^0-9A-Za-z]+", pipeline.text("name"))
-    return wanted["GITLAB_MCP_DIGEST"] in words and wanted.get("GITLAB_MCP_NOTE", "") in ("", *words)
-
-
-def _variables(work: StepWork, pipeline: int) -> dict[str, str]:
-    """The variables of a pipeline that name a mention; they never change."""
-    known, key = work.service.pipeline_names, (work.mention.project_id, pipeline)
+    The variable TRIGGER_PAYLOAD holds the inputs (Ci::PipelineTriggerService#payload_variable).
+    """
+    known, key = work.service.started_for, (work.mention.project_id, pipeline)
     if key not in known:
         try:
-            rows = work.gitlab.every(f"{work.project_path}/pipelines/{segment(str(pipeline))}/variables")
+            rows = work.gitlab.every(f"{work.project_path}/pipelines/{pipeline}/variables")
         except GitLabRefusal as refused:
             if refused.status not in (403, 404):
                 raise
             rows = []  # deleted, or not shown to the listener's role
         if len(known) >= REMEMBERED:
             known.clear()
-        known[key] = {row.text("key"): row.text("value") for row in rows if row.text("key") in IDENTITY_VARIABLES}
+        known[key] = subject_of({row.text("key"): row.text("value") for row in rows})
     return known[key]
+
+
+def subject_of(variables: Mapping[str, str]) -> PipelineSubject:
+    """What a pipeline with these variables was started for."""
+    try:
+        inputs = Entity(json.loads(variables.get(PAYLOAD_VARIABLE, ""))).entity("inputs")
+    except ValueError:
+        inputs = Entity(None)
+    kinds = {"GITLAB_MCP_ISSUE": "issues", "GITLAB_MCP_MERGE_REQUEST": "merge_requests"}
+    noteables = [f"{kind}/{variables[name]}" for name, kind in kinds.items() if variables.get(name)]
+    return PipelineSubject(
+        next(iter(noteables), inputs.text("claude_noteable")),
+        variables.get("GITLAB_MCP_NOTE") or inputs.text("claude_note"),
+        variables.get("GITLAB_MCP_DIGEST") or inputs.text("claude_digest"),
+    )
 
 
 def _explained(refused: GitLabRefusal) -> str:

@@ -23,6 +23,7 @@ from gitlab_mcp.mentions.listener.metrics import Metrics
 from gitlab_mcp.mentions.listener.store import Store
 from gitlab_mcp.mentions.listener.work import Service, logger
 from gitlab_mcp.mentions.listener.worker import Workers
+from gitlab_mcp.safety.mention import read_comment
 
 CONNECTION_SECONDS = 15.0  # a connection as a whole: its header, its body and the answer
 MOST_CONNECTIONS_AT_A_TIME = 512
@@ -130,6 +131,8 @@ def listen(configuration: Configuration) -> bool:
     workers.start()
     threading.Thread(target=_learn_users, args=(service, config), name="users", daemon=True).start()
     try:
+        warm_up(config)
+        store.check().result()
         logger.info("listening", extra={"fields": {"host": config.host, "port": listening.getsockname()[1]}})
         server.run(sockets=[listening])
     finally:
@@ -140,6 +143,12 @@ def listen(configuration: Configuration) -> bool:
             store.close()
         logger.info("ended", extra={"fields": {"drained": is_drained}})
     return is_drained
+
+
+def warm_up(config: ListenerConfig) -> None:
+    """Load what reading a comment needs, so that the first delivery does not wait for it."""
+    for target in config.targets[:1]:
+        read_comment(f"@{target.project.handle} `code`", target.project.handle, target.project.options)
 
 
 def _bound(config: ListenerConfig) -> socket.socket:

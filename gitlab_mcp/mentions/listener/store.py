@@ -246,7 +246,7 @@ class Store:
                     ended = True
                     break
                 batch.append(following)
-            self._write_batch(batch)
+            self._write_batch([one for one in batch if one[1].set_running_or_notify_cancel()])
             if ended:
                 return
 

@@ -22,6 +22,15 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class PipelineSubject:
+    """What a pipeline was started for: the noteable, the note and the digest; "" where that is not known."""
+
+    noteable: str = ""
+    note: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True)
 class Service:
     """What all workers share. `judging` is held from counting the runs of a person until one more is counted."""
 
@@ -29,7 +38,7 @@ class Service:
     clients: Clients
     metrics: Metrics
     judging: threading.Lock = field(default_factory=threading.Lock)
-    pipeline_names: dict[tuple[int, int], dict[str, str]] = field(default_factory=dict)
+    started_for: dict[tuple[int, int], PipelineSubject] = field(default_factory=dict)  # by project and pipeline
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,7 @@ class Workers:
         while not self._stopped.is_set():
             try:
                 self._forget()
+                self._config()  # which is read again where its file has changed
                 mention = self._service.store.claim()
                 while mention is not None:
                     mention = self._step(mention)

@@ -138,6 +138,14 @@ def artifacts_archive(job: Job) -> bytes:
     return content.getvalue()
 
 
+def artifact_entry(path: str, content: bytes | None) -> dict[str, Any]:
+    """Ci::JobArtifactEntry: a file of the archive, or a folder (without `content`), whose path ends with a slash."""
+    entity: dict[str, Any] = {"name": path.rstrip("/").rpartition("/")[2], "path": path}
+    if content is None:
+        return {**entity, "type": "directory", "mode": "040755"}
+    return {**entity, "type": "file", "size": len(content), "mode": "100644"}
+
+
 def _artifacts(job: Job) -> list[dict[str, Any]]:
     """Ci::JobArtifact: the archive, and the job log."""
     entries = [("archive", len(artifacts_archive(job)), ARCHIVE_NAME, "zip")] if job.artifacts else []

@@ -10,7 +10,11 @@ from gitlab_mcp.sandbox.state.world import World
 
 
 def webhook(world: World, webhook: Webhook) -> dict[str, Any]:
-    """ProjectHook or GroupHook; the tokens and the values of custom headers are never part of it."""
+    """ProjectHook or GroupHook; the tokens and the values of custom headers are never part of it.
+
+    GitLab before 19.0 knows no signing tokens, and does not tell whether there is a token.
+    """
+    present = {"token_present": bool(webhook.token), "signing_token_present": bool(webhook.signing_token)}
     owner = {"project_id": webhook.project.id} if webhook.project else {"group_id": world.group_id(webhook.group)}
     return {
         "id": webhook.id,
@@ -27,8 +31,7 @@ def webhook(world: World, webhook: Webhook) -> dict[str, Any]:
         "branch_filter_strategy": "wildcard",
         "custom_webhook_template": None,
         "custom_headers": [{"key": name} for name in webhook.custom_headers],
-        "token_present": bool(webhook.token),
-        "signing_token_present": bool(webhook.signing_token),
+        **(present if world.is_at_least(19, 0) else {}),
         **owner,
     }
 

@@ -34,7 +34,7 @@ class Route:
         return self.template.startswith("/projects/:id/") or self.template == "/projects/:id"
 
 
-# The place of a route whose last parameter, such as *artifact_path, takes the rest of the path.
+# The place of a route with a parameter, such as *artifact_path, that takes several parts of the path.
 _ANY_LENGTH = -1
 _routes: defaultdict[tuple[str, int], list[Route]] = defaultdict(list)
 
@@ -85,17 +85,25 @@ def match(method: str, raw_path: str) -> tuple[Route, dict[str, str]] | None:
     parts = raw_path.split("/")
     for candidate in (*_routes.get((method, len(parts) - 1), []), *_routes.get((method, _ANY_LENGTH), [])):
         expected = candidate.template.split("/")
-        if expected[-1].startswith("*") and len(parts) >= len(expected):
-            values = _values(expected, [*parts[: len(expected) - 1], "/".join(parts[len(expected) - 1 :])])
-        else:
-            values = _values(expected, parts) if len(expected) == len(parts) else None
+        values = _values(expected, _gathered(expected, parts))
         if values is not None:
             return candidate, values
     return None
 
 
+def _gathered(expected: list[str], parts: list[str]) -> list[str]:
+    """The parts of a path, with those as one that a parameter such as *artifact_path or *ref takes."""
+    star = next((at for at, part in enumerate(expected) if part.startswith("*")), None)
+    if star is None or len(parts) < len(expected):
+        return parts
+    end = len(parts) - (len(expected) - star - 1)
+    return [*parts[:star], "/".join(parts[star:end]), *parts[end:]]
+
+
 def _values(expected: list[str], parts: list[str]) -> dict[str, str] | None:
-    """The decoded path parameters, or None if a literal segment differs or a parameter is empty."""
+    """The decoded path parameters, or None if the path has another length or literal segment, or an empty parameter."""
+    if len(expected) != len(parts):
+        return None
     values: dict[str, str] = {}
     for name, part in zip(expected, parts, strict=True):
         if name.startswith((":", "*")):

@@ -124,7 +124,7 @@ class WebhookSender:
         return HTTPSConnection(host, parts.port, timeout=self.timeout, context=context)
 
     def _headers(self, delivery: Delivery, body: bytes) -> dict[str, str]:
-        """WebHookService#build_headers, with those of Standard Webhooks, which GitLab sends since 19.0."""
+        """WebHookService#build_headers; those of Standard Webhooks came with 19.0, and signatures with 19.1."""
         webhook = delivery.webhook
         timestamp = str(int(time.time()))
         headers = {
@@ -135,12 +135,12 @@ class WebhookSender:
             "X-Gitlab-Webhook-UUID": str(uuid4()),
             "X-Gitlab-Instance": self.world.url,
             "X-Gitlab-Event-UUID": delivery.cause,
-            "webhook-id": delivery.key,
-            "webhook-timestamp": timestamp,
         }
+        if self.world.is_at_least(19, 0):
+            headers |= {"webhook-id": delivery.key, "webhook-timestamp": timestamp}
         if webhook.token:
             headers["X-Gitlab-Token"] = webhook.token
-        if webhook.signing_token:
+        if webhook.signing_token and self.world.is_at_least(19, 1):
             headers["webhook-signature"] = signature(webhook.signing_token, delivery.key, timestamp, body)
         return headers
 

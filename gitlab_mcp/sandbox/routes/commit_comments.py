@@ -8,13 +8,13 @@ from gitlab_mcp.sandbox.entities.users import stamp, user_basic
 from gitlab_mcp.sandbox.git.diffs import of_commit
 from gitlab_mcp.sandbox.git.repository import Commit
 from gitlab_mcp.sandbox.http.call import Call, Response
-from gitlab_mcp.sandbox.http.errors import bad_request_reason, not_found, not_implemented
+from gitlab_mcp.sandbox.http.errors import bad_request_reason, forbidden, not_found, not_implemented
 from gitlab_mcp.sandbox.http.pagination import paginate
 from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.routes.commits import commit_of_path
 from gitlab_mcp.sandbox.state import events
 from gitlab_mcp.sandbox.state.notes import Note, discussion_id
-from gitlab_mcp.sandbox.state.users import REPORTER
+from gitlab_mcp.sandbox.state.users import MAINTAINER, REPORTER
 
 _ONE = "/projects/:id/repository/commits/:sha"
 
@@ -134,3 +134,40 @@ def reply(call: Call) -> Any:
     if _discussion(call, commit, thread)["individual_note"]:
         raise bad_request_reason("Discussion can not be replied to.")
     return _note(call, commit, _add(call, commit, call.params["body"], kind="DiscussionNote", thread=thread))
+
+
+_NOTE = f"{_ONE}/discussions/:discussion_id/notes/:note_id"
+
+
+def _note_of_path(call: Call, commit: Commit, *, changed: bool = False) -> Note:
+    """The note that the path names. Raises 404, and 403 where it is to be changed and the caller may not do that."""
+    thread, number = call.path["discussion_id"], call.path["note_id"]
+    found = (note for note in _notes(call, commit) if note.discussion_id == thread and str(note.id) == number)
+    note = next(found, None)
+    if note is None:
+        raise not_found("Note")
+    if changed and note.author is not call.user and call.role < MAINTAINER:
+        raise forbidden()
+    return note
+
+
+@route("GET", _NOTE)
+def get_note(call: Call) -> Any:
+    commit = commit_of_path(call)
+    return _note(call, commit, _note_of_path(call, commit))
+
+
+@route("PUT", _NOTE, "body*")
+def update_note(call: Call) -> Any:
+    commit = commit_of_path(call)
+    note = _note_of_path(call, commit, changed=True)
+    note.body, note.updated_at = call.params["body"], call.world.now()
+    events.record(events.NoteEvent(call.project, commit, note, "update"))
+    return _note(call, commit, note)
+
+
+@route("DELETE", _NOTE)
+def delete_note(call: Call) -> Any:
+    commit = commit_of_path(call)
+    _notes(call, commit).remove(_note_of_path(call, commit, changed=True))
+    return None

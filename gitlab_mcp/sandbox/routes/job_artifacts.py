@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import mimetypes
 
-from gitlab_mcp.sandbox.entities.pipelines import ARCHIVE_NAME, artifacts_archive
+from gitlab_mcp.sandbox.entities.pipelines import ARCHIVE_NAME, artifact_entry, artifacts_archive
 from gitlab_mcp.sandbox.http.call import Call, Response
-from gitlab_mcp.sandbox.http.errors import ApiError, not_found, not_implemented
+from gitlab_mcp.sandbox.http.errors import ApiError, not_found
+from gitlab_mcp.sandbox.http.pagination import paginate
 from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.routes.pipelines import job_of
 from gitlab_mcp.sandbox.state.model import Job
@@ -51,10 +52,34 @@ def download(call: Call) -> Response:
     return _archive(job_of(call))
 
 
+@route("GET", f"{_JOB}/tree", "path recursive:bool", job_token=True)
+def list_files(call: Call) -> Response:
+    job = job_of(call)
+    if not job.artifacts:
+        raise not_found("Artifacts")
+    path = (call.get("path") or "").removesuffix("/")
+    top = f"{path}/" if path else ""
+    below = [name for name in job.artifacts if name.startswith(top)]
+    if not below:
+        raise not_found("Path")
+    entries = {f"{folder}/" for name in below for folder in _folders(name) if f"{folder}/" != top} | set(below)
+    if not call.get("recursive"):
+        entries = {
+            f"{top}{entry[len(top) :].partition('/')[0]}{'/' if '/' in entry[len(top) :] else ''}" for entry in entries
+        }
+    # Folders come first: entry.directories + entry.files.
+    ordered = sorted(entries, key=lambda entry: (not entry.endswith("/"), entry))
+    return paginate(call, ordered, lambda entry: artifact_entry(entry, job.artifacts.get(entry)))
+
+
+def _folders(path: str) -> list[str]:
+    """The folders above a path."""
+    parts = path.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
 @route("GET", f"{_JOB}/*artifact_path", job_token=True)
 def download_file(call: Call) -> Response:
-    if call.path["artifact_path"] == "tree":
-        raise not_implemented("GET /projects/:id/jobs/:job_id/artifacts/tree")
     return _file(call, job_of(call))
 
 

@@ -32,7 +32,7 @@ def create_pipeline(call: Call) -> Any:
     variables = [_variable(each) for each in call.get("variables") or []]
     if variables and not permissions.may_set_variables(call.user, project):
         raise bad_request({"base": [permissions.NO_VARIABLES]})
-    pipeline = begin_requested(call.world, project, call.me, ref, sha, "api", variables, call.get("inputs"))
+    pipeline = begin_requested(call.world, project, call.me, ref, sha, "api", variables, given_inputs(call))
     return begun(call, pipeline)
 
 
@@ -41,6 +41,11 @@ def begun(call: Call, pipeline: Pipeline) -> dict[str, Any]:
     response = pipelines.pipeline(call.world, pipeline)
     runner.process(call.world, pipeline)
     return response
+
+
+def given_inputs(call: Call) -> dict[str, Any] | None:
+    """The inputs for the configuration; GitLab before 18.1 does not know the parameter, and ignores it."""
+    return call.get("inputs") if call.world.is_at_least(18, 1) else None
 
 
 def _variable(given: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from gitlab_mcp.sandbox.http.call import Call, Response
 from gitlab_mcp.sandbox.http.errors import ApiError, bad_request, forbidden, not_found
 from gitlab_mcp.sandbox.http.pagination import paginate
 from gitlab_mcp.sandbox.http.routing import route
-from gitlab_mcp.sandbox.routes.pipeline_runs import begun, variable
+from gitlab_mcp.sandbox.routes.pipeline_runs import begun, given_inputs, variable
 from gitlab_mcp.sandbox.state import permissions
 from gitlab_mcp.sandbox.state.pipelines import begin_requested
 from gitlab_mcp.sandbox.state.triggers import PREFIX, Trigger
@@ -79,12 +79,11 @@ def delete_trigger(call: Call) -> Any:
 
 
 @route("POST", "/projects/:id/trigger/pipeline", f"ref* {_RUN}", own_login=True)
-@route("POST", "/projects/:id/ref/:ref/trigger/pipeline", _RUN, own_login=True)
+@route("POST", "/projects/:id/ref/*ref/trigger/pipeline", _RUN, own_login=True)
 def run_pipeline(call: Call) -> Any:
     """Start a pipeline as the token's owner, or as the user of a job whose token it is (Ci::PipelineTriggerService).
 
     The whole request without its token becomes the file variable TRIGGER_PAYLOAD. The commit's [skip ci] is ignored.
-    A ref with slashes must be percent-encoded in the path here; GitLab takes it as it is.
     """
     if call.headers.get("x-gitlab-event") == "Pipeline Hook":
         raise forbidden()
@@ -100,7 +99,7 @@ def run_pipeline(call: Call) -> Any:
     counted = variables or not call.world.is_at_least(18, 6)
     if counted and not permissions.may_set_variables(user, project):
         raise bad_request({"base": [permissions.NO_VARIABLES]})
-    if permissions.role(user, project) < DEVELOPER:
+    if project.archived or permissions.role(user, project) < DEVELOPER:
         raise bad_request({"base": ["Insufficient permissions to create a new pipeline"]})
     if permissions.protection(project, ref) and not permissions.may_push(user, project, ref):
         raise bad_request({"base": ["You do not have sufficient permission to run a pipeline on this branch"]})
@@ -111,7 +110,7 @@ def run_pipeline(call: Call) -> Any:
     payload.pop("token")
     variables.append(variable(_PAYLOAD, json.dumps(payload, ensure_ascii=False, separators=(",", ":")), "file"))
     pipeline = begin_requested(
-        call.world, project, user, ref, sha, source, variables, call.get("inputs"), keep_invalid=True
+        call.world, project, user, ref, sha, source, variables, given_inputs(call), keep_invalid=True
     )
     return begun(call, pipeline)
 

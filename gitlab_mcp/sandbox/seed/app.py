@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from gitlab_mcp.sandbox.seed import app_files, hostile_text, releases_and_wiki
+from gitlab_mcp.sandbox.seed import app_files, hostile_text, releases_and_wiki, uploads
 from gitlab_mcp.sandbox.seed.issues import add_issue, add_labels, at, close, minutes, say
 from gitlab_mcp.sandbox.seed.people import GROUP, add_members, person
 from gitlab_mcp.sandbox.state import todos
@@ -52,6 +52,7 @@ def populate(world: World) -> Project:
     _issues(world, project)
     _merge_request(world, project)
     releases_and_wiki.populate(world, project)
+    uploads.populate(world, project)
     _todos(world, project)
     return project
 

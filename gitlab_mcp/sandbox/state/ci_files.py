@@ -1,4 +1,4 @@
-"""The configuration of a pipeline: .gitlab-ci.yml at a commit with its inputs, and the files that it includes.
+"""The configuration of a pipeline: the CI file at a commit with its inputs, and the files that it includes.
 
 Files of the project (`local`), of another project (`project`) and components of this GitLab are included, as
 Gitlab::Ci::Config::External does; remote files and GitLab's own templates are not.
@@ -20,7 +20,7 @@ from gitlab_mcp.sandbox.text.ci_jobs import deep_merge, faults
 from gitlab_mcp.sandbox.text.ci_variables import expand
 from gitlab_mcp.sandbox.text.yaml import Unreadable, load
 
-CI_FILE = ".gitlab-ci.yml"
+_CI_FILE = ".gitlab-ci.yml"
 _MOST_FILES = 150  # Gitlab::CurrentSettings.ci_max_includes
 
 
@@ -36,14 +36,22 @@ def read_file(project: Project, sha: str, path: str) -> str | None:
     return read_blob(project.repository, entry.sha).decode("utf-8", "replace")
 
 
+def ci_path(project: Project) -> str:
+    """The path of the CI configuration, which is a setting of the project."""
+    return str(project.settings.get("ci_config_path") or _CI_FILE)
+
+
 def configuration(
     world: World, project: Project, user: User, sha: str, given: Mapping[str, Any], variables: Mapping[str, str]
 ) -> dict[str, Any] | None:
-    """The whole configuration as one mapping, or None without a .gitlab-ci.yml.
+    """The whole configuration as one mapping, or None where the project has none.
 
     Raises InvalidConfiguration with GitLab's message, and Unreadable for what is not read here.
     """
-    text = read_file(project, sha, CI_FILE)
+    path = ci_path(project)
+    if "@" in path or "://" in path:
+        raise Unreadable(f"the configuration {path} is outside of the project")
+    text = read_file(project, sha, path)
     if text is None:
         return None
     whole = _Files(world, user, variables).whole(project, sha, text, given)

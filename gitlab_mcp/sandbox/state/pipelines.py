@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gitlab_mcp.sandbox.http.errors import bad_request, not_implemented, unprocessable
-from gitlab_mcp.sandbox.state.ci_files import CI_FILE, InvalidConfiguration, configuration, read_file
+from gitlab_mcp.sandbox.state.ci_files import InvalidConfiguration, ci_path, configuration, read_file
 from gitlab_mcp.sandbox.state.model import Job, MergeRequest, Pipeline, Project
 from gitlab_mcp.sandbox.state.predefined_variables import predefined_variables
 from gitlab_mcp.sandbox.state.users import User
@@ -41,7 +41,7 @@ def begin_for_merge_request(world: World, merge_request: MergeRequest) -> None:
     GitLab evaluates the rules of the jobs; here a mention anywhere in the file is enough.
     """
     project, sha = merge_request.project, merge_request.version.head
-    if _MERGE_REQUEST in (read_file(project, sha, CI_FILE) or ""):
+    if _MERGE_REQUEST in (read_file(project, sha, ci_path(project)) or ""):
         ref = merge_request_ref(merge_request)
         _begin_unasked(world, project, merge_request.author, ref, sha, _MERGE_REQUEST, "created")
 
@@ -57,7 +57,7 @@ def _begin_unasked(
     if status == "skipped" or _SKIP.search(project.repository.commit(sha).message):
         _begin(world, project, user, ref, sha, source, "skipped", tag=tag)
         return
-    text = read_file(project, sha, CI_FILE)
+    text = read_file(project, sha, ci_path(project))
     if text is None:
         return
     errors = read_configuration(text).errors
@@ -121,7 +121,7 @@ def begin_requested(
         failed.yaml_errors, failed.finished_at = str(error), failed.created_at
         raise unprocessable(message) from error
     except Unreadable as error:
-        raise not_implemented(f"this {CI_FILE}: {error}: it") from error
+        raise not_implemented(f"this {ci_path(project)}: {error}: it") from error
     pipeline = _begin(world, project, user, ref, sha, source, "created", tag=tag)
     pipeline.name, pipeline.variables = planned.name, list(variables)
     for one in planned.jobs:
@@ -162,7 +162,7 @@ def composite_status(pipeline: Pipeline) -> str:
 def read_ci_file(project: Project, ref: str) -> str | None:
     """The content of .gitlab-ci.yml at a ref, or None if the ref or the file does not exist."""
     sha = project.repository.resolve(ref)
-    return read_file(project, sha, CI_FILE) if sha else None
+    return read_file(project, sha, ci_path(project)) if sha else None
 
 
 def _begin(

@@ -35,10 +35,9 @@ def interpolate(text: str, given: Mapping[str, Any], variables: Mapping[str, str
     if not isinstance(header, dict) or "spec" not in header:
         if given:
             raise InvalidInputs(_NOT_DECLARED)
-        return text
+        return parts[0]
     declared = (header["spec"] or {}).get("inputs") or {}
     values = _values(declared, given)
-    content = "\n".join(parts[1:])
     errors: list[str] = []
 
     def value_of(match: re.Match[str]) -> str:
@@ -53,7 +52,7 @@ def interpolate(text: str, given: Mapping[str, Any], variables: Mapping[str, str
             shown = _applied(function, shown, variables)
         return shown
 
-    content = _BLOCK.sub(value_of, content)
+    content = _BLOCK.sub(value_of, parts[1])
     if errors:
         raise InvalidInputs(", ".join(errors[:_MOST_SHOWN]))
     return content

@@ -217,7 +217,7 @@ class _Reader:
             lines.append(line[width:] if line.strip(" ") else line[width:] if width else "")
             self.at += 1
         body = "\n".join(lines).rstrip("\n") if chomp != "+" else "\n".join(lines)
-        text = body if style == "|" else _fold_block(body)
+        text = _fold_block(body) if style == ">" and body else body
         return text if chomp in ("-", "+") or not text else f"{text}\n"
 
 

@@ -99,13 +99,13 @@ class Flow:
         return match[0]
 
     def _plain(self) -> Any:
-        match = re.compile(r"(?:[^,\[\]{}\n:#]|:(?![\s,\[\]{}]|$)|(?<!\s)#|\n[ \t]*(?=[^\s#]))+").match(
+        match = re.compile(r"(?:[^,\[\]{}\n:#]|:(?![\s,\[\]{}]|$)|(?<!\s)#|(?:\n[ \t]*)+(?=[^\s#]))+").match(
             self.text, self.at
         )
         if match is None:
             raise Unreadable("a value is missing")
         self.at = match.end()
-        return resolved(" ".join(match[0].split()))
+        return resolved(folded([line.strip() for line in match[0].split("\n")]))
 
     def _single(self) -> str:
         match = re.compile(r"'((?:[^']|'')*)'").match(self.text, self.at)
@@ -119,7 +119,7 @@ class Flow:
         if match is None:
             raise Unreadable("a quote is not closed")
         self.at = match.end()
-        body = _unwrapped(re.sub(r"\\\n\s*", "", match[1]))
+        body = _unwrapped(re.sub(r"\\\n[ \t]*", "", match[1]))
         return re.sub(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[\s\S])", _escape, body)
 
     def _list(self) -> list[Any]:
@@ -185,5 +185,10 @@ def _unwrapped(text: str) -> str:
     if "\n" not in text:
         return text
     first, *inner, last = text.split("\n")
-    whole = folded([first.rstrip(), *(line.strip() for line in inner), last.lstrip()])
-    return whole if last.strip() else f"{whole} "
+    lines = [first.rstrip(), *(line.strip() for line in inner), last.lstrip()]
+    if lines[-1]:
+        return folded(lines)
+    content = len(lines) - 1
+    while content > 1 and not lines[content - 1]:
+        content -= 1
+    return folded(lines[:content]) + ("\n" * (len(lines) - 1 - content) or " ")

@@ -42,10 +42,10 @@ class PackageStep(SetupStep):
         versions = {*setup.state.record(self.id).get("versions", ()), setup.packed.version}
         setup.state.keep(self.id, versions=sorted(versions))
         for name in _missing(setup):
-            upload = partial(setup.gitlab.upload, f"{path_of(setup)}/{name}", setup.packed.files[name])
+            put = partial(setup.gitlab.put_file, f"{path_of(setup)}/{name}", setup.packed.files[name])
 
-            def send(upload: partial[None] = upload) -> bool:
-                upload()
+            def send(put: partial[None] = put) -> bool:
+                put()
                 return True
 
             def find(name: str = name) -> bool | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gitlab_mcp.config.job_context import read_job
 from gitlab_mcp.config.settings import Flags, read_settings
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.server.instructions import instructions
@@ -55,6 +56,18 @@ def test_a_mention_on_a_merge_request_works_on_its_source_branch(claude: ClaudeJ
     environ = claude.record["environ"]
     assert (environ["CI_COMMIT_SHA"], environ["CI_COMMIT_BRANCH"]) == (tip, "straße/$(id)")
     assert "CI_COMMIT_MESSAGE" not in environ
+
+
+def test_the_prompt_of_the_job_has_no_bash_on_a_branch_that_was_checked_out(
+    claude: ClaudeJob, sandbox: Sandbox
+) -> None:
+    item = opened(sandbox, "labelled")
+    done = claude.run("--prompt=Review it.", *options(sandbox, item), timeout=BOUND)
+    assert (done.returncode, claude.record["prompt"]) == (0, "Review it."), done.stdout
+    assert (claude.checkout / "src" / "new.py").exists()
+    assert read_job(claude.server_environ).branch == "labelled"
+    given = claude.record["arguments"]
+    assert "Bash" not in given[given.index("--allowedTools") + 1]
 
 
 async def test_edits_of_the_checked_out_branch_are_committed_to_it(claude: ClaudeJob, sandbox: Sandbox) -> None:

@@ -149,6 +149,7 @@ WRONG = {
     "noteable-that-is-longer": ("--noteable=issues/7/../8",),
     "note": ("--noteable=issues/7", "--note=#7 101"),
     "digest": ("--noteable=issues/7", "--digest=0123"),
+    "digest-alone": (f"--digest={'0' * 64}",),
     "tracking-note": ("--noteable=issues/7", "--tracking-note=seven"),
 }
 

@@ -1,12 +1,22 @@
 """The listener's configuration: what a file may say, and that a secret in it is named and never shown."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from gitlab_mcp.config.environment import SettingsError
-from gitlab_mcp.mentions.listener.config import ListenerConfig, read_config
+from gitlab_mcp.mentions.listener.config import (
+    OPTION_KEYS,
+    PROJECT_KEYS,
+    SECRETS,
+    SERVICE_KEYS,
+    TARGET_KEYS,
+    ListenerConfig,
+    read_config,
+)
 from tests.support.listener import SIGNING_TOKEN
+from tests.support.paths import REPOSITORY
 
 SECRET = "glpat-this-is-the-secret-in-the-file"
 ENVIRON = {"TOKEN": "glpat-0123456789abcdef0123", "TRIGGER": "glptt-0123456789", "SIGN": SIGNING_TOKEN}
@@ -121,6 +131,12 @@ def test_a_file_must_name_projects_each_of_them_once(tmp_path: Path, text: str) 
 def test_a_signing_token_has_gitlabs_form(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="signing_token is not a signing token of GitLab"):
         read(tmp_path, GOOD, {**ENVIRON, "SIGN": SECRET})
+
+
+def test_the_page_about_mentions_names_every_key() -> None:
+    page = (REPOSITORY / "docs" / "mentions.md").read_text()
+    keys = (*PROJECT_KEYS, *OPTION_KEYS, *TARGET_KEYS, *SERVICE_KEYS, *SECRETS)
+    assert [key for key in keys if not re.search(rf"\b{key}(_env|_file)?\b", page)] == []
 
 
 def test_variables_configure_one_project() -> None:

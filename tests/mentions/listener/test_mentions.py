@@ -10,6 +10,7 @@ from gitlab_mcp.sandbox.state import runner
 from tests.support.gitlab_requests import get, send
 from tests.support.listener import (
     GROUP_SIGNING_TOKEN,
+    HEADER,
     Listener,
     configure_ci,
     environ_of,
@@ -20,9 +21,6 @@ from tests.support.listener import (
 from tests.support.mentions import pipelines, pipelines_for, reactions, replies, variables
 from tests.support.seed import SEED
 from tests.support.webhooks import comment, label_hook, note_hook
-
-INPUTS = ("claude_noteable", "claude_note", "claude_tracking_note", "claude_digest")
-HEADER = "spec:\n  inputs:\n" + "".join(f"    {name}:\n      default: ''\n" for name in INPUTS) + "---\n"
 
 
 def mention(gitlab: Sandbox, listener: Listener, text: str, who: str = "developer") -> tuple[dict[str, Any], int]:
@@ -157,10 +155,9 @@ def test_of_100_mentions_of_one_person_ten_start_a_run(gitlab: Sandbox, tmp_path
     with listening(write_config(tmp_path, gitlab), environ) as listener:
         for number in range(100):
             mention(gitlab, listener, f"@claude step {number}")
-        for number in range(1, 101):
-            listener.reached_one_of(("running", "refused", "ignored"), number)
-        states = [row[0] for row in listener.rows()]
-    assert sum(state == "running" for state in states) == 10
+        ends = ("running", "refused", "ignored")
+        states = [listener.reached_one_of(ends, number)["state"] for number in range(1, 101)]
+    assert (states.count("running"), len(states)) == (10, 100)
 
 
 @pytest.mark.parametrize("what", ["comment", "issue"])
@@ -195,6 +192,27 @@ def test_the_note_of_a_pipeline_that_was_deleted_says_so(gitlab: Sandbox, listen
     del gitlab.world.projects[gitlab.project_id].pipelines[pipeline]
     listener.reached("done", number)
     assert replies(gitlab, note) == ["The pipeline was deleted before it ended."]
+
+
+def test_a_note_says_when_no_runner_takes_the_job(gitlab: Sandbox, tmp_path: Path) -> None:
+    config = write_config(tmp_path, gitlab, service="answer_seconds = 30.0\nno_runner_seconds = 0.5")
+    with listening(config, environ_of(gitlab, new_trigger_token(gitlab))) as listener:
+        note, number, pipeline = running(gitlab, listener)
+        listener.wait_for(lambda line: line["event"] == "no runner yet")
+        [answer] = replies(gitlab, note)
+        assert answer.startswith("Still waiting for a runner")
+        runner.finish(gitlab.world, take_job(gitlab, pipeline), "failed")
+        listener.reached("done", number)
+    assert len(replies(gitlab, note)) == 1
+
+
+def test_a_run_that_could_not_write_is_told_from_one_that_never_was(gitlab: Sandbox, listener: Listener) -> None:
+    note, number, pipeline = running(gitlab, listener)
+    job = take_job(gitlab, pipeline)
+    runner.finish(gitlab.world, job, "success", artifacts={"claude-result.json": b'{"cost_usd": 0.1}'})
+    listener.reached("done", number)
+    [answer] = replies(gitlab, note)
+    assert answer.startswith("The run has ended, and could not say so here")
 
 
 def test_stop_cancels_the_run_and_says_who_did_it(gitlab: Sandbox, listener: Listener) -> None:

@@ -3,7 +3,7 @@
 import json
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -11,7 +11,16 @@ import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.support.gitlab_requests import get
-from tests.support.listener import GROUP_SIGNING_TOKEN, SIGNING_TOKEN, Listener, signed
+from tests.support.listener import (
+    GROUP_SIGNING_TOKEN,
+    SIGNING_TOKEN,
+    Listener,
+    environ_of,
+    listening,
+    new_trigger_token,
+    signed,
+    write_config,
+)
 from tests.support.seed import SEED
 from tests.support.webhooks import note_hook
 
@@ -91,6 +100,64 @@ def test_a_payload_for_a_project_without_an_entry_is_ignored(listener: Listener,
     before = listener.rows()
     assert listener.deliver(other) == (200, "ignored")
     assert listener.rows() == before
+
+
+@pytest.fixture(scope="module")
+def with_others(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listener]:
+    """A listener with two more projects: one with another signing token, and one with a secret token only."""
+    folder = tmp_path_factory.mktemp("others")
+    table = '[[projects]]\npath = "{}"\naccess_token_env = "LISTENER_TOKEN"\ntrigger_token_env = "TRIGGER_TOKEN"\n{}\n'
+    tokens = {
+        sandbox.project: 'signing_token_env = "SIGNING_TOKEN"',
+        "acme/other": 'signing_token_env = "GROUP_SIGNING_TOKEN"',
+        "acme/plain": 'secret_token_env = "PLAIN_TOKEN"',
+    }
+    config = write_config(folder, sandbox)
+    service = config.read_text().partition("[defaults]")[0]
+    config.write_text(service + "".join(table.format(path, token) for path, token in tokens.items()))
+    with listening(
+        config, {**environ_of(sandbox, new_trigger_token(sandbox)), "PLAIN_TOKEN": "plain-secret"}
+    ) as running:
+        yield running
+
+
+def of_project(payload: Any, path: str) -> bytes:
+    """The payload as a hook of another project would send it."""
+    return json.dumps({**payload, "project": {**payload["project"], "path_with_namespace": path}}).encode()
+
+
+def test_the_hook_of_one_project_does_not_speak_for_another(with_others: Listener, payload: Any) -> None:
+    assert with_others.deliver(payload, GROUP_SIGNING_TOKEN) == (401, "not_authentic")
+    assert with_others.deliver(payload) == (200, "ignored")
+
+
+@pytest.mark.parametrize(
+    ("path", "token", "status"),
+    [("acme/plain", "plain-secret", 200), ("acme/plain", "another", 401), ("acme/other", "plain-secret", 401)],
+    ids=["its-own", "another", "where-a-signature-is-needed"],
+)
+def test_a_secret_token_counts_where_no_signing_token_is(
+    with_others: Listener, payload: Any, path: str, token: str, status: int
+) -> None:
+    headers = {"content-type": "application/json", "x-gitlab-token": token}
+    assert with_others.request("POST", "/webhook", of_project(payload, path), headers)[0] == status
+
+
+def test_a_mention_in_a_project_that_was_deleted_starts_nothing(with_others: Listener, payload: Any) -> None:
+    project = {**payload["project"], "id": 4711, "path_with_namespace": "acme/other"}
+    changes = {"project_id": 4711, "author_id": 4712, "note": "@claude fix it"}
+    note = {**payload["object_attributes"], **changes}
+    deleted = {**payload, "project": project, "project_id": 4711, "object_attributes": note}
+    deleted["user"] = {**payload["user"], "id": 4712, "username": "somebody"}
+    assert with_others.deliver(deleted, GROUP_SIGNING_TOKEN) == (200, "stored")
+    line = with_others.reached("ignored")
+    assert line["reason"] == "GitLab no longer shows the project, or what the event is about."
+
+
+def test_a_wrong_signature_is_not_made_up_for_by_the_secret_token(with_others: Listener, payload: Any) -> None:
+    body = of_project(payload, "acme/plain")
+    headers = {**signed(b"another body"), "x-gitlab-token": "plain-secret"}
+    assert with_others.request("POST", "/webhook", body, headers)[0] == 401
 
 
 def test_a_body_of_50_mb_is_refused_before_it_is_read(listener: Listener) -> None:
