@@ -76,7 +76,7 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     listen = project["optional-dependencies"]["listen"]
     declared = {each.split(">=")[0] for each in (*project["dependencies"], *listen)}
-    modules = {**{name: name.replace("-", "_") for name in declared}, "python-gitlab": "gitlab"}
+    modules = {**{name: name.replace("-", "_") for name in declared}, "python-gitlab": "gitlab", "pyyaml": "yaml"}
     files = (REPOSITORY / "gitlab_mcp").rglob("*.py")
     imported = {name.split(".")[0] for file in files for name in _imports(ast.parse(file.read_text()))}
     assert imported - set(sys.stdlib_module_names) - {"gitlab_mcp"} == set(modules.values())

@@ -44,16 +44,17 @@ PAGE = 100  # the most rows of a page: https://docs.gitlab.com/api/rest/#paginat
 
 @dataclass(frozen=True)
 class Request:
-    """A request to a path below /api/v4; without `body` it has none. `streamed`: its response may be large.
+    """A request to a path below /api/v4; without `body`, `content` and `file` it has none.
 
-    `file` is the name and the content of a file to upload. Of the response only the first `beginning` bytes are read,
-    unless that is 0.
+    `body` is sent as JSON, `content` as it is, `file` (a name and a content) as an upload. `streamed`: its response may
+    be large. Of the response only the first `beginning` bytes are read, unless that is 0.
     """
 
     method: str
     path: str
     query: Mapping[str, object] = field(default_factory=dict)
     body: Mapping[str, object] | None = None
+    content: bytes | None = field(default=None, repr=False)
     streamed: bool = False
     file: tuple[str, bytes] | None = None
     beginning: int = 0
@@ -136,6 +137,10 @@ class GitLab:
     def send(self, method: str, path: str, body: Mapping[str, object] | None = None) -> None:
         """Send a write whose response has no body."""
         self._request(Request(method, path, body=body))
+
+    def put_file(self, path: str, content: bytes) -> None:
+        """PUT the bytes of a file."""
+        self._request(Request("put", path, content=content))
 
     def page(self, path: str, number: int = 1, per_page: int = PAGE, /, **query: object) -> Page:
         """GET one page of a list."""
@@ -288,7 +293,8 @@ class GitLab:
                 request.method,
                 request.path,
                 query_data={name: value for name, value in request.query.items() if value not in (None, "")},
-                post_data=self._neutralized(request.body) if request.body is not None else None,
+                post_data=self._neutralized(request.body) if request.body is not None else request.content,
+                raw=request.content is not None,
                 timeout=seconds,
                 streamed=request.beginning or request.streamed,
                 files={"file": request.file} if request.file else None,

@@ -40,12 +40,10 @@ class SessionBackend:
         self.client = session
 
     @staticmethod
-    def prepare_send_data(
-        files: Mapping[str, tuple[str, bytes]] | None,
-        post_data: object,
-        raw: bool,  # noqa: ARG004  # python-gitlab's
-    ) -> SentData:
-        """The body of a request: its files, by the name of their field, else JSON."""
+    def prepare_send_data(files: Mapping[str, tuple[str, bytes]] | None, post_data: object, raw: bool) -> SentData:
+        """The body of a request: with `raw` the bytes of a file, else files by the name of their field, else JSON."""
+        if raw and isinstance(post_data, bytes):
+            return SentData(content_type="application/octet-stream", data=post_data)
         if not files:
             return SentData(post_data)
         data, content_type = encode_multipart_formdata(files)

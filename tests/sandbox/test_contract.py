@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
@@ -16,6 +17,7 @@ CONTRACT = Contract()
 ISSUE = "/projects/:id/issues/:issue_iid"
 REQUEST = "/projects/:id/merge_requests/:merge_request_iid"
 UPLOADS = "/projects/:id/uploads"
+IN_A_MONTH = (datetime.now(UTC).date() + timedelta(days=30)).isoformat()
 REPOSITORY = "/projects/:id/repository"
 # Fields that a GitLab without a licence, without CI or without the option leaves out.
 ABSENT = {
@@ -71,6 +73,7 @@ class Walk:
 def test_every_route_responds_as_the_contract_says(sandbox: Sandbox) -> None:
     walk = Walk(sandbox)
     people_and_projects(walk)
+    administration(walk)
     repositories(walk)
     pipelines(walk)
     triggers(walk)
@@ -129,6 +132,43 @@ def people_and_projects(walk: Walk) -> None:
     seeded = walk("GET", "/projects/:id/milestones")[0]["id"]
     walk("GET", "/projects/:id/milestones/:milestone_id/issues", seeded)
     walk("GET", "/projects/:id/milestones/:milestone_id/merge_requests", seeded)
+
+
+def administration(walk: Walk) -> None:
+    variables = "/projects/:id/variables"
+    walk("POST", variables, key="PLAIN", value="x", description="Nothing secret")
+    walk("POST", variables, key="SECRET", value="12345678", masked_and_hidden=True)
+    walk("GET", variables)
+    walk("GET", f"{variables}/:key", "PLAIN")
+    walk("PUT", f"{variables}/:key", "PLAIN", value="y")
+    walk("DELETE", f"{variables}/:key", "PLAIN")
+    tokens = "/projects/:id/access_tokens"
+    token = walk("POST", tokens, name="bot", scopes=["api"], expires_at=IN_A_MONTH, access_level=30)
+    walk("GET", tokens)
+    walk("GET", f"{tokens}/:token_id", token["id"])
+    rotated = walk("POST", f"{tokens}/:token_id/rotate", token["id"])
+    walk.seen.add(("POST", f"{tokens}/self/rotate"))
+    headers = {"PRIVATE-TOKEN": rotated["token"]}
+    own = walk.apis["maintainer"].call("POST", "/projects/1/access_tokens/self/rotate", headers=headers)
+    walk.hold("POST", f"{tokens}/self/rotate", own)
+    walk("DELETE", f"{tokens}/:token_id", own.json()["id"])
+    walk("GET", "/namespaces/:namespace_id", "acme")
+    walk("GET", "/projects/:id/runners", status="online")
+    scope = "/projects/:id/job_token_scope"
+    walk("GET", scope)
+    walk("PATCH", scope, enabled=True)
+    walk("POST", f"{scope}/allowlist", target_project_id=2)
+    walk("GET", f"{scope}/allowlist")
+    walk("DELETE", f"{scope}/allowlist/:target_project_id", 2)
+    packages = "/projects/:id/packages"
+    generic = f"{packages}/generic/:package_name/:package_version/:file_name"
+    walk("PUT", generic, "server", "1.0", "server.whl")
+    walk("GET", generic, "server", "1.0", "server.whl")
+    package = walk("GET", packages)[0]["id"]
+    walk("GET", f"{packages}/:package_id", package)
+    file = walk("GET", f"{packages}/:package_id/package_files", package)[0]["id"]
+    walk("DELETE", f"{packages}/:package_id/package_files/:package_file_id", package, file)
+    walk("DELETE", f"{packages}/:package_id", package)
 
 
 def pipelines(walk: Walk) -> None:

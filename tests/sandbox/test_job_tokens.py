@@ -77,6 +77,13 @@ def test_only_the_documented_routes_accept_a_job_token() -> None:
         ("GET", f"{project}/jobs/artifacts/:ref_name/raw/*artifact_path"),
         ("GET", f"{project}/releases"),
         ("GET", f"{project}/releases/:tag_name"),
+        ("GET", f"{project}/packages"),
+        ("GET", f"{project}/packages/:package_id"),
+        ("DELETE", f"{project}/packages/:package_id"),
+        ("GET", f"{project}/packages/:package_id/package_files"),
+        ("DELETE", f"{project}/packages/:package_id/package_files/:package_file_id"),
+        ("GET", f"{project}/packages/generic/:package_name/:package_version/:file_name"),
+        ("PUT", f"{project}/packages/generic/:package_name/:package_version/:file_name"),
     }
 
 

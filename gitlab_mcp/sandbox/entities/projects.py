@@ -15,7 +15,7 @@ from gitlab_mcp.sandbox.text import colors
 
 # The defaults of a new project on GitLab, for settings that the sandbox does not model.
 _SETTINGS: dict[str, Any] = {
-    "packages_enabled": False,
+    "packages_enabled": True,
     "resolve_outdated_diff_discussions": False,
     "repository_object_format": "sha1",
     "issues_enabled": True,
@@ -43,7 +43,7 @@ _SETTINGS: dict[str, Any] = {
     "monitor_access_level": "enabled",
     "model_experiments_access_level": "enabled",
     "model_registry_access_level": "enabled",
-    "package_registry_access_level": "disabled",
+    "package_registry_access_level": "enabled",
     "emails_disabled": False,
     "emails_enabled": True,
     "show_diff_preview_in_email": True,
@@ -129,16 +129,21 @@ def project_basic(world: World, project: Project, user: User | None) -> dict[str
         "star_count": 0,
         "last_activity_at": stamp(last_activity(project)),
         "visibility": project.visibility,
-        "namespace": {
-            "id": project.group_id,
-            "name": project.group.title(),
-            "path": project.group,
-            "kind": "group",
-            "full_path": project.group,
-            "parent_id": None,
-            "avatar_url": None,
-            "web_url": f"{world.url}/groups/{project.group}",
-        },
+        "namespace": namespace_basic(world, project.group, project.group_id),
+    }
+
+
+def namespace_basic(world: World, group: str, number: int) -> dict[str, Any]:
+    """NamespaceBasic, of a group."""
+    return {
+        "id": number,
+        "name": group.title(),
+        "path": group,
+        "kind": "group",
+        "full_path": group,
+        "parent_id": None,
+        "avatar_url": None,
+        "web_url": f"{world.url}/groups/{group}",
     }
 
 

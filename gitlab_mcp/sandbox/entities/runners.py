@@ -1,7 +1,8 @@
-"""The runner that runs the jobs; GitLab assigns it when a job starts."""
+"""The one runner, which belongs to the instance; GitLab assigns it to a job when the job starts."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from gitlab_mcp.sandbox.entities.users import stamp
@@ -12,10 +13,14 @@ _STATUS = {"ip_address": "127.0.0.1", "status": "online", "job_execution_status"
 
 def runner(job: Job) -> dict[str, Any] | None:
     """Ci::Runner, or null for a job that has not started."""
-    if job.started_at is None:
-        return None
+    return None if job.started_at is None else instance_runner(job.project.created_at, "online")
+
+
+def instance_runner(created_at: datetime, status: str) -> dict[str, Any]:
+    """Ci::Runner; `status` is online, offline, stale or never_contacted."""
     return {
         **_STATUS,
+        "status": status,
         "id": 1,
         "description": "sandbox-runner",
         "active": True,
@@ -23,9 +28,9 @@ def runner(job: Job) -> dict[str, Any] | None:
         "is_shared": True,
         "runner_type": "instance_type",
         "name": "gitlab-runner",
-        "online": True,
+        "online": status == "online",
         "created_by": None,
-        "created_at": stamp(job.project.created_at),
+        "created_at": stamp(created_at),
     }
 
 

@@ -9,19 +9,22 @@ from collections.abc import Mapping
 
 from gitlab_mcp.sandbox.http.errors import unauthorized
 from gitlab_mcp.sandbox.state.model import Token
-from gitlab_mcp.sandbox.state.permissions import require_active
+from gitlab_mcp.sandbox.state.permissions import basic_login, require_active
 from gitlab_mcp.sandbox.state.world import World
 
 JOB_PREFIX = "glcbt-"
 
 
 def token_of(
-    world: World, headers: Mapping[str, str], params: Mapping[str, object], *, job_token: bool
+    world: World, headers: Mapping[str, str], params: Mapping[str, object], *, job_token: bool, basic: bool = False
 ) -> Token | None:
     """The token of a request, or None if it is anonymous; raises 401 if the token is unknown, expired or revoked.
 
-    `job_token` is whether the route accepts job tokens; `params` are the parameters of query and body.
+    `job_token` is whether the route accepts job tokens, and `basic` whether a token may be the password of HTTP Basic
+    authentication; `params` are the parameters of query and body.
     """
+    if basic and headers.get("authorization", "").lower().startswith("basic "):
+        headers = _without_basic(headers)
     token = _access_token(world, headers, params)
     if token is None and job_token:
         token = _job_token(world, headers, params)
@@ -58,6 +61,12 @@ def _job_token(world: World, headers: Mapping[str, str], params: Mapping[str, ob
 def _bearer(headers: Mapping[str, str]) -> str:
     scheme, _, value = headers.get("authorization", "").partition(" ")
     return value.strip() if scheme.lower() == "bearer" else ""
+
+
+def _without_basic(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """The headers with the password of HTTP Basic authentication as a job token or as an access token."""
+    _, password = basic_login(headers["authorization"]) or ("", "")
+    return {"job-token" if password.startswith(JOB_PREFIX) else "private-token": password or "-"}
 
 
 def _text(params: Mapping[str, object], name: str) -> str:

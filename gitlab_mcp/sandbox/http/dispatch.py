@@ -65,10 +65,13 @@ def _dispatch(
         raise not_implemented(name)
     route, path = match
     query_params = forms.urlencoded(query)
-    raw_params = parameters.read(query, body, headers.get("content-type", ""))
+    if route.raw_body:
+        raw_params = {**query_params, "file": forms.UploadedFile("", body)}
+    else:
+        raw_params = parameters.read(query, body, headers.get("content-type", ""))
     token = None
     if not route.own_login:
-        token = authentication.token_of(world, headers, raw_params, job_token=route.job_token)
+        token = authentication.token_of(world, headers, raw_params, job_token=route.job_token, basic=route.basic_auth)
         if token is None and (route.user_needed or (method not in ("GET", "HEAD") and "/repository/" not in raw_path)):
             raise unauthorized()
     if token is not None:

@@ -73,8 +73,8 @@ class Sandbox:
     `repo` is a git repository whose copy becomes the project (the original is only read). `port` 0 takes a free port.
     `fault_injection` lets tests make requests fail through `faults`. `prefix`, such as "/gitlab", is put before all
     paths. `ssl` is (certfile, keyfile). `version` is the GitLab version, such as "19.1.0", that it behaves like where
-    that matters (`World.is_at_least`). `webhook_timeout` is how long a webhook's receiver may take, in seconds. Raises
-    SandboxError if the sandbox cannot be started.
+    that matters (`World.is_at_least`), and `plan` the plan of its namespaces (`World`). `webhook_timeout` is how long a
+    webhook's receiver may take, in seconds. Raises SandboxError if the sandbox cannot be started.
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class Sandbox:
         prefix: str = "",
         ssl: tuple[str | Path, str | Path] | None = None,
         version: str = VERSION,
+        plan: str = "",
         webhook_timeout: float = 10.0,
     ) -> None:
         self._closed = False
@@ -104,7 +105,7 @@ class Sandbox:
             except OSError as error:
                 raise SandboxError(f"Port {port} cannot be used: {error.strerror}.") from error
             self.url = f"{'https' if ssl else 'http'}://{_HOST}:{self._socket.getsockname()[1]}{prefix}"
-            self.world = World(self._root, self.url, version)
+            self.world = World(self._root, self.url, version, plan)
             self.world.git.check()
             seeded = populate(self.world, Path(repo) if repo is not None else None)
             self.project = seeded.project.full_path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from gitlab_mcp.sandbox.entities import pipelines
@@ -10,10 +11,13 @@ from gitlab_mcp.sandbox.http.errors import bad_request, forbidden, invalid_param
 from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.routes.pipelines import job_of, pipeline_of
 from gitlab_mcp.sandbox.state import permissions, runner, todos
+from gitlab_mcp.sandbox.state.ci_files import read_file
 from gitlab_mcp.sandbox.state.model import WAITING, Job, Pipeline
 from gitlab_mcp.sandbox.state.pipelines import begin_requested, read_ci_file
 from gitlab_mcp.sandbox.state.users import DEVELOPER, OWNER
 from gitlab_mcp.sandbox.text.ci_configuration import read_configuration
+
+_LOCAL_INCLUDE = re.compile(r"""["']?\blocal["']?: *["']?([\w./-]+)""")
 
 
 @route("POST", "/projects/:id/pipeline", "ref* variables:array inputs:obj")
@@ -139,14 +143,25 @@ def lint_file(call: Call) -> Any:
     text = read_ci_file(call.project, ref)
     if text is None:
         return _lint_result("", ["Please provide content of .gitlab-ci.yml"], call)
-    return _lint_result(text, read_configuration(text).errors, call)
+    return _lint_result(text, _errors(call, text, ref), call)
 
 
 @route("POST", "/projects/:id/ci/lint", "content*:str dry_run:bool include_jobs:bool ref", user_needed=True)
 def lint_content(call: Call) -> Response:
     call.require(DEVELOPER)
     text = call.params["content"]
-    return Response(_lint_result(text, read_configuration(text).errors, call), 200)
+    return Response(_lint_result(text, _errors(call, text, call.project.repository.default_branch), call), 200)
+
+
+def _errors(call: Call, text: str, ref: str) -> list[str]:
+    """What is wrong with a configuration: first its included files that are missing (Config::External::File::Local).
+
+    GitLab looks for them at the commit of the text, or on the default branch for a text that is not committed.
+    """
+    sha = call.project.repository.resolve(ref)
+    included = [path.lstrip("/") for path in _LOCAL_INCLUDE.findall(text)]
+    missing = [path for path in included if not sha or read_file(call.project, sha, path) is None]
+    return [f"Local file `{path}` does not exist!" for path in missing] or read_configuration(text).errors
 
 
 def _lint_result(text: str, errors: list[str], call: Call) -> dict[str, Any]:

@@ -21,8 +21,10 @@ _CREATE = (
     "name path namespace_id:int description visibility:enum(private|internal|public) default_branch "
     "initialize_with_readme:bool"
 )
+_OVERRIDE_ROLE = "ci_pipeline_variables_minimum_override_role"
+_CHOICES = {_OVERRIDE_ROLE: "enum(no_one_allowed|developer|maintainer|owner)"}
 _SETTINGS = " ".join(
-    f"{name}:{'bool' if isinstance(default, bool) else 'any'}"
+    f"{name}:{_CHOICES.get(name) or ('bool' if isinstance(default, bool) else 'any')}"
     for name, default in projects.EDITABLE.items()
     if not name.endswith(("_count", "shared_with_groups"))
 )
@@ -115,7 +117,11 @@ def _write_readme(call: Call, project: Project) -> None:
 
 
 def _set(project: Project, call: Call) -> None:
-    project.settings.update({name: call.params[name] for name in projects.EDITABLE if name in call.params})
+    given = {name: call.params[name] for name in projects.EDITABLE if name in call.params}
+    # Projects::UpdateService
+    if given.get(_OVERRIDE_ROLE) == "owner" and call.role < OWNER:
+        raise bad_request(f"Changing the {_OVERRIDE_ROLE} to the owner role is not allowed")
+    project.settings.update(given)
 
 
 @route("GET", "/projects/:id", "license:bool statistics:bool")

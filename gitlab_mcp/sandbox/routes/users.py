@@ -18,7 +18,7 @@ def get_metadata(call: Call) -> Any:
         "version": call.world.version,
         "revision": "5a9db0a1c2e",
         "kas": {"enabled": False, "externalUrl": None, "externalK8sProxyUrl": None, "version": None},
-        "enterprise": False,
+        "enterprise": bool(call.world.plan),
     }
 
 

@@ -13,7 +13,9 @@ from threading import RLock
 from typing import Any
 
 from gitlab_mcp.sandbox.git.repository import Repository
+from gitlab_mcp.sandbox.state.ci_variables import CiVariable
 from gitlab_mcp.sandbox.state.notes import AwardEmoji, DraftNote, Note
+from gitlab_mcp.sandbox.state.packages import Package
 from gitlab_mcp.sandbox.state.triggers import Trigger
 from gitlab_mcp.sandbox.state.users import User
 from gitlab_mcp.sandbox.text.ci_jobs import PlannedJob
@@ -37,6 +39,7 @@ class Token:
     revoked: bool = False
     last_used_at: datetime | None = None
     job: Job | None = None
+    description: str = ""
 
 
 @dataclass(eq=False)
@@ -365,6 +368,10 @@ class Project:
     commit_notes: dict[str, list[Note]] = field(default_factory=dict)  # sha -> comments on the commit
     wiki: dict[str, str] = field(default_factory=dict)  # slug -> Markdown
     settings: dict[str, Any] = field(default_factory=dict)
+    variables: list[CiVariable] = field(default_factory=list)
+    packages: list[Package] = field(default_factory=list)
+    inbound_job_token_scope_enabled: bool = True
+    job_token_allowlist: list[int] = field(default_factory=list)  # the numbers of other projects
     lock: RLock = field(default_factory=RLock)
 
     @property

@@ -40,6 +40,8 @@ def require_scope(token: Token, method: str, template: str) -> None:
         return  # GitLab docs: any personal access token may read its own record
     if template.startswith("/user") and method == "GET":
         allowed = (*allowed, "read_user")
+    if template.endswith("/access_tokens/self/rotate"):
+        allowed = (*allowed, "self_rotate")
     if "/repository/files/" in template and method in ("GET", "HEAD"):
         allowed = (*allowed, "read_repository")
     if not set(token.scopes) & set(allowed):
@@ -98,17 +100,22 @@ def may_set_variables(user: User | None, project: Project) -> bool:
     return least is not None and role(user, project) >= least
 
 
-def job_may_push(project: Project) -> bool:
-    """Whether the project lets its own CI jobs push with their tokens: a project setting that is off by default."""
-    return bool(project.settings.get("ci_push_repository_for_job_token_allowed", False))
+def job_may_push(job: Job, project: Project) -> bool:
+    """Whether a project lets a CI job push with its token: a project setting that is off by default.
+
+    A push to another project needs the setting of both (GitLab docs, CI/CD job token, 19.1).
+    """
+    return all(one.settings.get("ci_push_repository_for_job_token_allowed", False) for one in (job.project, project))
 
 
 def job_project_refusal(job: Job, project: Project) -> str:
-    """GitLab's message where a job's token is used on another project, or "" where it is the job's own.
+    """GitLab's message where a project does not accept a job's token, or "" where it does.
 
-    Projects in the sandbox have no job token allowlist.
+    It accepts those of its own jobs and of the projects on its allow list, or of all where it does not limit access
+    (Ci::JobToken::Scope).
     """
-    if project is job.project:
+    allowed = project is job.project or job.project.id in project.job_token_allowlist
+    if allowed or not project.inbound_job_token_scope_enabled:
         return ""
     return f"Authentication by CI/CD job token not allowed from {job.project.path} to {project.path}."
 

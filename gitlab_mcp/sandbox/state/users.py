@@ -16,7 +16,8 @@ class User:
     username: str
     name: str
     created_at: datetime
+    bot: bool = False  # the user of a project access token
 
     @property
     def email(self) -> str:
-        return f"{self.username}@example.com"
+        return f"{self.username}@{'noreply.' if self.bot else ''}example.com"

@@ -34,13 +34,17 @@ FIRST_IDS = {
 class World:
     """All state of one GitLab instance; `url` is its base URL, with the prefix and without a trailing slash.
 
-    `version` is the GitLab version that it says it has.
+    `version` is the GitLab version that it says it has. `plan` is the plan of every namespace, as GitLab.com has it:
+    free, premium or ultimate; a self-managed GitLab without a licence has none.
     """
 
-    def __init__(self, root: Path, url: str, version: str = VERSION) -> None:
+    def __init__(self, root: Path, url: str, version: str = VERSION, plan: str = "") -> None:
         self.root = root
         self.url = url
         self.version = version
+        self.plan = plan
+        self.runner_status = "online"  # of the instance's runner; "" where there is none
+        self.generic_duplicates_allowed = True  # Namespace::PackageSetting, of every group
         self.git = Git(root)
         self.lock = RLock()
         self.closing = Event()

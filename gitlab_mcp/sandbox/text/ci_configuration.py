@@ -67,8 +67,10 @@ def read_configuration(text: str) -> Configuration:
             depth = depth or indent
             if indent == depth:
                 jobs[-1].keywords[keyword[1]] = keyword[2].strip("\"' ")
+    if includes:  # their jobs are not known, and their stages count only where this file lists none
+        return Configuration(stages or list(_STAGES), jobs, _stage_errors(stages, jobs) if stages else [])
     stages = stages or list(_STAGES)
-    return Configuration(stages, jobs, [] if includes else _errors(stages, jobs))
+    return Configuration(stages, jobs, _errors(stages, jobs))
 
 
 def syntax_error(text: str) -> str:
@@ -109,13 +111,17 @@ def _listed(text: str) -> list[str]:
 def _errors(stages: list[str], jobs: list[ConfiguredJob]) -> list[str]:
     if not jobs:
         return ["jobs config should contain at least one visible job"]
-    available = [".pre", *stages, ".post"]
     errors = [
         f"jobs {job.name} config should implement the script:, run:, or trigger: keyword"
         for job in jobs
         if not (_RUNS | _INHERITS) & set(job.keywords)
     ]
-    return errors + [
+    return errors + _stage_errors(stages, jobs)
+
+
+def _stage_errors(stages: list[str], jobs: list[ConfiguredJob]) -> list[str]:
+    available = [".pre", *stages, ".post"]
+    return [
         f"{job.name} job: chosen stage {job.stage} does not exist; available stages are {', '.join(available)}"
         for job in jobs
         if job.stage not in available and ("stage" in job.keywords or not _INHERITS & set(job.keywords))
