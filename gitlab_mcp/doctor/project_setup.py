@@ -11,13 +11,12 @@ from gitlab_mcp.api.identity import ROLES
 from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.connectivity import PUSH_VERSION, version_number
 from gitlab_mcp.doctor.context import DoctorContext
-from gitlab_mcp.doctor.result import CheckResult, Skipped, failed, in_brackets, passed, warned
+from gitlab_mcp.doctor.result import CheckResult, Skipped, failed, passed, warned
 from gitlab_mcp.errors import GitLabRefusal, NotFound
 from gitlab_mcp.repository.git_backend.errors import ALLOW_PUSH
 
 ACCESS_TOKEN = "GITLAB_ACCESS_TOKEN"  # noqa: S105 - the name of a variable
 ONLY_A_JOB = "only a job can tell"
-NAME_OF_SERVER = "gitlab-mcp-server"
 RUNNERS = "Settings > CI/CD > Runners"
 MINIMUM_ROLE = "Settings > CI/CD > Variables > Minimum role to use pipeline variables"
 
@@ -123,27 +122,11 @@ def pipeline_variables(context: DoctorContext) -> CheckResult:
     return passed(f"{named} may start a pipeline with variables")
 
 
-def job(context: DoctorContext) -> CheckResult:
-    """Whether the configuration on the default branch is valid, and contains this server or its component."""
-    result = for_maintainers(context, lambda gitlab, path: gitlab.get(f"{path}/ci/lint"))
-    if not result.flag("valid"):
-        why = in_brackets("; ".join(result.texts("errors")[:3]))
-        return failed(
-            f"The .gitlab-ci.yml of the default branch is not valid{why}", "Correct it: Build > Pipeline editor."
-        )
-    if NAME_OF_SERVER in result.text("merged_yaml"):
-        return passed(f"The .gitlab-ci.yml of the default branch is valid, and runs {NAME_OF_SERVER}")
-    what = f"The .gitlab-ci.yml of the default branch does not name {NAME_OF_SERVER}"
-    return warned(
-        what, "Include the component claude as docs/setup.md describes, or merge the merge request of the set-up."
-    )
-
-
 def only_in_a_job(check: Check) -> Check:
     """The check as it is from outside a job: it cannot be done, and its result says so."""
 
     def examine(_: DoctorContext) -> CheckResult:
-        raise Skipped(ONLY_A_JOB, f"Run {NAME_OF_SERVER} doctor in a job.")
+        raise Skipped(ONLY_A_JOB, "Run gitlab-mcp-server doctor in a job.")
 
     return replace(check, examine=examine)
 
@@ -154,5 +137,4 @@ CHECKS = (
     Check("push", "whether the project's jobs may push", push),
     Check("runner", "whether a runner of the project is online", runner),
     Check("pipeline-variables", "who may start a pipeline with variables", pipeline_variables),
-    Check("job", "whether the default branch's .gitlab-ci.yml runs this server", job),
 )

@@ -16,6 +16,7 @@ from gitlab_mcp.doctor import (
     connectivity,
     job_token,
     model,
+    project_job,
     project_setup,
     project_variables,
     registration,
@@ -49,7 +50,7 @@ CHECKS = (
 )
 
 # The checks of a project's set-up from outside its jobs: those of a job, each as far as it can be done there.
-_FROM_OUTSIDE = {check.id: check for check in (*project_setup.CHECKS, *project_variables.CHECKS)}
+_FROM_OUTSIDE = {check.id: check for check in (*project_setup.CHECKS, *project_variables.CHECKS, *project_job.CHECKS)}
 _AS_IN_A_JOB = ("configuration", "credential", "reachable", "token", "project", "default-branch")
 _OF_NO_USE = ("ignored-tokens", "scopes")  # they are about the token of whoever looks
 OUTSIDE_CHECKS = (
