@@ -31,7 +31,8 @@ class ServerProcess:
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="gitlab-mcp-bench-")
+        # A process that a killed server started may still write there.
+        self._folder = tempfile.TemporaryDirectory(prefix="gitlab-mcp-bench-", ignore_cleanup_errors=True)
         base = {"PATH": os.environ["PATH"], "HOME": self._folder.name}
         self._name = " ".join(Path(word).name for word in command[:2])
         self._process = subprocess.Popen(

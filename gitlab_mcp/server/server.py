@@ -66,6 +66,11 @@ class GitLabServer(MCPServer[Any]):
         """End the git processes that still run for this server and remove its repositories from the disk."""
         self._app.close()
 
+    async def prepare(self) -> None:
+        """Do what the first call of each tool would otherwise have to wait for."""
+        CallToolResult.model_rebuild()
+        await self._tools.bind_all()
+
     @property
     def lowlevel(self) -> Server[Any]:
         """The SDK's low-level server, which a transport runs."""

@@ -60,7 +60,7 @@ def serve(flags: Flags) -> NoReturn:
     if collecting:
         gc.enable()
     sys.setswitchinterval(interval)
-    serve_stdio(server.lowlevel, server.close, pipes, opening)
+    serve_stdio(server, pipes, opening)
 
 
 def warm_up(settings: Settings) -> None:

@@ -11,12 +11,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeGuard
 
 import anyio
-from mcp.server.lowlevel import Server
 from mcp.shared.message import SessionMessage
 from mcp_types import (
     PARSE_ERROR,
@@ -31,6 +29,7 @@ from pydantic import ValidationError
 
 from gitlab_mcp.server.opening import Opening
 from gitlab_mcp.server.pipes import WRITING_AFTER_END, Pipes
+from gitlab_mcp.server.server import GitLabServer
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +51,7 @@ WORK_AFTER_END = 0.01  # seconds of CPU time that show that something was done; 
 CHECK_AFTER_END = 0.05  # seconds from one look at the CPU time to the next
 LONGEST_AFTER_END = 30.0  # seconds
 SLOWEST = 3.0
+PREPARED_AFTER = 1.0  # seconds after the start
 
 
 class Wire:
@@ -201,11 +201,10 @@ def _first_line(error: ValueError) -> str:
     return details.splitlines()[0][:200]
 
 
-def serve_stdio(server: Server[Any], close: Callable[[], None], pipes: Pipes, opening: Opening) -> NoReturn:
-    """Serve `server` on `pipes` until end of input, SIGTERM or SIGINT; then end the process.
+def serve_stdio(server: GitLabServer, pipes: Pipes, opening: Opening) -> NoReturn:
+    """Serve `server` on `pipes` until end of input, SIGTERM or SIGINT; then close it and end the process.
 
-    `opening` has what came in so far. `close` is called before the process ends. It ends with exit code 0, and with 1
-    after an internal error.
+    `opening` has what came in so far. The process ends with exit code 0, and with 1 after an internal error.
     """
     code = 0
     try:
@@ -213,15 +212,23 @@ def serve_stdio(server: Server[Any], close: Callable[[], None], pipes: Pipes, op
     except BaseException:
         logger.exception("internal error: the server stopped")
         code = 1
-    close()
+    server.close()
     sys.stderr.flush()
     os._exit(code)
 
 
-async def _serve(server: Server[Any], pipes: Pipes, opening: Opening) -> None:
+async def _serve(server: GitLabServer, pipes: Pipes, opening: Opening) -> None:
     wire = Wire(pipes, opening)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, wire.stop)
-    await server.run(wire, wire, server.create_initialization_options())
+    preparing = asyncio.ensure_future(_prepare(server))
+    await server.lowlevel.run(wire, wire, server.lowlevel.create_initialization_options())
+    preparing.cancel()
     pipes.flush(WRITING_AFTER_END)
+
+
+async def _prepare(server: GitLabServer) -> None:
+    """Prepare the server for its first calls, late enough that a call which comes at once does not wait for it."""
+    await asyncio.sleep(PREPARED_AFTER)
+    await server.prepare()

@@ -73,7 +73,8 @@ def parsed(text: str) -> Reference | None:
 
 def is_url(text: str) -> bool:
     """Whether a text is a web address."""
-    return re.match(r"\s*https?://[\x21-\x7e\xa0-\U0010ffff]+\s*\Z", text, re.IGNORECASE) is not None
+    # Only the scheme ignores case: to compile this class of characters without regard to case takes milliseconds.
+    return re.match(r"\s*(?i:https?)://[^\x00-\x20\x7f-\x9f]+\s*\Z", text) is not None
 
 
 def _of_url(url: str) -> Reference | None:
