@@ -20,6 +20,7 @@ RUN --mount=type=secret,id=ca --mount=type=secret,id=pip_index_url \
         --only-binary :all: --require-hashes --requirement requirements.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY gitlab_mcp gitlab_mcp
+COPY templates templates
 # Bytecode is compiled here, because an unprivileged user of the image could not write it. It is hash-based, because file times
 # can change when layers are copied.
 RUN /tools/bin/pip wheel --no-cache-dir --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \

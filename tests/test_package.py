@@ -67,20 +67,22 @@ def test_the_pipeline_tries_the_oldest_and_the_newest_python_that_the_package_na
 
 def test_every_dependency_is_bounded_above_and_below() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    unbounded = [each for each in project["dependencies"] if ">=" not in each or "<" not in each]
+    listen = project["optional-dependencies"]["listen"]
+    unbounded = [each for each in (*project["dependencies"], *listen) if ">=" not in each or "<" not in each]
     assert unbounded == []
 
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    declared = {each.split(">=")[0] for each in project["dependencies"]}
-    modules = {"python-gitlab": "gitlab", "mcp-types": "mcp_types", "python-multipart": "python_multipart"}
+    listen = project["optional-dependencies"]["listen"]
+    declared = {each.split(">=")[0] for each in (*project["dependencies"], *listen)}
+    modules = {**{name: name.replace("-", "_") for name in declared}, "python-gitlab": "gitlab", "pyyaml": "yaml"}
     files = (REPOSITORY / "gitlab_mcp").rglob("*.py")
     imported = {name.split(".")[0] for file in files for name in _imports(ast.parse(file.read_text()))}
-    assert imported - set(sys.stdlib_module_names) - {"gitlab_mcp"} == {modules.get(name, name) for name in declared}
+    assert imported - set(sys.stdlib_module_names) - {"gitlab_mcp"} == set(modules.values())
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-listen.txt"])
 def test_a_lock_has_hashes_and_no_addresses(name: str) -> None:
     lock = (REPOSITORY / name).read_text()
     assert "://" not in lock
@@ -91,13 +93,17 @@ def test_a_lock_has_hashes_and_no_addresses(name: str) -> None:
 
 def test_what_images_install_is_what_the_tests_run_with() -> None:
     tested = locked("requirements-dev.txt")
-    assert {name: pin for name, pin in locked("requirements.txt").items() if tested.get(name) != pin} == {}
+    installed = locked("requirements.txt") | locked("requirements-listen.txt")
+    assert {name: pin for name, pin in installed.items() if tested.get(name) != pin} == {}
 
 
 def test_the_lock_of_the_server_has_all_that_it_asks_for() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     pinned = {requirement.split("==")[0] for requirement in locked("requirements.txt")}
     assert {each.split(">=")[0] for each in project["dependencies"]} - pinned == set()
+    of_the_listener = {requirement.split("==")[0] for requirement in locked("requirements-listen.txt")}
+    listen = {each.split(">=")[0] for each in project["optional-dependencies"]["listen"]}
+    assert pinned | listen <= of_the_listener
 
 
 def locked(name: str) -> dict[str, list[str]]:

@@ -21,7 +21,7 @@ from gitlab_mcp import __version__
 from tests.support.paths import REPOSITORY
 from tests.support.setup_page import PAGE, blocks
 from tests.support.shellcheck import needs_shellcheck, shellcheck
-from tests.support.templates import FOLDER, accepts, header, script
+from tests.support.templates import FOLDER, accepts, header, header_of, script
 
 PIPELINE = REPOSITORY / ".gitlab-ci.yml"
 WHEEL = f"gitlab_mcp_server-{__version__}-py3-none-any.whl"
@@ -57,10 +57,23 @@ def test_every_input_that_is_set_is_one_of_its_template_which_takes_the_value() 
             given = dict(re.findall(r"^      (\w+): ?(.*?)(?: #.*)?$", listed, re.MULTILINE))
             assert set(given) - set(header(template)) == set()
             texts = {key: value.strip('"') for key, value in given.items() if "regex" in header(template)[key]}
+            texts = {key: value for key, value in texts.items() if value != f"$[[ inputs.{key} ]]"}
             assert {key: value for key, value in texts.items() if not accepts(key, value, template)} == {}
             assert {key for key, one in header(template).items() if "default" not in one} <= set(given)
             used.add(name)
     assert used == {path.stem for path in FOLDER.iterdir()}
+
+
+def test_the_inputs_of_a_listener_are_declared_as_the_template_declares_them() -> None:
+    """GitLab puts their values into the project's own YAML too, so that the patterns must be the same."""
+    [block] = [block for block in blocks("yaml") if block.startswith("spec:")]
+    declared = header_of(block)
+    template = header(FOLDER / "claude.yml")
+    own = {name: {key: one[key] for key in ("default", "regex")} for name, one in template.items() if "claude_" in name}
+    del own["claude_args"], own["claude_version"]
+    assert declared == own
+    passed_on = re.findall(r'^      (\w+): "\$\[\[ inputs\.(\w+) \]\]"$', block, re.MULTILINE)
+    assert passed_on == [(name, name) for name in own]
 
 
 def test_an_input_that_is_named_with_its_default_has_it() -> None:

@@ -151,6 +151,13 @@ def test_a_cloud_is_named_by_values_of_its_own_form_or_by_a_variable(provider: s
         assert [value for value in refused if accepts(name, value, template)] == [], name
 
 
+def test_runs_on_one_issue_or_merge_request_queue_up() -> None:
+    """GitLab expands the job's own variables in a resource_group (Processable::ResourceGroup in its source)."""
+    job = interpolated({"claude_noteable": "issues/7"})
+    assert '\n    CLAUDE_NOTEABLE: "issues/7"' in job
+    assert re.search(r'\n  resource_group: ".*\$CLAUDE_NOTEABLE"\n', job)
+
+
 def test_the_runner_keeps_the_job_token_out_of_the_checkout() -> None:
     assert '\n    FF_GIT_URLS_WITHOUT_TOKENS: "true"' in interpolated({})
 
@@ -173,10 +180,20 @@ def test_values_that_people_want_are_taken() -> None:
         "prompt": ['Don\'t say "no": costs $5 & 100%\t# \u00e9 \U0001f600'],
         "resource_group": ["claude", "claude/$CI_COMMIT_REF_SLUG"],
         "claude_version": ["2.1.330", "latest", ""],
+        "comment_models": ["sonnet", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0 opus[1m]", ""],
+        "claude_noteable": ["issues/7", "merge_requests/123456", f"commits/{'0a' * 20}", ""],
+        "claude_note": ["101", ""],
+        "claude_tracking_note": ["102", ""],
+        "claude_digest": ["0123456789abcdef" * 4, ""],
     }
     for name, values in wanted.items():
         assert [value for value in values if not accepts(name, value)] == [], name
     assert not accepts("allowed_tools", "--settings={}")
+    for other in ("snippets/7", "issues/", "issues/7/", "/issues/7", "issues/7 --prompt=x", "issues/$CI_JOB_TOKEN"):
+        assert not accepts("claude_noteable", other), other
+    for name in ("claude_note", "claude_tracking_note", "claude_digest"):
+        assert not accepts(name, "-1"), name
+        assert not accepts(name, "$A"), name
     assert not accepts("server_wheel", "gitlab-mcp-server")
     assert accepts("job_name", ".claude")
 
@@ -230,12 +247,17 @@ run
 --prompt=--version $(id) `id` 'a' "b" \\n
 --prompt-file=
 --model=opus
+--comment-models=haiku sonnet opus
 --max-turns=60
 --max-budget=0
 --allowed-tools=Bash(npm test:*) mcp__gitlab
 --pass-env=DATABASE_URL
 --base-url=https://gateway.example.com
 --proxy=
+--noteable=merge_requests/12
+--note=101
+--tracking-note=
+--digest=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 --
 --fallback-model
 sonnet
@@ -274,6 +296,7 @@ def test_the_templates_script_does_the_same_in_every_shell(shell: str, written: 
     values = {"server_flags": "--read-only", "model": "opus", "allowed_tools": "Bash(npm test:*) mcp__gitlab"}
     values |= {"pass_env": "DATABASE_URL", "base_url": "https://gateway.example.com"}
     values |= {"claude_args": "--fallback-model sonnet", "prompt": ON_ONE_LINE}
+    values |= {"claude_noteable": "merge_requests/12", "claude_note": "101", "claude_digest": "0123456789abcdef" * 4}
     jobs = script(interpolated(values)).replace("/bin/gitlab-mcp-server", "gitlab-mcp-server")
     # As a runner does: whatever fails ends it, the script is one text that is evaluated, and it sets the variables.
     begin = "export AI_FLOW_INPUT=$(printf '%200000s' '' | tr ' ' x); " if written == LONG else ""

@@ -44,12 +44,16 @@ PAGE = 100  # the most rows of a page: https://docs.gitlab.com/api/rest/#paginat
 
 @dataclass(frozen=True)
 class Request:
-    """A request to a path below /api/v4; without `body` it has none. `streamed`: its response may be large."""
+    """A request to a path below /api/v4; without `body` and `content` it has none.
+
+    `content` is sent as it is, `body` as JSON. `streamed`: the response may be large.
+    """
 
     method: str
     path: str
     query: Mapping[str, object] = field(default_factory=dict)
     body: Mapping[str, object] | None = None
+    content: bytes | None = field(default=None, repr=False)
     streamed: bool = False
 
 
@@ -121,6 +125,10 @@ class GitLab:
     def send(self, method: str, path: str, body: Mapping[str, object] | None = None) -> None:
         """Send a write whose response has no body."""
         self._request(Request(method, path, body=body))
+
+    def upload(self, path: str, content: bytes) -> None:
+        """PUT the bytes of a file."""
+        self._request(Request("put", path, content=content))
 
     def page(self, path: str, number: int = 1, per_page: int = PAGE, /, **query: object) -> Page:
         """GET one page of a list."""
@@ -261,7 +269,8 @@ class GitLab:
                 request.method,
                 request.path,
                 query_data={name: value for name, value in request.query.items() if value not in (None, "")},
-                post_data=self._neutralized(request.body) if request.body is not None else None,
+                post_data=self._neutralized(request.body) if request.body is not None else request.content,
+                raw=request.content is not None,
                 timeout=seconds,
                 streamed=request.streamed,
                 # python-gitlab's own retries are blind: it repeats a POST after 429, and would after any lost response.

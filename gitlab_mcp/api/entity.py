@@ -10,6 +10,7 @@ from typing import Any
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 URL = re.compile(r"https?://[\x21-\x7e\u00a1-\ud7ff]{1,2000}")
+LONGEST_NUMBER = 18  # digits; Python refuses to convert very long ones
 SHA = re.compile(r"[0-9a-f]{4,64}")
 
 
@@ -45,7 +46,7 @@ class Entity:
         """An integer, also from text such as GitLab's changes_count "12"; 0 for anything else."""
         value = self._at(keys)
         if isinstance(value, str) and value.isdecimal():
-            return int(value)
+            return int(value) if len(value) <= LONGEST_NUMBER else 0
         return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
     def flag(self, *keys: str) -> bool:

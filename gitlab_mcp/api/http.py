@@ -128,18 +128,20 @@ class GitLabSession:
         timeout: float,
         params: Mapping[str, object] | None = None,
         json: object = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         stream: bool = False,
         allow_redirects: bool = True,
     ) -> HTTPResponse:
         """Send a request, and follow the redirects of a read. `timeout` is in seconds, for each of its responses.
 
-        With `stream` the body of a success may have STREAM_BYTES, else BODY_BYTES.
+        With `stream` the body of a success may have STREAM_BYTES, else BODY_BYTES. The request's own body is `json`, or
+        `content` as it is.
         """
         self._last_response.headers = {}
         method = method.lower()
         sent = DEFAULT_HEADERS | {name.lower(): value for name, value in (headers or {}).items()}
-        body = None if json is None else dumps(json, allow_nan=False).encode()
+        body = content if json is None else dumps(json, allow_nan=False).encode()
         if query := urlencode(params or {}, doseq=True):
             url = f"{url}?{query}"
         for _ in range(MOST_REDIRECTS + 1):

@@ -246,6 +246,25 @@ def open_from(project: Project, source: str) -> list[Entity]:
     return [row for row in rows if row.number("source_project_id") == row.number("target_project_id")]
 
 
+def own_for_issue(issue: Noteable) -> Entity:
+    """The newest open merge request that the user of this run opened for an issue, from a branch of the project.
+
+    It mentions or closes the issue. An empty object where there is none, and where GitLab does not list them.
+    """
+    gitlab = issue.project.gitlab
+    me = gitlab.identity.user.number("id")
+    found = [
+        row
+        for row in gitlab.every_readable(f"{issue.path}/related_merge_requests")
+        if row.text("state") == "opened"
+        and me
+        and row.number("author", "id") == me
+        and row.number("source_project_id") == row.number("target_project_id")
+        and issue.project.is_called(row.text("project_id"))
+    ]
+    return max(found, key=lambda row: row.number("iid"), default=Entity(None))
+
+
 def _has_commits(project: Project, target: str, source: str) -> bool:
     """Whether `source` has commits that `target` lacks: GitLab opens a merge request without commits too.
 

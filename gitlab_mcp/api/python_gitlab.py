@@ -16,7 +16,7 @@ class SentData:
 
     json: object
     content_type: str = "application/json"
-    data: None = None
+    data: bytes | None = None
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Headers:
 
 
 class SessionBackend:
-    """A backend of python-gitlab (gitlab/_backends/protocol.py) that sends JSON over a GitLabSession.
+    """A backend of python-gitlab (gitlab/_backends/protocol.py) that sends JSON or bytes over a GitLabSession.
 
     It ignores `verify`: nothing turns the verification of certificates off.
     """
@@ -37,7 +37,9 @@ class SessionBackend:
 
     @staticmethod
     def prepare_send_data(files: None, post_data: object, raw: bool) -> SentData:  # noqa: ARG004  # python-gitlab's
-        """The body of a request: JSON, since no file is uploaded."""
+        """The body of a request: with `raw` the bytes of a file, else JSON."""
+        if raw and isinstance(post_data, bytes):
+            return SentData(None, "application/octet-stream", post_data)
         return SentData(post_data)
 
     def http_request(
@@ -51,6 +53,7 @@ class SessionBackend:
             url,
             params=request["params"],
             json=request["json"],
+            content=request["data"],
             headers=carrier.headers,
             timeout=timeout,
             stream=stream,

@@ -12,7 +12,8 @@ SIGN_IN = re.compile(r"/login|API key|authentication|credential|unauthorized", r
 class Ending(Enum):
     """How a run ended. The names, in lower case, are the words for reports.
 
-    `exit_code` is 0 for done, 1 for failed, 2 for the configuration, 3 for out of turns, budget or time, and 143 as
+    `exit_code` is 0 for done, and for refused: the job worked, and what asked for it was edited or deleted since, or
+    must not be worked on. It is 1 for failed, 2 for the configuration, 3 for out of turns, budget or time, and 143 as
     after SIGTERM for canceled. `heading` stands before the duration. `reason` says why the run ended so, `remedy` how
     to try again; both are "" where it is done.
     """
@@ -62,6 +63,7 @@ class Ending(Enum):
         "Claude Code could not be started.",
         "Correct the job in .gitlab-ci.yml, and start it again; gitlab-mcp-server doctor shows what is missing.",
     )
+    REFUSED = (0, "Not started after", "Nothing was done.", "")
     NO_TOOLS = (
         2,
         "Failed after",

@@ -11,11 +11,13 @@ from gitlab_mcp import __version__
 from gitlab_mcp.cli.demo.command import demo
 from gitlab_mcp.cli.doctor import doctor
 from gitlab_mcp.cli.ending import end_unconfigured
+from gitlab_mcp.cli.listen import listen
 from gitlab_mcp.cli.options import configuration
 from gitlab_mcp.cli.register import register, unregister
 from gitlab_mcp.cli.run import run
 from gitlab_mcp.cli.sandbox import sandbox
 from gitlab_mcp.cli.serve import serve
+from gitlab_mcp.cli.setup import setup
 from gitlab_mcp.cli.tools import tools
 from gitlab_mcp.config.environment import is_any_ci
 from gitlab_mcp.config.settings import Flags, SettingsError
@@ -75,5 +77,5 @@ def main(ctx: click.Context, /, trust_project_mcp: bool, **flags: Any) -> None:
     bare_start(ctx.obj, os.environ, trust_project=trust_project_mcp, mistakes=ctx.meta.get(MISTAKES, ()))
 
 
-for command in (serve, run, register, unregister, doctor, tools, demo, sandbox):
+for command in (serve, setup, run, register, unregister, doctor, tools, listen, demo, sandbox):
     main.add_command(command)

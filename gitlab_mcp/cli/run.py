@@ -9,6 +9,12 @@ import click
 from gitlab_mcp.cli.options import configuration, merged_flags
 from gitlab_mcp.config.environment import split_list
 from gitlab_mcp.config.settings import Flags
+from gitlab_mcp.safety.mention import DEFAULT_MODELS
+
+
+def _id(text: str) -> int:
+    """An id from its digits; 0 for "", which the template passes on where it was given none."""
+    return int(text or 0)
 
 
 @click.command(short_help="Run Claude Code once, watched.")
@@ -18,9 +24,19 @@ from gitlab_mcp.config.settings import Flags
 @click.option("--prompt-file", default="", metavar="PATH", help="A file of the target branch with the prompt.")
 @click.option("--note", default="", metavar="REFERENCE", help="The comment that asks, by its URL, or as #7 101.")
 @click.option("--iid", default="", metavar="IID", help="Locally: work on issue 7, or on merge request !7.")
-@click.option("--tracking-note", type=int, default=0, metavar="ID", help="The note that a listener made for this run.")
+@click.option(
+    "--noteable", default="", metavar="KIND/ID", help="What was asked on: issues/7, merge_requests/12, commits/ID."
+)
+@click.option("--digest", default="", metavar="HEX", help="The digest of the texts that asked: others are not run.")
+@click.option("--tracking-note", type=_id, default="", metavar="ID", help="The note that a listener made for this run.")
 @click.option("--flow-input-file", type=Path, metavar="PATH", help="A long AI_FLOW_INPUT; the file is deleted.")
 @click.option("--model", default="", metavar="NAME", help="The model, by alias or full name.")
+@click.option(
+    "--comment-models",
+    default=" ".join(DEFAULT_MODELS),
+    metavar="NAMES",
+    help=f"The models that a comment may choose with model=NAME (default: {' '.join(DEFAULT_MODELS)}).",
+)
 @click.option("--max-turns", type=click.IntRange(1), metavar="N", help="The most turns of the model.")
 @click.option("--max-budget", type=click.FloatRange(0), metavar="USD", help="The most that it may cost; 0: any.")
 @click.option(
@@ -59,5 +75,6 @@ def run(ctx: click.Context, /, finish: bool, **given: Any) -> None:
     from gitlab_mcp.ci.run.options import RunOptions
 
     given["pass_env"] = split_list(" ".join(given["pass_env"]))
+    given["comment_models"] = split_list(given["comment_models"])
     options = {name: value for name, value in given.items() if name in RunOptions.__dataclass_fields__}
     ctx.exit(run_once(RunOptions(**options), flags, os.environ))

@@ -40,6 +40,7 @@ SOURCES = (
 EVENTS = (
     *("mention", "assign", "assign_reviewer", "merge_request_ready", "conflict", "approved", "work_item_created"),
     "status_changed",
+    "label",  # of our own listener: GitLab starts nothing by a label
 )
 
 
@@ -53,13 +54,15 @@ class JobContext:
     the merge request's source branch, else the branch that the pipeline runs for; `tag` is the tag that it runs for.
     `foreign` is whether the merge request comes from another project, which this job cannot push to; then a branch of
     this project that is called like `branch` is another one. `project_id` is the id of the merge request's project,
-    where that is not the job's own.
+    where that is not the job's own. `continues` is the iid of the open merge request of an earlier run, whose branch a
+    run on an issue goes on with; 0 for none.
     """
 
     event: str = ""
     noun: Noun | None = None
     iid: int = 0
     project_id: str = ""
+    continues: int = 0
     discussion: str = ""
     note: int = 0
     asked_by: str = ""
@@ -89,7 +92,7 @@ def read_job(environ: Mapping[str, str]) -> JobContext:
 
     A value that is not valid is left out; nothing is raised.
     """
-    asked_at = _time(variable(environ, "GITLAB_MCP_ASKED_AT"))
+    asked_at = iso_time(variable(environ, "GITLAB_MCP_ASKED_AT"))
     if not is_ci(environ):
         return JobContext(asked_at=asked_at)
     pipeline = _pipeline_context(environ)
@@ -171,7 +174,7 @@ def _with_payload(job: JobContext, payload: object, environ: Mapping[str, str]) 
         discussion=_matching(DISCUSSION, _text(note.get("discussion_id"))) if context.noun else "",
         note=_number(note.get("id")) if context.noun else 0,
         asked_by=_matching(USERNAME, _text(_inside(payload, "user").get("username"))),
-        asked_at=_time(_text(note.get("created_at"))),
+        asked_at=iso_time(_text(note.get("created_at"))),
         input=_text(note.get("note")),
     )
 
@@ -211,7 +214,7 @@ def _about(job: JobContext, noun: Noun, subject: Mapping[str, Any], environ: Map
     if not iid or _is_in_other_project(subject, environ):
         return only_texts
     if noun == "issue":
-        return replace(only_texts, noun=noun, iid=iid)
+        return replace(only_texts, noun=noun, iid=iid, continues=_number(subject.get("continues")))
     source, target = subject.get("source_project_id"), subject.get("target_project_id")
     return replace(
         only_texts,
@@ -280,7 +283,7 @@ def _number(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**18 else 0
 
 
-def _time(text: str) -> str:
+def iso_time(text: str) -> str:
     """A time with its zone in ISO 8601; "" for anything else. Webhooks write it as 2026-11-28 09:30:00 UTC."""
     try:
         time = datetime.fromisoformat(text.replace(" UTC", "+00:00"))

@@ -62,6 +62,22 @@ class GitSession:
         repository = self._repository()
         return self._run_remote(repository, arguments, repository.boundary.variables, most=most)
 
+    def fetch_into(self, directory: Path, refspec: str, *options: str) -> None:
+        """Fetch a refspec, whole, from GitLab into another repository, whose git directory is `directory`."""
+        scratch = self._repository()
+        completed = self._scratch.remote.run(
+            "fetch",
+            *options,
+            self._scratch.remote.url,
+            refspec,
+            directory=directory,
+            settings=scratch.connection,
+            time_left=self._time_left,
+            variables={"HOME": str(scratch.directory)},
+        )
+        if completed.status:
+            raise remote_error(completed)
+
     def _run_remote(
         self,
         repository: BareRepository,

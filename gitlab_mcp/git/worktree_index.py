@@ -1,10 +1,11 @@
-"""A temporary repository whose work tree is a checkout, through which git compares files and changes nothing there.
+"""A temporary repository whose work tree is a checkout, through which git compares files, and writes those of a commit.
 
-Its index holds the tree to compare the files with. So the checkout's own hooks, index and owner have no effect, while
-git itself decides what is ignored and how line endings are normalized (.gitignore, .gitattributes).
+Its index holds the tree to compare the files with. So the checkout's own hooks, filters, index and owner have no
+effect, while git itself decides what is ignored and how line endings are normalized (.gitignore, .gitattributes).
 """
 
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -66,6 +67,18 @@ class WorktreeIndex:
         # It exits with 1 when files differ, which `changed` reports.
         with suppress(GitError):
             self._git("update-index", "-q", "--really-refresh")
+
+    def check_out(self, commit: str, index: Path) -> None:
+        """Make the files on disk those of a commit, and `index`, which is the index of the checkout, its index.
+
+        Files that neither the index nor the commit has stay as they are.
+        """
+        if index.is_file():
+            shutil.copyfile(index, self._directory / "index")
+        self._git("read-tree", "--reset", "-u", commit)
+        new = index.with_name("index.new")
+        shutil.copyfile(self._directory / "index", new)
+        new.replace(index)
 
     def changed(self, specs: Sequence[str]) -> tuple[list[str], list[str]]:
         """The paths of the index that match the pathspecs and are deleted on disk, and those that differ there."""

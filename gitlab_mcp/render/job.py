@@ -34,6 +34,7 @@ def job_context(settings: Settings, identity: Identity, edits: Sequence[str]) ->
             f"branch: {ref_name(job.branch)}" if job.branch else "",
             f"tag: {ref_name(job.tag)}" if job.tag else "",
             f"into: {ref_name(job.target_branch)}" if job.target_branch else "",
+            f"goes on with !{job.continues}" if job.continues else "",
             "from another project: its branch cannot be committed to" if job.foreign else "",
             f"asked by {mention(job.asked_by)}" if job.asked_by else "",
             f"answers in discussion {job.discussion}" if job.discussion else "",

@@ -58,7 +58,7 @@ class Block:
     """A block that contains no blocks: where its content begins and ends in each line, without the marks around it.
 
     "code" is indented code or front matter. The lines of a "fence" include the fences; `is_closed` tells whether the
-    last one is a fence too.
+    last one is a fence too. `is_quoted` is whether it stands in a quote.
     """
 
     kind: Literal["paragraph", "heading", "table", "code", "fence", "html"]
@@ -67,6 +67,7 @@ class Block:
     indent: int = 0
     end: re.Pattern[str] | None = None
     is_closed: bool = False
+    is_quoted: bool = False
 
 
 @dataclass
@@ -113,7 +114,8 @@ class BlockParser:
             else:
                 self._start(start, end)
                 if not self._line():
-                    self.blocks.append(Block("html", [(start, len(text))]))  # nested too deep: nothing of it is code
+                    # Nested too deep: nothing of it is code, nor text in which a mention counts.
+                    self.blocks.append(Block("html", [(start, len(text))], is_quoted=True))
                     return
             start, previous, was_blank = end + 1, line, not line.strip(" \t")
 
@@ -332,6 +334,7 @@ class BlockParser:
 
     def _begin(self, block: Block) -> None:
         self.containers[-1].newest = block.kind
+        block.is_quoted = any(container.kind in ("quote", "quote fence") for container in self.containers)
         self.blocks.append(block)
         self.leaf = block
 

@@ -31,14 +31,17 @@ class Parts:
     """The parts of a Markdown text, as the positions where they begin and end.
 
     `code` is what is shown as code, with the backticks of spans; `fences` are the lines that begin and end a code
-    block; `math` is between dollar signs; `html` are HTML blocks. `ends` are where blocks end. `text_marks` are where
-    "<!--", another "<" or "-->" is text, because no comment or tag is there.
+    block; `math` is between dollar signs; `html` are HTML blocks; `quotes` are the lines of all blocks in quotes.
+    `markup` are tags and comments in a line, and links of which the target is visible. `ends` are where blocks end.
+    `text_marks` are where "<!--", another "<" or "-->" is text, because no comment or tag is there.
     """
 
     code: list[Span] = field(default_factory=list)
     fences: list[Span] = field(default_factory=list)
     math: list[Span] = field(default_factory=list)
     html: list[Span] = field(default_factory=list)
+    quotes: list[Span] = field(default_factory=list)
+    markup: list[Span] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
     text_marks: list[int] = field(default_factory=list)
 
@@ -48,6 +51,8 @@ def parts_of(text: str) -> Parts:
     parts = Parts()
     for block in BlockParser(text).blocks:
         parts.ends.append(block.lines[-1][1])
+        if block.is_quoted:
+            parts.quotes += block.lines
         if block.kind == "code":
             parts.code += block.lines
         elif block.kind == "fence":
@@ -109,7 +114,7 @@ class _Spans:
             elif mark[0] == "`":
                 position = self._code(start, position)
             elif mark == "<" and (end := self._html(start)):
-                position = end
+                position = self._add(start, end, self._parts.markup)
             elif mark in ("<", "-->"):
                 self._parts.text_marks.append(self._position(start))
             elif mark[0] == "$":
@@ -117,7 +122,9 @@ class _Spans:
             elif mark in ("[", "![", "]"):
                 wiki = None if in_brackets or mark != "[" else WIKI_LINK.match(text, start)
                 in_brackets = mark != "]" and not wiki
-                position = wiki.end() if wiki else position
+                position = self._add(start, wiki.end(), self._parts.markup) if wiki else position
+            else:
+                self._add(start, position, self._parts.markup)
 
     def _code(self, start: int, end: int) -> int:
         """The end of the code span whose opening backticks are there; `end` where they open none."""

@@ -16,11 +16,14 @@ from gitlab_mcp.git.change import Change
 from gitlab_mcp.safety.redact import is_public
 from gitlab_mcp.safety.sanitize import quoted_line
 
-# The paths outside projects that may be read: the user, and what the token can do.
-USER_PATHS = re.compile(r"/(user|personal_access_tokens/self|version|metadata|job)")
+# The paths outside projects that may be read: users, and what the token can do.
+USER_PATHS = re.compile(r"/(user|users(/[0-9]+)?|personal_access_tokens/self|version|metadata|job)")
 
 # A POST that changes nothing: GitLab validates a CI configuration.
 READ_ONLY_POST = re.compile(r"/projects/[^/]+/ci/lint")
+
+# Where GitLab keeps secrets: outside CI, `setup` stores there what its user gives it. No tool writes there.
+SECRET_STORE = re.compile(r"/projects/[^/]+/variables(/[^/]+)?")
 
 # Lists across projects, which only a local run may read.
 ACROSS_PROJECTS = ("/projects", "/issues", "/merge_requests")
@@ -68,7 +71,8 @@ class Policy:
             self._check_repository_write(unquote(branch[1]), (), lambda: default_branch(project))
         if body is None:
             return
-        self._check_secrets(body)
+        if self.settings.in_ci or not SECRET_STORE.fullmatch(urlsplit(path).path):
+            self._check_secrets(body)
         if writes and self.settings.in_ci:
             self.check_branch(project, str(body.get("branch") or body.get("source_branch") or ""))
         if writes and self.settings.in_ci and "/repository/" in path:

@@ -55,7 +55,12 @@ def _job(job: JobContext, listed: Collection[str]) -> Iterator[str]:
 
 
 def _branches(job: JobContext) -> Iterator[str]:
-    if job.noun == "issue":
+    if job.continues:
+        yield (
+            f"Merge request !{job.continues} of an earlier run is open for it, and its branch is checked out: commit to"
+            " that branch, without ref, and open no other merge request."
+        )
+    elif job.noun == "issue":
         yield f"Work on a branch of your own, named such as {job.iid}-two-or-three-words."
     elif job.foreign:
         yield "It comes from another project, to whose branch this job cannot commit: review it."

@@ -13,7 +13,7 @@ from tests.support.machine import needs_terminals
 from tests.support.paths import REPOSITORY
 
 HEAVY = ("mcp", "gitlab", "requests", "pydantic", "starlette", "uvicorn")
-COMMANDS = ["serve", "register", "unregister", "doctor", "demo", "sandbox", "tools"]
+COMMANDS = ["serve", "setup", "register", "unregister", "doctor", "demo", "sandbox", "tools"]
 
 
 def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:

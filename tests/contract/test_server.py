@@ -15,7 +15,7 @@ from gitlab_mcp.tools import TOOLS
 from gitlab_mcp.tools.definition import ToolDefinition
 from tests.contract.contract import Contract, endpoint
 from tests.support.agent import Agent, connect
-from tests.support.ci_job import allow_job_pushes
+from tests.support.ci_job import allow_job_pushes, declare_inputs
 from tests.support.git_clones import clone
 from tests.support.gitlab_requests import commit, get, send
 from tests.support.merge_requests import NEW, open_for_review
@@ -152,6 +152,7 @@ async def use_pipelines(agent: Agent, sandbox: Sandbox) -> None:
     await agent.call("lint_ci_config")
     await agent.call("lint_ci_config", ref="main")
     sandbox.world.projects[1].settings["ci_pipeline_variables_minimum_override_role"] = "developer"
+    declare_inputs(sandbox, c="number")
     await agent.call("run_pipeline", ref="main", variables={"A": "b"}, inputs={"c": 1})
     await agent.call("retry_job", job_id=failed.jobs[-1].id)
     await agent.call("cancel_pipeline", pipeline_id=failed.id)

@@ -110,6 +110,37 @@ def run_job(
     variables, which rules see too; `env` is what the runner's own environment has. `found` is whether the folder into
     which the installer puts claude is on PATH, as it is in no image.
     """
+    started = prepared(place, model, variables, job=job, text=text, stand_ins=stand_ins, env=env, found=found)
+    done = place.run(*started.command, env=started.environment, timeout=timeout)
+    return Job(done.returncode, started.log, done)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A command that runs one job, and where its log will be."""
+
+    command: list[str]
+    environment: dict[str, str]
+    file: Path
+
+    @property
+    def log(self) -> str:
+        """The commands and what they printed so far."""
+        return self.file.read_text(errors="replace") if self.file.exists() else ""
+
+
+def prepared(
+    place: Place,
+    model: Model,
+    variables: Mapping[str, str] | None = None,
+    *,
+    job: str = "claude",
+    text: str = "",
+    stand_ins: Mapping[str, str] = STAND_INS,
+    env: Mapping[str, str] | None = None,
+    found: bool = True,
+) -> Prepared:
+    """The command that runs one job in the git checkout that is the working directory; for the rest see `run_job`."""
     node, program = shutil.which("node"), shutil.which("gitlab-ci-local")
     assert node is not None, missing("node")
     assert program is not None, missing("gitlab-ci-local")
@@ -135,8 +166,7 @@ def run_job(
     path = os.pathsep.join((str(place.folder / "stand-ins"), *local, SYSTEM_PATH))
     log = state / "output" / f"{job}.log"
     log.unlink(missing_ok=True)
-    done = place.run(*command, env=place.environment(PATH=path, **(env or {})), timeout=timeout)
-    return Job(done.returncode, log.read_text() if log.exists() else "", done)
+    return Prepared(command, place.environment(PATH=path, **(env or {})), log)
 
 
 INSTALLED = Path("/bin/gitlab-mcp-server")

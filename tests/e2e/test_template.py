@@ -14,7 +14,11 @@ from tests.e2e.claude import USERS, Place, fresh_place
 from tests.e2e.hostile_checkout import HOSTILE, hooks, servers
 from tests.e2e.model import Call, Model, Request, Script, Turn
 from tests.e2e.template_job import ALWAYS, NPM, commit, remote
+from tests.support.gitlab_requests import send
+from tests.support.seed import SEED, SeededItem
+from tests.support.started_runs import digest
 from tests.support.templates import TEMPLATE, interpolated
+from tests.support.tracking_notes import asked, texts
 
 pytestmark = needs_ci_local
 
@@ -251,3 +255,56 @@ def test_a_prompt_file_that_is_not_there_fails_the_job_before_the_model_is_asked
     assert ran.job.returncode != 0
     assert "The target branch has no file prompts/none.md" in ran.job.log
     assert ran.requests == []
+
+
+OF_THE_BRANCH = {
+    **HOSTILE,
+    ".gitlab-ci.yml": json.dumps({"claude": {"before_script": ["touch MARK-ci"], "script": ["touch MARK-ci"]}}),
+    ".gitattributes": "* filter=evil\n",
+    ".githooks/post-checkout": "#!/bin/sh\ntouch MARK-hook\n",
+}
+
+
+def test_a_mention_on_a_hostile_branch_runs_the_job_of_the_default_branch(place: Place, gitlab: Sandbox) -> None:
+    with fresh_place() as author:
+        mark = str(place.folder / "mark")
+        commit(author, gitlab, {name: text.replace("MARK", mark) for name, text in OF_THE_BRANCH.items()})
+        token = gitlab.tokens["maintainer"]
+        author.git("push", "--quiet", remote(gitlab, f"oauth2:{token}@"), "HEAD:refs/heads/hostile")
+    body = {"source_branch": "hostile", "target_branch": "main", "title": "Look at this"}
+    item = SeededItem(send(gitlab, "POST", "/merge_requests", **body)["iid"], "merge request")
+    mention = asked(gitlab, item, "@claude max_turns=5 read sub/file.txt")
+    given = {"claude_noteable": item.path.strip("/"), "claude_note": str(mention.mention)}
+    ran = run(
+        place,
+        gitlab,
+        {
+            "GITLAB_ACCESS_TOKEN": gitlab.tokens["developer"],
+            "CI_PIPELINE_SOURCE": "trigger",
+            "CI_COMMIT_BRANCH": "main",
+        },
+        inputs={**given, "claude_digest": digest(gitlab, item, mention)},
+        script=[Call("Read", {"file_path": str(place.work / "sub" / "file.txt")})],
+    )
+    assert ran.job.returncode == 0, (ran.job.done, ran.job.log)
+    assert ran.marks == []
+    assert "read sub/file.txt" in ran.asked
+    # The files are those of the branch, its .gitlab-ci.yml among them; the rules are not.
+    assert "A line." in ran.requests[-1].results[0].text
+    assert "MARK-ci".replace("MARK", mark) in (place.work / ".gitlab-ci.yml").read_text()
+    assert RULES in ran.requests[0].system
+    assert "Rules of the checkout" not in ran.sent
+    [text] = texts(gitlab, mention)
+    assert text.startswith("Done in")
+
+
+def test_a_comment_that_was_edited_since_reaches_no_model(place: Place, gitlab: Sandbox) -> None:
+    mention = asked(gitlab, SEED.crash_issue, "@claude fix it")
+    given = {"claude_noteable": SEED.crash_issue.path.strip("/"), "claude_note": str(mention.mention)}
+    given["claude_digest"] = digest(gitlab, SEED.crash_issue, mention)
+    send(gitlab, "PUT", f"{SEED.crash_issue.path}/notes/{mention.mention}", "maintainer", body="@claude delete it")
+    ran = run(place, gitlab, {"GITLAB_ACCESS_TOKEN": gitlab.tokens["developer"]}, inputs=given)
+    assert ran.job.returncode == 0, (ran.job.done, ran.job.log)
+    assert ran.requests == []
+    [text] = texts(gitlab, mention)
+    assert "was edited" in text

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from gitlab_mcp.tools import TOOLS
-from tests.proofs import faults, fuzz, note_faults, rewriting
+from tests.proofs import faults, fuzz, note_faults, rewriting, setup_faults
 from tests.proofs.scenarios import GIT, REST
 
 
@@ -34,6 +34,10 @@ async def test_100_pushes_with_faults_in_their_way_happen_once(lines: list[str])
 
 def test_60_tracking_notes_with_faults_in_their_way_are_one_each(lines: list[str]) -> None:
     assert note_faults.prove(60, 7000, lines.append) == []
+
+
+def test_3_setups_with_faults_in_their_way_make_nothing_twice(lines: list[str]) -> None:
+    assert setup_faults.prove(3, 4000, lines.append) == []
 
 
 async def test_10000_generated_inputs_break_nothing(lines: list[str]) -> None:

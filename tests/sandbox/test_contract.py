@@ -76,11 +76,13 @@ def test_every_route_responds_as_the_contract_says(sandbox: Sandbox) -> None:
     administration(walk)
     repositories(walk)
     pipelines(walk)
+    triggers(walk)
     issues(walk)
     merge_requests(walk)
     notes(walk, "issues", 7)
     notes(walk, "merge_requests", 1)
     uploads(walk)
+    webhooks(walk)
     for api in walk.apis.values():
         api.session.close()
     missed = {(route.method, route.template) for route in all_routes()} - walk.seen
@@ -203,6 +205,30 @@ def pipelines(walk: Walk) -> None:
     walk("GET", f"{latest}/raw/*artifact_path", "stale%2Fno-commits", "a.txt", job="unit")
     walk("GET", "/projects/:id/ci/lint", include_jobs=True)
     walk("POST", "/projects/:id/ci/lint", content="test: {stage: nowhere}")
+
+
+def webhooks(walk: Walk) -> None:
+    for owner, number in (("projects", ()), ("groups", ("acme",))):
+        hooks = f"/{owner}/:id/hooks"
+        # Nothing listens there, so that each delivery fails at once.
+        made = walk("POST", hooks, *number, url="http://127.0.0.1:9/", push_events=False, note_events=True, name="One")
+        walk("GET", hooks, *number)
+        walk("GET", f"{hooks}/:hook_id", *number, made["id"])
+        walk("POST", "/projects/:id/issues/:noteable_id/notes", 7, body="Sent")
+        sent = next(log for _ in range(10_000) if (log := walk("GET", f"{hooks}/:hook_id/events", *number, made["id"])))
+        walk("POST", f"{hooks}/:hook_id/events/:hook_event_id/resend", *number, made["id"], sent[0]["id"])
+        walk("PUT", f"{hooks}/:hook_id", *number, made["id"], name="Two")
+        walk("DELETE", f"{hooks}/:hook_id", *number, made["id"])
+
+
+def triggers(walk: Walk) -> None:
+    made = walk("POST", "/projects/:id/triggers", description="Listener")
+    walk("POST", "/projects/:id/trigger/pipeline", ref="main", token=made["token"])
+    walk("POST", "/projects/:id/ref/:ref/trigger/pipeline", "main", token=made["token"])
+    walk("GET", "/projects/:id/triggers")
+    walk("GET", "/projects/:id/triggers/:trigger_id", made["id"])
+    walk("PUT", "/projects/:id/triggers/:trigger_id", made["id"], description="Other")
+    walk("DELETE", "/projects/:id/triggers/:trigger_id", made["id"])
 
 
 def repositories(walk: Walk) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import requests
 
 from gitlab_mcp.sandbox import Sandbox
+from tests.support.gitlab_requests import send
 
 
 def job_environment(sandbox: Sandbox, directory: Path, **more: str) -> dict[str, str]:
@@ -23,6 +24,15 @@ def job_environment(sandbox: Sandbox, directory: Path, **more: str) -> dict[str,
         "GITLAB_USER_EMAIL": "developer@example.com",
         **more,
     }
+
+
+def declare_inputs(sandbox: Sandbox, **inputs: str) -> None:
+    """Let the .gitlab-ci.yml of main declare inputs, each with its type."""
+    declared = "".join(f"    {name}: {{type: {kind}}}\n" for name, kind in inputs.items())
+    content = f"spec:\n  inputs:\n{declared}---\ntest: {{script: [pytest]}}\n"
+    action = {"action": "update", "file_path": ".gitlab-ci.yml", "content": content}
+    body = {"branch": "main", "commit_message": "Declare inputs [skip ci]", "actions": [action]}
+    send(sandbox, "POST", "/repository/commits", "maintainer", **body)
 
 
 def allow_job_pushes(sandbox: Sandbox, allowed: bool = True) -> None:

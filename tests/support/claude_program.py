@@ -25,12 +25,13 @@ after = lambda option: arguments[arguments.index(option) + 1] if option in argum
 text = lambda path: pathlib.Path(path).read_text() if path else ""
 configuration = after("--mcp-config")
 files = {{}}
-for name, path in json.loads(text(configuration))["mcpServers"]["gitlab"]["env"].items():
+given = json.loads(text(configuration))["mcpServers"]["gitlab"]["env"]
+for name, path in given.items():
     if name.endswith("_FILE"):
         files[name] = [text(path), oct(os.stat(path).st_mode & 0o777), path]
 record = dict(arguments=arguments, environ=dict(os.environ), prompt=sys.stdin.read(), folder=os.getcwd(),
               pid=os.getpid(), instructions=text(after("--append-system-prompt-file")), files=files,
-              configuration=json.loads(text(configuration)),
+              payload=text(given.get("TRIGGER_PAYLOAD", "")), configuration=json.loads(text(configuration)),
               configuration_file=[configuration, oct(os.stat(configuration).st_mode & 0o777)])
 for step in json.loads((folder / "plan.json").read_text()):
     if "print" in step:
@@ -149,6 +150,13 @@ class ClaudeJob:
         """What claude was started with."""
         recorded: dict[str, Any] = json.loads((self.folder / "record.json").read_text())
         return recorded
+
+    @property
+    def server_environ(self) -> dict[str, str]:
+        """The environment of our server, with what its files contained."""
+        tokens = {name.removesuffix("_FILE"): content for name, (content, _, _) in self.record["files"].items()}
+        payload = {"TRIGGER_PAYLOAD": self.record["payload"]} if self.record["payload"] else {}
+        return {**self.record["environ"], **tokens, **payload}
 
     @property
     def left(self) -> list[str]:

@@ -18,9 +18,14 @@ ALL = {"claude-api": TEMPLATE, **PROVIDERS}
 
 def header(template: Path) -> dict[str, dict[str, str]]:
     """The inputs of a template by name, each with what stands on one line."""
+    return header_of(template.read_text())
+
+
+def header_of(text: str) -> dict[str, dict[str, str]]:
+    """The inputs of a file by name, each with what stands on one line."""
     inputs: dict[str, dict[str, str]] = {}
-    for line in template.read_text().partition("\n---\n")[0].splitlines():
-        if named := re.fullmatch(r"    (\w+):", line):
+    for line in text.partition("\n---\n")[0].splitlines():
+        if named := re.fullmatch(r"    (\w+):(?: #.*)?", line):
             inputs[named[1]] = {}
         elif given := re.fullmatch(r"      (\w+): ?(.*)", line):
             inputs[list(inputs)[-1]][given[1]] = given[2]

@@ -9,6 +9,7 @@ import pytest
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.sandbox import Sandbox
 from tests.support.agent import connect
+from tests.support.ci_job import declare_inputs
 from tests.support.git_clones import clone
 from tests.support.gitlab_requests import get, writes
 from tests.support.settings import checkout, settings_for
@@ -51,6 +52,7 @@ async def test_a_pipeline_is_started_for_a_branch(fresh_sandbox: Sandbox) -> Non
 
 async def test_variables_are_given_where_the_project_lets_them_be(fresh_sandbox: Sandbox) -> None:
     project = fresh_sandbox.world.projects[fresh_sandbox.project_id]
+    declare_inputs(fresh_sandbox, level="number")
     given: dict[str, Any] = {"variables": {"RELEASE": "1.4"}, "inputs": {"level": 3}}
     async with connect(opened(fresh_sandbox)) as agent:
         told = await agent.refused("run_pipeline", **given)
@@ -137,6 +139,8 @@ async def test_where_it_is_not_known_what_a_pipeline_was_given_none_is_called_th
 ) -> None:
     project = fresh_sandbox.world.projects[fresh_sandbox.project_id]
     project.settings["ci_pipeline_variables_minimum_override_role"] = "developer"
+    if "inputs" in given:
+        declare_inputs(fresh_sandbox, a="number")
     fault(fresh_sandbox, "drop after", "POST", "/pipeline$")
     async with connect(opened(fresh_sandbox)) as agent:
         told = await agent.refused("run_pipeline", ref="main", **given)

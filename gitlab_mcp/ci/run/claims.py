@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.discussions import thread_of, with_replies
@@ -15,7 +16,7 @@ from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.config.environment import SettingsError, variable
 from gitlab_mcp.config.job_context import NUMBER, Noun
-from gitlab_mcp.errors import Failure, InvalidArgument
+from gitlab_mcp.errors import Failure, InvalidArgument, NotFound
 from gitlab_mcp.tools.context import NOUNS
 from gitlab_mcp.tools.references import is_url, parsed
 
@@ -110,6 +111,15 @@ def mention_by_id(gitlab: GitLab, subject: Noteable, note_id: int, thread: str =
     return _mention(note, _discussion(gitlab, subject, thread_of(gitlab, subject.path, str(note_id))))
 
 
+def mention_on_commit(gitlab: GitLab, path: str, note_id: int) -> Mention:
+    """The comment with an id on the commit at an API path. Raises NotFound where there is none, or another Failure."""
+    for discussion in gitlab.every(f"{path}/discussions"):
+        for note in discussion.entities("notes"):
+            if note.number("id") == note_id:
+                return _mention(note, discussion)
+    raise NotFound(f"There is no comment {note_id} on this commit.", status=404)
+
+
 def mention_in_thread(gitlab: GitLab, subject: Noteable, thread: str, text: str) -> Mention:
     """The newest comment of a thread that a text is, or is a part of. Where there is none, its id is 0.
 
@@ -140,18 +150,36 @@ def pipeline_of(gitlab: GitLab, environ: Mapping[str, str]) -> Entity:
     return Entity(None)
 
 
-def confirmed_payload(entity: Entity, mention: Mention) -> str:
-    """What GitLab confirms, as TRIGGER_PAYLOAD: the body of a webhook for this comment.
+def is_of_own_pipeline(gitlab: GitLab, environ: Mapping[str, str], job: str) -> bool:
+    """Whether the job with an id is of this job's own pipeline: then this job was started to repeat it."""
+    own = pipeline_of(gitlab, environ).number("id")
+    project = next(filter(None, gitlab.settings.own_project), "")
+    if own and NUMBER.fullmatch(job):
+        with suppress(Failure):
+            return gitlab.get(f"{Project(gitlab, project).path}/jobs/{job}").number("pipeline", "id") == own
+    return False
 
-    Our server reads it in place of the claims. `entity` is the issue or merge request as GitLab describes it.
+
+def confirmed_subject(entity: Entity, continues: int = 0) -> dict[str, Any]:
+    """What GitLab says of an issue or merge request, in the form of a webhook's payload and of AI_FLOW_CONTEXT.
+
+    `continues` is the iid of the merge request that a run on an issue goes on with, 0 for none.
     """
-    is_issue = not entity.text("source_branch")
     names = ("iid", "project_id", "source_branch", "target_branch", "source_project_id", "target_project_id")
     about = {name: entity.number(name) if name.endswith("id") else entity.text(name) for name in names}
+    return {name: value for name, value in {**about, "continues": continues}.items() if value}
+
+
+def confirmed_payload(subject: Mapping[str, Any], mention: Mention) -> str:
+    """What GitLab confirms, as TRIGGER_PAYLOAD: the body of a webhook for this comment.
+
+    Our server reads it in place of the claims. `subject` is the `confirmed_subject`.
+    """
+    kind = "commit" if "iid" not in subject else "merge_request" if "source_branch" in subject else "issue"
     note = {
         "id": mention.id,
         "note": mention.body[:PAYLOAD_CHARACTERS],
-        "noteable_type": "Issue" if is_issue else "MergeRequest",
+        "noteable_type": kind.title().replace("_", ""),
         "discussion_id": mention.thread,
         "created_at": mention.note.text("created_at"),
     }
@@ -159,9 +187,9 @@ def confirmed_payload(entity: Entity, mention: Mention) -> str:
         {
             "object_kind": "note",
             "user": {"username": mention.author},
-            "project_id": entity.number("project_id"),
+            "project_id": subject.get("project_id", 0),
             "object_attributes": note,
-            "issue" if is_issue else "merge_request": {name: value for name, value in about.items() if value},
+            kind: subject,
         }
     )
 

@@ -15,12 +15,16 @@ from pathlib import Path
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.deadline import Call, current_call
 from gitlab_mcp.api.note_updates import NoteUpdates
-from gitlab_mcp.api.tracking_note import TrackingNote, handed_in
+from gitlab_mcp.api.project import Project
+from gitlab_mcp.api.tracking_note import TrackingNote, answering_runs, handed_in
 from gitlab_mcp.ci.preflight import preflight
 from gitlab_mcp.ci.run import left_open, start
+from gitlab_mcp.ci.run.claims import is_of_own_pipeline
+from gitlab_mcp.ci.run.environment import on_branch
 from gitlab_mcp.ci.run.instructions import instructions
 from gitlab_mcp.ci.run.log import RunLog
-from gitlab_mcp.ci.run.options import RunOptions
+from gitlab_mcp.ci.run.mention_request import StartedFor, read_mention_request, started_for
+from gitlab_mcp.ci.run.options import RunOptions, job_seconds
 from gitlab_mcp.ci.run.process import ClaudeProcess, NotStartable, StopSignals, stop_signals
 from gitlab_mcp.ci.run.prompt import RunRequest, read_request
 from gitlab_mcp.ci.run.reports import write_reports
@@ -37,6 +41,7 @@ from gitlab_mcp.doctor.handshake import HandshakeFailed, count_tools
 from gitlab_mcp.doctor.processes import NotStarted, output
 from gitlab_mcp.errors import Failure, NotFound
 from gitlab_mcp.render.progress import Progress
+from gitlab_mcp.repository.branch_checkout import check_out
 from gitlab_mcp.safety.redact import redact
 from gitlab_mcp.safety.sanitize import one_line
 from gitlab_mcp.server.toolsets import check_names
@@ -46,6 +51,7 @@ SERVER_START_SECONDS = 30.0
 VERSION_SECONDS = 10.0
 REPORTING_SECONDS = 120.0  # of a job's timeout are kept for its end
 LOG_TEXT_CHARACTERS = 1_000
+CLAIMING_VARIABLES = re.compile(r"AI_FLOW_\w+|TRIGGER_PAYLOAD")
 SUBJECT = re.compile(r"([#!]?)([0-9]{1,18})")
 ON_SUBJECT = "Work on {} {} of this project: read it first, with its comments, then do what it asks for."
 
@@ -68,7 +74,11 @@ def run(options: RunOptions, flags: Flags, environ: Mapping[str, str]) -> int:
     environ = _with_flow_input(options.flow_input_file, environ)
     settings = read_settings(flags, environ, working_directory())
     check_names(settings)
-    if options.iid:
+    started = started_for(options, environ)
+    if started:
+        settings = replace(settings, job=started.job(settings.job))
+        options = replace(options, tracking_note=started.tracking_note)
+    elif options.iid:
         if not settings.project:
             raise SettingsError("--iid needs a project: run it in a clone of the project, or set GITLAB_PROJECT.")
         settings = replace(settings, job=_subject(options.iid))
@@ -76,7 +86,7 @@ def run(options: RunOptions, flags: Flags, environ: Mapping[str, str]) -> int:
     call = Call(PREPARATION_SECONDS, lambda _message: None)
     current_call.set(call)
     with stop_signals(call.cancel) as signals:
-        return _Run(options, flags, environ, settings, signals).do()
+        return _Run(options, flags, environ, settings, signals, started).do()
 
 
 class _Run:
@@ -89,9 +99,10 @@ class _Run:
         environ: Mapping[str, str],
         settings: Settings,
         signals: StopSignals,
+        started: StartedFor | None,
     ) -> None:
         self._options, self._flags, self._environ, self._settings = options, flags, environ, settings
-        self._signals = signals
+        self._signals, self._started = signals, started
         self._began = time.time()
         self._name = variable(environ, "CI_JOB_ID") or uuid.uuid4().hex
         self._directory = settings.working_directory.path if settings.working_directory else working_directory()
@@ -122,6 +133,7 @@ class _Run:
             secrets=self._settings.secret_values,
         )
         self._remarks.extend(request.remarks)
+        self._options = self._options.chosen(request.chosen)
         if self._is_answered(request):
             self._tick()
             return 0
@@ -130,6 +142,8 @@ class _Run:
         if record:
             left_open.write_record(record, opened)
         try:
+            if request.refusal:
+                raise CannotStart(request.refusal, Ending.REFUSED)
             ending, detail = self._run_claude(request)
         except CannotStart as reason:
             ending, detail = reason.ending, str(reason)
@@ -153,7 +167,11 @@ class _Run:
         path, files = self._options.prompt_file, {}
         if path:
             files["prompt_file"] = lambda: self._prompt_file(path)
-        return read_request(self._gitlab, self._environ, note=self._options.note, prompt=self._options.prompt, **files)
+        prompt = self._options.prompt
+        if self._started:
+            limits = self._options.limits(self._environ)
+            return read_mention_request(self._gitlab, self._environ, self._started, limits, prompt=prompt, **files)
+        return read_request(self._gitlab, self._environ, note=self._options.note, prompt=prompt, **files)
 
     def _prompt_file(self, path: str) -> str:
         try:
@@ -170,13 +188,20 @@ class _Run:
         """Begin the note where somebody waits for an answer; whether another run has answered already."""
         if request.place is None or self._settings.read_only:
             return False
-        note = None
+        note, answering = None, set[str]()
         if number := self._options.tracking_note:
             given = handed_in(self._gitlab, request.place, number, self._name)
             note = given.note
+            answering |= {given.run} if given.ended else set()
             self._remarks.extend([given.reason] if given.reason else [])
-            if given.ended:
-                return True
+        if self._started:
+            try:
+                answering |= answering_runs(self._gitlab, request.place)
+            except Failure as failure:
+                self._remarks.append(f"It is not known whether another run has answered already: {failure}")
+        if others := [run for run in sorted(answering) if not is_of_own_pipeline(self._gitlab, self._environ, run)]:
+            self._remarks.append(f"Another run (job {others[0] or 'unknown'}) has answered: there is nothing to do.")
+            return True
         tracking = TrackingNote(self._gitlab, request.place, self._name, note)
         self._note = NoteUpdates(tracking, self._remarks.append)
         self._note.show(self._progress.working())
@@ -187,6 +212,8 @@ class _Run:
         for line in preflight(self._settings, self._environ, {}):
             self._say(line)
         current_call.set(Call(PREPARATION_SECONDS, lambda _message: None))
+        if request.branch and self._settings.in_ci:
+            self._check_out(request)
         with private_folder(self._directory, self._environ) as folder:
             command, environ = self._prepare(request, folder)
             if self._signals.received:
@@ -210,8 +237,9 @@ class _Run:
         options, in_ci = self._options, self._settings.in_ci
         program = start.program(options, self._environ)
         environ = start.environment(options, self._environ, by_people=request.by_people, in_ci=in_ci)
-        if request.variables:  # what GitLab confirms is in place of what the variables claim
-            environ = {name: value for name, value in environ.items() if not name.startswith("AI_FLOW_")}
+        if request.variables or request.context:  # what GitLab confirms is in place of what the variables claim
+            environ = {name: value for name, value in environ.items() if not CLAIMING_VARIABLES.fullmatch(name)}
+            environ |= {"AI_FLOW_CONTEXT": request.context} if request.context else {}
         text = instructions(self._rules(), confidential=request.confidential)
         file = write_private(folder / "instructions.md", text) if text else None
         entry = server_entry(folder, self._flags, self._environ, request.asked_at, request.variables)
@@ -227,6 +255,19 @@ class _Run:
         configuration = write_configuration(folder, entry)
         return (program, *start.arguments(options, configuration, file, by_people=request.by_people)), environ
 
+    def _check_out(self, request: RunRequest) -> None:
+        """Check out the branch that the run works on. Raises CannotStart where that cannot be done."""
+        project = Project(self._gitlab, next(filter(None, self._settings.own_project)))
+        sign = f"!{request.merge_request}"
+        try:
+            commit = check_out(project, self._directory, request.branch)
+        except Failure as failure:
+            raise CannotStart(f"The branch of {sign} could not be checked out: {failure}") from failure
+        if not commit:
+            raise CannotStart(f"The branch of {sign} does not exist any more.", Ending.REFUSED)
+        self._say(f"Checked out the branch of {sign} at {commit[:8]}.")
+        self._environ = on_branch(self._environ, request.branch, commit)
+
     def _rules(self) -> bytes | None:
         if not self._settings.in_ci:
             return None  # Claude Code reads the CLAUDE.md of a person's own checkout
@@ -241,17 +282,22 @@ class _Run:
             return None
 
     def _deadline(self) -> float:
-        """When Claude Code is stopped, in seconds since the epoch: by --timeout, else before the job's own timeout."""
+        """When Claude Code is stopped, in seconds since the epoch: by --timeout, else before the job's own timeout.
+
+        A comment may have chosen an earlier time.
+        """
+        chosen = self._options.comment_timeout
+        soonest = self._began + 60 * chosen if chosen else float("inf")
         if self._options.timeout is not None:
-            return self._began + 60 * self._options.timeout
-        seconds, started = (variable(self._environ, name) for name in ("CI_JOB_TIMEOUT", "CI_JOB_STARTED_AT"))
-        if not re.fullmatch(r"[0-9]{1,9}", seconds):
-            return float("inf")
+            return min(soonest, self._began + 60 * self._options.timeout)
+        seconds = job_seconds(self._environ)
+        if not seconds:
+            return soonest
         try:
-            began = datetime.fromisoformat(started).timestamp()
+            began = datetime.fromisoformat(variable(self._environ, "CI_JOB_STARTED_AT")).timestamp()
         except ValueError:
             began = self._began
-        return began + max(int(seconds) - REPORTING_SECONDS, int(seconds) / 2)
+        return min(soonest, began + max(seconds - REPORTING_SECONDS, seconds / 2))
 
     def _detail(self, watch: Watch, process: ClaudeProcess, program: str) -> str:
         """What is known of an end for which Claude Code itself gave no reason."""

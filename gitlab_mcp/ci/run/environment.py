@@ -56,3 +56,14 @@ def claude_environment(environ: Mapping[str, str], pass_env: Iterable[str], *, i
         for name, value in environ.items()
         if is_passed(name) and not has_token(name) and len(value.encode("utf-8", "surrogateescape")) < LONGEST_PASSED
     }
+
+
+def on_branch(environ: Mapping[str, str], branch: str, commit: str) -> dict[str, str]:
+    """The variables of a job whose checkout is another commit than its own: the tip of `branch`."""
+    return {
+        **{name: value for name, value in environ.items() if not name.startswith("CI_COMMIT_")},
+        "CI_COMMIT_SHA": commit,
+        "CI_COMMIT_SHORT_SHA": commit[:8],
+        "CI_COMMIT_REF_NAME": branch,
+        "CI_COMMIT_BRANCH": branch,
+    }

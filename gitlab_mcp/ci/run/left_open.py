@@ -17,7 +17,9 @@ from gitlab_mcp.api.tracking_note import NotePlace
 from gitlab_mcp.config.environment import variable
 
 RECORD_BYTES = 1_000_000
-NOTEABLE = re.compile(r"/projects/[\w.%-]+/(issues|merge_requests)/[0-9]{1,18}", re.ASCII)
+NOTEABLE = re.compile(
+    r"/projects/[\w.%-]+/((issues|merge_requests)/[0-9]{1,18}|repository/commits/[0-9a-f]{40,64})", re.ASCII
+)
 THREAD = re.compile(r"[0-9a-f]*")
 
 

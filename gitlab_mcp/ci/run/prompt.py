@@ -36,7 +36,11 @@ class RunRequest:
     `asked_at` is when they asked, in ISO 8601, "" where not known: our server gets it as GITLAB_MCP_ASKED_AT.
     `confidential` is whether the issue is confidential or the thread internal: then the log, artifacts, branch and
     merge request say nothing of it. `pipeline_source` is GitLab's, "" where not known. `remarks` are lines for the log.
-    `variables` say what the run is about, as GitLab confirms it: in the environment of our server they replace claims.
+    `variables` say what the run is about, as GitLab confirms it: in the environment of our server they replace claims,
+    and so does `context`, which is AI_FLOW_CONTEXT where no comment asked. `branch` is the branch to check out before
+    Claude Code is started, "" for the job's own commit, and `merge_request` the iid of the merge request that it is the
+    source of. `chosen` are the options that the comment chose. `refusal` is why nothing may be run, a sentence or two
+    for the person who asked.
     """
 
     prompt: str
@@ -49,6 +53,11 @@ class RunRequest:
     pipeline_source: str = ""
     remarks: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    context: str = field(default="", repr=False)
+    branch: str = ""
+    merge_request: int = 0
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    refusal: str = ""
 
 
 def read_request(
@@ -68,10 +77,10 @@ def read_request(
     Raises SettingsError when there is no prompt or `note` is not a reference, a Failure when GitLab does not show the
     comment that `note` names, or there is none with an id that the variables name.
     """
-    return _Reading(gitlab, environ).request(note, prompt_file, prompt)
+    return Reading(gitlab, environ).request(note, prompt_file, prompt)
 
 
-class _Reading:
+class Reading:
     """One look at what a run is asked. `remarks` are collected on the way."""
 
     def __init__(self, gitlab: GitLab, environ: Mapping[str, str]) -> None:
@@ -99,7 +108,7 @@ class _Reading:
             prompt=f"\n{text}" if by_people and text.startswith("/") else text,
             source=source,
             by_people=by_people,
-            place=self._place(subject, mention) if by_people or self._job.event else None,
+            place=self._place(subject.path, mention) if subject and (by_people or self._job.event) else None,
             asked_by=known.author if known else "",
             asked_at=(known.note if known else self._pipeline).text("created_at"),
             confidential=self._is_unconfirmed
@@ -107,7 +116,9 @@ class _Reading:
             or (subject is not None and not entity)
             or (mention is not None and mention.internal),
             pipeline_source=self._source(),
-            variables={"TRIGGER_PAYLOAD": claims.confirmed_payload(entity, known)} if known and entity else {},
+            variables={"TRIGGER_PAYLOAD": claims.confirmed_payload(claims.confirmed_subject(entity), known)}
+            if known and entity
+            else {},
             remarks=tuple(self._remarks),
         )
 
@@ -173,9 +184,8 @@ class _Reading:
             raise SettingsError("There is no prompt: give --prompt, --prompt-file or --note, or set AI_FLOW_INPUT.")
         return text, "prompt file" if prompt_file else "prompt"
 
-    def _place(self, subject: Noteable | None, mention: Mention | None) -> NotePlace | None:
-        if subject is None:
-            return None
+    def _place(self, path: str, mention: Mention | None) -> NotePlace | None:
+        """Where the run answers, on what is at an API path; None where it may not."""
         if self._gitlab.settings.credential.kind == "job token":
             self._remarks.append(
                 "This run writes no tracking note, and it is not confirmed who asked for it: GitLab lets CI_JOB_TOKEN"
@@ -183,12 +193,12 @@ class _Reading:
             )
             return None
         if self._may_be_confirmed:
-            return NotePlace(subject.path, self._job.discussion, self._job.note, confirmed=False)
+            return NotePlace(path, self._job.discussion, self._job.note, confirmed=False)
         if self._is_unconfirmed:
             return None  # a comment elsewhere could show to everybody what was asked in an internal thread
         if mention is None:
-            return NotePlace(subject.path)
-        return NotePlace(subject.path, mention.thread, mention.id, mention.internal)
+            return NotePlace(path)
+        return NotePlace(path, mention.thread, mention.id, mention.internal)
 
     def _entity(self, subject: Noteable | None) -> Entity:
         """The issue or merge request as GitLab describes it; an empty object where GitLab does not show it."""

@@ -40,12 +40,12 @@ def pipeline_basic(world: World, pipeline: Pipeline) -> dict[str, Any]:
 
 def pipeline_with_metadata(world: World, one: Pipeline) -> dict[str, Any]:
     """Ci::PipelineWithMetadata."""
-    return {**pipeline(world, one), "name": None}
+    return {**pipeline(world, one), "name": one.name}
 
 
 def pipeline(world: World, pipeline: Pipeline) -> dict[str, Any]:
     """Ci::Pipeline."""
-    started = pipeline.status == "running" or (pipeline.finished_at and not pipeline.yaml_errors)
+    started = pipeline.status in ("running", "canceling") or (pipeline.finished_at and not pipeline.yaml_errors)
     return {
         **pipeline_basic(world, pipeline),
         "before_sha": "0" * 40,

@@ -8,13 +8,15 @@ from urllib.parse import quote
 
 from gitlab_mcp.sandbox.entities.merge_requests import merge_request_url
 from gitlab_mcp.sandbox.entities.projects import web_url
+from gitlab_mcp.sandbox.entities.webhook_bodies import deliveries_of
 from gitlab_mcp.sandbox.git import push_options
 from gitlab_mcp.sandbox.git.repository import ZERO
-from gitlab_mcp.sandbox.state import activity, permissions
+from gitlab_mcp.sandbox.state import activity, events, permissions
 from gitlab_mcp.sandbox.state.merge_requests import open_for
 from gitlab_mcp.sandbox.state.model import Project, Token
 from gitlab_mcp.sandbox.state.pipelines import tag_pushed
 from gitlab_mcp.sandbox.state.users import User
+from gitlab_mcp.sandbox.state.webhooks import Delivery
 from gitlab_mcp.sandbox.state.world import World
 
 # git runs these hooks with the spool directory in the environment. As in GitLab, one refused ref rejects the push.
@@ -89,20 +91,21 @@ def write_hooks(project: Project, user: User | None, spool: Path) -> dict[str, s
     }
 
 
-def after_push(world: World, project: Project, token: Token, spool: Path) -> list[str]:
+def after_push(world: World, project: Project, token: Token, spool: Path) -> tuple[list[str], list[Delivery]]:
     """Update pipelines, merge requests and issues after an accepted push, and apply its push options.
 
-    Returns the lines that git prints after `remote:`. In GitLab's Ci::Pipeline::Chain a push with a job token creates
-    no pipeline (Validate::Abilities), and a push with ci.skip creates a skipped one (Skip).
+    Returns the lines that git prints after `remote:`, and the webhooks that are to be sent. In GitLab's
+    Ci::Pipeline::Chain a push with a job token creates no pipeline (Validate::Abilities), and a push with ci.skip
+    creates a skipped one (Skip).
     """
     updates = spool / "updates"
     if not updates.exists():
-        return []
+        return [], []
     given_options = [option.decode("utf-8", "replace") for option in (spool / "options").read_bytes().split(b"\0")[:-1]]
     options = push_options.read(given_options)
     pipeline = "" if token.job else "skipped" if push_options.CI_SKIP in options else "created"
     pushed: dict[str, str] = {}
-    with project.lock:
+    with project.lock, events.collect() as collected:
         for update in updates.read_text(encoding="utf-8", errors="replace").splitlines():
             old, new, ref = update.split(" ", 2)
             before, after = (None if sha == ZERO else sha for sha in (old, new))
@@ -118,7 +121,7 @@ def after_push(world: World, project: Project, token: Token, spool: Path) -> lis
         lines = _warnings(given_options, errors) if errors else []
         for branch in pushed:
             lines += _advice(world, project, branch)
-    return lines
+        return lines, deliveries_of(world, collected)
 
 
 def _warnings(given: list[str], errors: list[str]) -> list[str]:

@@ -16,6 +16,7 @@ from gitlab_mcp.sandbox.http.errors import ApiError
 from gitlab_mcp.sandbox.state import permissions
 from gitlab_mcp.sandbox.state.model import Project, Token
 from gitlab_mcp.sandbox.state.users import DEVELOPER
+from gitlab_mcp.sandbox.state.webhooks import Delivery
 from gitlab_mcp.sandbox.state.world import World
 
 _SERVICES = ("git-upload-pack", "git-receive-pack")
@@ -118,7 +119,7 @@ Send = Callable[[int, list[tuple[bytes, bytes]], AsyncIterator[bytes]], Awaitabl
 
 
 class HttpBackend:
-    """One run of git http-backend, with its input and output streamed.
+    """One run of git http-backend, with its input and output streamed; `deliveries` are the webhooks of a push.
 
     `cleanups` gets the task that cleans up afterwards; whoever stops the event loop waits for these tasks.
     """
@@ -137,6 +138,7 @@ class HttpBackend:
         self.project = project
         self.token = token
         self.user = token.user if token else None
+        self.deliveries: list[Delivery] = []
         self.spool = Path(tempfile.mkdtemp(prefix="push-", dir=world.root))
 
     async def run(self, body: AsyncIterator[bytes], send: Send) -> None:
@@ -210,7 +212,9 @@ class HttpBackend:
                 yield held[: -len(_FLUSH)]
                 held = held[-len(_FLUSH) :]
         if pushed and self.token is not None:
-            lines = await asyncio.to_thread(after_push, self.world, self.project, self.token, self.spool)
+            lines, self.deliveries = await asyncio.to_thread(
+                after_push, self.world, self.project, self.token, self.spool
+            )
             if held == _FLUSH:
                 text = "".join(f"{line}\n" for line in lines).encode()
                 for start in range(0, len(text), _PACKET):

@@ -20,6 +20,7 @@ from gitlab_mcp.sandbox.faults.merge_status import with_status
 from gitlab_mcp.sandbox.git import smart_http
 from gitlab_mcp.sandbox.http import dispatch
 from gitlab_mcp.sandbox.http.dispatch import EncodedResponse
+from gitlab_mcp.sandbox.http.webhook_sender import WebhookSender
 from gitlab_mcp.sandbox.state.world import World
 
 _LOG = logging.getLogger(__name__)
@@ -87,10 +88,13 @@ class Connections:
 class Gateway:
     """The ASGI application of one sandbox; `prefix`, such as "/gitlab" or "", begins all its paths."""
 
-    def __init__(self, world: World, injector: FaultInjector | None, prefix: str) -> None:
+    def __init__(
+        self, world: World, injector: FaultInjector | None, prefix: str, webhook_sender: WebhookSender
+    ) -> None:
         self.world = world
         self.injector = injector
         self.prefix = prefix
+        self.webhook_sender = webhook_sender
         self.connections = Connections()
         self.closing = asyncio.Event()
         self.cleanups: set[asyncio.Task[None]] = set()
@@ -142,6 +146,22 @@ class Gateway:
             )
         else:
             response = EncodedResponse(404, {"content-type": "text/html; charset=utf-8"}, _NOT_FOUND)
+        try:
+            return await self._respond_with(response, faults, scope, receive, send, entry, limits)
+        finally:
+            self.webhook_sender.enqueue(response.deliveries)
+
+    async def _respond_with(
+        self,
+        response: EncodedResponse,
+        faults: list[Fault],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        entry: dict[str, Any],
+        limits: Mapping[str, str],
+    ) -> None:
+        """Send a response, as far as the faults let it."""
         if any(fault.kind == "drop" for fault in faults):
             return await self._reset(scope, receive)
         response.headers.update(limits)
@@ -152,7 +172,7 @@ class Gateway:
                 response.headers["content-length"] = str(len(response.body))
         if any(fault.kind == "cut" for fault in faults):
             return await self._truncate(scope, receive, send, response)
-        return await _send(send, response, method)
+        return await _send(send, response, scope["method"])
 
     def _call(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> EncodedResponse:
         try:
@@ -191,7 +211,11 @@ class Gateway:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
 
-        await smart_http.HttpBackend(self.world, request, project, token, self.cleanups).run(_chunks(receive), deliver)
+        backend = smart_http.HttpBackend(self.world, request, project, token, self.cleanups)
+        try:
+            await backend.run(_chunks(receive), deliver)
+        finally:
+            self.webhook_sender.enqueue(backend.deliveries)
         if "drop" in kinds:
             await self._reset(scope, receive)
         elif truncated:

@@ -18,7 +18,8 @@ _SECRET = ("private_token", "access_token", "job_token", "token")
 
 
 class _WithId(Protocol):
-    id: int
+    @property
+    def id(self) -> int: ...
 
 
 Identified = TypeVar("Identified", bound=_WithId)
@@ -39,7 +40,8 @@ class Call:
     """A REST call whose token and parameters were checked.
 
     `raw_path` is the percent-encoded path after /api/v4, `path` the decoded values of the route's path parameters,
-    `query` the raw query parameters, and `params` the declared parameters of query and body, converted.
+    `query` the raw query parameters, and `params` the declared parameters of query and body, converted. `arguments` are
+    all parameters as they came, and `headers` those of the request by lower-case name.
     """
 
     world: World
@@ -51,6 +53,8 @@ class Call:
     token: Token | None
     user: User | None
     maybe_project: Project | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def project(self) -> Project:

@@ -6,17 +6,19 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gitlab_mcp.sandbox import routes
+from gitlab_mcp.sandbox.entities.webhook_bodies import deliveries_of
 from gitlab_mcp.sandbox.http import authentication, forms, parameters, routing
 from gitlab_mcp.sandbox.http.call import Call, Response
 from gitlab_mcp.sandbox.http.errors import ApiError, forbidden, not_found, not_implemented, unauthorized
 from gitlab_mcp.sandbox.http.routing import Route
 from gitlab_mcp.sandbox.http.undone import refuse_undone
-from gitlab_mcp.sandbox.state import permissions
+from gitlab_mcp.sandbox.state import events, permissions
 from gitlab_mcp.sandbox.state.model import Project
+from gitlab_mcp.sandbox.state.webhooks import Delivery
 from gitlab_mcp.sandbox.state.world import World
 
 routes.load()
@@ -24,11 +26,12 @@ routes.load()
 
 @dataclass(frozen=True)
 class EncodedResponse:
-    """A response with its body as bytes, ready to be sent."""
+    """A response with its body as bytes, ready to be sent, and the webhooks that are to be sent behind it."""
 
     status: int
     headers: dict[str, str]
     body: bytes
+    deliveries: list[Delivery] = field(default_factory=list)
 
 
 def respond(
@@ -39,15 +42,22 @@ def respond(
     `raw_path` is the percent-encoded path after /api/v4; the names in `headers` are in lower case. Errors that GitLab
     would send become responses; anything else that is raised is an error of the sandbox.
     """
+    deliveries: list[Delivery] = []
     try:
-        response = _dispatch(world, method, raw_path, query, headers, body)
+        response = _dispatch(world, method, raw_path, query, headers, body, deliveries)
     except ApiError as error:
         response = Response(error.body, error.status, error.headers)
-    return _encode(response, method, headers.get("if-none-match", ""))
+    return replace(_encode(response, method, headers.get("if-none-match", "")), deliveries=deliveries)
 
 
 def _dispatch(
-    world: World, method: str, raw_path: str, query: str, headers: Mapping[str, str], body: bytes
+    world: World,
+    method: str,
+    raw_path: str,
+    query: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    deliveries: list[Delivery],
 ) -> Response:
     match = routing.match(method, raw_path) or (routing.match("GET", raw_path) if method == "HEAD" else None)
     if match is None:
@@ -59,21 +69,26 @@ def _dispatch(
         raw_params = {**query_params, "file": forms.UploadedFile("", body)}
     else:
         raw_params = parameters.read(query, body, headers.get("content-type", ""))
-    token = authentication.token_of(world, headers, raw_params, job_token=route.job_token, basic=route.basic_auth)
-    if token is None and (route.user_needed or (method not in ("GET", "HEAD") and "/repository/" not in raw_path)):
-        raise unauthorized()
+    token = None
+    if not route.own_login:
+        token = authentication.token_of(world, headers, raw_params, job_token=route.job_token, basic=route.basic_auth)
+        if token is None and (route.user_needed or (method not in ("GET", "HEAD") and "/repository/" not in raw_path)):
+            raise unauthorized()
     if token is not None:
         permissions.require_scope(token, method, route.template)
     params = parameters.check(route.parameters, raw_params)
     refuse_undone(route, raw_params)
     user = token.user if token else None
-    call = Call(world, method, raw_path, query_params, path, params, token, user)
+    call = Call(world, method, raw_path, query_params, path, params, token, user, None, raw_params, headers)
     if route.in_project:
         call.maybe_project = _project(call, route)
     # Writes in a project are serialized, so that what a handler checked still holds when it acts.
     writes = method not in ("GET", "HEAD") and call.maybe_project is not None
-    with call.project.lock if writes else contextlib.nullcontext():
-        result = route.handler(call)
+    with call.project.lock if writes else contextlib.nullcontext(), events.collect() as collected:
+        try:
+            result = route.handler(call)
+        finally:
+            deliveries += deliveries_of(world, collected)
     if isinstance(result, Response):
         return result
     return Response(result, {"POST": 201, "DELETE": 204}.get(method, 200))
@@ -82,6 +97,8 @@ def _dispatch(
 def _project(call: Call, route: Route) -> Project:
     key = call.path["id"]
     project = call.world.find_project(key, call.method, call.address_with("{id}"))
+    if route.own_login:
+        return project
     if call.token is not None and call.token.job is not None:
         refusal = permissions.job_project_refusal(call.token.job, project)
         if refusal:

@@ -27,6 +27,7 @@ class Route:
     archived: bool  # the route may write in an archived project
     basic_auth: bool  # a token may be the password of HTTP Basic authentication
     raw_body: bool  # the body is a file, which Workhorse hands on as the parameter `file`
+    own_login: bool  # anybody may call it, because its handler checks a token of its own kind
 
     @property
     def in_project(self) -> bool:
@@ -48,12 +49,22 @@ def route(
     archived: bool = False,
     basic_auth: bool = False,
     raw_body: bool = False,
+    own_login: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Register a function as the handler of a route; `parameters` is a declaration as parameters.declare parses it."""
 
     def register(handler: Handler) -> Handler:
         new_route = Route(
-            method, template, handler, declare(parameters), user_needed, job_token, archived, basic_auth, raw_body
+            method,
+            template,
+            handler,
+            declare(parameters),
+            user_needed,
+            job_token,
+            archived,
+            basic_auth,
+            raw_body,
+            own_login,
         )
         # Literal segments are matched before parameters: /notes/bulk_publish is not the note "bulk_publish".
         key = (method, _ANY_LENGTH if "/*" in template else template.count("/"))

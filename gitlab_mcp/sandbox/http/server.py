@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import weakref
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -22,8 +23,10 @@ import uvicorn
 from gitlab_mcp.sandbox.faults.injector import FaultInjector
 from gitlab_mcp.sandbox.http.app import Gateway
 from gitlab_mcp.sandbox.http.errors import SandboxError
+from gitlab_mcp.sandbox.http.webhook_sender import WebhookSender
 from gitlab_mcp.sandbox.seed import failed_pipeline, populate
-from gitlab_mcp.sandbox.state.model import Pipeline
+from gitlab_mcp.sandbox.state import runner
+from gitlab_mcp.sandbox.state.model import Job, Pipeline, Token
 from gitlab_mcp.sandbox.state.world import VERSION, World
 
 _HOST = "127.0.0.1"
@@ -70,8 +73,8 @@ class Sandbox:
     `repo` is a git repository whose copy becomes the project (the original is only read). `port` 0 takes a free port.
     `fault_injection` lets tests make requests fail through `faults`. `prefix`, such as "/gitlab", is put before all
     paths. `ssl` is (certfile, keyfile). `version` is the GitLab version, such as "19.1.0", that it behaves like where
-    that matters (`World.is_at_least`), and `plan` the plan of its namespaces (`World`). Raises SandboxError if the
-    sandbox cannot be started.
+    that matters (`World.is_at_least`), and `plan` the plan of its namespaces (`World`). `webhook_timeout` is how long a
+    webhook's receiver may take, in seconds. Raises SandboxError if the sandbox cannot be started.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Sandbox:
         ssl: tuple[str | Path, str | Path] | None = None,
         version: str = VERSION,
         plan: str = "",
+        webhook_timeout: float = 10.0,
     ) -> None:
         self._closed = False
         self._root = Path(tempfile.mkdtemp(prefix="gitlab-sandbox-"))
@@ -109,6 +113,8 @@ class Sandbox:
             self.job = seeded.job
             self.tokens = seeded.tokens
             self._faults = FaultInjector() if fault_injection else None
+            self._webhook_sender = WebhookSender(self.world, webhook_timeout)
+            self.world.send_webhook = self._webhook_sender.send
             self._start(prefix, ssl)
         except BaseException:
             self.close()
@@ -137,8 +143,19 @@ class Sandbox:
         with project.lock:
             return failed_pipeline.create(self.world, project, branch)
 
+    def take_job(self) -> tuple[Job, Token] | None:
+        """Take the oldest job that waits for a runner, with its CI_JOB_TOKEN; None if none waits.
+
+        Whoever takes it runs it, looks at its status meanwhile (canceling ends it), and calls `finish_job`.
+        """
+        return runner.take(self.world, list(self.world.projects.values()))
+
+    def finish_job(self, job: Job, status: str, log: bytes = b"", artifacts: Mapping[str, bytes] | None = None) -> None:
+        """Report the end of a job that was taken: its status (success or failed), its log and its artifacts by path."""
+        runner.finish(self.world, job, status, log, artifacts)
+
     def _start(self, prefix: str, ssl: tuple[str | Path, str | Path] | None) -> None:
-        gateway = Gateway(self.world, self._faults, prefix)
+        gateway = Gateway(self.world, self._faults, prefix, self._webhook_sender)
         config = uvicorn.Config(
             gateway,
             http=gateway.connections.protocol(),
@@ -177,6 +194,8 @@ class Sandbox:
         if hasattr(self, "world"):
             self.world.closing.set()
             self.world.git.close()
+        if hasattr(self, "_webhook_sender"):
+            self._webhook_sender.close()
         if self._server is not None and self._thread is not None:
             server = self._server
             server.should_exit = server.force_exit = True

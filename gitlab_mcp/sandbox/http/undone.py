@@ -16,6 +16,10 @@ from gitlab_mcp.sandbox.http.routing import Route
 _PROJECT = "/projects/:id"
 _ISSUE = "discussion_to_resolve epic_id epic_iid merge_request_to_resolve_discussions_of severity start_date weight"
 _MERGE_REQUEST = "approvals_before_merge merge_after"
+_WEBHOOK = (
+    "push_events_branch_filter branch_filter_strategy custom_webhook_template duo_flow_callback_enabled url_variables "
+    "url_variables[key] url_variables[value]"
+)
 UNDONE: dict[tuple[str, str], str] = {
     ("GET", "/projects"): (
         "active custom_attributes imported include_hidden include_pending_delete "
@@ -40,6 +44,11 @@ UNDONE: dict[tuple[str, str], str] = {
     ("GET", f"{_PROJECT}/releases"): "include_html_description updated_after updated_before",
     ("GET", f"{_PROJECT}/repository/commits"): "page_token pagination",
     ("GET", f"{_PROJECT}/search"): "fields num_context_lines regex type",
+    **{
+        (method, f"/{owner}/:id/hooks{rest}"): _WEBHOOK
+        for owner in ("projects", "groups")
+        for method, rest in (("POST", ""), ("PUT", "/:hook_id"))
+    },
 }
 # Values with which GitLab does as if the parameter were not there.
 _WITHOUT_EFFECT: tuple[object, ...] = (None, "", False, "false", [])

@@ -50,6 +50,8 @@ MODULES = (
     "subscriptions",
     "uploads",
     "archives",
+    "webhooks",
+    "triggers",
 )
 
 

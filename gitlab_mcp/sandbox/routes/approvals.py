@@ -9,7 +9,7 @@ from gitlab_mcp.sandbox.http.call import Call, Response
 from gitlab_mcp.sandbox.http.errors import ApiError, conflict, not_found, unauthorized
 from gitlab_mcp.sandbox.http.pagination import paginate
 from gitlab_mcp.sandbox.http.routing import route
-from gitlab_mcp.sandbox.state import activity, merge_requests, permissions, todos
+from gitlab_mcp.sandbox.state import activity, events, merge_requests, permissions, todos
 
 _ONE = "/projects/:id/merge_requests/:merge_request_iid"
 
@@ -43,6 +43,7 @@ def approve(call: Call) -> Any:
         raise unauthorized()
     merge_request.approvals[call.me] = call.world.now()
     activity.system_note(call.world, merge_request, call.me, "approved this merge request")
+    events.record(events.IssuableEvent(merge_request, call.me, "approved"))
     merge_requests.set_reviewer_state(call.world, merge_request, call.me, "approved")
     todos.resolve(call.world, merge_request, call.me)
     return approvals(call.world, merge_request, call.user)
@@ -55,5 +56,6 @@ def unapprove(call: Call) -> Any:
         raise not_found()
     del merge_request.approvals[call.me]
     activity.system_note(call.world, merge_request, call.me, "unapproved this merge request")
+    events.record(events.IssuableEvent(merge_request, call.me, "unapproved"))
     merge_requests.set_reviewer_state(call.world, merge_request, call.me, "unapproved")
     return approvals(call.world, merge_request, call.user)

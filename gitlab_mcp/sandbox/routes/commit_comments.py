@@ -12,6 +12,7 @@ from gitlab_mcp.sandbox.http.errors import bad_request_reason, not_found, not_im
 from gitlab_mcp.sandbox.http.pagination import paginate
 from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.routes.commits import commit_of_path
+from gitlab_mcp.sandbox.state import events
 from gitlab_mcp.sandbox.state.notes import Note, discussion_id
 from gitlab_mcp.sandbox.state.users import REPORTER
 
@@ -28,6 +29,7 @@ def _add(call: Call, commit: Commit, body: str, *, kind: str | None = None, thre
     number, now = call.world.next_id("note"), call.world.now()
     note = Note(number, call.me, body, now, now, thread or discussion_id(number), kind)
     _notes(call, commit).append(note)
+    events.record(events.NoteEvent(call.project, commit, note, "create"))
     return note
 
 

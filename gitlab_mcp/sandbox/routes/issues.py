@@ -16,7 +16,7 @@ from gitlab_mcp.sandbox.routes.issuables import (
     initial_fields,
     set_fields,
 )
-from gitlab_mcp.sandbox.state import activity, permissions, todos
+from gitlab_mcp.sandbox.state import activity, events, permissions, todos
 from gitlab_mcp.sandbox.state.model import Issue
 from gitlab_mcp.sandbox.state.users import OWNER, PLANNER
 from gitlab_mcp.sandbox.text.quick_action_interpreter import apply_new_description, interpret_description
@@ -71,6 +71,7 @@ def create_issue(call: Call) -> Any:
         confidential=call.get("confidential", False),
         issue_type=call.get("issue_type") or "issue",
     )
+    events.opened(issue)
     initial_fields(call, issue)
     apply_new_description(call, issue, raw_description)
     project.issues[number] = issue
@@ -93,7 +94,8 @@ def update_issue(call: Call) -> Any:
         raise forbidden()
     check_texts(call.get("title"), call.get("description"))
     described = interpret_description(call, issue)
-    set_fields(call, issue)
+    with events.updating(call.world, issue, call.me):
+        set_fields(call, issue)
     if described:
         described.apply()
     return issues.issue(call.world, issue, call.user)

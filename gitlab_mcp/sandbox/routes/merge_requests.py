@@ -18,7 +18,7 @@ from gitlab_mcp.sandbox.routes.issuables import (
     initial_fields,
     set_fields,
 )
-from gitlab_mcp.sandbox.state import activity, permissions, todos
+from gitlab_mcp.sandbox.state import activity, events, permissions, todos
 from gitlab_mcp.sandbox.state.merge_requests import create, refuse_duplicate, set_target
 from gitlab_mcp.sandbox.state.pipelines import pipelines_of
 from gitlab_mcp.sandbox.state.subscriptions import participants as people_of
@@ -113,13 +113,14 @@ def update_merge_request(call: Call) -> Any:
         raise forbidden()
     check_texts(call.get("title"), call.get("description"))
     described = interpret_description(call, merge_request)
-    if call.get("target_branch"):
-        set_target(call.world, merge_request, call.me, call.params["target_branch"])
-    if call.get("state_event") == "reopen" and merge_request.state == "closed":
-        refuse_duplicate(merge_request.project, merge_request.source_branch, merge_request.target_branch)
-    merge_request.squash = call.get("squash", merge_request.squash)
-    merge_request.remove_source_branch = call.get("remove_source_branch", merge_request.remove_source_branch)
-    set_fields(call, merge_request)
+    with events.updating(call.world, merge_request, call.me):
+        if call.get("target_branch"):
+            set_target(call.world, merge_request, call.me, call.params["target_branch"])
+        if call.get("state_event") == "reopen" and merge_request.state == "closed":
+            refuse_duplicate(merge_request.project, merge_request.source_branch, merge_request.target_branch)
+        merge_request.squash = call.get("squash", merge_request.squash)
+        merge_request.remove_source_branch = call.get("remove_source_branch", merge_request.remove_source_branch)
+        set_fields(call, merge_request)
     if described:
         described.apply()
     if merge_request.state == "opened":

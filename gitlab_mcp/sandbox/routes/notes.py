@@ -10,7 +10,7 @@ from gitlab_mcp.sandbox.http.errors import forbidden
 from gitlab_mcp.sandbox.http.pagination import paginate
 from gitlab_mcp.sandbox.routes.issuables import check_note
 from gitlab_mcp.sandbox.routes.noteables import note_of, noteable_of, noteable_route, readable_notes, require_comment
-from gitlab_mcp.sandbox.state import activity, permissions, todos
+from gitlab_mcp.sandbox.state import activity, events, permissions, todos
 from gitlab_mcp.sandbox.state.model import Issuable
 from gitlab_mcp.sandbox.state.notes import Note
 from gitlab_mcp.sandbox.state.users import MAINTAINER, OWNER
@@ -75,6 +75,7 @@ def change(call: Call, issuable: Issuable, note: Note, body: str | None) -> None
         issuable.notes.remove(note)
     else:
         before, note.body = note.body, interpreted.content
+        events.record(events.NoteEvent(issuable.project, issuable, note, "update"))
         todos.noted(call.world, issuable, note, before=before)
     interpreted.apply()
     note.updated_at = call.world.now()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from gitlab_mcp.sandbox.entities import pipelines
@@ -9,14 +10,14 @@ from gitlab_mcp.sandbox.http.call import Call, Response
 from gitlab_mcp.sandbox.http.errors import bad_request, forbidden, invalid_parameter, not_found
 from gitlab_mcp.sandbox.http.routing import route
 from gitlab_mcp.sandbox.routes.pipelines import job_of, pipeline_of
-from gitlab_mcp.sandbox.state import permissions, todos
-from gitlab_mcp.sandbox.state.model import WAITING, Job
+from gitlab_mcp.sandbox.state import permissions, runner, todos
+from gitlab_mcp.sandbox.state.ci_files import read_file
+from gitlab_mcp.sandbox.state.model import WAITING, Job, Pipeline
 from gitlab_mcp.sandbox.state.pipelines import begin_requested, read_ci_file
-from gitlab_mcp.sandbox.state.users import DEVELOPER, MAINTAINER, OWNER
+from gitlab_mcp.sandbox.state.users import DEVELOPER, OWNER
 from gitlab_mcp.sandbox.text.ci_configuration import read_configuration
 
-_OVERRIDING = {"developer": DEVELOPER, "maintainer": MAINTAINER, "owner": OWNER}
-_NO_VARIABLES = "Insufficient permissions to set pipeline variables"
+_LOCAL_INCLUDE = re.compile(r"""["']?\blocal["']?: *["']?([\w./-]+)""")
 
 
 @route("POST", "/projects/:id/pipeline", "ref* variables:array inputs:obj")
@@ -28,23 +29,33 @@ def create_pipeline(call: Call) -> Any:
         raise bad_request({"base": ["Reference not found"]})
     if permissions.protection(project, ref) and not permissions.may_push(call.user, project, ref):
         raise bad_request({"base": ["You do not have sufficient permission to run a pipeline on this branch"]})
-    # GitLab docs, CI/CD variables: a project setting decides which role may pass variables; the default is nobody.
-    least = _OVERRIDING.get(str(project.settings.get("ci_pipeline_variables_minimum_override_role")))
-    if call.get("variables") and (least is None or call.role < least):
-        raise bad_request({"base": [_NO_VARIABLES]})
-    pipeline = begin_requested(call.world, project, call.me, ref, sha)
-    pipeline.variables = [_variable(each) for each in call.get("variables") or []]
-    return pipelines.pipeline(call.world, pipeline)
+    variables = [_variable(each) for each in call.get("variables") or []]
+    if variables and not permissions.may_set_variables(call.user, project):
+        raise bad_request({"base": [permissions.NO_VARIABLES]})
+    pipeline = begin_requested(call.world, project, call.me, ref, sha, "api", variables, call.get("inputs"))
+    return begun(call, pipeline)
+
+
+def begun(call: Call, pipeline: Pipeline) -> dict[str, Any]:
+    """The response for a new pipeline, whose jobs start to wait for a runner only behind it."""
+    response = pipelines.pipeline(call.world, pipeline)
+    runner.process(call.world, pipeline)
+    return response
 
 
 def _variable(given: Any) -> dict[str, Any]:
-    """Ci::Variable, of a pipeline; raises Grape's 400 if it has no key or no value."""
+    """A variable as the API takes it; raises Grape's 400 if it has no key or no value."""
     if not isinstance(given, dict) or not given.get("key") or "value" not in given:
         raise invalid_parameter("variables is invalid")
     kind = given.get("variable_type") or "env_var"
     if kind not in ("env_var", "file"):
         raise invalid_parameter("variables[0][variable_type] does not have a valid value")
-    return {"variable_type": kind, "key": str(given["key"]), "value": str(given["value"]), "raw": False}
+    return variable(str(given["key"]), str(given["value"]), kind)
+
+
+def variable(key: str, value: str, kind: str = "env_var") -> dict[str, Any]:
+    """Ci::Variable, of a pipeline."""
+    return {"variable_type": kind, "key": key, "value": value, "raw": False}
 
 
 @route("GET", "/projects/:id/pipelines/:pipeline_id/variables")
@@ -61,6 +72,7 @@ def delete_pipeline(call: Call) -> Any:
     pipeline = pipeline_of(call)
     call.require(OWNER)
     del call.project.pipelines[pipeline.id]
+    runner.refresh_all(call.world, call.project)
     return None
 
 
@@ -74,6 +86,8 @@ def retry_pipeline(call: Call) -> Any:
     for job in pipeline.jobs:
         if job.status == "skipped":
             job.state = "created"
+    if any(job.plan for job in pipeline.jobs):
+        runner.process(call.world, pipeline)
     return pipelines.pipeline(call.world, pipeline)
 
 
@@ -81,12 +95,12 @@ def retry_pipeline(call: Call) -> Any:
 def cancel_pipeline(call: Call) -> Response:
     call.require(DEVELOPER)
     pipeline = pipeline_of(call)
-    now = call.world.now()
     if pipeline.status in WAITING:
-        for job in pipeline.jobs:
-            if job.status in WAITING:
-                job.state, job.finished_at = "canceled", now
-        pipeline.status, pipeline.finished_at = "canceled", now
+        runner.cancel(call.world, [job for job in pipeline.jobs if job.status in WAITING])
+        pipeline.status, pipeline.finished_at = "canceled", call.world.now()
+        if any(job.status == "canceling" for job in pipeline.jobs):
+            pipeline.status, pipeline.finished_at = "canceling", None
+        runner.refresh_all(call.world, call.project)
     # GitLab sends the same response if the pipeline has already finished.
     return Response(pipelines.pipeline(call.world, pipeline), 200)
 
@@ -103,11 +117,13 @@ def retry_job(call: Call) -> Any:
 def _retried(call: Call, old: Job) -> Job:
     """A new, pending job in the place of one that has finished."""
     number, pipeline = call.world.next_id("job"), old.pipeline
-    new = Job(number, old.name, old.stage, pipeline, state="pending", allow_failure=old.allow_failure)
+    new = Job(number, old.name, old.stage, pipeline, allow_failure=old.allow_failure, plan=old.plan)
+    new.state = "waiting_for_resource" if old.plan and old.plan.resource_group else "pending"
     old.retried = True
     todos.build_retried(call.world, pipeline)
     pipeline.jobs.append(new)
     pipeline.status, pipeline.finished_at = "running", None
+    runner.refresh_all(call.world, call.project)
     return new
 
 
@@ -122,14 +138,25 @@ def lint_file(call: Call) -> Any:
     text = read_ci_file(call.project, ref)
     if text is None:
         return _lint_result("", ["Please provide content of .gitlab-ci.yml"], call)
-    return _lint_result(text, read_configuration(text).errors, call)
+    return _lint_result(text, _errors(call, text, ref), call)
 
 
 @route("POST", "/projects/:id/ci/lint", "content*:str dry_run:bool include_jobs:bool ref", user_needed=True)
 def lint_content(call: Call) -> Response:
     call.require(DEVELOPER)
     text = call.params["content"]
-    return Response(_lint_result(text, read_configuration(text).errors, call), 200)
+    return Response(_lint_result(text, _errors(call, text, call.project.repository.default_branch), call), 200)
+
+
+def _errors(call: Call, text: str, ref: str) -> list[str]:
+    """What is wrong with a configuration: first its included files that are missing (Config::External::File::Local).
+
+    GitLab looks for them at the commit of the text, or on the default branch for a text that is not committed.
+    """
+    sha = call.project.repository.resolve(ref)
+    included = [path.lstrip("/") for path in _LOCAL_INCLUDE.findall(text)]
+    missing = [path for path in included if not sha or read_file(call.project, sha, path) is None]
+    return [f"Local file `{path}` does not exist!" for path in missing] or read_configuration(text).errors
 
 
 def _lint_result(text: str, errors: list[str], call: Call) -> dict[str, Any]:

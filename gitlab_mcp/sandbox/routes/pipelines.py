@@ -59,7 +59,7 @@ def list_pipelines(call: Call) -> Response:
     if call.has("yaml_errors"):
         listed = [one for one in listed if bool(one.yaml_errors) == call.params["yaml_errors"]]
     if call.get("name"):
-        listed = []  # the name comes from workflow:name of a configuration, which is not evaluated here
+        listed = [one for one in listed if one.name == call.params["name"]]
     for name, when in (("created", lambda one: one.created_at), ("updated", updated_at)):
         if after := call.get(f"{name}_after"):
             listed = [one for one in listed if when(one) > after]

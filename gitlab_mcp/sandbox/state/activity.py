@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from gitlab_mcp.sandbox.state import diff_notes, pipelines, todos
+from gitlab_mcp.sandbox.state import diff_notes, events, pipelines, todos
 from gitlab_mcp.sandbox.state.model import (
     DiffVersion,
     Issuable,
@@ -56,6 +56,7 @@ def comment(
     if not internal:
         mention(world, noteable, author, body)
     todos.noted(world, noteable, note)
+    events.record(events.NoteEvent(noteable.project, noteable, note, "create"))
     return note
 
 
@@ -86,6 +87,7 @@ def set_title(world: World, issuable: Issuable, user: User, title: str) -> None:
         return
     was_draft = isinstance(issuable, MergeRequest) and issuable.draft
     old, issuable.title = issuable.title, title
+    issuable.last_edited_at, issuable.last_edited_by = world.now(), user
     drafts = isinstance(issuable, MergeRequest)
     if isinstance(issuable, MergeRequest) and issuable.draft != was_draft:
         body = "marked this merge request as **draft**" if issuable.draft else "marked this merge request as **ready**"
@@ -101,6 +103,7 @@ def set_description(world: World, issuable: Issuable, user: User, description: s
     if (description or "") == (issuable.description or ""):
         return
     old, issuable.description = issuable.description or "", description
+    issuable.last_edited_at, issuable.last_edited_by = world.now(), user
     # Issuable::CommonSystemNotesService: a note for each checklist item that was ticked or cleared, else one for all.
     tasks = changed_tasks(old, description or "")
     for text, complete in tasks:
@@ -201,6 +204,7 @@ def close(world: World, issuable: Issuable, user: User, **cause: Any) -> None:
         return
     issuable.state, issuable.closed_at, issuable.closed_by = "closed", world.now(), user
     record_event(world, issuable, user, "state", "closed", **cause)
+    _state_changed(issuable, user, "close", (1, 2))
     todos.resolve(world, issuable, user)
     if isinstance(issuable, MergeRequest):
         issuable.auto_merge, issuable.should_remove_source_branch = False, None
@@ -212,6 +216,12 @@ def reopen(world: World, issuable: Issuable, user: User) -> None:
         return
     issuable.state, issuable.closed_at, issuable.closed_by = "opened", None, None
     record_event(world, issuable, user, "state", "reopened")
+    _state_changed(issuable, user, "reopen", (2, 1))
+
+
+def _state_changed(issuable: Issuable, user: User, action: str, states: tuple[int, int]) -> None:
+    """Record the change of state, whose values are GitLab's numbers of the states (Issuable::STATE_ID_MAP)."""
+    events.record(events.IssuableEvent(issuable, user, action, {"state_id": states}))
 
 
 def link(world: World, issue: Issue, target: Issue, link_type: str, user: User) -> IssueLink:
@@ -255,6 +265,7 @@ def add_version(world: World, merge_request: MergeRequest, user: User | None) ->
         outdated = system_note(world, merge_request, user or merge_request.author, body)
         outdated.discussion_id, outdated.type, outdated.position = note.discussion_id, note.type, note.position
     if user and previous.head != head:
+        events.record(events.IssuableEvent(merge_request, user, "update", oldrev=previous.head))
         _note_commits(world, merge_request, user, previous, base)
         todos.resolve(world, merge_request, user)
 
@@ -298,6 +309,7 @@ def mark_merged(world: World, merge_request: MergeRequest, user: User, source_co
     )
     merge_request.auto_merge = False
     record_event(world, merge_request, user, "state", "merged", source_commit=source_commit)
+    _state_changed(merge_request, user, "merge", (1, 3))
     todos.resolve(world, merge_request, user)
     for issue in references.closes(merge_request):
         close(world, issue, user, source_merge_request_id=merge_request.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gitlab_mcp.sandbox.http.errors import bad_request, conflict, unprocessable
-from gitlab_mcp.sandbox.state import activity, permissions, pipelines
+from gitlab_mcp.sandbox.state import activity, events, permissions, pipelines
 from gitlab_mcp.sandbox.state.model import MergeRequest, Project
 from gitlab_mcp.sandbox.state.users import User
 from gitlab_mcp.sandbox.state.world import World
@@ -45,6 +45,7 @@ def create(
     )
     activity.add_version(world, merge_request, None)
     project.merge_requests[number] = merge_request
+    events.opened(merge_request)
     activity.mention(world, merge_request, author, f"{title}\n{description or ''}")
     pipelines.begin_for_merge_request(world, merge_request)
     return merge_request

@@ -1,6 +1,7 @@
 """The data model: tokens, projects, and the issues, merge requests and pipelines in them. Repositories are on disk.
 
-Pipelines and jobs are only stored. No job is ever run, so whoever creates one sets its log and its result.
+Pipelines and jobs are only stored. The sandbox runs no job: whoever takes one (state/runner.py) or creates one sets its
+log and its result.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from gitlab_mcp.sandbox.git.repository import Repository
 from gitlab_mcp.sandbox.state.ci_variables import CiVariable
 from gitlab_mcp.sandbox.state.notes import AwardEmoji, DraftNote, Note
 from gitlab_mcp.sandbox.state.packages import Package
+from gitlab_mcp.sandbox.state.triggers import Trigger
 from gitlab_mcp.sandbox.state.users import User
+from gitlab_mcp.sandbox.text.ci_jobs import PlannedJob
 
 # The statuses of a job that has not finished, which can be canceled.
-WAITING = ("created", "pending", "running", "manual")
+WAITING = ("created", "waiting_for_resource", "pending", "running", "manual")
 
 
 @dataclass(eq=False)
@@ -108,6 +111,9 @@ class Issuable:
     subscriptions: dict[User, bool] = field(default_factory=dict)  # what users chose, True for a subscription
     time_estimate: int = 0  # seconds, as the time spent
     time_spent: int = 0
+    updated_by: User | None = None
+    last_edited_at: datetime | None = None  # when its title or description changed
+    last_edited_by: User | None = None
 
     kind = ""  # GitLab's name of the type: Issue or MergeRequest
     symbol = ""  # the character before the number in a reference
@@ -234,12 +240,13 @@ class Pipeline:
     tag: bool = False
     yaml_errors: str | None = None
     variables: list[dict[str, Any]] = field(default_factory=list)  # as Ci::Variable presents them
+    name: str | None = None  # from workflow:name
     statuses: list[CommitStatus] = field(default_factory=list)
 
     @property
     def active(self) -> bool:
         """Whether its jobs have not all ended; Ci::Pipeline counts a manual one as ended."""
-        return self.status in ("created", "waiting_for_resource", "preparing", "pending", "running", "scheduled")
+        return self.status in (*WAITING[:4], "preparing", "scheduled", "canceling")
 
 
 @dataclass(eq=False)
@@ -280,6 +287,7 @@ class Job:
     log: bytes = b""
     tests: list[ReportedTest] = field(default_factory=list)
     artifacts: dict[str, bytes] = field(default_factory=dict)  # path in the archive -> content
+    plan: PlannedJob | None = None  # what the configuration says, if the job can be taken
 
     @property
     def status(self) -> str:
@@ -287,7 +295,8 @@ class Job:
 
     @property
     def running(self) -> bool:
-        return self.status == "running"
+        """Whether its token is valid: also while its after_script runs behind a cancellation (Ci::AuthJobFinder)."""
+        return self.status in ("running", "canceling")
 
     @property
     def project(self) -> Project:
@@ -353,6 +362,7 @@ class Project:
     issues: dict[int, Issue] = field(default_factory=dict)
     merge_requests: dict[int, MergeRequest] = field(default_factory=dict)
     pipelines: dict[int, Pipeline] = field(default_factory=dict)
+    triggers: dict[int, Trigger] = field(default_factory=dict)
     releases: list[Release] = field(default_factory=list)
     uploads: list[Upload] = field(default_factory=list)
     commit_notes: dict[str, list[Note]] = field(default_factory=dict)  # sha -> comments on the commit

@@ -8,13 +8,15 @@ import fnmatch
 from gitlab_mcp.sandbox.http.errors import ApiError
 from gitlab_mcp.sandbox.state.model import Issuable, Issue, Job, Project, Token
 from gitlab_mcp.sandbox.state.notes import Note
-from gitlab_mcp.sandbox.state.users import DEVELOPER, GUEST, MAINTAINER, PLANNER, User
+from gitlab_mcp.sandbox.state.users import DEVELOPER, GUEST, MAINTAINER, OWNER, PLANNER, User
 from gitlab_mcp.sandbox.state.world import World
 
 READ_SCOPES = ("api", "read_api")
 WRITE_SCOPES = ("api",)
 # The scope of a Duo flow's token. It allows what `api` allows, except quick actions.
 AI_SCOPE = "ai_workflows"
+NO_VARIABLES = "Insufficient permissions to set pipeline variables"
+_OVERRIDING = {"developer": DEVELOPER, "maintainer": MAINTAINER, "owner": OWNER}
 
 
 def require_active(world: World, token: Token) -> None:
@@ -87,6 +89,15 @@ def may_read_code(user: User | None, project: Project) -> bool:
 def may_push(user: User | None, project: Project, branch: str) -> bool:
     """Whether the user may push to a branch: a Developer may, or whoever the branch's protection allows."""
     return role(user, project) >= max(DEVELOPER, protection(project, branch) or 0)
+
+
+def may_set_variables(user: User | None, project: Project) -> bool:
+    """Whether the user may start pipelines with variables.
+
+    GitLab docs, CI/CD variables: a project setting says which role may, and for new projects that is nobody.
+    """
+    least = _OVERRIDING.get(str(project.settings.get("ci_pipeline_variables_minimum_override_role")))
+    return least is not None and role(user, project) >= least
 
 
 def job_may_push(world: World, job: Job, project: Project) -> bool:

@@ -1,17 +1,21 @@
-"""Creating pipelines: for pushes and merge requests, without jobs, or on request, with jobs. No job is ever run."""
+"""Creating pipelines: for pushes and merge requests, without jobs, or on request, with jobs that wait for a runner."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from gitlab_mcp.sandbox.git.trees import find, read_blob
-from gitlab_mcp.sandbox.http.errors import bad_request
+from gitlab_mcp.sandbox.http.errors import bad_request, not_implemented, unprocessable
+from gitlab_mcp.sandbox.state.ci_files import CI_FILE, InvalidConfiguration, configuration, read_file
 from gitlab_mcp.sandbox.state.model import Job, MergeRequest, Pipeline, Project
+from gitlab_mcp.sandbox.state.predefined_variables import predefined_variables, project_variables
 from gitlab_mcp.sandbox.state.users import User
 from gitlab_mcp.sandbox.state.world import World
 from gitlab_mcp.sandbox.text.ci_configuration import read_configuration
+from gitlab_mcp.sandbox.text.ci_jobs import FilteredOut, plan
+from gitlab_mcp.sandbox.text.yaml import Unreadable
 
-_FILE = ".gitlab-ci.yml"
 _MERGE_REQUEST = "merge_request_event"
 # Gitlab::Ci::Pipeline::Chain::Skip
 _SKIP = re.compile(r"\[(?:ci[ _-]skip|skip[ _-]ci)\]", re.IGNORECASE)
@@ -37,7 +41,7 @@ def begin_for_merge_request(world: World, merge_request: MergeRequest) -> None:
     GitLab evaluates the rules of the jobs; here a mention anywhere in the file is enough.
     """
     project, sha = merge_request.project, merge_request.version.head
-    if _MERGE_REQUEST in (_configuration(project, sha) or ""):
+    if _MERGE_REQUEST in (read_file(project, sha, CI_FILE) or ""):
         ref = merge_request_ref(merge_request)
         _begin_unasked(world, project, merge_request.author, ref, sha, _MERGE_REQUEST, "created")
 
@@ -53,7 +57,7 @@ def _begin_unasked(
     if status == "skipped" or _SKIP.search(project.repository.commit(sha).message):
         _begin(world, project, user, ref, sha, source, "skipped", tag=tag)
         return
-    text = _configuration(project, sha)
+    text = read_file(project, sha, CI_FILE)
     if text is None:
         return
     errors = read_configuration(text).errors
@@ -83,19 +87,46 @@ def merge_request_ref(merge_request: MergeRequest) -> str:
     return f"refs/merge-requests/{merge_request.iid}/head"
 
 
-def begin_requested(world: World, project: Project, user: User, ref: str, sha: str) -> Pipeline:
-    """Create a pipeline on request, with its jobs in the status created. Raises 400 with GitLab's messages."""
-    text = _configuration(project, sha)
-    if text is None:
-        raise bad_request({"base": ["Missing CI config file"]})
-    configuration = read_configuration(text)
-    if configuration.errors:
-        raise bad_request({"base": configuration.errors})
-    pipeline = _begin(world, project, user, ref, sha, "api", "created")
-    order = [".pre", *configuration.stages, ".post"]
-    for one in sorted(configuration.jobs, key=lambda job: order.index(job.stage)):
-        allowed = one.keywords.get("allow_failure") == "true"
-        pipeline.jobs.append(Job(world.next_id("job"), one.name, one.stage, pipeline, allow_failure=allowed))
+def begin_requested(
+    world: World,
+    project: Project,
+    user: User,
+    ref: str,
+    sha: str,
+    source: str = "api",
+    variables: Sequence[dict[str, Any]] = (),
+    inputs: Mapping[str, Any] | None = None,
+    *,
+    keep_invalid: bool = False,
+) -> Pipeline:
+    """Create a pipeline on request, with the jobs that its rules want, in the status created.
+
+    Raises 400 with GitLab's messages if there is none to create. With `keep_invalid`, an invalid configuration leaves a
+    failed pipeline and answers 422: Chain::Helpers persists config errors for callers that save incomplete pipelines,
+    which Ci::PipelineTriggerService calls unprocessable. Raises 501 for a configuration that is not read here.
+    """
+    tag = f"refs/tags/{ref}" in project.repository.refs("refs/tags/") if not project.repository.branch(ref) else False
+    predefined = predefined_variables(world, project, user, ref, sha, source, tag=tag)
+    given = project_variables(project, ref) | {str(one["key"]): str(one["value"]) for one in variables}
+    try:
+        whole = configuration(world, project, user, sha, inputs or {}, {**predefined, **given})
+        if whole is None:
+            raise bad_request({"base": ["Missing CI config file"]})
+        planned = plan(whole, given, predefined)
+    except (InvalidConfiguration, FilteredOut) as error:
+        message = {"base": [str(error)]}
+        if isinstance(error, FilteredOut) or not keep_invalid:
+            raise bad_request(message) from error
+        failed = _begin(world, project, user, ref, sha, source, "failed", tag=tag)
+        failed.yaml_errors, failed.finished_at = str(error), failed.created_at
+        raise unprocessable(message) from error
+    except Unreadable as error:
+        raise not_implemented(f"this {CI_FILE}: {error}: it") from error
+    pipeline = _begin(world, project, user, ref, sha, source, "created", tag=tag)
+    pipeline.name, pipeline.variables = planned.name, list(variables)
+    for one in planned.jobs:
+        job = Job(world.next_id("job"), one.name, one.stage, pipeline, allow_failure=one.allow_failure, plan=one)
+        pipeline.jobs.append(job)
     return pipeline
 
 
@@ -107,8 +138,9 @@ def begin_external(world: World, project: Project, user: User, ref: str, sha: st
 def composite_status(pipeline: Pipeline) -> str:
     """The status of a pipeline by those of its jobs and external statuses (Gitlab::Ci::Status::Composite)."""
     found = {one.status for one in pipeline.statuses if not one.retried}
+    passing = {"failed": "success", "canceled": "success", "manual": "skipped"}
     found |= {
-        "success" if job.allow_failure and job.status == "failed" else job.status
+        passing.get(job.status, job.status) if job.allow_failure else job.status
         for job in pipeline.jobs
         if not job.retried
     }
@@ -122,20 +154,15 @@ def composite_status(pipeline: Pipeline) -> str:
     for status, allowed in rules:
         if found <= allowed:
             return status
-    return "running" if found & {"running", "pending", "created"} else "manual" if "manual" in found else "failed"
+    order = {"canceling": "canceling", "running": "running", "pending": "running"}
+    order |= {"waiting_for_resource": "waiting_for_resource", "manual": "manual", "created": "running"}
+    return next((status for one, status in order.items() if one in found), "failed")
 
 
 def read_ci_file(project: Project, ref: str) -> str | None:
     """The content of .gitlab-ci.yml at a ref, or None if the ref or the file does not exist."""
     sha = project.repository.resolve(ref)
-    return _configuration(project, sha) if sha else None
-
-
-def _configuration(project: Project, sha: str) -> str | None:
-    entry = find(project.repository, sha, _FILE)
-    if entry is None or entry.type != "blob":
-        return None
-    return read_blob(project.repository, entry.sha).decode("utf-8", "replace")
+    return read_file(project, sha, CI_FILE) if sha else None
 
 
 def _begin(

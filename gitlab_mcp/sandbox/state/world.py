@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Event, RLock
@@ -15,6 +15,7 @@ from gitlab_mcp.sandbox.git.repository import Repository
 from gitlab_mcp.sandbox.http.errors import ApiError, not_allowed, not_found
 from gitlab_mcp.sandbox.state.model import Job, Project, Todo, Token
 from gitlab_mcp.sandbox.state.users import User
+from gitlab_mcp.sandbox.state.webhooks import Attempt, Delivery, Webhook
 
 VERSION = "19.2.0"
 FIRST_IDS = {
@@ -55,6 +56,8 @@ class World:
         self.executed_quick_actions: list[dict[str, Any]] = []
         self.mentions: list[dict[str, Any]] = []
         self.todos: list[Todo] = []
+        self.webhooks: dict[int, Webhook] = {}
+        self.send_webhook: Callable[[Delivery], Attempt] | None = None  # set by the server, which has the network
         self._ids: defaultdict[str, Iterator[int]] = defaultdict(lambda: itertools.count(1))
         self._last = datetime.min.replace(tzinfo=UTC)
         for what, first in FIRST_IDS.items():

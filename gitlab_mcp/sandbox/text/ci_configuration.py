@@ -46,7 +46,7 @@ def read_configuration(text: str) -> Configuration:
     jobs: list[ConfiguredJob] = []
     inside, depth, includes = "", 0, False
     lines = text.splitlines()
-    if error := _syntax_error(lines):
+    if error := syntax_error(text):
         return Configuration([], [], [error])
     for line in lines:
         indent = len(line) - len(line.lstrip(" "))
@@ -67,12 +67,15 @@ def read_configuration(text: str) -> Configuration:
             depth = depth or indent
             if indent == depth:
                 jobs[-1].keywords[keyword[1]] = keyword[2].strip("\"' ")
+    if includes:  # their jobs are not known, and their stages count only where this file lists none
+        return Configuration(stages or list(_STAGES), jobs, _stage_errors(stages, jobs) if stages else [])
     stages = stages or list(_STAGES)
-    return Configuration(stages, jobs, [] if includes else _errors(stages, jobs))
+    return Configuration(stages, jobs, _errors(stages, jobs))
 
 
-def _syntax_error(lines: list[str]) -> str:
+def syntax_error(text: str) -> str:
     """The error of a text that is not YAML or not a mapping, in the words of Psych and of Gitlab::Ci::Config."""
+    lines = text.splitlines()
     opened: list[tuple[str, int, int]] = []
     for number, line in enumerate(lines, 1):
         if line.startswith("\t"):
@@ -108,13 +111,17 @@ def _listed(text: str) -> list[str]:
 def _errors(stages: list[str], jobs: list[ConfiguredJob]) -> list[str]:
     if not jobs:
         return ["jobs config should contain at least one visible job"]
-    available = [".pre", *stages, ".post"]
     errors = [
         f"jobs {job.name} config should implement the script:, run:, or trigger: keyword"
         for job in jobs
         if not (_RUNS | _INHERITS) & set(job.keywords)
     ]
-    return errors + [
+    return errors + _stage_errors(stages, jobs)
+
+
+def _stage_errors(stages: list[str], jobs: list[ConfiguredJob]) -> list[str]:
+    available = [".pre", *stages, ".post"]
+    return [
         f"{job.name} job: chosen stage {job.stage} does not exist; available stages are {', '.join(available)}"
         for job in jobs
         if job.stage not in available and ("stage" in job.keywords or not _INHERITS & set(job.keywords))

@@ -16,7 +16,7 @@ from typing import Any
 from gitlab_mcp.sandbox.http.call import Call
 from gitlab_mcp.sandbox.http.errors import ApiError
 from gitlab_mcp.sandbox.routes.issuables import check_texts, set_fields
-from gitlab_mcp.sandbox.state import activity, merge_requests
+from gitlab_mcp.sandbox.state import activity, events, merge_requests
 from gitlab_mcp.sandbox.state.model import Issuable, Issue, Label, MergeRequest, without_draft
 from gitlab_mcp.sandbox.state.permissions import may_edit, may_set_metadata
 from gitlab_mcp.sandbox.state.users import User
@@ -88,10 +88,11 @@ def make_changes(call: Call, issuable: Issuable, changes: dict[str, Any]) -> lis
         parameters["title"] = f"Draft: {plain}" if changes["wip_event"] == "draft" else plain
     try:
         check_texts(parameters.get("title"), None)
-        if isinstance(issuable, MergeRequest) and "target_branch" in changes:
-            merge_requests.set_target(call.world, issuable, call.me, changes["target_branch"])
-            activity.add_version(call.world, issuable, None)
-        set_fields(replace(call, params=parameters), issuable)
+        with events.updating(call.world, issuable, call.me):
+            if isinstance(issuable, MergeRequest) and "target_branch" in changes:
+                merge_requests.set_target(call.world, issuable, call.me, changes["target_branch"])
+                activity.add_version(call.world, issuable, None)
+            set_fields(replace(call, params=parameters), issuable)
     except ApiError as error:
         return [str(error.body.get("message") or error.body.get("error"))]
     return []

@@ -102,7 +102,7 @@ def test_a_mention_that_a_note_says_was_answered_is_not_worked_on_again(
     claude: ClaudeJob, sandbox: Sandbox, answered: bool
 ) -> None:
     place = asked(sandbox, SEED.crash_issue, "@claude once")
-    note = TrackingNote(client(sandbox), place, "" if not answered else "601")
+    note = TrackingNote(client(sandbox), place, "600" if answered else "")
     with limited(30):
         note.write("Working on it", ended=answered)
     payload = {"id": place.mention, "note": "@claude once", "noteable_type": "Issue", "discussion_id": place.thread}
