@@ -14,7 +14,7 @@ from gitlab_mcp.errors import GitLabRefusal, NotFound
 
 NAME_OF_SERVER = "gitlab-mcp-server"
 # A wheel in the generic package registry of a project of the same GitLab, as a configuration names it.
-WHEEL = re.compile(
+PACKAGED_WHEEL = re.compile(
     r"""(?: \$CI_API_V4_URL | \$\{CI_API_V4_URL\} | /api/v4 ) /projects/ (?P<project>[^/\s"']+)
         /packages/generic/ (?P<name>[^/\s"']+) / (?P<version>[^/\s"']+) / (?P<file>[^/\s"'$]+\.whl)""",
     re.VERBOSE,
@@ -49,7 +49,7 @@ class WheelFile:
 def wheel(context: DoctorContext) -> CheckResult | None:
     """Whether the wheel that the job downloads is there, is the one of the checksum, and may be read by the job."""
     text = _configuration(context).text("merged_yaml")
-    match = WHEEL.search(text)
+    match = PACKAGED_WHEEL.search(text)
     if match is None:
         return None
     names = WheelFile(*(unquote(match[group]) for group in ("project", "name", "version", "file")))
