@@ -186,12 +186,16 @@ def _ending(plan: "SetupPlan", results: "Sequence[StepResult]", *, dry_run: bool
     if not count:
         line = "Nothing was changed: see above what is blocked." if plan.blocked else "There is nothing to change."
     elif dry_run:
-        line = f"Nothing was changed: these are the {count} changes of the plan."
+        line = f"Nothing was changed: the plan has {_changes(count)}."
     else:
         done = sum(result.status == "done" for result in results)
-        line = f"{done} of {count} changes were made and read back."
+        line = f"{done} of {_changes(count)} made and read back."
     url = last_url(results) or plan.url
     return ["", line, *([f"Open {url}"] if url else [])]
+
+
+def _changes(count: int) -> str:
+    return "1 change" if count == 1 else f"{count} changes"
 
 
 def _nothing(_lines: Sequence[str]) -> None:

@@ -148,7 +148,7 @@ def _configuration(setup: SetupContext, old: str, before: CIFile, job: str) -> s
         changed = {name: value for name, value in inputs.items() if before.include.get(name) != value}
         return with_values(text, changed) if changed else text
     declared = declared_inputs(setup.options.template)
-    inputs = {**checked_inputs(setup.options), **inputs}
+    inputs = {**inputs, **checked_inputs(setup.options)}
     if job != declared["job_name"]["default"]:
         inputs["job_name"] = job
     if before.stage != declared["stage"]["default"]:

@@ -104,11 +104,11 @@ class SetupPlan:
 def _lines(outcome: Outcome) -> list[str]:
     match outcome:
         case PlannedChange(setting, purpose, before, after):
-            return [f"change    {setting}", f"          {before} -> {after}", f"          for: {purpose}"]
+            return [f"change: {setting}", f"    {before} -> {after}", f"    for: {purpose}"]
         case InPlace(what):
-            return [f"in place  {what}"]
+            return [f"in place: {what}"]
         case Blocked(reason, remedy):
-            return [f"blocked   {reason}", f"          {remedy}"]
+            return [f"blocked: {reason}", f"    {remedy}"]
 
 
 def _as_json(planned: PlannedStep) -> dict[str, object]:
@@ -132,7 +132,7 @@ class StepResult:
 
     def lines(self) -> list[str]:
         """The result as text, with the remedy below it."""
-        return [f"{self.status:<9} {self.what}", *([f"          {self.remedy}"] if self.remedy else [])]
+        return [f"{self.status}: {self.what}", *([f"    {self.remedy}"] if self.remedy else [])]
 
 
 def last_url(results: Iterable[StepResult]) -> str:

@@ -93,10 +93,10 @@ def instructions(options: SetupOptions, facts: SetupFacts, url: str) -> list[str
             return _vertex(options.inputs, facts, url)
         case "oidc":
             return [
-                "In the Claude Console, under workload identity federation:",
-                f"  issuer: {url}",
-                f"  service account: {options.inputs['service_account_id']}",
-                f"  federation rule {options.inputs['federation_rule_id']}: audience {AUDIENCE}, subject {subject}",
+                "# In the Claude Console, under workload identity federation:",
+                f"issuer: {url}",
+                f"service account: {options.inputs['service_account_id']}",
+                f"federation rule {options.inputs['federation_rule_id']}: audience {AUDIENCE}, subject {subject}",
             ]
     return []
 
@@ -111,24 +111,24 @@ def _bedrock(inputs: Mapping[str, str], subject: str, url: str) -> list[str]:
     bedrock = f"arn:{role['partition']}:bedrock"
     host, account, partition = urlsplit(url).netloc + urlsplit(url).path, role["account"], role["partition"]
     return [
-        f"In AWS, as an administrator of the account {account}:",
-        f"  aws iam create-open-id-connect-provider --url {url} --client-id-list {url}",
-        "  cat >trust.json <<'END'",
-        '  {"Version": "2012-10-17", "Statement": [{',
-        '    "Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",',
-        f'    "Principal": {{"Federated": "arn:{partition}:iam::{account}:oidc-provider/{host}"}},',
-        '    "Condition": {',
-        f'      "StringEquals": {{"{host}:aud": "{url}"}},',
-        f'      "StringLike": {{"{host}:sub": "{subject}"}}}}}}]}}',
-        "  END",
-        "  cat >models.json <<'END'",
-        '  {"Version": "2012-10-17", "Statement": [{',
-        '    "Effect": "Allow",',
-        f'    "Action": [{", ".join(map(json.dumps, ACTIONS))}],',
-        f'    "Resource": ["{bedrock}:*::foundation-model/*", "{bedrock}:*:{account}:inference-profile/*"]}}]}}',
-        "  END",
-        f"  aws iam create-role --role-name {role['name']} --assume-role-policy-document file://trust.json",
-        f"  aws iam put-role-policy --role-name {role['name']} --policy-name use-models {MODELS}",
+        f"# In AWS, as an administrator of the account {account}:",
+        f"aws iam create-open-id-connect-provider --url {url} --client-id-list {url}",
+        "cat >trust.json <<'END'",
+        '{"Version": "2012-10-17", "Statement": [{',
+        '  "Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",',
+        f'  "Principal": {{"Federated": "arn:{partition}:iam::{account}:oidc-provider/{host}"}},',
+        '  "Condition": {',
+        f'    "StringEquals": {{"{host}:aud": "{url}"}},',
+        f'    "StringLike": {{"{host}:sub": "{subject}"}}}}}}]}}',
+        "END",
+        "cat >models.json <<'END'",
+        '{"Version": "2012-10-17", "Statement": [{',
+        '  "Effect": "Allow",',
+        f'  "Action": [{", ".join(map(json.dumps, ACTIONS))}],',
+        f'  "Resource": ["{bedrock}:*::foundation-model/*", "{bedrock}:*:{account}:inference-profile/*"]}}]}}',
+        "END",
+        f"aws iam create-role --role-name {role['name']} --assume-role-policy-document file://trust.json",
+        f"aws iam put-role-policy --role-name {role['name']} --policy-name use-models {MODELS}",
     ]
 
 
@@ -141,17 +141,17 @@ def _vertex(inputs: Mapping[str, str], facts: SetupFacts, url: str) -> list[str]
     project, email = inputs["gcp_project_id"], account[0]
     members = f"principalSet://iam.googleapis.com/projects/{pool['number']}/locations/global/workloadIdentityPools"
     return [
-        f"In Google Cloud, as an owner of the project {project}:",
-        f"  gcloud config set project {project}",
-        "  gcloud services enable iamcredentials.googleapis.com sts.googleapis.com aiplatform.googleapis.com",
-        f"  gcloud iam workload-identity-pools create {pool['pool']} --location=global",
-        f"  gcloud iam workload-identity-pools providers create-oidc {pool['provider']} --location=global \\",
-        f"    --workload-identity-pool={pool['pool']} --issuer-uri={url}/ --allowed-audiences={url} \\",
-        "    --attribute-mapping=google.subject=assertion.sub,attribute.project_path=assertion.project_path \\",
-        f"    --attribute-condition=\"assertion.project_path=='{facts.path}'\"",
-        f"  gcloud iam service-accounts create {account['name']}",
-        f"  gcloud projects add-iam-policy-binding {project} --role=roles/aiplatform.user \\",
-        f"    --member=serviceAccount:{email}",
-        f"  gcloud iam service-accounts add-iam-policy-binding {email} --role=roles/iam.workloadIdentityUser \\",
-        f"    --member={members}/{pool['pool']}/attribute.project_path/{facts.path}",
+        f"# In Google Cloud, as an owner of the project {project}:",
+        f"gcloud config set project {project}",
+        "gcloud services enable iamcredentials.googleapis.com sts.googleapis.com aiplatform.googleapis.com",
+        f"gcloud iam workload-identity-pools create {pool['pool']} --location=global",
+        f"gcloud iam workload-identity-pools providers create-oidc {pool['provider']} --location=global \\",
+        f"  --workload-identity-pool={pool['pool']} --issuer-uri={url}/ --allowed-audiences={url} \\",
+        "  --attribute-mapping=google.subject=assertion.sub,attribute.project_path=assertion.project_path \\",
+        f"  --attribute-condition=\"assertion.project_path=='{facts.path}'\"",
+        f"gcloud iam service-accounts create {account['name']}",
+        f"gcloud projects add-iam-policy-binding {project} --role=roles/aiplatform.user \\",
+        f"  --member=serviceAccount:{email}",
+        f"gcloud iam service-accounts add-iam-policy-binding {email} --role=roles/iam.workloadIdentityUser \\",
+        f"  --member={members}/{pool['pool']}/attribute.project_path/{facts.path}",
     ]

@@ -36,7 +36,7 @@ def test_one_command_and_one_answer_set_a_project_up(maintainer: Maintainer) -> 
     sandbox = maintainer.sandbox
     report = maintainer.runs(answers="y\n")
     assert report.code == 0
-    assert "5 of 5 changes were made and read back." in report.output
+    assert "5 of 5 changes made and read back." in report.output
     assert report.output.splitlines()[-1] == f"Open {sandbox.url}/acme/app/-/merge_requests/2"
     assert get(sandbox, "")["ci_push_repository_for_job_token_allowed"] is True
     variables = {row["key"]: row for row in get(sandbox, "/variables")}
