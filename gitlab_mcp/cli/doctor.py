@@ -26,15 +26,17 @@ COLOURS = {"pass": "green", "warn": "yellow", "fail": "red"}
 @configuration
 @click.pass_context
 def doctor(ctx: click.Context, /, as_json: bool, check: str, **flags: Any) -> None:
-    """Check GitLab, the credential, the job, Claude Code and the model's credentials, and say what to fix.
+    """Check GitLab, the credential, the job, Claude Code and the model's credentials, and say what to fix. With
+    --project outside CI, check that project's set-up for its jobs instead, and say what only a job can tell.
     Nothing is changed anywhere, and no secret is printed. Ends with code 1 when a check failed.
     """
-    from gitlab_mcp.doctor.runner import CHECKS, examine
+    from gitlab_mcp.doctor.runner import checks_of, examine
 
     clean_up_on_signals()
     environ = dict(os.environ)
     group_flags = ctx.obj if isinstance(ctx.obj, Flags) else None
-    results = examine(merged_flags(group_flags, flags), environ, working_directory(), split_list(check))
+    merged = merged_flags(group_flags, flags)
+    results = examine(merged, environ, working_directory(), split_list(check))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # user content may not fit the terminal's encoding
     failures = sum(result.status == "fail" for _, result in results)
@@ -45,7 +47,7 @@ def doctor(ctx: click.Context, /, as_json: bool, check: str, **flags: Any) -> No
         ]
         click.echo(json.dumps({"checks": checks, "failed": failures}, indent=2))
     else:
-        _print([result for _, result in results], len(CHECKS))
+        _print([result for _, result in results], len(checks_of(merged, environ)))
     ctx.exit(1 if failures else 0)
 
 

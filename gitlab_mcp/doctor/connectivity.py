@@ -7,7 +7,7 @@ from gitlab_mcp.api import job_token
 from gitlab_mcp.config.checkout import origin
 from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.context import DoctorContext, NotReached
-from gitlab_mcp.doctor.result import CheckResult, Skipped, failed, in_brackets, passed, skipped, warned
+from gitlab_mcp.doctor.result import CheckResult, Skipped, failed, in_brackets, passed, warned
 
 PUSH_VERSION = (
     "18.4"  # https://docs.gitlab.com/ci/jobs/ci_job_token/#allow-git-push-requests-to-your-project-repository
@@ -43,16 +43,13 @@ def version(context: DoctorContext) -> CheckResult:
             why = "a job token cannot read it, and CI_SERVER_VERSION is not set"
             raise Skipped(why, "Ask an administrator.")
         text = context.gitlab().get("/version").text("version")
-    match = re.match(r"(\d{1,4})\.(\d{1,4})(\.\d{1,4})?", text)
-    if match is None:
-        return skipped("which version GitLab has: its answer is not a version number", "Ask an administrator.")
-    number, shown = (int(match[1]), int(match[2])), match[0]
+    number, shown = version_number(text)
     upgrade = "Upgrade GitLab, or set GITLAB_ACCESS_TOKEN (scope api)."
     if not _uses_job_token(context):
         return passed(f"GitLab is version {shown}")
-    if number < _numbers(PUSH_VERSION) and not context.require_settings().read_only:
+    if number < version_number(PUSH_VERSION)[0] and not context.require_settings().read_only:
         return failed(f"GitLab is version {shown}: jobs can push with CI_JOB_TOKEN from {PUSH_VERSION} on", upgrade)
-    if number < _numbers(job_token.FLOOR):
+    if number < version_number(job_token.FLOOR)[0]:
         what = f"GitLab is version {shown}: CI_JOB_TOKEN reads issues and merge requests from {job_token.FLOOR} on"
         return warned(what, upgrade)
     return passed(f"GitLab is version {shown}, which lets CI_JOB_TOKEN read and push")
@@ -83,8 +80,12 @@ def _uses_job_token(context: DoctorContext) -> bool:
         return False
 
 
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split("."))
+def version_number(text: str) -> tuple[tuple[int, int], str]:
+    """The major and minor number of a version, and the part of the text that may be shown. Raises Skipped."""
+    match = re.match(r"(\d{1,4})\.(\d{1,4})(\.\d{1,4})?", text)
+    if match is None:
+        raise Skipped("its answer is not a version number", "Ask an administrator.")
+    return (int(match[1]), int(match[2])), match[0]
 
 
 CHECKS = (

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from gitlab_mcp.config.environment import is_ci
 from gitlab_mcp.config.settings import Flags, known
 from gitlab_mcp.doctor import (
     access_token,
@@ -15,6 +16,9 @@ from gitlab_mcp.doctor import (
     connectivity,
     job_token,
     model,
+    project_job,
+    project_setup,
+    project_variables,
     registration,
     trigger,
     versions,
@@ -45,6 +49,24 @@ CHECKS = (
     *model.CHECKS,
 )
 
+# The checks of a project's set-up from outside its jobs: those of a job, each as far as it can be done there.
+_FROM_OUTSIDE = {check.id: check for check in (*project_setup.CHECKS, *project_variables.CHECKS, *project_job.CHECKS)}
+_AS_IN_A_JOB = ("configuration", "credential", "reachable", "token", "project", "default-branch")
+_OF_NO_USE = ("ignored-tokens", "scopes")  # they are about the token of whoever looks
+OUTSIDE_CHECKS = (
+    *(
+        _FROM_OUTSIDE.get(check.id) or (check if check.id in _AS_IN_A_JOB else project_setup.only_in_a_job(check))
+        for check in CHECKS
+        if check.id not in _OF_NO_USE
+    ),
+    *(check for check in _FROM_OUTSIDE.values() if check.id not in {one.id for one in CHECKS}),
+)
+
+
+def checks_of(flags: Flags, environ: Mapping[str, str]) -> tuple[Check, ...]:
+    """The checks of a run; with --project outside CI, those of that project's set-up."""
+    return OUTSIDE_CHECKS if flags.project and not is_ci(environ) else CHECKS
+
 
 def examine(
     flags: Flags, environ: Mapping[str, str], directory: Path, only: Sequence[str] = ()
@@ -54,8 +76,9 @@ def examine(
     Returns the id and result of each that has something to report. The texts are on one line, with secrets redacted and
     invisible characters escaped. Raises SettingsError for an unknown id.
     """
-    known(only, [check.id for check in CHECKS], "check")
-    checks = [check for check in CHECKS if not only or check.id in only]
+    every = checks_of(flags, environ)
+    known(only, [check.id for check in every], "check")
+    checks = [check for check in every if not only or check.id in only]
     context = DoctorContext(flags, environ, directory)
     secret_values = context.secret_values
 

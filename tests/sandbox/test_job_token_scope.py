@@ -7,6 +7,7 @@ from typing import Any
 
 import gitlab
 import pytest
+import requests
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.sandbox.conftest import Api, People, clone_url, git
@@ -123,3 +124,12 @@ def test_the_runners_of_a_project(people: People) -> None:
     assert [one["online"] for one in people["maintainer"].get(runners)] == [False]
     people["maintainer"].put("/projects/:p", shared_runners_enabled=False)
     assert people["maintainer"].get(runners) == []
+
+
+@pytest.mark.parametrize(("version", "code"), [("18.3.5", 403), ("18.4.0", 200)])
+def test_before_18_4_the_setting_lets_no_job_push(version: str, code: int) -> None:
+    with Sandbox(version=version) as sandbox:
+        sandbox.world.projects[1].settings["ci_push_repository_for_job_token_allowed"] = True
+        address = f"{sandbox.url}/acme/app.git/info/refs?service=git-receive-pack"
+        answer = requests.get(address, auth=("gitlab-ci-token", sandbox.tokens["job"]), timeout=30)
+        assert answer.status_code == code

@@ -89,9 +89,7 @@ def authorize(world: World, request: GitRequest) -> tuple[Project, Token | None]
     if pushing:
         if project.archived:
             raise Refusal(403, "You can't push code to an archived project.")
-        if permissions.role(user, project) < DEVELOPER or (
-            job is not None and not permissions.job_may_push(job, project)
-        ):
+        if permissions.role(user, project) < DEVELOPER or (job and not permissions.job_may_push(world, job, project)):
             raise Refusal(403, _NO_PUSH)
     return project, token
 

@@ -100,11 +100,14 @@ def may_set_variables(user: User | None, project: Project) -> bool:
     return least is not None and role(user, project) >= least
 
 
-def job_may_push(job: Job, project: Project) -> bool:
+def job_may_push(world: World, job: Job, project: Project) -> bool:
     """Whether a project lets a CI job push with its token: a project setting that is off by default.
 
-    A push to another project needs the setting of both (GitLab docs, CI/CD job token, 19.1).
+    GitLab docs, CI/CD job token: before 18.4 the setting has no effect where nobody enabled a feature flag. A push to
+    another project is possible since 19.1, and needs the setting of both.
     """
+    if not world.is_at_least(18, 4) or (project is not job.project and not world.is_at_least(19, 1)):
+        return False
     return all(one.settings.get("ci_push_repository_for_job_token_allowed", False) for one in (job.project, project))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from gitlab_mcp.sandbox.http.errors import bad_request, not_implemented, unprocessable
 from gitlab_mcp.sandbox.state.ci_files import InvalidConfiguration, ci_path, configuration, read_file
 from gitlab_mcp.sandbox.state.model import Job, MergeRequest, Pipeline, Project
-from gitlab_mcp.sandbox.state.predefined_variables import predefined_variables
+from gitlab_mcp.sandbox.state.predefined_variables import predefined_variables, project_variables
 from gitlab_mcp.sandbox.state.users import User
 from gitlab_mcp.sandbox.state.world import World
 from gitlab_mcp.sandbox.text.ci_configuration import read_configuration
@@ -107,7 +107,7 @@ def begin_requested(
     """
     tag = f"refs/tags/{ref}" in project.repository.refs("refs/tags/") if not project.repository.branch(ref) else False
     predefined = predefined_variables(world, project, user, ref, sha, source, tag=tag)
-    given = {str(one["key"]): str(one["value"]) for one in variables}
+    given = project_variables(project, ref) | {str(one["key"]): str(one["value"]) for one in variables}
     try:
         whole = configuration(world, project, user, sha, inputs or {}, {**predefined, **given})
         if whole is None:

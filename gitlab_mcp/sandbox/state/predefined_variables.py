@@ -1,4 +1,4 @@
-"""The variables that GitLab sets in each pipeline and each job, as far as configurations and jobs read them."""
+"""The variables that a pipeline and a job have: GitLab's own, and those of the project."""
 
 from __future__ import annotations
 
@@ -51,6 +51,20 @@ def predefined_variables(
     }
 
 
+def project_variables(project: Project, ref: str) -> dict[str, str]:
+    """The project's CI/CD variables in a pipeline of a ref: protected ones only where the ref is protected.
+
+    Left out are those of another environment scope than *, as no job has an environment here, and those of type file,
+    whose values are paths on the runner.
+    """
+    protected = permissions.protection(project, ref) is not None
+    return {
+        one.key: one.value
+        for one in project.variables
+        if one.variable_type == "env_var" and one.environment_scope == "*" and (protected or not one.protected)
+    }
+
+
 def job_variables(world: World, job: Job, token: str) -> dict[str, str]:
     """All variables of a job that a runner took, with the precedence that GitLab gives them.
 
@@ -75,4 +89,5 @@ def job_variables(world: World, job: Job, token: str) -> dict[str, str]:
         ),
     }
     variables |= job.plan.variables if job.plan else {}
+    variables |= project_variables(project, pipeline.ref)
     return variables | {str(one["key"]): str(one["value"]) for one in pipeline.variables}
