@@ -1,9 +1,9 @@
-"""Images that people attached: what a model may be shown of them, found without decoding a pixel.
+"""Images that people attached: what a model may be shown of them, found without keeping a pixel.
 
 An image is rebuilt from the parts that make up its picture. Metadata, comments, further frames and whatever follows its
 end are left out, so that a file that is an image and something else too (a web page, a script, an archive) leaves as an
 image alone. A model's API rejects a request that holds a damaged image, and every later one that repeats it, so that
-an image whose structure is not whole is not shown.
+an image is not shown whose structure is not whole, or whose pixels `image_data` finds that no decoder can read.
 """
 
 import re
@@ -11,6 +11,16 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+
+from gitlab_mcp.safety.image_data import (
+    DAMAGED,
+    JPEG_AFTER_SCAN,
+    Unfit,
+    check_gif,
+    check_jpeg,
+    check_png,
+    check_webp,
+)
 
 # What the Messages API takes: 5 MB in base64, and 8,000 pixels on a side.
 # https://platform.claude.com/docs/en/build-with-claude/vision
@@ -26,18 +36,13 @@ JPEG_PARTS = JPEG_FRAMES | {0xC4, 0xCC, 0xDA, 0xDB, 0xDC, 0xDD}
 JPEG_DATA = frozenset({*range(0xE0, 0xF0), 0xFE})
 # A marker may follow any number of bytes FF; among pixels, FF stands only before 00 and the markers RST.
 JPEG_MARKER = re.compile(rb"\xff+[^\xff]", re.DOTALL)
-JPEG_AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
-ADOBE, ADOBE_BYTES = 0xEE, 16  # it says how the colors are stored
+# It says how the colors are stored: ITU-T T.872, section 6.5.3.
+ADOBE, ADOBE_START = 0xEE, re.compile(rb"....Adobe.{7}\Z", re.DOTALL)
 START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
 WEBP_PARTS = (b"VP8 ", b"VP8L", b"VP8X", b"ALPH")
 WEBP_ALPHA = 0x10  # the flag of VP8X for an alpha channel
 
 
-class Unfit(Exception):
-    """An image cannot be shown; its text is the reason."""
-
-
-DAMAGED = "it is damaged, or not whole"
 TOO_LARGE = f"it is larger than the {IMAGE_BYTES / 1_000_000:.1f} MB that a model takes"
 
 
@@ -84,6 +89,7 @@ def image_of(content: bytes, *, is_whole: bool = True) -> Image | None:
             raise Unfit("it does not say how many pixels it has")
         if not is_whole or sum(map(len, kept)) > IMAGE_BYTES:
             raise Unfit(TOO_LARGE)
+        CHECKS[kind](kept)
     except (Unfit, IndexError, struct.error) as error:
         reason = str(error) if isinstance(error, Unfit) else DAMAGED
         return Image(kind, width, height, unfit=reason if is_whole or reason != DAMAGED else TOO_LARGE)
@@ -134,7 +140,7 @@ def _jpeg(content: bytes) -> Iterator[Part]:
         (length,) = struct.unpack_from(">H", content, position + 2)
         segment = _part(content, position, length + 2)
         position += length + 2
-        if marker in JPEG_PARTS or (marker == ADOBE and length + 2 == ADOBE_BYTES):
+        if marker in JPEG_PARTS or (marker == ADOBE and ADOBE_START.match(segment)):
             markers.append(marker)
             height, width = struct.unpack_from(">HH", segment, 5) if marker in JPEG_FRAMES else (0, 0)
             yield (width, height), segment
@@ -197,8 +203,8 @@ def _webp(content: bytes) -> Iterator[Part]:
         raise Unfit("it is animated")
     if len(riff) != length + 8 or sum(part[:4] in (b"VP8 ", b"VP8L") for part in parts) != 1:
         raise Unfit(DAMAGED)
-    body = b"".join(parts)
-    yield None, struct.pack("<4sI4s", b"RIFF", len(body) + 4, b"WEBP") + body
+    yield None, struct.pack("<4sI4s", b"RIFF", sum(map(len, parts)) + 4, b"WEBP")
+    yield from ((None, part) for part in parts)
 
 
 def _webp_sides(name: bytes, chunk: bytes) -> tuple[int, int]:
@@ -226,4 +232,12 @@ READERS: Mapping[str, Callable[[bytes], Iterator[Part]]] = {
     "JPEG": _jpeg,
     "GIF": _gif,
     "WebP": _webp,
+}
+
+# Each is given the parts of the rebuilt image, and raises Unfit where they hold pixels that no decoder can read.
+CHECKS: Mapping[str, Callable[[list[bytes]], None]] = {
+    "PNG": lambda parts: check_png(b"".join(parts)),
+    "JPEG": lambda parts: check_jpeg(b"".join(parts)),
+    "GIF": lambda parts: check_gif(b"".join(parts), sum(map(len, parts[:-2]))),
+    "WebP": lambda parts: check_webp([part for part in parts if part][1:]),
 }

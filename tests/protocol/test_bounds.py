@@ -101,7 +101,8 @@ PICTURES: dict[str, tuple[Respond, str]] = {
         ),
         "PNG image · 4 x 3 pixels · size unknown",
     ),
-    "a PNG that inflates to 200 MB": (body(png(4, 3, pixels=b"\0" * 200 * MEGABYTE)), ""),
+    "a PNG that inflates to 200 MB more than it has": (body(png(4, 3, pixels=b"\0" * 200 * MEGABYTE)), "PNG image · 4"),
+    "a PNG that inflates to 50 MB": (body(png(8000, 6250)), ""),
     "200 MB of text": (large, "text · 200.0 MB"),
 }
 
