@@ -74,7 +74,7 @@ def check_png(content: bytes) -> None:
     steps = ADAM7 if interlace else ((0, 0, 1, 1),)
     sides = [(-(-(width - left) // right), -(-(height - top) // down)) for left, top, right, down in steps]
     rows = [(high, 1 + (wide * samples * depth + 7) // 8) for wide, high in sides if wide > 0 and high > 0]
-    _check_rows(_inflated([data for name, data in chunks if name == b"IDAT"]), rows)
+    _check_rows(_inflated([memoryview(data) for name, data in chunks if name == b"IDAT"]), rows)
 
 
 def _png_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -85,16 +85,17 @@ def _png_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
         position += 12 + length
 
 
-def _inflated(parts: Sequence[bytes]) -> Iterator[bytes]:
+def _inflated(parts: Sequence[memoryview]) -> Iterator[bytes]:
     """What deflate packed in `parts`, in blocks. Raises Unfit where it does not end, or something follows its end."""
     unpacking = zlib.decompressobj()
     try:
         for part in parts:
-            rest, block = part, b"\0" * BLOCK_BYTES
-            while rest or len(block) == BLOCK_BYTES:
-                block = unpacking.decompress(rest, BLOCK_BYTES)
-                rest = unpacking.unconsumed_tail
+            for start in range(0, len(part), BLOCK_BYTES):
+                block = unpacking.decompress(part[start : start + BLOCK_BYTES], BLOCK_BYTES)
                 yield block
+                while unpacking.unconsumed_tail or len(block) == BLOCK_BYTES:
+                    block = unpacking.decompress(unpacking.unconsumed_tail, BLOCK_BYTES)
+                    yield block
     except zlib.error as error:
         raise Unfit(DAMAGED) from error
     if not unpacking.eof or unpacking.unused_data:
@@ -219,14 +220,16 @@ def check_jpeg(content: bytes) -> None:
         raise Unfit(DAMAGED) from error
 
 
-def check_gif(content: bytes, frame: int) -> None:
-    """Raise Unfit for a GIF whose first frame, at the position `frame`, has not as many pixels as it says.
+def check_gif(content: bytes) -> None:
+    """Raise Unfit for a GIF whose only frame has not as many pixels as it says.
 
     https://www.w3.org/Graphics/GIF/spec-gif89a.txt, appendix F
     """
+    frame = 13 + color_table(content[10])
+    while content[frame] == 0x21:  # the block of 8 bytes that says which color is transparent
+        frame += 8
     width, height = struct.unpack_from("<HH", content, frame + 5)
-    flags = content[frame + 9]
-    position = frame + 10 + (3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0)
+    position = frame + 10 + color_table(content[frame + 9])
     bits = content[position]
     position += 1
     if not width or not height or not 1 <= bits <= 8:
@@ -237,6 +240,11 @@ def check_gif(content: bytes, frame: int) -> None:
         position += 1 + length
     if _pixels(data, bits, width * height) < width * height:
         raise Unfit(DAMAGED)
+
+
+def color_table(flags: int) -> int:
+    """The size in bytes of the color table that these flags of a GIF announce."""
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _pixels(data: bytes | bytearray, bits: int, enough: int) -> int:
@@ -275,11 +283,16 @@ def _pixels(data: bytes | bytearray, bits: int, enough: int) -> int:
     raise Unfit(DAMAGED)
 
 
-def check_webp(parts: Sequence[bytes]) -> None:
-    """Raise Unfit for a WebP of these chunks that a decoder refuses by their order and headers.
+def check_webp(content: bytes) -> None:
+    """Raise Unfit for a WebP that a decoder refuses by the order and the headers of its chunks.
 
     https://developers.google.com/speed/webp/docs/riff_container, and RFC 6386, section 9.1
     """
+    parts, position = [], 12
+    while position < len(content):
+        (size,) = struct.unpack_from("<I", content, position + 4)
+        parts.append(content[position : position + 8 + size + size % 2])
+        position += len(parts[-1])
     names = [part[:4] for part in parts]
     picture = parts[-1]
     size = int.from_bytes(picture[4:8], "little")

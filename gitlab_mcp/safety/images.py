@@ -20,6 +20,7 @@ from gitlab_mcp.safety.image_data import (
     check_jpeg,
     check_png,
     check_webp,
+    color_table,
 )
 
 # What the Messages API takes: 5 MB in base64, and 8,000 pixels on a side.
@@ -89,11 +90,12 @@ def image_of(content: bytes, *, is_whole: bool = True) -> Image | None:
             raise Unfit("it does not say how many pixels it has")
         if not is_whole or sum(map(len, kept)) > IMAGE_BYTES:
             raise Unfit(TOO_LARGE)
-        CHECKS[kind](kept)
+        rebuilt = b"".join(kept)
+        CHECKS[kind](rebuilt)
     except (Unfit, IndexError, struct.error) as error:
         reason = str(error) if isinstance(error, Unfit) else DAMAGED
         return Image(kind, width, height, unfit=reason if is_whole or reason != DAMAGED else TOO_LARGE)
-    return Image(kind, width, height, b"".join(kept))
+    return Image(kind, width, height, rebuilt)
 
 
 def _kind(content: bytes) -> str:
@@ -159,7 +161,7 @@ def _jpeg(content: bytes) -> Iterator[Part]:
 
 def _gif(content: bytes) -> Iterator[Part]:
     """https://www.w3.org/Graphics/GIF/spec-gif89a.txt: the first frame, and what it needs."""
-    position = 13 + _color_table(content[10])
+    position = 13 + color_table(content[10])
     yield struct.unpack_from("<HH", content, 6), _part(content, 0, position)
     while (introducer := content[position]) == 0x21:
         end = _end_of_blocks(content, position + 2)
@@ -169,14 +171,9 @@ def _gif(content: bytes) -> Iterator[Part]:
     if introducer != 0x2C:
         raise Unfit(DAMAGED)
     left, top, width, height = struct.unpack_from("<HHHH", content, position + 1)
-    pixels = position + 10 + _color_table(content[position + 9])
+    pixels = position + 10 + color_table(content[position + 9])
     yield (left + width, top + height), content[position : _end_of_blocks(content, pixels + 1)]
     yield None, b";"
-
-
-def _color_table(flags: int) -> int:
-    """The size in bytes of the color table that these flags announce."""
-    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _end_of_blocks(content: bytes, position: int) -> int:
@@ -203,8 +200,8 @@ def _webp(content: bytes) -> Iterator[Part]:
         raise Unfit("it is animated")
     if len(riff) != length + 8 or sum(part[:4] in (b"VP8 ", b"VP8L") for part in parts) != 1:
         raise Unfit(DAMAGED)
-    yield None, struct.pack("<4sI4s", b"RIFF", sum(map(len, parts)) + 4, b"WEBP")
-    yield from ((None, part) for part in parts)
+    body = b"".join(parts)
+    yield None, struct.pack("<4sI4s", b"RIFF", len(body) + 4, b"WEBP") + body
 
 
 def _webp_sides(name: bytes, chunk: bytes) -> tuple[int, int]:
@@ -234,10 +231,10 @@ READERS: Mapping[str, Callable[[bytes], Iterator[Part]]] = {
     "WebP": _webp,
 }
 
-# Each is given the parts of the rebuilt image, and raises Unfit where they hold pixels that no decoder can read.
-CHECKS: Mapping[str, Callable[[list[bytes]], None]] = {
-    "PNG": lambda parts: check_png(b"".join(parts)),
-    "JPEG": lambda parts: check_jpeg(b"".join(parts)),
-    "GIF": lambda parts: check_gif(b"".join(parts), sum(map(len, parts[:-2]))),
-    "WebP": lambda parts: check_webp([part for part in parts if part][1:]),
+# Each is given the rebuilt image, and raises Unfit where no decoder can read it.
+CHECKS: Mapping[str, Callable[[bytes], None]] = {
+    "PNG": check_png,
+    "JPEG": check_jpeg,
+    "GIF": check_gif,
+    "WebP": check_webp,
 }
