@@ -60,6 +60,17 @@ async def test_a_link_to_the_path_in_the_text_becomes_one_to_the_upload(sandbox:
     assert re.fullmatch(rf"Before\n!\[how it looks\]\({ADDRESS}after\.png\)\nafter", newest(sandbox))
 
 
+@pytest.mark.parametrize(
+    "link", ["(shots/a b.png)", "(<shots/a b.png>)", "(shots/a%20b.png)", "(./shots/a%20b.png)", "(<./shots/a b.png>)"]
+)
+async def test_a_link_to_the_path_may_be_spelled_as_markdown_allows(sandbox: Sandbox, work: Path, link: str) -> None:
+    (work / "shots" / "a b.png").write_bytes(png(9, 9))
+    async with connect(settings(sandbox, work)) as agent:
+        body = f"![after]{link} is how it looks"
+        await agent.call("create_note", iid=SEED.crash_issue.reference, body=body, attach=["./shots/a b.png"])
+    assert re.fullmatch(rf"!\[after\]\({ADDRESS}a_b\.png\) is how it looks", newest(sandbox))
+
+
 @pytest.mark.parametrize("description", ["", "See below."], ids=["alone", "below a text"])
 async def test_an_issue_is_created_with_the_files_in_its_description(
     sandbox: Sandbox, work: Path, description: str

@@ -232,6 +232,7 @@ FORMS = {
     "as in the text": "{upload}",
     "Markdown": "![screenshot]({upload}){{width=900 height=600}}",
     "HTML": '<img src="{upload}" width="900">',
+    "code": "`{upload}`",
     "by the project's id": "/-/project/{id}{upload}",
     "by the project's path": "/acme/app{upload}",
     "URL by id": "{url}/-/project/{id}{upload}",
@@ -252,6 +253,10 @@ REFUSED = {
     "another GitLab": ("https://evil.example/acme/app{}", "is not a project on"),
     "another GitLab by id": ("https://evil.example/-/project/1{}", "is not a project on"),
     "another host without a scheme": ("//evil.example/acme/app{}", "is not a project on"),
+    "another host by id without a scheme": ("//evil.example/-/project/1{}", "is not a project on"),
+    "another GitLab with our name as its user": ("{url}@evil.example/acme/app{}", "is not a project on"),
+    "another port": ("{url}0/acme/app{}", "is not a project on"),
+    "another GitLab in a path that leads back": ("https://evil.example/../acme/app{}", "is not a project on"),
     "a group": ("/-/group/3{}", "It is a file of a group"),
     "an avatar": ("/uploads/-/system/user/avatar/1/avatar.png", "give the address of an attached file"),
     "a path that leads out": ("/uploads/5f0f1f5a1b6c2d3e4f5a6b7c8d9e0f1a/..%2F..%2Fx", "give the address"),
@@ -265,7 +270,7 @@ REFUSED = {
 @pytest.mark.parametrize(("url", "message"), REFUSED.values(), ids=REFUSED)
 async def test_an_address_of_something_else_is_refused(sandbox: Sandbox, url: str, message: str) -> None:
     async with connect(settings_for(sandbox)) as agent:
-        assert message in await agent.refused("get_attachment", url=url.format(SEED.screenshot))
+        assert message in await agent.refused("get_attachment", url=url.format(SEED.screenshot, url=sandbox.url))
     asked = [each["path"] for each in sandbox.faults.requests() if "/uploads/" in each["path"]]
     assert all(path.endswith("/00000000000000000000000000000000/x.png") for path in asked)
 
