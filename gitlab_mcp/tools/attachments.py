@@ -41,8 +41,9 @@ def get_attachment(
     if ctx.settings.trusted_only and upload not in ctx.app.members.vouched:
         first = naming(": read it with {} first", "get_issue", "get_merge_request", "list_discussions")
         raise Refused(f"Withheld: no text by a Developer or more that this run has read names this file{first}.")
-    file = read(target, upload, FILE_BYTES)
-    return attachment(upload.name, file, page, "get_attachment", {"url": url, "project": project})
+    arguments = {"url": url, "project": project}
+    with ctx.file_in_memory():
+        return attachment(upload.name, read(target, upload, FILE_BYTES), page, "get_attachment", arguments)
 
 
 def _parsed(url: str) -> tuple[str, Upload]:

@@ -121,6 +121,27 @@ async def test_whatever_was_attached_the_server_stays_under_150_mb(answer: Respo
     assert peak < 150 * MEGABYTE
 
 
+def noisy_picture() -> bytes:
+    """A PNG of 3.8 MB, which is about as large as a model takes."""
+    noise = random.Random(7)  # noqa: S311  # the same picture in every run
+    return png(1950, 1950, pixels=b"".join(b"\0" + noise.randbytes(1950) for _ in range(1950)))
+
+
+@needs_proc
+async def test_ten_large_images_at_once_stay_under_150_mb() -> None:
+    with answering(body(noisy_picture())) as gitlab:
+        async with server(environment(gitlab.url)) as child:
+            await child.initialize()
+            for _ in range(2):
+                for _ in range(10):
+                    child.call("get_attachment", url=f"/uploads/{'0' * 32}/shot.png")
+                for _ in range(10):
+                    told = await child.read()
+                    assert [block["type"] for block in told["result"]["content"]] == ["text", "image"]
+            peak = most_memory(child)
+    assert peak < 150 * MEGABYTE
+
+
 def logs_of_1_and_100_mb(handler: BaseHTTPRequestHandler) -> None:
     """The job that has the id 100 has a log of 100 MB, and any other job one of 1 MB."""
     if not handler.path.endswith("/trace"):
