@@ -4,7 +4,7 @@ import os
 import stat
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -66,20 +66,47 @@ class Worktree:
     def attachments(self, paths: Sequence[str]) -> dict[str, bytes]:
         """The content on disk of the files at `paths`, in this order, to attach them to a text.
 
-        Raises Refused for a path that is not a regular file inside the working directory, that git ignores, or that is
-        larger than ATTACHED_BYTES.
+        Raises Refused for a path that is not a regular file inside the working directory, or that git ignores, and for
+        files that are together larger than ATTACHED_BYTES: all of them are kept in memory.
         """
         self._refuse_unreadable(paths)
         tracked = checkout_index(self.root).modes
         with self._index() as index:
             _refuse_ignored(index, sorted(set(paths) - set(tracked)), ", so that it is not uploaded")
-        files = {}
-        for path in paths:
-            with os.fdopen(os.open(self.root / path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
-                files[path] = file.read(ATTACHED_BYTES + 1)
-            if len(files[path]) > ATTACHED_BYTES:
+        files: dict[str, bytes] = {}
+        left = ATTACHED_BYTES
+        for path in dict.fromkeys(paths):
+            files[path] = self._beginning(path, left + 1)
+            left -= len(files[path])
+            if left < 0:
+                if len(files) > 1:
+                    path = f"{', '.join(files)}: together this"
                 raise Refused(f"{path} is larger than the {ATTACHED_BYTES:,} bytes that can be attached.")
         return files
+
+    def _beginning(self, path: str, size: int) -> bytes:
+        """At most `size` bytes of the file at `path`. Raises Refused where it is not a regular file, or is no more.
+
+        Each folder is opened from the one above it: one that became a link since it was looked at is not followed.
+        """
+        *folders, name = Path(path).parts
+        with ExitStack() as stack:
+            try:
+                at = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+                stack.callback(os.close, at)
+                for folder in folders:
+                    at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
+                    stack.callback(os.close, at)
+                # Without O_NONBLOCK, opening a named pipe would wait for somebody who writes to it.
+                descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=at)
+                stack.callback(os.close, descriptor)
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise Refused(f"{path} is not read from the working directory: it is not a regular file.")
+                with os.fdopen(descriptor, "rb", closefd=False) as file:
+                    return file.read(size)
+            except OSError as error:
+                reason = one_line(error.strerror or "", 200)
+                raise Refused(f"{path} is not read from the working directory: {reason}.") from error
 
     def _refuse_unreadable(self, paths: Iterable[str]) -> None:
         """Raise Refused where a path is not that of a regular file inside the working directory."""

@@ -1,9 +1,9 @@
-"""Images that people attached: what a model may be shown of them, found without decoding a pixel.
+"""Images that people attached: what a model may be shown of them, found without keeping a pixel.
 
 An image is rebuilt from the parts that make up its picture. Metadata, comments, further frames and whatever follows its
 end are left out, so that a file that is an image and something else too (a web page, a script, an archive) leaves as an
 image alone. A model's API rejects a request that holds a damaged image, and every later one that repeats it, so that
-an image whose structure is not whole is not shown.
+an image is not shown whose structure is not whole, or whose pixels `image_data` finds that no decoder can read.
 """
 
 import re
@@ -11,6 +11,17 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+
+from gitlab_mcp.safety.image_data import (
+    DAMAGED,
+    JPEG_AFTER_SCAN,
+    Unfit,
+    check_gif,
+    check_jpeg,
+    check_png,
+    check_webp,
+    color_table,
+)
 
 # What the Messages API takes: 5 MB in base64, and 8,000 pixels on a side.
 # https://platform.claude.com/docs/en/build-with-claude/vision
@@ -26,18 +37,13 @@ JPEG_PARTS = JPEG_FRAMES | {0xC4, 0xCC, 0xDA, 0xDB, 0xDC, 0xDD}
 JPEG_DATA = frozenset({*range(0xE0, 0xF0), 0xFE})
 # A marker may follow any number of bytes FF; among pixels, FF stands only before 00 and the markers RST.
 JPEG_MARKER = re.compile(rb"\xff+[^\xff]", re.DOTALL)
-JPEG_AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
-ADOBE, ADOBE_BYTES = 0xEE, 16  # it says how the colors are stored
+# It says how the colors are stored: ITU-T T.872, section 6.5.3.
+ADOBE, ADOBE_START = 0xEE, re.compile(rb"....Adobe.{7}\Z", re.DOTALL)
 START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
 WEBP_PARTS = (b"VP8 ", b"VP8L", b"VP8X", b"ALPH")
 WEBP_ALPHA = 0x10  # the flag of VP8X for an alpha channel
 
 
-class Unfit(Exception):
-    """An image cannot be shown; its text is the reason."""
-
-
-DAMAGED = "it is damaged, or not whole"
 TOO_LARGE = f"it is larger than the {IMAGE_BYTES / 1_000_000:.1f} MB that a model takes"
 
 
@@ -84,10 +90,12 @@ def image_of(content: bytes, *, is_whole: bool = True) -> Image | None:
             raise Unfit("it does not say how many pixels it has")
         if not is_whole or sum(map(len, kept)) > IMAGE_BYTES:
             raise Unfit(TOO_LARGE)
+        rebuilt = b"".join(kept)
+        CHECKS[kind](rebuilt)
     except (Unfit, IndexError, struct.error) as error:
         reason = str(error) if isinstance(error, Unfit) else DAMAGED
         return Image(kind, width, height, unfit=reason if is_whole or reason != DAMAGED else TOO_LARGE)
-    return Image(kind, width, height, b"".join(kept))
+    return Image(kind, width, height, rebuilt)
 
 
 def _kind(content: bytes) -> str:
@@ -134,7 +142,7 @@ def _jpeg(content: bytes) -> Iterator[Part]:
         (length,) = struct.unpack_from(">H", content, position + 2)
         segment = _part(content, position, length + 2)
         position += length + 2
-        if marker in JPEG_PARTS or (marker == ADOBE and length + 2 == ADOBE_BYTES):
+        if marker in JPEG_PARTS or (marker == ADOBE and ADOBE_START.match(segment)):
             markers.append(marker)
             height, width = struct.unpack_from(">HH", segment, 5) if marker in JPEG_FRAMES else (0, 0)
             yield (width, height), segment
@@ -153,7 +161,7 @@ def _jpeg(content: bytes) -> Iterator[Part]:
 
 def _gif(content: bytes) -> Iterator[Part]:
     """https://www.w3.org/Graphics/GIF/spec-gif89a.txt: the first frame, and what it needs."""
-    position = 13 + _color_table(content[10])
+    position = 13 + color_table(content[10])
     yield struct.unpack_from("<HH", content, 6), _part(content, 0, position)
     while (introducer := content[position]) == 0x21:
         end = _end_of_blocks(content, position + 2)
@@ -163,14 +171,9 @@ def _gif(content: bytes) -> Iterator[Part]:
     if introducer != 0x2C:
         raise Unfit(DAMAGED)
     left, top, width, height = struct.unpack_from("<HHHH", content, position + 1)
-    pixels = position + 10 + _color_table(content[position + 9])
+    pixels = position + 10 + color_table(content[position + 9])
     yield (left + width, top + height), content[position : _end_of_blocks(content, pixels + 1)]
     yield None, b";"
-
-
-def _color_table(flags: int) -> int:
-    """The size in bytes of the color table that these flags announce."""
-    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _end_of_blocks(content: bytes, position: int) -> int:
@@ -226,4 +229,12 @@ READERS: Mapping[str, Callable[[bytes], Iterator[Part]]] = {
     "JPEG": _jpeg,
     "GIF": _gif,
     "WebP": _webp,
+}
+
+# Each is given the rebuilt image, and raises Unfit where no decoder can read it.
+CHECKS: Mapping[str, Callable[[bytes], None]] = {
+    "PNG": check_png,
+    "JPEG": check_jpeg,
+    "GIF": check_gif,
+    "WebP": check_webp,
 }

@@ -73,8 +73,10 @@ class Pipes:
         """
         try:
             while (data := self._out.get()) is not None:
-                while data:
-                    data = data[os.write(descriptor, data) :]
+                with memoryview(data) as rest:  # a pipe takes 64 KB at a time: slices of an image would be copied
+                    written = 0
+                    while written < len(data):
+                        written += os.write(descriptor, rest[written:])
         except OSError:
             # The client is gone: nobody can receive a response or an error any more.
             self.on_broken()

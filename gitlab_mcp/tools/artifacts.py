@@ -27,6 +27,7 @@ def get_job_artifact(
     ctx: Ctx, job_id: JobId, path: Path, page: PageNumber = 1, project: Project = ""
 ) -> str | render.Picture:
     """Read one file of a job's artifacts: images are shown, text quoted."""
-    file = api.read(ctx.gitlab, f"{ctx.project(project).path}/jobs/{job_id}", path, render.FILE_BYTES)
     arguments = {"job_id": job_id, "path": path, "project": project}
-    return render.attachment(path, file, page, "get_job_artifact", arguments)
+    with ctx.file_in_memory():
+        file = api.read(ctx.gitlab, f"{ctx.project(project).path}/jobs/{job_id}", path, render.FILE_BYTES)
+        return render.attachment(path, file, page, "get_job_artifact", arguments)

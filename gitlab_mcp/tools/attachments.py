@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Annotated
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 from pydantic import Field
 
@@ -20,7 +20,7 @@ from gitlab_mcp.tools.params import PageNumber, Path, Project
 from gitlab_mcp.tools.references import is_url
 
 ADDRESS_CHARACTERS = 4_000
-AROUND_LINK = re.compile(r"[\s()\[\]<>\"'=]")
+AROUND_LINK = re.compile(r"[\s()\[\]<>\"'=`]")
 # GitLab's routes of uploads name the project, or the group, by its id; older ones by its path.
 BY_ID = re.compile(r"(?P<site>.*)/-/(?P<noun>project|group)/(?P<id>\d{1,18})")
 ATTACHED_FILES = 10
@@ -41,8 +41,9 @@ def get_attachment(
     if ctx.settings.trusted_only and upload not in ctx.app.members.vouched:
         first = naming(": read it with {} first", "get_issue", "get_merge_request", "list_discussions")
         raise Refused(f"Withheld: no text by a Developer or more that this run has read names this file{first}.")
-    file = read(target, upload, FILE_BYTES)
-    return attachment(upload.name, file, page, "get_attachment", {"url": url, "project": project})
+    arguments = {"url": url, "project": project}
+    with ctx.file_in_memory():
+        return attachment(upload.name, read(target, upload, FILE_BYTES), page, "get_attachment", arguments)
 
 
 def _parsed(url: str) -> tuple[str, Upload]:
@@ -65,8 +66,9 @@ def _project_of(ctx: Ctx, place: str, project: str) -> GitLabProject:
         if by_id["noun"] == "group":
             raise InvalidArgument("It is a file of a group, which no tool here reads: a person can open it.")
         target = ctx.app.project(by_id["id"])
-        if is_url(by_id["site"]):
-            ctx.project(f"{by_id['site']}/{target.full_path}")  # raises InvalidArgument for another GitLab
+        if is_url(by_id["site"]) or by_id["site"].startswith("//"):
+            # Raises InvalidArgument for another GitLab.
+            ctx.project(urljoin(ctx.settings.url, f"{by_id['site']}/{target.full_path}"))
     else:
         target = ctx.project(urljoin(ctx.settings.url, place))
     if project and not ctx.project(project).is_called(target.name):
@@ -97,9 +99,16 @@ def attached(ctx: Ctx, project: GitLabProject, text: str, paths: Sequence[str]) 
     at_end = []
     for path, content in files.items():
         upload = ctx.app.uploads.upload(project, PurePosixPath(path).name, content)
-        link, address = f"]({path})", f"]({upload.text('url')})"
-        if link in text:
+        address = f"]({upload.text('url')})"
+        links = [link for link in _links_to(path) if link in text]
+        for link in links:
             text = text.replace(link, address)
-        else:
+        if not links:
             at_end.append(upload.text("markdown"))
     return "\n\n".join(filter(None, (text.rstrip() if at_end else text, *at_end)))
+
+
+def _links_to(path: str) -> list[str]:
+    """How a link in Markdown may end that points to a file: as it is, percent-encoded, in angle brackets, with "./"."""
+    spelled = dict.fromkeys((path, quote(path), f"./{path}", f"./{quote(path)}"))
+    return [link for each in spelled for link in (f"]({each})", f"](<{each}>)")]

@@ -6,16 +6,17 @@ share; a Ctx belongs to one call.
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from gitlab_mcp.api import my_work
-from gitlab_mcp.api.author_roles import Authors, Members
+from gitlab_mcp.api.author_roles import SECONDS_TO_LOOK_AGAIN, Authors, Members
 from gitlab_mcp.api.client import GitLab
+from gitlab_mcp.api.deadline import current_call
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.issues import Issues
 from gitlab_mcp.api.notes import Notes
@@ -25,6 +26,7 @@ from gitlab_mcp.api.trigger import Trigger
 from gitlab_mcp.api.uploads import Uploads
 from gitlab_mcp.config.checkout import WorkingDirectory
 from gitlab_mcp.config.job_context import Noun
+from gitlab_mcp.config.memory import return_large_buffers
 from gitlab_mcp.config.settings import Settings
 from gitlab_mcp.errors import Failure, InvalidArgument
 from gitlab_mcp.git.process import end_running
@@ -41,6 +43,7 @@ from gitlab_mcp.tools.references import GROUP, Reference, hint, is_url, parsed
 T = TypeVar("T")
 
 TOOL_THREADS = 64
+FILES_AT_ONCE = 2  # attached files, or artifacts, that calls read at a time: each is in memory in copies of 4 MB
 NOUNS: dict[str, Noun] = {"issue": "issue", "merge request": "merge request"}
 
 
@@ -56,6 +59,7 @@ class App:
         self.uploads = Uploads(self.gitlab)
         self.members = Members(self.gitlab)
         self.trigger = Trigger(self.gitlab)
+        self.files = threading.BoundedSemaphore(FILES_AT_ONCE)
         self.executor = ThreadPoolExecutor(TOOL_THREADS, thread_name_prefix="tool")
         directory = settings.working_directory or settings.other_checkout
         self.worktree = Worktree(directory.path, directory.commit) if directory else None
@@ -152,6 +156,20 @@ class Ctx:
     def gitlab(self) -> GitLab:
         """The client of the run's GitLab."""
         return self.app.gitlab
+
+    @contextmanager
+    def file_in_memory(self) -> Iterator[None]:
+        """Wait until fewer than FILES_AT_ONCE other calls read an attached file or an artifact.
+
+        Raises Unreachable when the call is out of time or cancelled.
+        """
+        return_large_buffers()
+        while not self.app.files.acquire(timeout=min(SECONDS_TO_LOOK_AGAIN, current_call.get().remaining())):
+            pass
+        try:
+            yield
+        finally:
+            self.app.files.release()
 
     def project(self, argument: str) -> Project:
         """Return the project of this call: the one that the argument names (path, id or web URL), else the run's own.

@@ -18,21 +18,36 @@ def png(width: int = 4, height: int = 3, before_end: bytes = b"", pixels: bytes 
     return PNG_START + header + chunk(b"IDAT", zlib.compress(rows, 9)) + before_end + chunk(b"IEND", b"")
 
 
+def built_png(
+    packed: bytes | None = None,
+    before: bytes = b"",
+    depth: int = 8,
+    color: int = 0,
+    form: tuple[int, int, int] = (0, 0, 0),
+) -> bytes:
+    """A PNG of 4 x 3 pixels with this content of its IDAT, and with parts before that."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 3, depth, color, *form))
+    data = zlib.compress((b"\0" + b"\x80" * 4) * 3) if packed is None else packed
+    return PNG_START + header + before + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
 def segment(marker: int, data: bytes) -> bytes:
     """A part of a JPEG."""
     return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
 
 
-def jpeg(width: int = 8, height: int = 8, before_frame: bytes = b"", frames: int = 1) -> bytes:
+def jpeg(
+    width: int = 8, height: int = 8, before_frame: bytes = b"", frames: int = 1, marker: int = 0xC0, precision: int = 8
+) -> bytes:
     """A gray JPEG with the parts that a decoder needs: quantization, frame, Huffman tables, one scan."""
     quantization = segment(0xDB, b"\0" + b"\x01" * 64)
-    frame = segment(0xC0, struct.pack(">BHHB", 8, height, width, 1) + b"\x01\x11\0")
+    frame = segment(marker, struct.pack(">BHHB", precision, height, width, 1) + b"\x01\x11\0")
     tables = b"".join(segment(0xC4, bytes([kind]) + b"\x01" + b"\0" * 15 + b"\0") for kind in (0x00, 0x10))
     scan = segment(0xDA, b"\x01\x01\0\0\x3f\0") + b"\x3f\xff\x00\xff\xd0\x2a"
     return b"\xff\xd8" + before_frame + quantization + frame * frames + tables + scan + b"\xff\xd9"
 
 
-GIF_FRAME = b"\x2c\0\0\0\0\x02\0\x01\0\0" + b"\x02\x02\x44\x01\0"
+GIF_FRAME = b"\x2c\0\0\0\0\x02\0\x01\0\0" + b"\x02\x02\x44\x0a\0"
 
 
 def gif(width: int = 2, height: int = 1, before_frame: bytes = b"", after_frame: bytes = b"") -> bytes:
@@ -54,11 +69,13 @@ def lossless(width: int = 1, height: int = 1) -> tuple[bytes, bytes]:
     ) + b"\x07\x10\x11\x11\x88\x88\xfe\x07\0"
 
 
-def lossy(width: int = 1, height: int = 1) -> tuple[bytes, bytes]:
+# A gray picture of up to 16 x 16 pixels, in the lossy form: all that follows its size.
+LOSSY_DATA = bytes.fromhex("0cc0ce25a4000474000000000000")
+
+
+def lossy(width: int = 1, height: int = 1, tag: bytes = b"\x50\x01\0") -> tuple[bytes, bytes]:
     """The chunk of a WebP that holds a picture in the lossy form."""
-    return b"VP8 ", b"\x30\x01\0\x9d\x01\x2a" + struct.pack(
-        "<HH", width, height
-    ) + b"\0\x34\x25\xa4\0\x03p\0\xfe\xfb\x94\0\0"
+    return b"VP8 ", tag + b"\x9d\x01\x2a" + struct.pack("<HH", width, height) + LOSSY_DATA
 
 
 def extended(width: int = 1, height: int = 1, flags: int = 0) -> tuple[bytes, bytes]:

@@ -1,6 +1,8 @@
 """create_note and create_issue with `attach`: files of the working directory are uploaded and linked, each once."""
 
+import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,17 @@ async def test_a_link_to_the_path_in_the_text_becomes_one_to_the_upload(sandbox:
     async with connect(settings(sandbox, work)) as agent:
         await agent.call("create_note", iid=SEED.crash_issue.reference, body=body, attach=["shots/after.png"])
     assert re.fullmatch(rf"Before\n!\[how it looks\]\({ADDRESS}after\.png\)\nafter", newest(sandbox))
+
+
+@pytest.mark.parametrize(
+    "link", ["(shots/a b.png)", "(<shots/a b.png>)", "(shots/a%20b.png)", "(./shots/a%20b.png)", "(<./shots/a b.png>)"]
+)
+async def test_a_link_to_the_path_may_be_spelled_as_markdown_allows(sandbox: Sandbox, work: Path, link: str) -> None:
+    (work / "shots" / "a b.png").write_bytes(png(9, 9))
+    async with connect(settings(sandbox, work)) as agent:
+        body = f"![after]{link} is how it looks"
+        await agent.call("create_note", iid=SEED.crash_issue.reference, body=body, attach=["./shots/a b.png"])
+    assert re.fullmatch(rf"!\[after\]\({ADDRESS}a_b\.png\) is how it looks", newest(sandbox))
 
 
 @pytest.mark.parametrize("description", ["", "See below."], ids=["alone", "below a text"])
@@ -121,6 +134,7 @@ REFUSED = {
     "git's own files": ([".git/config"], "no path in a repository goes through .git"),
     "ignored by git": ([".env"], ".env: git ignores this here, or it is in another repository, so that it is not"),
     "too large": (["large.bin"], "large.bin is larger than the 10,000,000 bytes that can be attached."),
+    "too large together": (["half.bin", "run.log"], "half.bin, run.log: together this is larger than the 10,000,000"),
     "a secret": (["run.log", "secret.txt"], "The text contains the value of a secret of this run, DEPLOY_KEY"),
     "too many": ([f"{number}.txt" for number in range(11)], "attach"),
 }
@@ -136,10 +150,43 @@ async def test_what_is_not_to_be_read_or_shared_is_refused_before_anything_is_se
     (work / ".git/info/exclude").write_text(".env\n")
     (work / ".env").write_text("KEY=1\n")
     (work / "large.bin").write_bytes(b"x" * 10_000_001)
+    (work / "half.bin").write_bytes(b"x" * 9_999_998)
     (work / "secret.txt").write_bytes(f"key: {SECRET}\n".encode())
     call = {"title": "T"} if tool == "create_issue" else {"iid": SEED.crash_issue.reference, "body": "x"}
     async with connect(settings(sandbox, work, secrets=(SECRET,), secret_variables={SECRET: "DEPLOY_KEY"})) as agent:
         assert message in await agent.refused(tool, **call, attach=paths)
+    assert writes(sandbox) == []
+
+
+def become_link_out(work: Path) -> None:
+    (work / "shots").rename(work / "before")
+    (work / "shots").symlink_to(work.parent)
+
+
+def become_pipe(work: Path) -> None:
+    (work / "shots" / "after.png").unlink()
+    os.mkfifo(work / "shots" / "after.png")
+
+
+def become_link(work: Path) -> None:
+    (work / "shots" / "after.png").unlink()
+    (work / "shots" / "after.png").symlink_to(work.parent / "after.png")
+
+
+def become_nothing(work: Path) -> None:
+    (work / "shots" / "after.png").unlink()
+
+
+@pytest.mark.parametrize("become", [become_link_out, become_pipe, become_link, become_nothing])
+async def test_a_file_that_changes_after_it_was_looked_at_is_refused(
+    sandbox: Sandbox, work: Path, become: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (work.parent / "after.png").write_bytes(b"outside")
+    monkeypatch.setattr("gitlab_mcp.repository.worktree._refuse_ignored", lambda *_: become(work))
+    async with connect(settings(sandbox, work)) as agent:
+        call = {"iid": SEED.crash_issue.reference, "body": "x", "attach": ["shots/after.png"]}
+        told = await agent.refused("create_note", **call)
+    assert "shots/after.png is not read from the working directory: " in told
     assert writes(sandbox) == []
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import re
+import zlib
 
 import pytest
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.support.agent import connect
 from tests.support.gitlab_requests import send
-from tests.support.pictures import chunk, extended, gif, jpeg, lossless, lossy, png, riff, segment, webp
+from tests.support.pictures import built_png, chunk, extended, gif, jpeg, lossless, lossy, png, riff, segment, webp
 from tests.support.seed import SEED
 from tests.support.settings import job_settings, settings_for
 from tests.support.uploads import upload
@@ -19,7 +20,7 @@ PICTURES = {
     "GIF": (gif(), "GIF", "2 x 1"),
     "WebP": (webp(5, 7), "WebP", "5 x 7"),
     "lossy WebP": (riff(lossy(16, 9)), "WebP", "16 x 9"),
-    "WebP with an alpha channel": (riff(extended(3, 2, 0x10), (b"ALPH", b"\0\0"), lossy(3, 2)), "WebP", "3 x 2"),
+    "WebP with an alpha channel": (riff(extended(3, 2, 0x10), (b"ALPH", b"\0" * 7), lossy(3, 2)), "WebP", "3 x 2"),
     "as large as a model takes": (png(8000, 1), "PNG", "8,000 x 1"),
 }
 
@@ -109,6 +110,78 @@ async def test_an_image_that_no_model_takes_is_described(
     assert rest.endswith("A person can open it on GitLab.")
 
 
+ROWS = (b"\0" + b"\x80" * 4) * 3
+PALETTE = chunk(b"PLTE", b"abc")
+# The structure of these is whole, and a decoder gives up on them: the model's API would reject every later request.
+UNREADABLE = {
+    "a PNG of garbage": built_png(b"garbage"),
+    "a PNG without data": built_png(b""),
+    "a PNG with a row too few": built_png(zlib.compress(ROWS[:-5])),
+    "a PNG with a row too many": built_png(zlib.compress(ROWS + ROWS[:5])),
+    "a PNG whose rows are cut off": built_png(zlib.compress(ROWS)[:-6]),
+    "a PNG with a wrong checksum of its rows": built_png(zlib.compress(ROWS)[:-1] + b"x"),
+    "a PNG with HTML behind its rows": built_png(zlib.compress(ROWS) + HTML),
+    "a PNG with an unknown filter": built_png(zlib.compress(b"\x09" + ROWS[1:])),
+    "a PNG of 7 bits": built_png(depth=7),
+    "a PNG of an unknown color type": built_png(color=5),
+    "a PNG without its palette": built_png(color=3),
+    "a PNG of another compression": built_png(form=(1, 0, 0)),
+    "a PNG of another interlacing": built_png(form=(0, 0, 2)),
+    "a PNG with half a palette entry": built_png(before=chunk(b"PLTE", b"abcd"), color=3),
+    "a PNG with a short transparent color": built_png(before=chunk(b"tRNS", b"")),
+    "a PNG with more transparent colors than it has": built_png(before=PALETTE + chunk(b"tRNS", b"ab"), color=3),
+    "a PNG with two palettes": built_png(before=PALETTE * 2, color=3),
+    "a PNG with a part within its data": png(before_end=chunk(b"tRNS", b"\0\0") + chunk(b"IDAT", b"")),
+    "a lossless JPEG": jpeg(marker=0xC3),
+    "an arithmetic JPEG": jpeg(marker=0xC9),
+    "a JPEG of 12 bits": jpeg(precision=12),
+    "a JPEG without quantization": jpeg().replace(b"\xff\xdb", b"\xff\xfe"),
+    "a JPEG without Huffman tables": jpeg().replace(b"\xff\xc4", b"\xff\xfe"),
+    "a JPEG of impossible Huffman codes": jpeg(before_frame=segment(0xC4, b"\0\x03" + b"\0" * 18)),
+    "a JPEG with half a quantization table": jpeg(before_frame=segment(0xDB, b"\0" * 9)),
+    "a JPEG with half a restart interval": jpeg(before_frame=segment(0xDD, b"\0")),
+    "a JPEG whose scan is of another component": jpeg().replace(b"\x01\x01\0\0\x3f\0", b"\x01\x02\0\0\x3f\0"),
+    "a progressive JPEG of an impossible scan": jpeg(marker=0xC2),
+    "a JPEG of blocks of no size": jpeg().replace(b"\x01\x01\x11\0", b"\x01\x01\x01\0"),
+    "a GIF of no pixels": gif().replace(b"\x2c\0\0\0\0\x02\0", b"\x2c\0\0\0\0\0\0"),
+    "a GIF with a pixel too few": gif().replace(b"\x44\x0a", b"\x44\x01"),
+    "a GIF with an impossible code": gif().replace(b"\x44\x0a", b"\x7c\x0a"),
+    "a GIF of 12 bits": gif().replace(b"\x02\x02\x44", b"\x0c\x02\x44"),
+    "a WebP that goes on from another": riff(lossy(tag=b"\x51\x01\0")),
+    "a WebP that is not to be shown": riff(lossy(tag=b"\x40\x01\0")),
+    "a WebP whose first part is missing": riff(lossy(tag=b"\x50\xff\xff")),
+    "a lossless WebP of another version": riff((b"VP8L", b"\x2f\0\0\0\x20" + b"\0" * 9)),
+    "a WebP on a canvas of another size": riff(extended(9, 9), lossless()),
+    "a WebP whose canvas comes last": riff(lossless(), extended()),
+    "a WebP with an alpha channel of another size": riff(extended(3, 2, 0x10), (b"ALPH", b"\0\0"), lossy(3, 2)),
+}
+
+
+@pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE)
+async def test_an_image_whose_pixels_no_decoder_reads_is_described(sandbox: Sandbox, content: bytes) -> None:
+    url = upload(sandbox, "f", content)
+    async with connect(settings_for(sandbox)) as agent:
+        answer = await agent.call("get_attachment", url=url)
+    assert re.search(r"\nNot shown: (it is damaged, or not whole|it is a form of JPEG that few)", answer)
+
+
+FORMS_OF_PNG = {
+    "interlaced": built_png(
+        zlib.compress(b"\0\x80" * 2 + b"\0\x80\x80" + b"\0\x80\x80" * 2 + b"\0" + b"\x80" * 4), form=(0, 0, 1)
+    ),
+    "one bit": built_png(zlib.compress(b"\0\xf0" * 3), depth=1),
+    "16 bits with alpha": built_png(zlib.compress((b"\x04" + b"\x80" * 32) * 3), depth=16, color=6),
+    "a palette with a transparent color": built_png(before=PALETTE + chunk(b"tRNS", b"\0"), color=3),
+}
+
+
+@pytest.mark.parametrize("content", FORMS_OF_PNG.values(), ids=FORMS_OF_PNG)
+async def test_every_form_of_png_is_shown(sandbox: Sandbox, content: bytes) -> None:
+    url = upload(sandbox, "f.png", content)
+    async with connect(settings_for(sandbox)) as agent:
+        assert (await agent.picture("get_attachment", url=url))[2] == content
+
+
 SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 OTHERS = {
     "SVG": (SVG, "SVG image, as text", f"> {SVG.decode()}"),
@@ -159,6 +232,7 @@ FORMS = {
     "as in the text": "{upload}",
     "Markdown": "![screenshot]({upload}){{width=900 height=600}}",
     "HTML": '<img src="{upload}" width="900">',
+    "code": "`{upload}`",
     "by the project's id": "/-/project/{id}{upload}",
     "by the project's path": "/acme/app{upload}",
     "URL by id": "{url}/-/project/{id}{upload}",
@@ -179,6 +253,10 @@ REFUSED = {
     "another GitLab": ("https://evil.example/acme/app{}", "is not a project on"),
     "another GitLab by id": ("https://evil.example/-/project/1{}", "is not a project on"),
     "another host without a scheme": ("//evil.example/acme/app{}", "is not a project on"),
+    "another host by id without a scheme": ("//evil.example/-/project/1{}", "is not a project on"),
+    "another GitLab with our name as its user": ("{url}@evil.example/acme/app{}", "is not a project on"),
+    "another port": ("{url}0/acme/app{}", "is not a project on"),
+    "another GitLab in a path that leads back": ("https://evil.example/../acme/app{}", "is not a project on"),
     "a group": ("/-/group/3{}", "It is a file of a group"),
     "an avatar": ("/uploads/-/system/user/avatar/1/avatar.png", "give the address of an attached file"),
     "a path that leads out": ("/uploads/5f0f1f5a1b6c2d3e4f5a6b7c8d9e0f1a/..%2F..%2Fx", "give the address"),
@@ -192,7 +270,7 @@ REFUSED = {
 @pytest.mark.parametrize(("url", "message"), REFUSED.values(), ids=REFUSED)
 async def test_an_address_of_something_else_is_refused(sandbox: Sandbox, url: str, message: str) -> None:
     async with connect(settings_for(sandbox)) as agent:
-        assert message in await agent.refused("get_attachment", url=url.format(SEED.screenshot))
+        assert message in await agent.refused("get_attachment", url=url.format(SEED.screenshot, url=sandbox.url))
     asked = [each["path"] for each in sandbox.faults.requests() if "/uploads/" in each["path"]]
     assert all(path.endswith("/00000000000000000000000000000000/x.png") for path in asked)
 
