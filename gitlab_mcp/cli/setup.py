@@ -80,7 +80,7 @@ def _run(*, dry_run: bool, yes: bool, undo: bool, as_json: bool, deadline: float
     from gitlab_mcp.setup.runner import applied, plan_of
 
     with limited(deadline):
-        context, steps = _prepared(arguments, deadline)
+        context, steps = _prepared(arguments, deadline, undo=undo)
     plan = plan_of(steps, context, undo=undo)
     show = partial(_show, context) if not as_json else _nothing
     show(plan.lines())
@@ -103,7 +103,7 @@ def _run(*, dry_run: bool, yes: bool, undo: bool, as_json: bool, deadline: float
     return 1 if "failed" in ended or "blocked" in ended or (not results and plan.blocked) else 0
 
 
-def _prepared(arguments: dict[str, Any], seconds: float) -> "tuple[SetupContext, Sequence[SetupStep]]":
+def _prepared(arguments: dict[str, Any], seconds: float, *, undo: bool) -> "tuple[SetupContext, Sequence[SetupStep]]":
     """What the steps work with, and the steps. Raises SettingsError or a Failure where nothing can be set up."""
     from gitlab_mcp.api.client import GitLab
     from gitlab_mcp.setup.facts import look
@@ -112,7 +112,7 @@ def _prepared(arguments: dict[str, Any], seconds: float) -> "tuple[SetupContext,
     from gitlab_mcp.setup.secrets import Secrets
     from gitlab_mcp.setup.state import SetupState, state_path
     from gitlab_mcp.setup.step import SetupContext
-    from gitlab_mcp.setup.steps import steps_of
+    from gitlab_mcp.setup.steps import steps_of, steps_to_undo
 
     settings = read_settings(Flags(url=arguments["url"], project=arguments["project"]), os.environ, working_directory())
     if settings.credential.kind != "access token":
@@ -127,7 +127,7 @@ def _prepared(arguments: dict[str, Any], seconds: float) -> "tuple[SetupContext,
     state = SetupState(state_path(os.environ, Path.home(), settings.url, facts.id))
     origin = origin_of(direct_url(), settings.url)
     context = SetupContext(gitlab, facts, options, Secrets(os.environ, ask), state, origin, seconds)
-    return context, steps_of(options, origin)
+    return context, steps_to_undo(options, state) if undo else steps_of(options, origin)
 
 
 def _options(arguments: dict[str, Any]) -> "SetupOptions":

@@ -32,6 +32,11 @@ class SetupState:
         """The record of a step; empty where it was never applied from this machine."""
         return self._records.get(step, {})
 
+    @property
+    def steps(self) -> list[str]:
+        """The ids of the steps that were applied from this machine."""
+        return list(self._records)
+
     def keep(self, step: str, **values: Any) -> None:
         """Add values to the record of a step."""
         self._records[step] = {**self._records.get(step, {}), **values}

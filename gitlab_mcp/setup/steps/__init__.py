@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from gitlab_mcp.setup.options import API_KEY, SetupOptions
 from gitlab_mcp.setup.origin import Origin, WheelInRegistry
+from gitlab_mcp.setup.state import SetupState
 from gitlab_mcp.setup.step import SetupStep
 from gitlab_mcp.setup.steps.access_token import AccessTokenStep
 from gitlab_mcp.setup.steps.allow_list import AllowListStep
@@ -12,7 +13,7 @@ from gitlab_mcp.setup.steps.merge_request import MergeRequestStep
 from gitlab_mcp.setup.steps.package import PackageStep
 from gitlab_mcp.setup.steps.push_switch import PushSwitchStep
 from gitlab_mcp.setup.steps.trigger_token import TriggerTokenStep
-from gitlab_mcp.setup.steps.variables import VariableStep
+from gitlab_mcp.setup.steps.variables import VARIABLE_STEP, VariableStep
 from gitlab_mcp.setup.steps.webhook import WebhookStep
 
 
@@ -30,3 +31,21 @@ def steps_of(options: SetupOptions, origin: Origin) -> Sequence[SetupStep]:
         steps += [TriggerTokenStep(), WebhookStep(), ListenerConfigStep()]
     steps.append(MergeRequestStep())
     return steps
+
+
+def steps_to_undo(options: SetupOptions, state: SetupState) -> Sequence[SetupStep]:
+    """Every step that an earlier setup may have applied, whatever its options were."""
+    ids = [VariableStep(API_KEY).id, *(VariableStep(name).id for name in options.variables), *state.steps]
+    names = [step.removeprefix(VARIABLE_STEP) for step in ids if step.startswith(VARIABLE_STEP)]
+    server = str(state.record(AllowListStep.id).get("server", ""))
+    return [
+        *(VariableStep(name) for name in dict.fromkeys(names)),
+        PushSwitchStep(),
+        AccessTokenStep(),
+        PackageStep(),
+        *([AllowListStep(WheelInRegistry(server, "", ""))] if server else []),
+        TriggerTokenStep(),
+        WebhookStep(),
+        ListenerConfigStep(),
+        MergeRequestStep(),
+    ]

@@ -32,7 +32,7 @@ class AllowListStep(SetupStep):
         )
 
     def apply(self, setup: SetupContext) -> None:
-        setup.state.keep(self.id, made=True)
+        setup.state.keep(self.id, server=self._server)
         send = partial(setup.gitlab.post, f"{self._path(setup)}/allowlist", {"target_project_id": setup.facts.id})
         try:
             write_once(lambda: bool(send()), lambda: self._is_listed(setup) or None, f"Look at {self._setting}.")

@@ -10,6 +10,7 @@ from gitlab_mcp.setup.plan import Blocked, InPlace, Outcome, PlannedChange
 from gitlab_mcp.setup.step import MADE_BY_SETUP, SetupContext, SetupStep, delete_once, look_at
 
 VARIABLES_PAGE = "Settings > CI/CD > Variables"
+VARIABLE_STEP = "variable "  # and the name of the variable
 
 
 class VariableStep(SetupStep):
@@ -17,7 +18,7 @@ class VariableStep(SetupStep):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.id = f"variable {name}"
+        self.id = f"{VARIABLE_STEP}{name}"
 
     def look(self, setup: SetupContext) -> Outcome:
         if existing := find_variable(setup, self.name):
