@@ -16,8 +16,11 @@ from gitlab_mcp.git.change import Change
 from gitlab_mcp.safety.redact import is_public
 from gitlab_mcp.safety.sanitize import quoted_line
 
-# The paths outside projects that may be read: users, hooks of a group, and what the token can do.
-USER_PATHS = re.compile(r"/(user|users(/[0-9]+)?|groups/[^/]+/hooks|personal_access_tokens/self|version|metadata|job)")
+# The paths outside projects that may be read: the user, and what the token can do.
+USER_PATHS = re.compile(r"/(user|personal_access_tokens/self|version|metadata|job)")
+
+# What `listen` also reads, and no run that is restricted to projects may: users, and the hooks of a group.
+SHARED_PATHS = re.compile(r"/(users(/[0-9]+)?|groups/[^/]+/hooks)")
 
 # A POST that changes nothing: GitLab validates a CI configuration.
 READ_ONLY_POST = re.compile(r"/projects/[^/]+/ci/lint")
@@ -64,7 +67,8 @@ class Policy:
                 raise Refused(f"This run is restricted to {', '.join(allowed)}: nothing is listed across projects.")
             return
         if project is None:
-            if writes or not USER_PATHS.fullmatch(path):
+            shared = SHARED_PATHS.fullmatch(path) and not self.allowed_projects()
+            if writes or not (shared or USER_PATHS.fullmatch(path)):
                 raise Refused(f"This server sends no request to {path}.")
             return
         if not self.covers(project, path, writes=writes):
