@@ -1,7 +1,8 @@
 """The proof that no field of an answer can make a tool crash, or a write look failed.
 
 For every tool and every answer that it gets, every key path is made null, missing, of another type and an unknown
-value, one at a time. scripts/rewriting runs all of it; `--sample N` a seeded part.
+value, one at a time. scripts/rewriting runs all of it; `--sample N` a seeded part,
+`--tool NAME` that of one tool.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import json
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -152,11 +153,18 @@ def _json(body: bytes) -> Any:
         return None
 
 
-async def prove(sample: int, seed: int, show: Callable[[str], None]) -> tuple[int, list[str]]:
-    """Make all alterations, or a seeded sample of them; how many there were, and what was wrong."""
+async def prove(
+    sample: int, seed: int, show: Callable[[str], None], tools: Sequence[str] = ()
+) -> tuple[int, list[str]]:
+    """Make all alterations, or a seeded sample of them; how many there were, and what was wrong.
+
+    `tools` names the tools to which it is limited, () for all.
+    """
     wrong: list[str] = []
     done = 0
     for scenario in (*READS, *REST):
+        if tools and scenario.tool not in tools:
+            continue
         with Sandbox() as sandbox, fault_proxy(sandbox.url) as proxy:
             sandbox.fail_pipeline("feature/verbose-flag")
             settings = replace(settings_for(sandbox), url=proxy.url, toolsets=EVERY_TOOLSET)
@@ -187,6 +195,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tool", action="append", default=[], help="only this tool; repeatable")
     given = parser.parse_args()
     began = time.monotonic()
 
@@ -194,7 +203,7 @@ def main() -> int:
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 
-    done, wrong = asyncio.run(prove(given.sample, given.seed, show))
+    done, wrong = asyncio.run(prove(given.sample, given.seed, show, given.tool))
     for line in wrong:
         show(f"WRONG: {line}")
     show(f"{done} alterations in {time.monotonic() - began:.0f} s: {len(wrong)} wrong")
