@@ -312,6 +312,11 @@ ASKED_BY_NO_TOOL = {
     "/projects/:x/jobs/:x/artifacts",
     "/projects/:x/jobs/artifacts/:x/download",
     "/projects/:x/jobs/artifacts/:x/raw/*artifact_path",
+    "/projects/:x/packages",
+    "/projects/:x/packages/:x",
+    "/projects/:x/packages/:x/package_files",
+    "/projects/:x/packages/:x/package_files/:x",
+    "/projects/:x/packages/generic/:x/:x/:x",
     "/projects/:x/releases/:x",
 }
 
