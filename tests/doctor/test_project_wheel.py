@@ -27,7 +27,7 @@ def included(api: Api, project: str, sha256: str = SHA256) -> None:
     wheel = f"$CI_API_V4_URL/projects/{project}/packages/generic/gitlab-mcp-server/0.2.0/{FILE}"
     text = f"include:\n  - local: /claude.yml\n    inputs:\n      server_wheel: {wheel}\n"
     text += f"      server_wheel_sha256: '{sha256}'\n" if sha256 else ""
-    job = "spec:\n  inputs:\n    server_wheel:\n    server_wheel_sha256: {default: ''}\n---\nclaude:\n  script: [claude]\n"
+    job = "spec:\n  inputs:\n    server_wheel:\n    server_wheel_sha256: {default: ''}\n---\nx:\n  script: [claude]\n"
     api.commit("main", {"action": "create", "file_path": "claude.yml", "content": job})
     api.commit("main", {"action": "update", "file_path": ".gitlab-ci.yml", "content": text})
 
