@@ -172,7 +172,7 @@ def test_in_the_image_the_pages_first_job_takes_an_issue_to_a_merge_request(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--target", "nothing"], "There is no target nothing: take server or claude.\n"),
+        (["--target", "nothing"], "There is no target nothing: take server, claude or listen.\n"),
         (["--tags"], "There is no option --tags: scripts/build-image --help lists them.\n"),
         (["--tag"], "--tag needs a value.\n"),
         (["--ca", "/no/such/file"], "The CA file /no/such/file cannot be read.\n"),

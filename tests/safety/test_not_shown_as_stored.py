@@ -25,6 +25,7 @@ IN_CODE = r"\[token removed\], <U\+202E>\."
 
 ROW = "its rows are shortened on purpose: another tool reads the whole text"
 NAMES = "it shows names and states, which nobody writes back"
+KEPT_FILE = "it shows a file that GitLab keeps as it is: it can be replaced, but not edited"
 OUTPUT = "it shows the output of programs, which is stored nowhere to be edited"
 REASONS = {
     "list_issues": ROW,
@@ -39,6 +40,9 @@ REASONS = {
     "list_files": NAMES,
     "list_wiki_pages": NAMES,
     "search_members": NAMES,
+    "list_job_artifacts": NAMES,
+    "get_attachment": KEPT_FILE,
+    "get_job_artifact": KEPT_FILE,
     "get_pipeline": NAMES,
     "list_pipelines": NAMES,
     "lint_ci_config": OUTPUT,
