@@ -123,7 +123,10 @@ base: {script: [replaced]}
         ("a: {stage: nowhere, script: [x]}\n", "a job: chosen stage nowhere does not exist; "),
         (".a: {script: [x]}\n", "jobs config should contain at least one visible job"),
         ("a: {stage: test}\n", "jobs a config should implement the script:, run:, or trigger: keyword"),
-        ("a: [\n", "(<unknown>): did not find expected ',' or ']'"),
+        ("a: [b\n", "(<unknown>): did not find expected ',' or ']'"),
+        ("a: [\n", "(<unknown>): did not find expected node content while parsing a flow node at line 2 column 1"),
+        ("a: *none\n", "An alias referenced an unknown anchor: none"),
+        ("spec: [\n---\na: {script: [x]}\n", "(<unknown>): did not find expected node content"),
         ("- a\n", "Invalid configuration format"),
     ],
 )
@@ -142,7 +145,9 @@ def test_a_project_that_the_user_may_not_read_is_not_included(people: People) ->
     assert (status, refused) == (400, {"message": {"base": [message]}})
 
 
-@pytest.mark.parametrize("keyword", ["only: [main]", "parallel: 2", "when: delayed", "rules: [{exists: [a]}]"])
+@pytest.mark.parametrize(
+    "keyword", ["only: [main]", "parallel: 2", "when: delayed", "rules: [{exists: [a]}]", "tags: !set {a}"]
+)
 def test_a_keyword_that_is_not_read_is_not_implemented(maintainer: Api, keyword: str) -> None:
     commit(maintainer, "/projects/:p", ci=f"a: {{script: [x], {keyword}}}\n")
     assert maintainer.refusal("POST", "/projects/:p/pipeline", ref="main")[0] == 501

@@ -126,11 +126,12 @@ def test_a_skipped_pipeline_needs_no_configuration(sandbox: Sandbox, developer: 
     ("text", "error"),
     [
         ("test:\n\tscript: x\n", "(<unknown>): found character that cannot start any token"),
-        ("test: {script: [x, y\n", "(<unknown>): did not find expected ',' or '}' while parsing a flow mapping"),
+        ("test: {script: x\n", "(<unknown>): did not find expected ',' or '}' while parsing a flow mapping"),
+        ("test: {script: [x, y\n", "(<unknown>): did not find expected ',' or ']' while parsing a flow sequence"),
         ("just words\n", "Invalid configuration format"),
         ("test:\n    stage: test\n", "jobs test config should implement the script:, run:, or trigger: keyword"),
     ],
-    ids=["tab", "unclosed", "not a mapping", "no script"],
+    ids=["tab", "unclosed mapping", "unclosed list", "not a mapping", "no script"],
 )
 def test_an_invalid_configuration_gives_a_failed_pipeline(
     sandbox: Sandbox, developer: Api, text: str, error: str
@@ -152,8 +153,9 @@ def test_an_invalid_configuration_gives_a_failed_pipeline(
         ".base: &base\n    script: pytest\ntest:\n    <<: *base\n    stage: test\n",
         "stages: [check]\n.base:\n  stage: check\n  script: x\ntest:\n  extends: .base\n",
         "test:\n    script:\n        - 'echo \"a: [b\"'\n",
+        ".base: {stage: none}\ntest: {script: x, stage: !reference [.base, stage]}\nmore: !reference [.base]\n",
     ],
-    ids=["include", "anchor", "extends", "four spaces"],
+    ids=["include", "anchor", "extends", "four spaces", "reference"],
 )
 def test_what_a_configuration_inherits_is_no_error(sandbox: Sandbox, developer: Api, text: str) -> None:
     developer.commit("one", {"action": "update", "file_path": FILE, "content": text}, start_branch="main")

@@ -174,5 +174,5 @@ def _lint_result(text: str, errors: list[str], call: Call) -> dict[str, Any]:
         "includes": [],
     }
     if jobs is not None:
-        result["jobs"] = [{"name": job.name, "stage": job.stage} for job in jobs]
+        result["jobs"] = [{"name": name, "stage": stage} for name, stage in jobs.items()]
     return result

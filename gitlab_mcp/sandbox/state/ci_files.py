@@ -14,11 +14,10 @@ from gitlab_mcp.sandbox.state.model import Project
 from gitlab_mcp.sandbox.state.permissions import may_read_code
 from gitlab_mcp.sandbox.state.users import User
 from gitlab_mcp.sandbox.state.world import World
-from gitlab_mcp.sandbox.text.ci_configuration import syntax_error
 from gitlab_mcp.sandbox.text.ci_inputs import InvalidInputs, interpolate
 from gitlab_mcp.sandbox.text.ci_jobs import deep_merge, faults
 from gitlab_mcp.sandbox.text.ci_variables import expand
-from gitlab_mcp.sandbox.text.yaml import Unreadable, load
+from gitlab_mcp.sandbox.text.yaml import InvalidYaml, Unreadable, load
 
 _CI_FILE = ".gitlab-ci.yml"
 _MOST_FILES = 150  # Gitlab::CurrentSettings.ci_max_includes
@@ -71,15 +70,9 @@ class _Files:
         """A file merged over what it includes; errors in an included file begin with its name."""
         where = f"`{name}`: " if name else ""
         try:
-            content = interpolate(text, given, self.variables)
-        except InvalidInputs as error:
+            value = load(interpolate(text, given, self.variables))
+        except (InvalidInputs, InvalidYaml) as error:
             raise InvalidConfiguration(f"{where}{error}") from error
-        try:
-            value = load(content)
-        except Unreadable:
-            if message := syntax_error(content):
-                raise InvalidConfiguration(f"{where}{message}") from None
-            raise
         if not isinstance(value, dict):
             raise InvalidConfiguration(f"{where}Invalid configuration format")
         merged: dict[str, Any] = {}

@@ -28,7 +28,7 @@ class InvalidInputs(Exception):
 def interpolate(text: str, given: Mapping[str, Any], variables: Mapping[str, str]) -> str:
     """The configuration without its header and with the values of its inputs.
 
-    Raises InvalidInputs with GitLab's message, and Unreadable for a header that is not read here.
+    Raises InvalidInputs with GitLab's message, and InvalidYaml and Unreadable for a header that cannot be read.
     """
     parts = documents(text)
     header = load(parts[0]) if len(parts) > 1 else None
@@ -36,7 +36,7 @@ def interpolate(text: str, given: Mapping[str, Any], variables: Mapping[str, str
         if given:
             raise InvalidInputs(_NOT_DECLARED)
         return parts[0]
-    declared = (header["spec"] or {}).get("inputs") or {}
+    declared = _mapping(_mapping(header["spec"], "spec").get("inputs"), "spec: inputs")
     values = _values(declared, given)
     errors: list[str] = []
 
@@ -58,6 +58,13 @@ def interpolate(text: str, given: Mapping[str, Any], variables: Mapping[str, str
     return content
 
 
+def _mapping(value: Any, name: str) -> dict[Any, Any]:
+    """What the header has at a place; nothing there is an empty mapping."""
+    if value is not None and not isinstance(value, dict):
+        raise Unreadable(f"{name} of the header is not a mapping")
+    return value or {}
+
+
 def _applied(function: str, value: str, variables: Mapping[str, str]) -> str:
     if function == "expand_vars":
         return expand(value, variables)
@@ -73,13 +80,13 @@ def _values(declared: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, 
         errors.append(f"unknown input arguments: {', '.join(unknown)}")
     values: dict[str, Any] = {}
     for name, raw_spec in declared.items():
-        spec = raw_spec or {}
+        spec = _mapping(raw_spec, f"the input {name}")
         kind = spec.get("type", "string")
         if kind not in _TYPES:
             errors.append(f"unknown input specification for `{name}` (valid types: {', '.join(_TYPES)})")
             continue
-        if "rules" in spec:
-            raise Unreadable("rules of an input are not implemented")
+        if "rules" in spec or not isinstance(spec.get("options") or [], list):
+            raise Unreadable("rules of an input, and options that are no list, are not implemented")
         value = given.get(name)
         if value is None and "default" not in spec:
             errors.append(f"`{name}` input: required value has not been provided")

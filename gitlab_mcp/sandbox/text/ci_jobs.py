@@ -25,6 +25,7 @@ _DEFAULTS = (
     "tags", "id_tokens", "hooks",
 )  # fmt: skip
 _NOT_READ = {"only", "except", "parallel", "start_in", "trigger"}
+_RUNS = {"script", "run", "trigger", "extends"}
 _STAGES = ["build", "test", "deploy"]
 _DEPTH = 10
 FILTERED_BY_WORKFLOW = "Pipeline filtered out by workflow rules."
@@ -60,21 +61,42 @@ class Plan:
     jobs: list[PlannedJob] = field(default_factory=list)
 
 
-def faults(configuration: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the jobs of a whole configuration, in GitLab's words."""
-    jobs = {
+def visible_jobs(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """The jobs of a configuration by name, without those that are hidden."""
+    return {
         str(name): job for name, job in configuration.items() if name not in KEYWORDS and not str(name).startswith(".")
     }
+
+
+def faults(configuration: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the jobs of a whole configuration, in GitLab's words."""
+    jobs = visible_jobs(configuration)
     if not jobs:
         return ["jobs config should contain at least one visible job"]
-    found = []
-    available = [".pre", *(configuration.get("stages") or _STAGES), ".post"]
-    for name, job in jobs.items():
-        if not isinstance(job, dict) or not {"script", "run", "trigger", "extends"} & set(job):
-            found.append(f"jobs {name} config should implement the script:, run:, or trigger: keyword")
-        elif job.get("stage", "test" if "extends" not in job else available[0]) not in available:
-            stage, stages = job.get("stage", "test"), ", ".join(map(str, available))
-            found.append(f"{name} job: chosen stage {stage} does not exist; available stages are {stages}")
+    return [
+        f"jobs {name} config should implement the script:, run:, or trigger: keyword"
+        for name, job in jobs.items()
+        if not isinstance(job, Reference) and (not isinstance(job, dict) or not _RUNS & set(job))
+    ] + stage_faults(configuration)
+
+
+def stage_faults(configuration: Mapping[str, Any]) -> list[str]:
+    """The jobs whose stage does not exist. Stages that are taken from elsewhere are not checked."""
+    stages = configuration.get("stages") or _STAGES
+    listed = stages if isinstance(stages, list) else [stages]
+    if any(isinstance(stage, Reference) for stage in listed):
+        return []
+    if not isinstance(stages, list):
+        return ["stages config should be an array of strings"]
+    available, found = [".pre", *stages, ".post"], []
+    for name, job in visible_jobs(configuration).items():
+        stage = job.get("stage") if isinstance(job, dict) else None
+        if stage is None and (not isinstance(job, dict) or "extends" in job):
+            continue
+        stage = "test" if stage is None else stage
+        if stage not in available and not isinstance(stage, Reference):
+            names = ", ".join(map(str, available))
+            found.append(f"{name} job: chosen stage {stage} does not exist; available stages are {names}")
     return found
 
 
@@ -132,7 +154,7 @@ def _planned(
         allowed = definition.get("rules") is None and result.when == "manual"
     inner |= dict(result.variables)
     group = expand(str(definition.get("resource_group") or ""), {**variables, **inner, **given})
-    stage = str(definition.get("stage", "test"))
+    stage = str(definition.get("stage") or "test")
     return PlannedJob(name, stage, result.when, bool(allowed), group, {**own, **inner}, definition)
 
 
