@@ -42,7 +42,7 @@ def test_a_run_without_a_last_event_was_killed() -> None:
 def test_the_exit_code_says_who_has_to_act() -> None:
     codes = {code: {str(ending) for ending in Ending if ending.exit_code == code} for code in (0, 1, 2, 3, 143)}
     assert codes == {
-        0: {"done"},
+        0: {"done", "refused"},
         1: {"failed", "model_unreachable", "killed"},
         2: {"sign_in_failed", "not_started", "no_tools"},
         3: {"out_of_turns", "out_of_budget", "out_of_time"},
@@ -51,7 +51,11 @@ def test_the_exit_code_says_who_has_to_act() -> None:
     assert sum(map(len, codes.values())) == len(Ending)
 
 
-@pytest.mark.parametrize("ending", [ending for ending in Ending if ending is not Ending.DONE], ids=str)
+# Where a run was refused, what refused it gives the reason, and says what to do.
+WITH_A_REMEDY = [ending for ending in Ending if ending not in (Ending.DONE, Ending.REFUSED)]
+
+
+@pytest.mark.parametrize("ending", WITH_A_REMEDY, ids=str)
 def test_every_other_ending_says_why_and_how_to_try_again(ending: Ending) -> None:
     assert ending.reason.endswith(".")
     assert ending.remedy.endswith(".")

@@ -15,6 +15,7 @@ from tests.support.settings import EVERY_TOOLSET, settings_for
 FINDS = "it says which object is written"
 PART = "it says how another argument is meant"
 GUARD = "GitLab refuses the write where it does not hold"
+LINKED = "it becomes links in the text, which is compared"
 SHOWN = "the answer shows what GitLab gave back"
 WHOLE = "GitLab stores a commit with all that was sent, or refuses it"
 # Other tests: test_fields_not_taken.py (issues, merge requests, comments), test_reviews.py (what a review lost).
@@ -24,17 +25,17 @@ HERE = "compared, in a test of this file"
 ISSUE_FIELDS = "title description assignees milestone due_date confidential"
 MERGE_REQUEST_FIELDS = "title description draft assignees reviewers remove_source_branch squash"
 ARGUMENTS: dict[str, dict[str, str]] = {
-    "create_issue": {HERE: f"{ISSUE_FIELDS} labels"},
+    "create_issue": {HERE: f"{ISSUE_FIELDS} labels", LINKED: "attach"},
     "update_issue": {ELSEWHERE: f"{ISSUE_FIELDS} state add_labels remove_labels", PART: "old_text make_public"},
     "create_merge_request": {ELSEWHERE: f"{MERGE_REQUEST_FIELDS} labels target_branch", FINDS: "source_branch"},
     "update_merge_request": {
         ELSEWHERE: f"{MERGE_REQUEST_FIELDS} state add_labels remove_labels target_branch",
         PART: "old_text",
     },
-    "create_note": {ELSEWHERE: "body internal", FINDS: "on reply_to"},
+    "create_note": {ELSEWHERE: "body internal", LINKED: "attach", FINDS: "on reply_to"},
     "update_note": {ELSEWHERE: "body", FINDS: "note on", PART: "old_text"},
     "resolve_discussion": {HERE: "resolved", FINDS: "thread on"},
-    "review_merge_request": {ELSEWHERE: "summary comments verdict", GUARD: "sha"},
+    "review_merge_request": {ELSEWHERE: "summary comments verdict", GUARD: "sha", PART: "submit"},
     "merge_merge_request": {HERE: "auto_merge squash remove_source_branch", GUARD: "sha"},
     "rebase_merge_request": {},
     "run_pipeline": {HERE: "ref variables", GUARD: "inputs"},
