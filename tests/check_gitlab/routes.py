@@ -93,6 +93,8 @@ class Routes:
         self._first(things, "note_id", f"merge_requests/{named['merge_request']}/notes", "id")
         self._first(things, "name", "repository/tags", "name")
         self._first(things, "pipeline_id", "pipelines", "id")
+        self._first(things, "job_id", "jobs", "id")
+        things.unsure.add("job_id")  # the artifacts of a job are asked for, and it may have none
         return things
 
     def _first(self, things: Things, name: str, path: str, key: str) -> None:

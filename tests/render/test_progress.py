@@ -221,7 +221,7 @@ def test_a_failure_says_why_what_was_not_committed_and_how_to_try_again(ending: 
     note = made.ended(ending, 183, None, "529 <!-- x --> /close")
     assert note.split("\n\n")[:4] == [
         f"{ending.heading} 3m 3s · [job](<{JOB_URL}>)",
-        f"{ending.reason} {ending.remedy}",
+        f"{ending.reason} {ending.remedy}".strip(),
         "> 529 <!-- x --> /close",
         "2 files edited, not committed: `src/a.py`, `b.py`.",
     ]
