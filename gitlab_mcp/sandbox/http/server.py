@@ -221,23 +221,29 @@ def serve(port: int, repo: Path | None, fault_injection: bool, as_json: bool) ->
     With `as_json` it prints one line of JSON: {"url", "project", "project_id", "tokens": {name: value}}. Raises
     SandboxError if the sandbox cannot be started. Must be called from the main thread.
     """
-    ended = threading.Event()
 
-    def end(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature signal.signal asks for
-        ended.set()
+    def wake(signum: int, frame: FrameType | None) -> None:
+        """Do nothing: the number of the signal is written to the wakeup socket."""
 
     ending = [signal.SIGTERM, signal.SIGINT]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as after nohup
         ending.append(signal.SIGHUP)
-    previous = {number: signal.signal(number, end) for number in ending}
+    # A socket and not an Event: a signal that comes just before a thread begins to wait for a lock does not wake it.
+    waiting, waking = socket.socketpair()
+    waking.setblocking(False)
+    previous_wakeup = signal.set_wakeup_fd(waking.fileno())
+    previous = {number: signal.signal(number, wake) for number in ending}
     try:
         with Sandbox(repo=repo, port=port, fault_injection=fault_injection) as sandbox:
             click.echo(_as_json(sandbox) if as_json else _as_text(sandbox))
             sys.stdout.flush()
-            ended.wait()
+            waiting.recv(1)
     finally:
+        signal.set_wakeup_fd(previous_wakeup)
         for number, handler in previous.items():
             signal.signal(number, handler)
+        waiting.close()
+        waking.close()
 
 
 def _as_json(sandbox: Sandbox) -> str:
