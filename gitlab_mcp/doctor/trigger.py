@@ -1,11 +1,17 @@
 """Checks of what this run is about. They show which variables are set and of what kind, never their text."""
 
-from gitlab_mcp.config.job_context import read_job
+from collections.abc import Mapping
+
+from gitlab_mcp.api.project import Noteable, Project
+from gitlab_mcp.config.job_context import Noun, read_job
 from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.context import DoctorContext
-from gitlab_mcp.doctor.result import CheckResult, passed, warned
+from gitlab_mcp.doctor.result import CheckResult, Skipped, passed, warned
+from gitlab_mcp.errors import NotFound
 
 VARIABLES = ("AI_FLOW_INPUT", "AI_FLOW_CONTEXT", "AI_FLOW_EVENT", "AI_FLOW_DISCUSSION_ID", "TRIGGER_PAYLOAD")
+
+SUBJECTS: Mapping[str, Noun] = {"GITLAB_MCP_ISSUE": "issue", "GITLAB_MCP_MERGE_REQUEST": "merge request"}
 
 
 def subject(context: DoctorContext) -> CheckResult | None:
@@ -40,7 +46,32 @@ def flow_input(context: DoctorContext) -> CheckResult | None:
     )
 
 
+def tracking_note(context: DoctorContext) -> CheckResult | None:
+    """Whether the note that a listener made for this run is by the user as whom the run writes."""
+    number, job = context.variable("GITLAB_MCP_TRACKING_NOTE"), read_job(context.environ)
+    subjects = [(noun, context.variable(name)) for name, noun in SUBJECTS.items()]
+    subject_of_note = next(((noun, iid) for noun, iid in subjects if iid.isdecimal()), None)
+    if not (context.in_ci and number.isdecimal() and subject_of_note):
+        return None
+    gitlab, (noun, iid) = context.gitlab(), subject_of_note
+    if gitlab.settings.credential.kind != "access token":
+        return None
+    noteable = Noteable(noun, Project(gitlab, job.project_id or gitlab.settings.project), int(iid))
+    try:
+        author = gitlab.get(f"{noteable.path}/notes/{number}").text("author", "username")
+    except NotFound:
+        raise Skipped("the note of the listener is not there", "Mention the handle again.") from None
+    own = gitlab.user.text("username")
+    if author == own:
+        return passed(f"The listener's note is by @{own}, as whom this run writes")
+    return warned(
+        f"The listener's note is by @{author}, and this run writes as @{own}: it cannot keep that note up to date",
+        f'Write job_user = "{own}" in the configuration of the listener, or give both the token of one user.',
+    )
+
+
 CHECKS = (
     Check("context", "what this run is about", subject),
     Check("flow-input", "whether AI_FLOW_INPUT is safe on a command line", flow_input),
+    Check("tracking-note", "whether the listener and the job write as the same user", tracking_note),
 )

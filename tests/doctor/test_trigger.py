@@ -2,8 +2,11 @@
 
 import json
 
+import pytest
+
 from gitlab_mcp.sandbox import Sandbox
 from tests.support.doctor import Place, only
+from tests.support.gitlab_requests import send
 
 
 def test_a_run_that_is_about_nothing_is_pointed_out_in_a_job_only(sandbox: Sandbox, place: Place) -> None:
@@ -40,3 +43,15 @@ def test_an_input_that_claude_would_take_for_options_is_pointed_out(sandbox: San
     assert "standard input" in told
     assert "--settings" not in told
     assert "flow-input" not in place.examine(place.job(sandbox, AI_FLOW_INPUT="fix it")).checks
+
+
+@pytest.mark.parametrize(("author", "status"), [("developer", "pass"), ("maintainer", "warn")], ids=["same", "another"])
+def test_a_listener_that_writes_as_another_user_is_pointed_out(
+    fresh_sandbox: Sandbox, place: Place, author: str, status: str
+) -> None:
+    note = send(fresh_sandbox, "POST", "/issues/7/notes", author, body="Working on it")["id"]
+    token = {"GITLAB_ACCESS_TOKEN": fresh_sandbox.tokens["developer"]}
+    job = place.job(fresh_sandbox, GITLAB_MCP_ISSUE="7", GITLAB_MCP_TRACKING_NOTE=str(note), **token)
+    found, told = only(place, job, "tracking-note")
+    assert found == status
+    assert ("job_user" in told) is (status == "warn")
