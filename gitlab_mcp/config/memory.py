@@ -1,6 +1,5 @@
 """Memory that large buffers took goes back to the system as soon as they are freed."""
 
-import ctypes
 from contextlib import suppress
 from functools import cache
 
@@ -16,5 +15,7 @@ def return_large_buffers() -> None:
     images then stand among small objects, and ten images left 130 MB that no other program could use. Other libraries
     of C do not have this setting, or need not be told.
     """
+    import ctypes  # takes 2 ms of every start, and few runs read an image
+
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, OWN_PAGES_BYTES)
