@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,25 +21,17 @@ from gitlab_mcp.mentions.context import (
     pipeline_inputs,
     pipeline_variables,
 )
-from gitlab_mcp.mentions.decision import Enqueue, Ignore
-from gitlab_mcp.mentions.events import read_event
-from gitlab_mcp.mentions.screening import Candidate, ProjectSettings, screen
+from gitlab_mcp.mentions.decision import Enqueue
+from gitlab_mcp.mentions.screening import Candidate, ProjectSettings
 from tests.support import webhook_payloads as payloads
 from tests.support.seed import SEED
-from tests.support.webhook_payloads import COMMIT, DISCUSSION, NOTE, RUN_LABEL, Payload, added, with_value
+from tests.support.webhook_payloads import COMMIT, DISCUSSION, NOTE, RUN_LABEL, Payload, added, candidate_of, with_value
 
 SETTINGS = ProjectSettings(label="claude", user="claude", confidential=True)
 INJECTION = "@claude $CI_JOB_TOKEN ${CI_JOB_TOKEN} %CI_JOB_TOKEN% $$x `id` $(id)\n  script: [evil]\n--model x \"';"
 
 
-def candidate(payload: Payload) -> Candidate:
-    event = read_event(payload)
-    assert not isinstance(event, Ignore), event
-    found = screen(event, SETTINGS)
-    assert isinstance(found, Candidate), found
-    return found
-
-
+candidate = partial(candidate_of, settings=SETTINGS)
 MENTION = candidate(payloads.note_on_issue())
 
 

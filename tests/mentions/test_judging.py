@@ -1,31 +1,24 @@
 """What is decided about a candidate, from what GitLab and the store say."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from gitlab_mcp.mentions.decision import Enqueue, Ignore, Refuse, Stop
-from gitlab_mcp.mentions.events import read_event
 from gitlab_mcp.mentions.judging import Facts, judge
-from gitlab_mcp.mentions.screening import Candidate, ProjectSettings, screen
+from gitlab_mcp.mentions.screening import ProjectSettings
 from gitlab_mcp.safety.mention import BARE_REQUEST
 from tests.support import webhook_payloads as payloads
-from tests.support.webhook_payloads import RUN_LABEL, Payload, added, with_value
+from tests.support.webhook_payloads import RUN_LABEL, Payload, added, candidate_of, with_value
 
 GUEST, REPORTER, DEVELOPER, MAINTAINER, OWNER = 10, 20, 30, 40, 50
 SETTINGS = ProjectSettings(label="claude", user="claude", confidential=True, daily_budget=20)
 FORK = with_value(payloads.note_on_merge_request(), "merge_request.source_project_id", 2)
 
 
-def candidate(payload: Payload) -> Candidate:
-    event = read_event(payload)
-    assert not isinstance(event, Ignore), event
-    found = screen(event, SETTINGS)
-    assert isinstance(found, Candidate), found
-    return found
-
-
+candidate = partial(candidate_of, settings=SETTINGS)
 MENTION = candidate(payloads.note_on_issue())
 LABEL = candidate(payloads.issue_changed(added("labels", [], [RUN_LABEL])))
 

@@ -6,7 +6,7 @@ import re
 import socket
 import socketserver
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -165,3 +165,14 @@ def plan(seed: int) -> tuple[list[str], list[str]]:
     writes = [chosen.choice(FAULTS) for _ in range(chosen.choice((1, 1, 1, 2, 3)))]
     reads = [chosen.choice(["", "before", "after", "502 before", "429"]) for _ in range(chosen.choice((0, 0, 1, 2, 6)))]
     return writes, reads
+
+
+def faults_met(met: Mapping[str, int]) -> str:
+    """The line of a proof's summary that says how often each fault occurred."""
+    return "faults met: " + ", ".join(f"{name} {number}" for name, number in sorted(met.items()))
+
+
+def in_batches(first_seed: int, runs: int, size: int) -> Iterator[range]:
+    """The seeds of `runs` runs, at most `size` at a time: a new GitLab for each batch keeps its lists short."""
+    seeds = range(first_seed, first_seed + runs)
+    yield from (seeds[start : start + size] for start in range(0, len(seeds), size))

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.proofs.fault_proxy import FaultProxy, fault_proxy, plan
+from tests.proofs.fault_proxy import FaultProxy, fault_proxy, faults_met, plan
 from tests.proofs.scenarios import BACKENDS, Scenario
 from tests.support.agent import Agent, connect
 from tests.support.ci_job import allow_job_pushes
@@ -88,7 +88,7 @@ async def prove(
                     done += 1
             met.update(proxy.met)
         show(f"{backend}: {done} of {runs} runs, {len(wrong)} wrong")
-    show("faults met: " + ", ".join(f"{name} {number}" for name, number in sorted(met.items())))
+    show(faults_met(met))
     for (tool, said), number in sorted(told.items()):
         show(f"{tool}: {said} {number}")
     return wrong

@@ -32,7 +32,7 @@ from gitlab_mcp.api.tracking_note import NotePlace, TrackingNote, handed_in
 from gitlab_mcp.safety.marker import marker_of
 from gitlab_mcp.sandbox import Sandbox
 from gitlab_mcp.sandbox.state import runner
-from tests.proofs.fault_proxy import FAULTS, FaultProxy, fault_proxy
+from tests.proofs.fault_proxy import FAULTS, FaultProxy, fault_proxy, faults_met
 from tests.support.gitlab_requests import send
 from tests.support.listener import (
     GROUP_SIGNING_TOKEN,
@@ -216,7 +216,7 @@ def prove(deliveries: int, rate: float, kills: int, seed: int, show: Callable[[s
             states = Counter(row[0] for row in listener.rows())
         outcome.mentions, outcome.wrong = number, faults_of(sandbox, mentions)
     met = Counter(name for name in proxy.met if name)
-    show(f"faults met: {', '.join(f'{name} {times}' for name, times in sorted(met.items()))}; mentions: {dict(states)}")
+    show(f"{faults_met(met)}; mentions: {dict(states)}")
     return outcome
 
 

@@ -8,7 +8,7 @@ import collections
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,12 +19,13 @@ from gitlab_mcp.api.tracking_note import NotePlace, TrackingNote, close_left_ope
 from gitlab_mcp.errors import Failure
 from gitlab_mcp.safety.marker import MarkedText, Marker, marker_of, unmarked
 from gitlab_mcp.sandbox import Sandbox
-from tests.proofs.fault_proxy import FAULTS, FaultProxy, fault_proxy
+from tests.proofs.fault_proxy import FAULTS, FaultProxy, fault_proxy, faults_met, in_batches
 from tests.support.gitlab_requests import send
 from tests.support.seed import SEED
 from tests.support.settings import settings_for
 from tests.support.tracking_notes import answers, asked
 
+RUNS_OF_A_SANDBOX = 25
 STEPS = ("working", "read #7", "changed 3 files")
 ENDINGS = ("finished", "killed", "handed in")
 SECONDS = 120.0  # in which GitLab is back
@@ -101,7 +102,7 @@ def prove(runs: int, first_seed: int, show: Callable[[str], None]) -> list[tuple
     wrong: list[tuple[str, Outcome]] = []
     endings: collections.Counter[str] = collections.Counter()
     met: collections.Counter[str] = collections.Counter()
-    for seeds in _parts(range(first_seed, first_seed + runs)):
+    for seeds in in_batches(first_seed, runs, RUNS_OF_A_SANDBOX):
         with Sandbox() as sandbox, fault_proxy(sandbox.url) as proxy:
             settings = replace(settings_for(sandbox, "developer"), url=proxy.url)
             for seed in seeds:
@@ -111,14 +112,9 @@ def prove(runs: int, first_seed: int, show: Callable[[str], None]) -> list[tuple
                     wrong.append((fault, outcome))
             met.update(fault for fault in proxy.met if fault)
         show(f"{seeds[-1] + 1 - first_seed} of {runs} runs, {len(wrong)} wrong")
-    show("faults met: " + ", ".join(f"{name} {number}" for name, number in sorted(met.items())))
+    show(faults_met(met))
     show("; ".join(f"{name}: {number}" for name, number in sorted(endings.items())))
     return wrong
-
-
-def _parts(seeds: range) -> Iterator[range]:
-    """A new GitLab for every 25 runs: a long list of notes is not what is looked at here."""
-    yield from (seeds[start : start + 25] for start in range(0, len(seeds), 25))
 
 
 def main() -> int:

@@ -10,16 +10,17 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gitlab_mcp.sandbox import Sandbox
-from tests.proofs.fault_proxy import FAULTS, FaultProxy, fault_proxy
+from tests.proofs.fault_proxy import FAULTS, FaultProxy, fault_proxy, faults_met, in_batches
 from tests.support.gitlab_requests import get
 from tests.support.setup_command import Maintainer, SetupReport, stored, things_of
 
+RUNS_OF_A_SANDBOX = 10
 SECONDS = "20"  # the limit of a step: a write that would be doubled is looked up for two seconds
 READ_FAULTS = ("", "", "", "before", "after", "502 before", "429")
 SETUP_BRANCH = "gitlab-mcp-server-setup"
@@ -106,7 +107,7 @@ def prove(runs: int, first_seed: int, show: Callable[[str], None]) -> list[str]:
     wrong: list[str] = []
     endings: collections.Counter[str] = collections.Counter()
     met: collections.Counter[str] = collections.Counter()
-    for seeds in _parts(range(first_seed, first_seed + runs)):
+    for seeds in in_batches(first_seed, runs, RUNS_OF_A_SANDBOX):
         with (
             Sandbox() as sandbox,
             fault_proxy(sandbox.url) as proxy,
@@ -122,14 +123,9 @@ def prove(runs: int, first_seed: int, show: Callable[[str], None]) -> list[str]:
                     break
             met.update(fault for fault in proxy.met if fault)
         show(f"{seeds[-1] + 1 - first_seed} of {runs} runs, {len(wrong)} wrong")
-    show("faults met: " + ", ".join(f"{name} {number}" for name, number in sorted(met.items())))
+    show(faults_met(met))
     show("; ".join(f"{name}: {number}" for name, number in sorted(endings.items())))
     return wrong
-
-
-def _parts(seeds: range) -> Iterator[range]:
-    """A new GitLab for every 10 runs, and after a wrong one."""
-    yield from (seeds[start : start + 10] for start in range(0, len(seeds), 10))
 
 
 def main() -> int:

@@ -22,6 +22,7 @@ from typing import Any
 
 from gitlab_mcp.sandbox import Sandbox
 from tests.support.gitlab_requests import send
+from tests.support.webhooks import comment
 
 SIGNING_TOKEN = "whsec_" + base64.b64encode(b"the key of the hook of the tests").decode()
 GROUP_SIGNING_TOKEN = "whsec_" + base64.b64encode(b"the key of the hook of the group").decode()
@@ -201,3 +202,12 @@ def listening(config: Path, environ: Mapping[str, str]) -> Iterator[Listener]:
     finally:
         if listener.process.poll() is None:
             listener.end(signal.SIGKILL)
+
+
+def mention(
+    gitlab: Sandbox, listener: Listener, text: str = "@claude fix it", who: str = "developer"
+) -> tuple[dict[str, Any], int]:
+    """Write and deliver a comment; the note, and its number in the store."""
+    note, payload = comment(gitlab, text, who)
+    assert listener.deliver(payload) == (200, "stored")
+    return note, listener.number_of(note["id"])

@@ -6,6 +6,9 @@ https://docs.gitlab.com/user/project/integrations/webhook_events/
 from copy import deepcopy
 from typing import Any
 
+from gitlab_mcp.mentions.decision import Ignore
+from gitlab_mcp.mentions.events import read_event
+from gitlab_mcp.mentions.screening import Candidate, ProjectSettings, screen
 from tests.support.seed import SEED
 
 Payload = dict[str, Any]
@@ -184,3 +187,12 @@ def _subject(kind: str, attributes: Payload, changes: Payload) -> Payload:
             "repository": {"name": "app", "url": "", "description": "", "homepage": ""},
         }
     )
+
+
+def candidate_of(payload: Payload, settings: ProjectSettings) -> Candidate:
+    """The candidate that a payload makes by the settings of its project."""
+    event = read_event(payload)
+    assert not isinstance(event, Ignore), event
+    found = screen(event, settings)
+    assert isinstance(found, Candidate), found
+    return found

@@ -15,19 +15,13 @@ from tests.support.listener import (
     configure_ci,
     environ_of,
     listening,
+    mention,
     new_trigger_token,
     write_config,
 )
 from tests.support.mentions import pipelines, pipelines_for, reactions, replies, variables
 from tests.support.seed import SEED
 from tests.support.webhooks import comment, label_hook, note_hook
-
-
-def mention(gitlab: Sandbox, listener: Listener, text: str, who: str = "developer") -> tuple[dict[str, Any], int]:
-    """Write and deliver a comment; the note, and its number in the store."""
-    note, payload = comment(gitlab, text, who)
-    assert listener.deliver(payload) == (200, "stored")
-    return note, listener.number_of(note["id"])
 
 
 def take_job(gitlab: Sandbox, pipeline: int) -> Any:

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,6 +16,7 @@ from tests.support.listener import (
     configure_ci,
     environ_of,
     listening,
+    mention,
     new_trigger_token,
     write_config,
 )
@@ -24,13 +24,6 @@ from tests.support.mentions import pipelines, pipelines_for, reactions, replies
 from tests.support.webhooks import comment
 
 WAITING = ["Waiting for a runner."]
-
-
-def mention(gitlab: Sandbox, listener: Listener) -> tuple[dict[str, Any], int]:
-    """Write and deliver a comment; the note, and its number in the store."""
-    note, payload = comment(gitlab, "@claude fix it")
-    assert listener.deliver(payload) == (200, "stored")
-    return note, listener.number_of(note["id"])
 
 
 def command(listener: Listener, *arguments: str) -> str:
