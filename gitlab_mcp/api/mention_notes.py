@@ -4,13 +4,12 @@ Their markers hold no random number: a listener that was killed finds the note t
 """
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import replace
 
 from gitlab_mcp.api.client import GitLab
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.tracking_note import NotePlace, TrackingNote, own_notes
-from gitlab_mcp.errors import GitLabRefusal, NotFound
-from gitlab_mcp.safety.marker import MarkedText, Marker, marker_of, unmarked
+from gitlab_mcp.errors import NotFound
+from gitlab_mcp.safety.marker import Marker, marker_of, unmarked
 
 
 class ListenerNote(TrackingNote):
@@ -26,21 +25,6 @@ class ListenerNote(TrackingNote):
             return marker.run == self._run if self._run else marker.mention == self._place.mention
 
         return next((note for note, marker in own_notes(self._gitlab, self._place) if is_it(marker)), None)
-
-    def _send(self, body: MarkedText) -> Entity:
-        noteable, thread = self._place.noteable, self._place.thread
-        if "/repository/commits/" not in noteable:
-            return super()._send(body)
-        self._posts += 1
-        try:
-            return self._gitlab.post(f"{noteable}/discussions/{thread}/notes", {"body": body})
-        except GitLabRefusal as refused:
-            if refused.status not in (400, 404):
-                raise
-        # A comment that stands alone takes no reply where it is on a commit: Discussion#can_convert_to_discussion?
-        discussion = self._gitlab.post(f"{noteable}/discussions", {"body": body})
-        self._place = replace(self._place, thread=discussion.text("id"))
-        return next(iter(discussion.entities("notes")), Entity(None))
 
 
 def waiting_note(gitlab: GitLab, place: NotePlace, text: str, *, again: bool = False) -> tuple[int, bool]:

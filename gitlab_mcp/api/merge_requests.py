@@ -246,19 +246,17 @@ def open_from(project: Project, source: str) -> list[Entity]:
     return [row for row in rows if row.number("source_project_id") == row.number("target_project_id")]
 
 
-def own_for_issue(issue: Noteable) -> Entity:
-    """The newest open merge request that the user of this run opened for an issue, from a branch of the project.
+def own_for_issue(issue: Noteable, author: int) -> Entity:
+    """The newest open merge request that `author`, the id of a run's user, opened for an issue, from the project.
 
     It mentions or closes the issue. An empty object where there is none, and where GitLab does not list them.
     """
-    gitlab = issue.project.gitlab
-    me = gitlab.identity.user.number("id")
     found = [
         row
-        for row in gitlab.every_readable(f"{issue.path}/related_merge_requests")
+        for row in issue.project.gitlab.every_readable(f"{issue.path}/related_merge_requests")
         if row.text("state") == "opened"
-        and me
-        and row.number("author", "id") == me
+        and author
+        and row.number("author", "id") == author
         and row.number("source_project_id") == row.number("target_project_id")
         and issue.project.is_called(row.text("project_id"))
     ]

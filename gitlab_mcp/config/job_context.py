@@ -28,6 +28,8 @@ REF_NAME = re.compile(
     r"(?![-/.])(?!.*(\.\.|@\{|//|/\.|\.lock(/|$)|[/.]$))[^\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]{1,255}"
 )
 NUMBER = re.compile(r"\d{1,18}")
+# The variables in which a listener gives a pipeline the number of what it is about, and what that is in GitLab's API.
+SUBJECT_VARIABLES = {"GITLAB_MCP_ISSUE": "issues", "GITLAB_MCP_MERGE_REQUEST": "merge_requests"}
 DISCUSSION = re.compile(r"[0-9a-f]{40}")
 
 # Only these values are accepted, so that a variable cannot inject other text.

@@ -1,17 +1,13 @@
 """Checks of what this run is about. They show which variables are set and of what kind, never their text."""
 
-from collections.abc import Mapping
-
-from gitlab_mcp.api.project import Noteable, Project
-from gitlab_mcp.config.job_context import Noun, read_job
+from gitlab_mcp.api.project import Project
+from gitlab_mcp.config.job_context import SUBJECT_VARIABLES, read_job
 from gitlab_mcp.doctor.check import Check
 from gitlab_mcp.doctor.context import DoctorContext
 from gitlab_mcp.doctor.result import CheckResult, Skipped, passed, warned
 from gitlab_mcp.errors import NotFound
 
 VARIABLES = ("AI_FLOW_INPUT", "AI_FLOW_CONTEXT", "AI_FLOW_EVENT", "AI_FLOW_DISCUSSION_ID", "TRIGGER_PAYLOAD")
-
-SUBJECTS: Mapping[str, Noun] = {"GITLAB_MCP_ISSUE": "issue", "GITLAB_MCP_MERGE_REQUEST": "merge request"}
 
 
 def subject(context: DoctorContext) -> CheckResult | None:
@@ -49,16 +45,16 @@ def flow_input(context: DoctorContext) -> CheckResult | None:
 def tracking_note(context: DoctorContext) -> CheckResult | None:
     """Whether the note that a listener made for this run is by the user as whom the run writes."""
     number, job = context.variable("GITLAB_MCP_TRACKING_NOTE"), read_job(context.environ)
-    subjects = [(noun, context.variable(name)) for name, noun in SUBJECTS.items()]
-    subject_of_note = next(((noun, iid) for noun, iid in subjects if iid.isdecimal()), None)
-    if not (context.in_ci and number.isdecimal() and subject_of_note):
+    subjects = [(kind, context.variable(name)) for name, kind in SUBJECT_VARIABLES.items()]
+    noteables = [f"{kind}/{iid}" for kind, iid in subjects if iid.isdecimal()]
+    if not (context.in_ci and number.isdecimal() and noteables):
         return None
-    gitlab, (noun, iid) = context.gitlab(), subject_of_note
+    gitlab = context.gitlab()
     if gitlab.settings.credential.kind != "access token":
         return None
-    noteable = Noteable(noun, Project(gitlab, job.project_id or gitlab.settings.project), int(iid))
+    project = Project(gitlab, job.project_id or gitlab.settings.project)
     try:
-        author = gitlab.get(f"{noteable.path}/notes/{number}").text("author", "username")
+        author = gitlab.get(f"{project.path}/{noteables[0]}/notes/{number}").text("author", "username")
     except NotFound:
         raise Skipped("the note of the listener is not there", "Mention the handle again.") from None
     own = gitlab.user.text("username")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gitlab_mcp.api.mention_digest import mention_digest
-from gitlab_mcp.config.job_context import iso_time
+from gitlab_mcp.config.job_context import SUBJECT_VARIABLES, iso_time
 from gitlab_mcp.mentions.decision import Enqueue
 from gitlab_mcp.mentions.events import SubjectKind
 from gitlab_mcp.mentions.screening import Candidate
@@ -33,7 +33,7 @@ COMMENTS_KEYS: dict[SubjectKind, str] = {
     "merge_requests": "mr_comments",
     "commits": "commit_comments",
 }
-SUBJECT_NAMES = {"issues": "GITLAB_MCP_ISSUE", "merge_requests": "GITLAB_MCP_MERGE_REQUEST"}
+SUBJECT_NAMES = {kind: name for name, kind in SUBJECT_VARIABLES.items()}
 PERCENT_REFERENCE = re.compile(r"%(?=[A-Za-z_][A-Za-z0-9_]*%)")
 
 

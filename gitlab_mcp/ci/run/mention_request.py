@@ -20,13 +20,12 @@ from gitlab_mcp.ci.run.claims import Mention
 from gitlab_mcp.ci.run.options import RunOptions
 from gitlab_mcp.ci.run.prompt import Reading, RunRequest
 from gitlab_mcp.config.environment import SettingsError, variable
-from gitlab_mcp.config.job_context import JobContext, Noun
+from gitlab_mcp.config.job_context import SUBJECT_VARIABLES, JobContext, Noun
 from gitlab_mcp.errors import NotFound
 from gitlab_mcp.safety.mention import OptionLimits, read_comment
 
 NOTEABLE_FORM = re.compile(r"(issues|merge_requests)/[0-9]{1,18}|commits/[0-9a-f]{40}([0-9a-f]{24})?")
 NOUNS_OF_KINDS: dict[str, Noun] = {"issues": "issue", "merge_requests": "merge request"}
-KINDS_OF_VARIABLES = {"GITLAB_MCP_ISSUE": "issues", "GITLAB_MCP_MERGE_REQUEST": "merge_requests"}
 NOTE_FORM = re.compile(r"[0-9]{1,18}")
 DIGEST_FORM = re.compile(r"[0-9a-f]{64}")
 CORRECT_FORMS = {
@@ -93,11 +92,11 @@ def started_for(options: RunOptions, environ: Mapping[str, str]) -> StartedFor |
         names = ("GITLAB_MCP_NOTE", "GITLAB_MCP_TRACKING_NOTE", "GITLAB_MCP_DIGEST")
         given = {name: variable(environ, name) for name in names}
         subjects = [
-            f"{kind}/{variable(environ, name)}" for name, kind in KINDS_OF_VARIABLES.items() if environ.get(name)
+            f"{kind}/{variable(environ, name)}" for name, kind in SUBJECT_VARIABLES.items() if environ.get(name)
         ]
         if options.note or options.iid or not any(given.values()) or len(subjects) != 1:
             return None
-        given = {"GITLAB_MCP_ISSUE or GITLAB_MCP_MERGE_REQUEST": subjects[0], **given}
+        given = {" or ".join(SUBJECT_VARIABLES): subjects[0], **given}
     patterns = (NOTEABLE_FORM, NOTE_FORM, NOTE_FORM, DIGEST_FORM)
     for (name, value), pattern in zip(given.items(), patterns, strict=True):
         if value and not pattern.fullmatch(value):
@@ -162,7 +161,9 @@ class _MentionReading(Reading):
         if comment and comment.options:
             chosen = ", ".join(f"{name}={value}" for name, value in comment.options.items())
             self._remarks.append(f"The comment chooses {chosen}.")
-        follow_up = own_for_issue(subject) if subject and subject.noun == "issue" else Entity(None)
+        follow_up = Entity(None)
+        if subject and subject.noun == "issue":
+            follow_up = own_for_issue(subject, self._gitlab.identity.user.number("id"))
         confirmed = claims.confirmed_subject(entity, follow_up.number("iid"))
         return RunRequest(
             prompt=f"\n{text}" if mention and text.startswith("/") else text,

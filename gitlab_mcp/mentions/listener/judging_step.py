@@ -3,8 +3,8 @@
 import time
 from datetime import UTC, datetime
 
-from gitlab_mcp.api.client import unless_refused
-from gitlab_mcp.api.entity import Entity
+from gitlab_mcp.api.merge_requests import own_for_issue
+from gitlab_mcp.api.project import Noteable, Project
 from gitlab_mcp.errors import NotFound
 from gitlab_mcp.mentions.decision import Enqueue, Ignore, Refuse, Stop
 from gitlab_mcp.mentions.judging import Facts, judge
@@ -75,15 +75,8 @@ def _is_human(work: StepWork, person: int) -> bool:
 
 def _own_merge_request(work: StepWork, author: int) -> int:
     """The iid of the newest open merge request of `author`, the user of the runs, for the issue; 0 for none."""
-    if work.candidate.subject.kind != "issues":
+    subject = work.candidate.subject
+    if subject.kind != "issues":
         return 0
-    path = f"{work.noteable_path}/related_merge_requests"
-    related = unless_refused(lambda: work.gitlab.every(path), list[Entity]())
-    own = [
-        one.number("iid")
-        for one in related
-        if one.text("state") == "opened"
-        and one.number("author", "id") == author
-        and one.number("source_project_id") == one.number("project_id") == work.mention.project_id
-    ]
-    return max(own, default=0)
+    issue = Noteable("issue", Project(work.gitlab, str(work.mention.project_id)), int(subject.reference))
+    return own_for_issue(issue, author).number("iid")

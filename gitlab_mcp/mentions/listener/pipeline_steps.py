@@ -11,6 +11,7 @@ from gitlab_mcp.api.client import GitLab, segment
 from gitlab_mcp.api.entity import Entity
 from gitlab_mcp.api.mention_notes import retell
 from gitlab_mcp.api.trigger import seconds_of
+from gitlab_mcp.config.job_context import SUBJECT_VARIABLES
 from gitlab_mcp.errors import AnswerLost, Failure, GitLabRefusal, NotFound, Unreachable
 from gitlab_mcp.mentions.context import ThreadNote, pipeline_inputs, pipeline_variables
 from gitlab_mcp.mentions.decision import Enqueue
@@ -254,8 +255,7 @@ def subject_of(variables: Mapping[str, str]) -> PipelineSubject:
         inputs = Entity(json.loads(variables.get(PAYLOAD_VARIABLE, ""))).entity("inputs")
     except ValueError:
         inputs = Entity(None)
-    kinds = {"GITLAB_MCP_ISSUE": "issues", "GITLAB_MCP_MERGE_REQUEST": "merge_requests"}
-    noteables = [f"{kind}/{variables[name]}" for name, kind in kinds.items() if variables.get(name)]
+    noteables = [f"{kind}/{variables[name]}" for name, kind in SUBJECT_VARIABLES.items() if variables.get(name)]
     return PipelineSubject(
         next(iter(noteables), inputs.text("claude_noteable")),
         variables.get("GITLAB_MCP_NOTE") or inputs.text("claude_note"),
